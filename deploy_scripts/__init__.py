@@ -1,0 +1,1 @@
+"""What runs on an engineer's machine: the command line, the local cloud and the demo."""

@@ -1,0 +1,1 @@
+"""A whole cloud on one machine: AWS, its Lambda functions and AWS IoT TwinMaker, on loopback."""
