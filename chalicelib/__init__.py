@@ -1,0 +1,1 @@
+"""The read path: everything that runs in a function, on any cloud."""

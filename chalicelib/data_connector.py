@@ -1,0 +1,146 @@
+"""The Digital Twin Data Connector: answers TwinMaker from another cloud's Hot Reader.
+
+It holds a URL and a token, and no right to any storage.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from chalicelib import device, wire_contract
+from chalicelib.errors import HotReaderError
+from chalicelib.remote_reader import RemoteReader
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+    from chalicelib.observability import RequestRecord
+    from chalicelib.reads import Read
+    from chalicelib.settings import DataConnectorSettings
+
+_WITHOUT_CONTEXT: Final = 25.0
+"""Seconds for a call that isn't bounded by a Lambda function's own time."""
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context object that is used."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the function may still run."""
+
+
+class DataConnector:
+    """Answers one kind of read.
+
+    Parameters
+    ----------
+    read
+        History or last entry.
+    settings
+        Where to read.
+    """
+
+    def __init__(self, read: Read[Any], settings: DataConnectorSettings) -> None:
+        self._read = read
+        self._settings = settings
+        self._remote = RemoteReader(settings.remote, read.answer_type) if settings.remote else None
+
+    def answer(
+        self,
+        event: Mapping[str, Any],
+        context: LambdaContext | None,
+        trace_id: str,
+        record: RequestRecord,
+    ) -> dict[str, Any]:
+        """Answer TwinMaker's event.
+
+        Raises
+        ------
+        InvalidQueryError
+            The event isn't one that can be answered.
+        RemoteReaderError
+            The remote reader gave no answer in time.
+        HotReaderError
+            The local Hot Reader failed.
+        """
+        if self._remote is None or self._settings.remote is None:
+            return self._local(event, record)
+        device_id = device.resolve(event, self._settings.twin.name)
+        query = self._read.from_event(event, device_id)
+        envelope = wire_contract.envelope(
+            query,
+            source_cloud=self._settings.remote.source_cloud,
+            timestamp=time.time_ns(),
+            trace_id=trace_id,
+        )
+        seconds = _WITHOUT_CONTEXT
+        if context is not None:
+            seconds = context.get_remaining_time_in_millis() / 1000 - self._settings.remote.margin
+        return self._ask_remote(self._remote, envelope, seconds, record)
+
+    def _ask_remote(
+        self,
+        remote: RemoteReader,
+        envelope: Mapping[str, Any],
+        seconds: float,
+        record: RequestRecord,
+    ) -> dict[str, Any]:
+        retries = 0
+
+        def before_retry(reason: str, pause: float) -> None:
+            nonlocal retries
+            retries += 1
+            record.logger.warning("Remote try failed", reason=reason, retry_in_seconds=pause)
+
+        started = time.perf_counter()
+        try:
+            with record.subsegment("remote hot reader"):
+                answer = remote.read(envelope, seconds=seconds, before_retry=before_retry)
+        finally:
+            record.milliseconds("RemoteLatency", (time.perf_counter() - started) * 1000)
+            record.count("RemoteAttempts", retries + 1)
+        record.count("ValuesReturned", _values_in(answer.document))
+        record.logger.info("Answered by the remote reader", attempts=answer.attempts)
+        return answer.document
+
+    def _local(self, event: Mapping[str, Any], record: RequestRecord) -> dict[str, Any]:
+        """Pass the event on to the Hot Reader in this account."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        name = self._settings.local_function or ""
+        try:
+            with record.subsegment("local hot reader"):
+                response = _lambda_client().invoke(FunctionName=name, Payload=json.dumps(event))
+        except (BotoCoreError, ClientError) as error:
+            raise HotReaderError(
+                f"The local Hot Reader {name!r} can't be invoked: {error}. Check "
+                f"{self._read.local_function_variable} and the function's policy."
+            ) from error
+        answer: dict[str, Any] = json.loads(response["Payload"].read())
+        if response.get("FunctionError"):
+            raise HotReaderError(
+                f"The local Hot Reader {name!r} failed: {answer.get('errorMessage')}"
+            )
+        record.count("ValuesReturned", _values_in(answer))
+        record.logger.info("Answered by the local reader")
+        return answer
+
+
+def _values_in(answer: Mapping[str, Any]) -> int:
+    values = answer["propertyValues"]
+    if isinstance(values, Mapping):
+        return len(values)
+    return sum(len(each.get("values", ())) for each in values)
+
+
+@lru_cache(maxsize=1)
+def _lambda_client() -> LambdaClient:
+    import boto3  # the remote route never needs it
+    from botocore.config import Config
+
+    config = Config(connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 2})
+    return boto3.client("lambda", config=config)

@@ -1,0 +1,57 @@
+"""The Digital Twin Data Connectors as Lambda functions, for TwinMaker to invoke.
+
+Lambda imports this module to run them, and not app.py. boto3 isn't loaded unless it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from chalice import Blueprint
+
+from chalicelib.data_connector import DataConnector
+from chalicelib.observability import Observability
+from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.settings import DataConnectorSettings, tracing_enabled
+from chalicelib.wire_contract import new_trace_id
+
+functions: Final = Blueprint(__name__)
+
+
+def _connector(read: Read[Any]) -> DataConnector:
+    settings = DataConnectorSettings.load(
+        os.environ,
+        url_variable=read.remote_url_variable,
+        local_variable=read.local_function_variable,
+    )
+    return DataConnector(read, settings)
+
+
+_NAME: Final = "digital-twin-data-connector"
+_LAST_ENTRY_NAME: Final = "digital-twin-data-connector-last-entry"
+_tracing: Final = tracing_enabled(os.environ)
+_history: Final = _connector(HISTORY)
+_last_entry: Final = _connector(LAST_ENTRY)
+_history_log: Final = Observability(_NAME, tracing=_tracing)
+_last_entry_log: Final = Observability(_LAST_ENTRY_NAME, tracing=_tracing)
+
+
+@functions.lambda_function(name=_NAME)
+def digital_twin_data_connector(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer TwinMaker's `dataReader` from another cloud's Hot Reader."""
+    return _answer(_history, _history_log, event, context)
+
+
+@functions.lambda_function(name=_LAST_ENTRY_NAME)
+def digital_twin_data_connector_last_entry(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer TwinMaker's `attributePropertyValueReaderByEntity` from another cloud's Hot Reader."""
+    return _answer(_last_entry, _last_entry_log, event, context)
+
+
+def _answer(
+    connector: DataConnector, log: Observability, event: dict[str, Any], context: Any
+) -> dict[str, Any]:
+    trace_id = new_trace_id()
+    with log.request(trace_id, function_request_id=context.aws_request_id) as record:
+        return connector.answer(event, context, trace_id, record)

@@ -1,0 +1,240 @@
+"""Values: what a store keeps, turned into TwinMaker's DataValue by the property's declared type.
+
+A DataValue is a dict with one key that names its kind: `{"doubleValue": 21.5}` (AWS IoT TwinMaker
+API reference, 'DataValue'). What each declared type accepts is the table of the design note
+'correctness', section 'Values'.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from chalicelib.errors import InvalidQueryError
+
+DataValue = dict[str, Any]
+
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_INTEGER_LIMIT: Final = 2**31
+_LONG_LIMIT: Final = 2**63
+
+
+class UnrepresentableValueError(ValueError):
+    """A stored value that its declared type can't express, such as text in a DOUBLE."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A property's declared type.
+
+    Attributes
+    ----------
+    type
+        One of `DataType.NAMES`.
+    nested
+        The type of the elements of a LIST or MAP; None means inferred from each element.
+    """
+
+    type: str
+    nested: DataType | None = None
+
+    @classmethod
+    def parse(cls, declared: Any, where: str) -> DataType:
+        """Read a declared type: a name, or TwinMaker's `{"type": ..., "nestedType": {...}}`.
+
+        Parameters
+        ----------
+        declared
+            The type as it came.
+        where
+            What to call it in an error message.
+
+        Raises
+        ------
+        InvalidQueryError
+            It is neither, or the name isn't known.
+        """
+        if isinstance(declared, str):
+            declared = {"type": declared}
+        if not isinstance(declared, Mapping) or not isinstance(declared.get("type"), str):
+            raise InvalidQueryError(
+                f'{where} must be a type name such as "DOUBLE" or an object such as '
+                '{"type": "LIST", "nestedType": {"type": "DOUBLE"}}'
+            )
+        name = declared["type"].upper()
+        if name not in _CONVERTERS:
+            raise InvalidQueryError(
+                f"{where} is {declared['type']!r}; the types are {', '.join(sorted(_CONVERTERS))}"
+            )
+        nested = declared.get("nestedType")
+        return cls(name, None if nested is None else cls.parse(nested, f"{where}.nestedType"))
+
+    def to_json(self) -> str | dict[str, Any]:
+        """Return the type as the wire contract spells it: a plain name where that says it all."""
+        if self.nested is None:
+            return self.type
+        nested = self.nested.to_json()
+        return {
+            "type": self.type,
+            "nestedType": {"type": nested} if isinstance(nested, str) else nested,
+        }
+
+
+def to_data_value(stored: Any, declared: DataType | None) -> DataValue:
+    """Turn a stored value into a DataValue.
+
+    Parameters
+    ----------
+    stored
+        A plain value: str, bool, int, float, Decimal, list or dict of those. Never None: an entry
+        with no value for a property has nothing to convert.
+    declared
+        The property's type; None infers it from the value.
+
+    Raises
+    ------
+    UnrepresentableValueError
+        The type can't express the value.
+    """
+    return (_infer if declared is None else _CONVERTERS[declared.type])(stored, declared)
+
+
+def _decimal(stored: Any) -> Decimal:
+    """Read a number, or text that spells one, with all its digits."""
+    if isinstance(stored, bool) or not isinstance(stored, str | int | float | Decimal):
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a number")
+    text = str(stored).strip()
+    if not _NUMBER.fullmatch(text):
+        raise UnrepresentableValueError("not a finite number")
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # beyond what Decimal itself can hold
+        raise UnrepresentableValueError("not a finite number") from error
+
+
+def _double(stored: Any, _declared: DataType | None) -> DataValue:
+    number = float(_decimal(stored))
+    if not math.isfinite(number):
+        raise UnrepresentableValueError("larger than a double can be")
+    return {"doubleValue": number}
+
+
+def _whole(stored: Any, limit: int) -> int:
+    number = _decimal(stored)
+    if not -limit <= number < limit:
+        raise UnrepresentableValueError(f"outside of {limit.bit_length()} bits")
+    if number != number.to_integral_value():
+        raise UnrepresentableValueError("not a whole number")
+    return int(number)
+
+
+def _integer(stored: Any, _declared: DataType | None) -> DataValue:
+    return {"integerValue": _whole(stored, _INTEGER_LIMIT)}
+
+
+def _long(stored: Any, _declared: DataType | None) -> DataValue:
+    return {"longValue": _whole(stored, _LONG_LIMIT)}
+
+
+def _boolean(stored: Any, _declared: DataType | None) -> DataValue:
+    if isinstance(stored, bool):
+        return {"booleanValue": stored}
+    if isinstance(stored, int | float | Decimal) and stored in (0, 1):
+        return {"booleanValue": bool(stored)}
+    if isinstance(stored, str) and stored.strip().lower() in ("true", "false", "0", "1"):
+        return {"booleanValue": stored.strip().lower() in ("true", "1")}
+    raise UnrepresentableValueError("neither true nor false")
+
+
+def _string(stored: Any, _declared: DataType | None) -> DataValue:
+    if isinstance(stored, str):
+        return {"stringValue": stored}
+    if isinstance(stored, bool):
+        return {"stringValue": "true" if stored else "false"}
+    if isinstance(stored, int | float | Decimal):
+        return {"stringValue": _digits(stored)}
+    raise UnrepresentableValueError(f"a {type(stored).__name__} is not a scalar")
+
+
+def _digits(number: float | Decimal) -> str:
+    """Spell a number with the digits it was stored with, without an exponent where that is short."""
+    if isinstance(number, Decimal) and number.is_finite() and -40 < number.adjusted() < 40:
+        return f"{number:f}"
+    return str(number)
+
+
+def _list(stored: Any, declared: DataType | None) -> DataValue:
+    if not isinstance(stored, list | tuple):
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a list")
+    nested = declared.nested if declared else None
+    return {"listValue": [_element(item, nested) for item in stored]}
+
+
+def _map(stored: Any, declared: DataType | None) -> DataValue:
+    if not isinstance(stored, Mapping):
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a map")
+    nested = declared.nested if declared else None
+    return {"mapValue": {str(name): _element(item, nested) for name, item in stored.items()}}
+
+
+def _element(item: Any, nested: DataType | None) -> DataValue:
+    if item is None:
+        raise UnrepresentableValueError("an element is null")
+    return to_data_value(item, nested)
+
+
+def _relationship(stored: Any, _declared: DataType | None) -> DataValue:
+    names = ("targetEntityId", "targetComponentName")
+    if (
+        not isinstance(stored, Mapping)
+        or not stored
+        or not all(name in names and isinstance(value, str) for name, value in stored.items())
+    ):
+        raise UnrepresentableValueError(f"not a map of {' and '.join(names)}")
+    return {"relationshipValue": dict(stored)}
+
+
+def _infer(stored: Any, _declared: DataType | None) -> DataValue:
+    if isinstance(stored, bool):
+        return {"booleanValue": stored}
+    if isinstance(stored, str):
+        return {"stringValue": stored}
+    if isinstance(stored, Mapping):
+        return _map(stored, None)
+    if isinstance(stored, list | tuple):
+        return _list(stored, None)
+    number = _decimal(stored)
+    if number.adjusted() < 20 and number == number.to_integral_value():
+        if -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
+            return {"integerValue": int(number)}
+        if -_LONG_LIMIT <= number < _LONG_LIMIT:
+            return {"longValue": int(number)}
+    return _double(stored, None)
+
+
+_CONVERTERS: Final[Mapping[str, Callable[[Any, DataType | None], DataValue]]] = {
+    "BOOLEAN": _boolean,
+    "DOUBLE": _double,
+    "INTEGER": _integer,
+    "LIST": _list,
+    "LONG": _long,
+    "MAP": _map,
+    "RELATIONSHIP": _relationship,
+    "STRING": _string,
+}
+
+DATA_VALUE_TYPES: Final[Mapping[str, str]] = {
+    "booleanValue": "BOOLEAN",
+    "doubleValue": "DOUBLE",
+    "integerValue": "INTEGER",
+    "listValue": "LIST",
+    "longValue": "LONG",
+    "mapValue": "MAP",
+    "relationshipValue": "RELATIONSHIP",
+    "stringValue": "STRING",
+}
+"""Which declared type each kind of DataValue belongs to."""

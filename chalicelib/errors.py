@@ -1,0 +1,131 @@
+"""Every exception of the read path, with the HTTP answer that the wire contract gives it.
+
+An exception's message is for people: it says what is wrong and what to do. A `status` and a `code`
+are what an HTTP caller sees (wire contract, section 'Answers').
+"""
+
+from __future__ import annotations
+
+
+class HotReaderError(Exception):
+    """Any failure of the read path.
+
+    An error of this class itself is a fault on our side or in the set-up. The HTTP answer says no
+    more than that; the log tells all.
+    """
+
+    status = 500
+    code = "internal_error"
+
+
+class ConfigurationError(HotReaderError):
+    """A setting is missing or malformed; the message names it and shows what it should look like."""
+
+
+class HotStoreError(HotReaderError):
+    """The hot storage refused a read for a reason that waiting doesn't cure (missing table, denied)."""
+
+
+class RemoteReaderError(HotReaderError):
+    """Another cloud's Hot Reader gave no usable answer.
+
+    Parameters
+    ----------
+    message
+        What happened, in words.
+    status
+        The last HTTP status; None if no answer came at all.
+    attempts
+        How many requests were sent.
+    trace_id
+        The envelope's trace id, to find the request in the other cloud's log.
+    """
+
+    def __init__(
+        self, message: str, *, remote_status: int | None, attempts: int, trace_id: str
+    ) -> None:
+        status = "no answer" if remote_status is None else f"status {remote_status}"
+        plural = "" if attempts == 1 else "s"
+        super().__init__(
+            f"The remote Hot Reader failed ({status}, {attempts} attempt{plural}, "
+            f"trace id {trace_id}): {message}"
+        )
+        self.remote_status = remote_status
+        self.attempts = attempts
+        self.trace_id = trace_id
+
+
+class InvalidQueryError(HotReaderError):
+    """The query itself is wrong: it will fail each time it is sent."""
+
+    status = 400
+    code = "invalid_query"
+
+
+class UnauthorizedError(HotReaderError):
+    """The token is missing or wrong; deliberately one message for both."""
+
+    status = 401
+    code = "unauthorized"
+
+    def __init__(self) -> None:
+        super().__init__("Send a valid token in the X-Inter-Cloud-Token header.")
+
+
+class MethodNotAllowedError(HotReaderError):
+    """The endpoints answer GET and POST only."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"The method {method} isn't allowed here. Use POST or GET.")
+
+
+class PayloadTooLargeError(HotReaderError):
+    """The request's body is larger than a Lambda function can be sent."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class UnsupportedMediaTypeError(HotReaderError):
+    """A POST's body isn't declared as JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(
+            f"The content type {content_type!r} isn't supported. Send 'Content-Type: application/json'."
+        )
+
+
+class RetryLaterError(HotReaderError):
+    """A failure that waiting cures.
+
+    Parameters
+    ----------
+    message
+        What happened.
+    retry_after
+        Whole seconds after which a new try is worth it.
+    """
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ThrottledError(RetryLaterError):
+    """The caller asks more often than the rate limit allows."""
+
+    status = 429
+    code = "throttled"
+
+
+class StoreUnavailableError(RetryLaterError):
+    """A store (hot storage, or the one that keeps the token) throttles or is away."""
+
+    status = 503
+    code = "store_unavailable"

@@ -1,0 +1,70 @@
+"""The hot storage as the Hot Reader sees it: a device's entries in the order of their sort key.
+
+A store only reads. What an instant is, which entries match, how values are typed and where a page
+ends is decided above it, once for all stores.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from chalicelib.timestamps import SortKey
+
+
+class StoredEntry(NamedTuple):
+    """One entry as the store keeps it.
+
+    Attributes
+    ----------
+    key
+        Its sort key: text, or a `Decimal` with all digits.
+    values
+        Property values by name, as plain values: str, bool, int, float, Decimal, list, dict, None.
+        A number keeps its digits, so a store that has them hands out Decimal, not float.
+    """
+
+    key: SortKey
+    values: Mapping[str, Any]
+
+
+class HotStore(Protocol):
+    """Reads entries of one device."""
+
+    def read(
+        self,
+        device_id: str,
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
+        properties: Collection[str],
+        limit: int | None,
+    ) -> Iterator[StoredEntry]:
+        """Yield the entries whose key lies between two keys, in the order of the keys.
+
+        The store's own pages are followed for as long as the caller takes entries, and no longer.
+
+        Parameters
+        ----------
+        device_id
+            Whose entries.
+        lower, upper
+            The first and the last key, both included; None for no bound. They need not exist.
+        descending
+            True for the largest key first.
+        properties
+            The properties that the caller will look at; others may be left out.
+        limit
+            About how many entries the caller will take: a hint for the size of the store's pages,
+            never a bound on what is yielded. None if it can't tell.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store throttles or is away; trying again later is worth it.
+        HotStoreError
+            The store refuses for another reason.
+        """

@@ -1,0 +1,86 @@
+"""The Hot Readers as HTTP endpoints, hosted by Chalice: API Gateway, or `chalice local`."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from chalice import Blueprint, Response
+
+from chalicelib.aws_hot_reader import AwsHotReader
+from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
+from chalicelib.observability import Observability
+from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.settings import EndpointSettings, HotReaderSettings, tracing_enabled
+
+if TYPE_CHECKING:
+    from chalice.app import Request
+
+endpoints: Final = Blueprint(__name__)
+
+_settings: Final = HotReaderSettings.load(os.environ)
+_endpoint_settings: Final = EndpointSettings.load(os.environ)
+_tracing: Final = tracing_enabled(os.environ)
+# In front of a deployed function, API Gateway compresses (minimum_compression_size in the stage's
+# configuration); nothing is in front of `chalice local`.
+_compress: Final = os.environ.get("AWS_CHALICE_CLI_MODE") == "true"
+
+
+def _endpoint(read: Read[Any]) -> HttpEndpoint:
+    reader = AwsHotReader(read, _settings)
+    observability = Observability(read.name, tracing=_tracing)
+    return HttpEndpoint(
+        reader.answer_payload, _endpoint_settings, observability, compress=_compress
+    )
+
+
+_history: Final = _endpoint(HISTORY)
+_last_entry: Final = _endpoint(LAST_ENTRY)
+
+# Every method and content type reaches the endpoint, so that a wrong one gets the contract's answer.
+_ANY: Final[dict[str, Any]] = {
+    "methods": ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
+    "content_types": ["*/*"],
+}
+
+
+@endpoints.route(f"/{HISTORY.name}", **_ANY)
+def hot_reader() -> Response:
+    """Answer a history query."""
+    return _answer(_history, endpoints.current_request)
+
+
+@endpoints.route(f"/{LAST_ENTRY.name}", **_ANY)
+def hot_reader_last_entry() -> Response:
+    """Answer a query for the newest entry."""
+    return _answer(_last_entry, endpoints.current_request)
+
+
+def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
+    given = request.query_params
+    body = request.raw_body or b""
+    answer = endpoint.answer(
+        HttpRequest(
+            method=request.method,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            parameters={name: given.getlist(name) for name in given} if given else {},
+            body=body if isinstance(body, bytes) else body.encode(),
+        )
+    )
+    if "Content-Encoding" in answer.headers:
+        return _BinaryResponse(answer.body, dict(answer.headers), answer.status)
+    return Response(answer.body.decode(), dict(answer.headers), answer.status)
+
+
+class _BinaryResponse(Response):
+    """A response whose body isn't text, whatever its content type says."""
+
+    def to_dict(self, _binary_types: list[str] | None = None) -> dict[str, Any]:
+        return {
+            "statusCode": self.status_code,
+            "headers": self.headers,
+            "multiValueHeaders": {},
+            "body": base64.b64encode(self.body).decode("ascii"),
+            "isBase64Encoded": True,
+        }

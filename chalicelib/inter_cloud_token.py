@@ -1,0 +1,143 @@
+"""The inter-cloud token: where it is kept, and how it is compared.
+
+A setting holds the token itself or, better, a reference to it: `ssm:/name/of/the/parameter` (SSM
+Parameter Store) or `secretsmanager:name-or-arn` (Secrets Manager). A referenced token is fetched with
+the first request, kept for `max_age` seconds and then fetched again, so that it can be changed
+without a new deployment.
+
+While a token is changed, the value is `current,previous`: an endpoint accepts both, a caller sends
+the current one. Both stand in one value, so the change is one atomic write.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from chalicelib.errors import ConfigurationError, HotReaderError, StoreUnavailableError
+
+_SHORTEST: Final = 16
+"""Characters. `secrets.token_urlsafe(32)` makes 43."""
+_HEADER_TEXT: Final = re.compile(r"[!-~]+")
+_STORES: Final = ("ssm", "secretsmanager")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where the token is kept.
+
+    Attributes
+    ----------
+    variable
+        The environment variable that says so.
+    store
+        `ssm`, `secretsmanager`, or None if the variable holds the value itself.
+    value
+        The name within the store, or the value.
+    max_age
+        Seconds for which a fetched value is used.
+    """
+
+    variable: str
+    store: str | None
+    value: str = field(repr=False)
+    max_age: int
+
+    @classmethod
+    def parse(cls, variable: str, text: str, *, max_age: int) -> TokenSource:
+        """Read a setting.
+
+        Raises
+        ------
+        ConfigurationError
+            It is neither a reference nor a usable token. The message never holds the value.
+        """
+        text = text.strip()
+        store, separator, name = text.partition(":")
+        if separator and store in _STORES:
+            if not name:
+                raise ConfigurationError(
+                    f"{variable} names no {store} entry; it should look like {store}:/twin/token"
+                )
+            return cls(variable, store, name, max_age)
+        _split(variable, text)
+        return cls(variable, None, text, max_age)
+
+    def current(self) -> str:
+        """Return the token that a caller sends.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store that keeps the token can't be reached or throttles.
+        ConfigurationError
+            The store has no such entry or refuses, or what it keeps is no token.
+        """
+        return self._tokens()[0]
+
+    def accepts(self, given: str | None) -> bool:
+        """Compare a caller's token with the current and the previous one, in constant time.
+
+        Raises
+        ------
+        StoreUnavailableError, ConfigurationError
+            See `current`.
+        """
+        presented = (given or "").encode()
+        # Every token is compared, so the time doesn't tell which one came close.
+        matches = [hmac.compare_digest(presented, token.encode()) for token in self._tokens()]
+        return any(matches)
+
+    def _tokens(self) -> list[str]:
+        if self.store is None:
+            return _split(self.variable, self.value)
+        return _split(f"What {self._description}", self._fetch())
+
+    @property
+    def _description(self) -> str:
+        return f"{self.variable} refers to ({self.store}:{self.value})"
+
+    def _fetch(self) -> str:
+        from aws_lambda_powertools.utilities import parameters  # imports boto3
+        from aws_lambda_powertools.utilities.parameters.exceptions import (
+            GetParameterError,
+        )
+
+        # At DEBUG, botocore logs the bodies of answers: here, the token.
+        logging.getLogger("botocore").setLevel(logging.INFO)
+        try:
+            if self.store == "ssm":
+                return parameters.get_parameter(self.value, decrypt=True, max_age=self.max_age)
+            return str(parameters.get_secret(self.value, max_age=self.max_age))
+        except GetParameterError as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> HotReaderError:
+        """Tell a refusal, which needs a person, from a store that is away."""
+        from botocore.exceptions import ClientError
+
+        message = f"What {self._description} can't be fetched: {error}"
+        cause = error.__context__  # Powertools wraps every error in one kind
+        if isinstance(cause, ClientError):
+            status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status < 500 and "Throttl" not in cause.response["Error"]["Code"]:
+                return ConfigurationError(
+                    f"{message}. Check that it exists and that the function's policy allows it."
+                )
+        return StoreUnavailableError(message)
+
+
+def _split(what: str, value: str) -> list[str]:
+    tokens = [token.strip() for token in value.split(",")]
+    if len(tokens) > 2:
+        raise ConfigurationError(f"{what} must be one token, or two as current,previous.")
+    for token in tokens:
+        if len(token) < _SHORTEST or not _HEADER_TEXT.fullmatch(token):
+            raise ConfigurationError(
+                f"{what} must be at least {_SHORTEST} visible ASCII characters without blanks. Make "
+                "one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            )
+    return tokens

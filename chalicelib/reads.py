@@ -1,0 +1,94 @@
+"""The two reads, history and last entry, each with its spellings in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from chalicelib import twinmaker, wire_contract
+from chalicelib.query import HistoryQuery, LastEntryQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.hot_reader import Flaws, HotReader
+
+Query = TypeVar("Query", bound=LastEntryQuery)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a reader found.
+
+    Attributes
+    ----------
+    document
+        The answer as TwinMaker wants it.
+    values
+        How many values it holds.
+    flaws
+        What was left out.
+    """
+
+    document: dict[str, Any]
+    values: int
+    flaws: Flaws
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[Query]):
+    """One kind of read.
+
+    Attributes
+    ----------
+    name
+        Its name in URLs: `hot-reader` or `hot-reader-last-entry`.
+    remote_url_variable, local_function_variable
+        Which settings tell a data connector where to read.
+    from_event
+        Reads TwinMaker's event: (event, device id) -> query.
+    from_payload
+        Reads the wire contract's payload.
+    answer
+        Runs the query.
+    answer_type
+        The type of an answer's `propertyValues`.
+    """
+
+    name: str
+    remote_url_variable: str
+    local_function_variable: str
+    from_event: Callable[[twinmaker.Event, str], Query]
+    from_payload: Callable[[Mapping[str, Any]], Query]
+    answer: Callable[[HotReader, Query], Answer]
+    answer_type: type
+
+
+def _history(reader: HotReader, query: HistoryQuery) -> Answer:
+    page = reader.history(query)
+    return Answer(twinmaker.history_answer(query, page), page.count, page.flaws)
+
+
+def _last_entry(reader: HotReader, query: LastEntryQuery) -> Answer:
+    entry = reader.last_entry(query)
+    return Answer(twinmaker.last_entry_answer(query, entry), len(entry.values), entry.flaws)
+
+
+HISTORY: Final = Read(
+    name="hot-reader",
+    remote_url_variable="REMOTE_READER_URL",
+    local_function_variable="LOCAL_HOT_READER_NAME",
+    from_event=twinmaker.history_query,
+    from_payload=wire_contract.history_query,
+    answer=_history,
+    answer_type=list,
+)
+LAST_ENTRY: Final = Read(
+    name="hot-reader-last-entry",
+    remote_url_variable="REMOTE_READER_LAST_ENTRY_URL",
+    local_function_variable="LOCAL_HOT_READER_LAST_ENTRY_NAME",
+    from_event=twinmaker.last_entry_query,
+    from_payload=wire_contract.last_entry_query,
+    answer=_last_entry,
+    answer_type=dict,
+)

@@ -1,0 +1,370 @@
+"""Settings: read from the environment once, at start, into frozen objects.
+
+A variable that is missing or malformed is a `ConfigurationError` that names it and shows what it
+should look like. docs/settings.md lists them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from chalicelib.data_value import DataType
+from chalicelib.errors import ConfigurationError, InvalidQueryError
+from chalicelib.inter_cloud_token import TokenSource
+from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format, TimestampFormat
+
+Environment = Mapping[str, str]
+
+LARGEST_PAYLOAD: Final = 6_291_556
+"""Bytes that a Lambda function can be sent or answer with (AWS Lambda developer guide, 'Quotas')."""
+LARGEST_TWINMAKER_PAGE: Final = 200
+"""Values (TwinMaker API reference, GetPropertyValueHistory, `maxResults`)."""
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts that a token may be sent to in the clear, because it doesn't leave the machine."""
+
+_SPELLINGS: Final = {"aws": "aws", "azure": "azure", "gcp": "gcp", "google": "gcp"}
+_TWIN_INFO_EXAMPLE: Final = (
+    '{"config": {"digital_twin_name": "my-twin"}, "config_providers": '
+    '{"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLayout:
+    """Which cloud keeps the hot storage, and which one has the twin.
+
+    Attributes
+    ----------
+    layer_3_hot, layer_4
+        `aws`, `azure` or `gcp`.
+    """
+
+    layer_3_hot: str
+    layer_4: str
+
+    @property
+    def crosses_clouds(self) -> bool:
+        """True if the twin's telemetry is on another cloud than the twin."""
+        return self.layer_3_hot != self.layer_4
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalTwinInfo:
+    """What `DIGITAL_TWIN_INFO` says.
+
+    Attributes
+    ----------
+    name
+        The twin's name; component types of the larger deployer start with it.
+    layout
+        The providers.
+    devices
+        For each listed device the declared types of its properties. Empty if none is listed.
+    """
+
+    name: str
+    layout: ProviderLayout
+    devices: Mapping[str, Mapping[str, DataType]]
+
+    @classmethod
+    def load(cls, environment: Environment) -> DigitalTwinInfo:
+        """Read `DIGITAL_TWIN_INFO`.
+
+        Raises
+        ------
+        ConfigurationError
+            It is missing, isn't JSON, or lacks a part.
+        """
+        text = required(environment, "DIGITAL_TWIN_INFO", _TWIN_INFO_EXAMPLE)
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"DIGITAL_TWIN_INFO isn't JSON ({error}); it should look like {_TWIN_INFO_EXAMPLE}"
+            ) from error
+        name = _member(_member(document, "config"), "digital_twin_name")
+        providers = _member(document, "config_providers")
+        if not isinstance(name, str) or not name:
+            raise _twin_info_error("config.digital_twin_name must be a name")
+        layout = ProviderLayout(
+            _provider(providers, "layer_3_hot_provider"), _provider(providers, "layer_4_provider")
+        )
+        return cls(name, layout, _devices(document.get("config_iot_devices") or []))
+
+
+def _twin_info_error(problem: str) -> ConfigurationError:
+    return ConfigurationError(f"DIGITAL_TWIN_INFO: {problem}. Example: {_TWIN_INFO_EXAMPLE}")
+
+
+def _member(document: Any, name: str) -> Any:
+    if not isinstance(document, Mapping) or name not in document:
+        raise _twin_info_error(f"{name} is missing")
+    return document[name]
+
+
+def _provider(providers: Any, key: str) -> str:
+    name = _member(providers, key)
+    provider = _SPELLINGS.get(str(name).strip().lower())
+    if provider is None:
+        raise _twin_info_error(f"{key} is {name!r}; it must be aws, azure or gcp (or google)")
+    return provider
+
+
+def _devices(listed: Any) -> dict[str, dict[str, DataType]]:
+    if not isinstance(listed, list):
+        raise _twin_info_error("config_iot_devices must be a list")
+    devices = {}
+    for number, device in enumerate(listed):
+        where = f"config_iot_devices[{number}]"
+        try:
+            devices[str(device["id"])] = {
+                str(each["name"]): DataType.parse(each["dataType"], f"{where}.{each['name']}")
+                for each in [*device["properties"], *device.get("constProperties", [])]
+            }
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _twin_info_error(
+                f"{where} must have an id and properties, each with a name and a dataType"
+            ) from error
+        except InvalidQueryError as error:
+            raise _twin_info_error(str(error)) from error
+    return devices
+
+
+@dataclass(frozen=True, slots=True)
+class HotReaderSettings:
+    """What a Hot Reader on AWS needs.
+
+    Attributes
+    ----------
+    twin
+        The twin and its layout.
+    table_name
+        The hot table.
+    device_id_attribute, timestamp_attribute
+        Names of its partition key and of its sort key.
+    timestamp_format
+        How the sort key spells an instant.
+    page_bytes
+        The largest answer, in bytes.
+    page_values
+        The most values on a page; None for no bound.
+    """
+
+    twin: DigitalTwinInfo
+    table_name: str
+    device_id_attribute: str
+    timestamp_attribute: str
+    timestamp_format: TimestampFormat
+    page_bytes: int
+    page_values: int | None
+
+    @classmethod
+    def load(cls, environment: Environment) -> HotReaderSettings:
+        """Read the settings.
+
+        Raises
+        ------
+        ConfigurationError
+            One is missing or malformed.
+        """
+        page_values = _whole(environment, "PAGE_VALUES", 0, 0, 1_000_000)
+        return cls(
+            twin=DigitalTwinInfo.load(environment),
+            table_name=required(environment, "DYNAMODB_TABLE_NAME", "my-twin-hot-telemetry"),
+            device_id_attribute=environment.get("DEVICE_ID_ATTRIBUTE", "").strip() or "device_id",
+            timestamp_attribute=environment.get("TIMESTAMP_ATTRIBUTE", "").strip() or "timestamp",
+            timestamp_format=_timestamp_format(environment),
+            page_bytes=_whole(environment, "PAGE_BYTES", LARGEST_PAYLOAD, 65_536, LARGEST_PAYLOAD),
+            page_values=page_values or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """What an HTTP endpoint needs besides its reader.
+
+    Attributes
+    ----------
+    token
+        The tokens it accepts.
+    requests_per_second
+        How many authorized requests one instance answers per second; None for no limit of its own.
+    """
+
+    token: TokenSource
+    requests_per_second: int | None
+
+    @classmethod
+    def load(cls, environment: Environment) -> EndpointSettings:
+        """Read the settings; see `HotReaderSettings.load`."""
+        limit = _whole(environment, "REQUESTS_PER_SECOND", 0, 0, 100_000)
+        return cls(_token(environment), limit or None)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteReaderSettings:
+    """How to call another cloud's Hot Reader.
+
+    Attributes
+    ----------
+    url
+        Its endpoint.
+    token
+        What to send.
+    source_cloud
+        The cloud that asks, as the envelope names it.
+    retries
+        How often to try again.
+    connect_timeout, read_timeout
+        Seconds for one try.
+    margin
+        Seconds of the function's own time that are left for answering.
+    """
+
+    url: str
+    token: TokenSource
+    source_cloud: str
+    retries: int
+    connect_timeout: float
+    read_timeout: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class DataConnectorSettings:
+    """What a data connector needs: where to read, and nothing else.
+
+    Attributes
+    ----------
+    twin
+        The twin and its layout.
+    remote
+        Another cloud's Hot Reader, if the telemetry is on another cloud.
+    local_function
+        The Hot Reader's Lambda function in this account, if it is on this cloud.
+    """
+
+    twin: DigitalTwinInfo
+    remote: RemoteReaderSettings | None = field(default=None)
+    local_function: str | None = None
+
+    @classmethod
+    def load(
+        cls, environment: Environment, *, url_variable: str, local_variable: str
+    ) -> DataConnectorSettings:
+        """Read the settings.
+
+        The connector goes remote only if the providers differ *and* there is a URL (design note
+        'system', section 'Dual validation').
+
+        Parameters
+        ----------
+        environment
+            The environment.
+        url_variable
+            Which variable holds the remote URL of this kind of read.
+        local_variable
+            Which variable names the local function of this kind of read.
+
+        Raises
+        ------
+        ConfigurationError
+            One is missing or malformed.
+        """
+        twin = DigitalTwinInfo.load(environment)
+        if not twin.layout.crosses_clouds:
+            name = required(environment, local_variable, "my-twin-singlecloud-hot-reader")
+            return cls(twin, local_function=name)
+        remote = RemoteReaderSettings(
+            url=_remote_url(environment, url_variable),
+            token=_token(environment),
+            source_cloud=twin.layout.layer_4,
+            retries=_whole(environment, "REMOTE_RETRIES", 3, 0, 10),
+            connect_timeout=_whole(environment, "REMOTE_CONNECT_TIMEOUT_MS", 3_000, 1, 60_000)
+            / 1000,
+            read_timeout=_whole(environment, "REMOTE_READ_TIMEOUT_MS", 10_000, 1, 900_000) / 1000,
+            margin=_whole(environment, "ANSWER_MARGIN_MS", 500, 0, 60_000) / 1000,
+        )
+        return cls(twin, remote=remote)
+
+
+def tracing_enabled(environment: Environment) -> bool:
+    """Say whether X-Ray traces are wanted: in Lambda, unless POWERTOOLS_TRACE_DISABLED is true."""
+    in_lambda = bool(environment.get("LAMBDA_TASK_ROOT"))
+    return in_lambda and not _flag(environment, "POWERTOOLS_TRACE_DISABLED")
+
+
+def required(environment: Environment, name: str, example: str) -> str:
+    """Return a variable that has to be set.
+
+    Raises
+    ------
+    ConfigurationError
+        It is missing or blank.
+    """
+    value = environment.get(name, "").strip()
+    if not value:
+        raise ConfigurationError(f"{name} is not set. Set it to something like: {example}")
+    return value
+
+
+def _whole(environment: Environment, name: str, default: int, least: int, most: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ConfigurationError(
+            f"{name} is {text!r}; it must be a whole number from {least} to {most}"
+        )
+    return int(text)
+
+
+def _flag(environment: Environment, name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text not in ("", "true", "false"):
+        raise ConfigurationError(f"{name} is {text!r}; it must be true or false")
+    return text == "true"
+
+
+def _timestamp_format(environment: Environment) -> TimestampFormat:
+    name = environment.get("TIMESTAMP_FORMAT", "").strip().lower() or "iso8601"
+    match name:
+        case "iso8601":
+            return Iso8601Format(mixed_offsets=_flag(environment, "MIXED_OFFSETS"))
+        case "epoch_milliseconds":
+            return EpochMillisecondsFormat(as_text=False)
+        case "epoch_milliseconds_text":
+            return EpochMillisecondsFormat(as_text=True)
+    raise ConfigurationError(
+        f"TIMESTAMP_FORMAT is {name!r}; it must be iso8601, epoch_milliseconds or "
+        "epoch_milliseconds_text"
+    )
+
+
+def _token(environment: Environment) -> TokenSource:
+    text = required(environment, "INTER_CLOUD_TOKEN", "ssm:/my-twin/inter-cloud-token")
+    max_age = _whole(environment, "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS", 60, 1, 3_600)
+    return TokenSource.parse("INTER_CLOUD_TOKEN", text, max_age=max_age)
+
+
+def _remote_url(environment: Environment, name: str) -> str:
+    """Read a URL that a token may be sent to: HTTPS, or plain HTTP to this machine."""
+    url = required(environment, name, "https://reader.example.com/hot-reader")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is not a URL: {error}") from error
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(f"{name} must not hold a user name or password")
+    if not parts.hostname or parts.scheme not in ("https", "http"):
+        raise ConfigurationError(f"{name} must look like https://reader.example.com/hot-reader")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            f"{name} must use https: the token would cross the network in the clear to "
+            f"{parts.hostname}. Plain http is for this machine only (localhost, 127.0.0.1, ::1)."
+        )
+    return url

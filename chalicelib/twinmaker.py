@@ -1,0 +1,133 @@
+"""What AWS IoT TwinMaker sends a connector Lambda, and what it must get back.
+
+Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker-connectors'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.data_value import DataType
+from chalicelib.errors import InvalidQueryError
+from chalicelib.parsing import Document, check_range
+from chalicelib.query import HistoryQuery, LastEntryQuery
+from chalicelib.settings import LARGEST_TWINMAKER_PAGE
+
+if TYPE_CHECKING:
+    from chalicelib.hot_reader import HistoryPage, LastEntry
+
+Event = Mapping[str, Any]
+
+
+def history_query(event: Event, device_id: str) -> HistoryQuery:
+    """Read a `dataReader` event.
+
+    Parameters
+    ----------
+    event
+        The event; keys that aren't known are ignored.
+    device_id
+        The device that the event is about (see `chalicelib.device`).
+
+    Raises
+    ------
+    InvalidQueryError
+        A part is missing, mistyped, or not supported.
+    """
+    document = Document(event, "the event")
+    if document.get("interpolation"):
+        raise InvalidQueryError(
+            "interpolation isn't supported: values are returned as they were recorded. Leave it out."
+        )
+    start, end = document.instant("startTime"), document.instant("endTime")
+    check_range(start, end, "startTime", "endTime")
+    return HistoryQuery(
+        device_id=device_id,
+        selected_properties=_selected(document),
+        property_types=_types(document),
+        entity_id=document.optional_text("entityId"),
+        component_name=document.optional_text("componentName"),
+        start=start,
+        end=end,
+        filters=document.filters("propertyFilters"),
+        descending=document.order_is_descending("orderByTime"),
+        max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
+        next_token=document.token("nextToken"),
+    )
+
+
+def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
+    """Read an `attributePropertyValueReaderByEntity` event; see `history_query`."""
+    document = Document(event, "the event")
+    return LastEntryQuery(
+        device_id=device_id,
+        selected_properties=_selected(document),
+        property_types=_types(document),
+        entity_id=document.optional_text("entityId"),
+        component_name=document.optional_text("componentName"),
+    )
+
+
+def _selected(document: Document) -> tuple[str, ...]:
+    names = document.names("selectedProperties")
+    definitions = document.get("properties")
+    if isinstance(definitions, Mapping):
+        for name in names:
+            if name not in definitions:
+                raise InvalidQueryError(
+                    f"selectedProperties: {name!r} is unknown. The component type defines "
+                    f"{', '.join(sorted(definitions)) or 'no property'}."
+                )
+    return names
+
+
+def _types(document: Document) -> dict[str, DataType]:
+    definitions = document.get("properties")
+    if not isinstance(definitions, Mapping):
+        return {}
+    types = {}
+    for name, definition in definitions.items():
+        declared = definition.get("definition", {}) if isinstance(definition, Mapping) else {}
+        data_type = declared.get("dataType") if isinstance(declared, Mapping) else None
+        if data_type is not None:
+            types[name] = DataType.parse(data_type, f"properties.{name}.definition.dataType")
+    return types
+
+
+def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
+    """Return the page as TwinMaker wants it; `nextToken` is absent on the last page."""
+    answer: dict[str, Any] = {
+        "propertyValues": [
+            {
+                "entityPropertyReference": _reference(query, name),
+                "values": [{"time": time, "value": value} for time, value in values],
+            }
+            for name, values in page.values.items()
+        ]
+    }
+    if page.next_token is not None:
+        answer["nextToken"] = page.next_token
+    return answer
+
+
+def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]:
+    """Return the newest entry as TwinMaker wants it; a property without a value is left out."""
+    return {
+        "propertyValues": {
+            name: {"propertyReference": _reference(query, name), "propertyValue": value}
+            for name, value in entry.values.items()
+        }
+    }
+
+
+def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
+    """Say which property a value belongs to; without an entity, by the device's own id."""
+    reference: dict[str, Any] = {"propertyName": name}
+    if query.entity_id is None:
+        reference["externalIdProperty"] = {"iotDeviceId": query.device_id}
+    else:
+        reference["entityId"] = query.entity_id
+    if query.component_name is not None:
+        reference["componentName"] = query.component_name
+    return reference
