@@ -85,17 +85,20 @@ class DynamoDBHotStore:
         properties: Collection[str],
         limit: int | None,
     ) -> dict[str, Any]:
-        names = {"#device": self._device_id_attribute, "#time": self._timestamp_attribute}
+        names = {"#device": self._device_id_attribute}
         values = {":device": {"S": device_id}}
         condition = "#device = :device"
+        if lower is not None or upper is not None:
+            names["#time"] = self._timestamp_attribute
         if lower is not None and upper is not None:
             condition += " AND #time BETWEEN :lower AND :upper"
-            values |= {":lower": _attribute(lower), ":upper": _attribute(upper)}
         elif lower is not None:
             condition += " AND #time >= :lower"
-            values[":lower"] = _attribute(lower)
         elif upper is not None:
             condition += " AND #time <= :upper"
+        if lower is not None:
+            values[":lower"] = _attribute(lower)
+        if upper is not None:
             values[":upper"] = _attribute(upper)
 
         wanted = sorted({self._timestamp_attribute, *properties})

@@ -6,7 +6,6 @@ TwinMaker's events, the inter-cloud envelope and GET parameters are three spelli
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from chalicelib.errors import InvalidQueryError
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
     from chalicelib.data_value import DataType
     from chalicelib.property_filter import PropertyFilter
-
-_NOTHING: Mapping[str, DataType] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +35,7 @@ class LastEntryQuery:
 
     device_id: str
     selected_properties: tuple[str, ...]
-    property_types: Mapping[str, DataType] = field(default=_NOTHING)
+    property_types: Mapping[str, DataType] = field(default_factory=dict)
     entity_id: str | None = None
     component_name: str | None = None
 

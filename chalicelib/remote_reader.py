@@ -222,7 +222,9 @@ class RemoteReader:
         return document
 
     def _without_secrets(self, error: Exception) -> str:
-        text = f"{type(error).__name__}: {error}"
+        # requests wraps urllib3's errors, which name the cause as their reason
+        cause = error.args[0] if error.args else error
+        text = f"{type(error).__name__}: {getattr(cause, 'reason', None) or cause}"
         if self._query_string:
             text = text.replace(self._query_string, "***")
         return text[:_LONGEST_REASON]

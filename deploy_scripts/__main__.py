@@ -1,0 +1,209 @@
+"""The command line: `python -m deploy_scripts VERB`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deploy_scripts.local_cloud.stack import LocalCloud
+
+_PROJECT = Path(__file__).parents[1]
+_directory_option = click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=_PROJECT / ".local",
+    show_default=".local",
+    help="Where endpoints, logs and reports are written.",
+)
+_config_option = click.option(
+    "--config",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=_PROJECT / "config",
+    show_default="config",
+    help="The twin's configuration files.",
+)
+_entries_option = click.option(
+    "--entries",
+    type=click.IntRange(min=1),
+    default=2_880,
+    show_default=True,
+    help="Entries of sample telemetry per device, one every 30 seconds.",
+)
+_seed_option = click.option(
+    "--seed", type=int, default=1, show_default=True, help="Of the sample telemetry."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Multi-Cloud Hot Reader: the local cloud, sample telemetry and the demo."""
+
+
+@cli.command()
+@_directory_option
+@_config_option
+@_entries_option
+@_seed_option
+@click.option("--http-port", default=8000, show_default=True, help="Of the Hot Reader endpoints.")
+@click.option("--aws-port", default=4566, show_default=True, help="Of AWS.")
+@click.option("--twinmaker-port", default=4567, show_default=True, help="Of TwinMaker.")
+def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) -> None:
+    """Run the local cloud until Ctrl-C.
+
+    AWS, the Hot Readers, the data connectors and TwinMaker, with sample telemetry, all on this
+    machine. When all is ready, DIRECTORY/endpoints.json says where everything is. A busy port is
+    replaced by a free one.
+    """
+    from deploy_scripts.local_cloud.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
+
+    console = Console()
+    ports = Ports(http_port, aws_port, twinmaker_port)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), _local_cloud(console, ports=ports, **options) as cloud:
+        at, directory = cloud.endpoints, options["directory"]
+        console.print(
+            f"\n[bold]Ready.[/bold] {directory / ENDPOINTS_FILE} has the URLs and the token.\n"
+            f"  HTTP        {at.hot_reader_url}\n"
+            f"              {at.hot_reader_last_entry_url}\n"
+            f"  TwinMaker   {at.twinmaker_url}, workspace {at.workspace_id}\n"
+            f"  AWS         {at.aws_url}, region {at.region}\n"
+            f"For SDKs in another shell: . {directory / ENVIRONMENT_FILE}\n"
+            f"Logs: {directory}/*.log\n"
+            "Ctrl-C stops everything."
+        )
+        threading.Event().wait()
+    console.print("Stopped.")
+
+
+@cli.command()
+@_directory_option
+@_config_option
+@_entries_option
+@_seed_option
+def demo(**options: Any) -> None:
+    """Show the main job from end to end on the local cloud, and end.
+
+    The exit code is 0 only if every step gave what it must.
+    """
+    from deploy_scripts.demo import Demo, DemoError
+    from deploy_scripts.local_cloud.stack import Ports
+
+    console = Console()
+    try:
+        with _local_cloud(console, ports=Ports(0, 0, 0), **options) as cloud:
+            Demo(cloud, console).run(options["directory"] / "demo.html")
+    except DemoError as error:
+        console.print(f"[bold red]Failed:[/bold red] {error}")
+        sys.exit(1)
+    console.print("[bold green]All of it worked.[/bold green]")
+
+
+@cli.command("load-telemetry")
+@_config_option
+@_entries_option
+@_seed_option
+@click.option("--table", required=True, help="The hot table; it must exist.")
+@click.option("--device", "device_id", help="Only this device.")
+@click.option("--interval", default=30, show_default=True, help="Seconds between two entries.")
+@click.option("--dry-run", is_flag=True, help="Print the first entries instead of writing any.")
+def load_telemetry(
+    config: Path,
+    entries: int,
+    seed: int,
+    table: str,
+    device_id: str | None,
+    interval: int,
+    dry_run: bool,  # noqa: FBT001 - click passes options by name
+) -> None:
+    """Load sample telemetry into a DynamoDB table.
+
+    Endpoint, region and credentials come from the environment, as for any AWS SDK.
+    """
+    import itertools
+    from datetime import timedelta
+
+    from deploy_scripts import sample_telemetry, twin_configuration
+
+    chosen = [
+        device
+        for device in twin_configuration.devices(config)
+        if device_id is None or device.id == device_id
+    ]
+    if not chosen:
+        raise click.BadParameter(f"no device {device_id!r} in {config}", param_hint="--device")
+    console = Console()
+    end = sample_telemetry.latest_round_minute()
+    for device in chosen:
+        generated = sample_telemetry.generate(
+            device, entries, end=end, interval=timedelta(seconds=interval), seed=seed
+        )
+        if dry_run:
+            for entry in itertools.islice(generated, 5):
+                console.print(entry.device_id, entry.timestamp, entry.values)
+            continue
+        import boto3
+
+        with _progress(console) as advance:
+            sample_telemetry.load(
+                boto3.client("dynamodb"),
+                table,
+                generated,
+                progress=lambda more: advance(entries, more),
+            )
+        console.print(f"{entries:,} entries of {device.id} in {table}")
+
+
+@contextmanager
+def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
+    """Start the local cloud, showing each step."""
+    from deploy_scripts.local_cloud.stack import LocalCloud
+
+    directory: Path = options["directory"]
+    directory.mkdir(parents=True, exist_ok=True)
+    _log_to(directory / "local-cloud.log")
+
+    def report(step: str) -> None:
+        console.print(f"[green]ok[/green] {step}")
+
+    console.print("Starting the local cloud ...")
+    with ExitStack() as running:
+        with _progress(console) as advance:
+            cloud = running.enter_context(LocalCloud(report=report, progress=advance, **options))
+        yield cloud
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for entries that are written: call with (total, how many more)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("entries", total=None, visible=False)
+        yield lambda total, more: bar.update(task, total=total, advance=more, visible=True)
+
+
+def _log_to(path: Path) -> None:
+    """Write the logs of servers and Lambda functions to a file, not between a person's lines."""
+    logging.basicConfig(
+        filename=path, filemode="w", level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
+    )
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m deploy_scripts")

@@ -1,0 +1,114 @@
+"""Lets moto's API Gateway take what Chalice sends.
+
+Chalice describes its REST API in Swagger 2.0. API Gateway's ImportRestApi and PutRestApi accept
+that (API Gateway developer guide, "Develop REST APIs using OpenAPI"); moto's accept OpenAPI 3
+only, and insist on things that are optional: ``info.description``, and the ``uri`` and
+``httpMethod`` of a mock integration, which is what Chalice makes of ``cors=True``. `install` wraps
+both of moto's methods, so that a document is rewritten on its way in.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.apigateway.models import APIGatewayBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_TOP_LEVEL_ONLY_IN_SWAGGER: Final = frozenset(
+    {"swagger", "schemes", "securityDefinitions", "definitions"}
+)
+_OPERATION_ONLY_IN_SWAGGER: Final = frozenset({"consumes", "produces"})
+_RESPONSE_ONLY_IN_SWAGGER: Final = frozenset({"schema", "headers"})
+_HTTP_METHODS: Final = frozenset(
+    {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
+)
+_INTEGRATION: Final = "x-amazon-apigateway-integration"
+
+_lock = threading.Lock()
+_originals: dict[str, Callable[..., Any]] = {}
+
+
+def to_openapi_3(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Rewrite a Swagger 2.0 document as the part of OpenAPI 3 that moto reads.
+
+    Parameters
+    ----------
+    document
+        The parsed body of ImportRestApi or PutRestApi. It isn't changed.
+
+    Returns
+    -------
+    dict
+        A document without Swagger 2.0's own keys, and with what moto insists on. Integration
+        types are in capitals, as API Gateway returns them (API reference, Integration).
+    """
+    info = {"description": "", **document.get("info", {})}
+    paths = {path: _path_item(item) for path, item in document.get("paths", {}).items()}
+    kept = _without(document, _TOP_LEVEL_ONLY_IN_SWAGGER)
+    return {"openapi": "3.0.1", **kept, "info": info, "paths": paths}
+
+
+def install() -> None:
+    """Wrap moto's two methods; a second call does nothing."""
+    with _lock:
+        if _originals:
+            return
+        for name, wrap in (("import_rest_api", _wrap_import), ("put_rest_api", _wrap_put)):
+            _originals[name] = getattr(APIGatewayBackend, name)
+            setattr(APIGatewayBackend, name, wrap(_originals[name]))
+
+
+def uninstall() -> None:
+    """Give moto its own methods back; does nothing if they aren't wrapped."""
+    with _lock:
+        for name, original in _originals.items():
+            setattr(APIGatewayBackend, name, original)
+        _originals.clear()
+
+
+def _wrap_import(original: Callable[..., Any]) -> Callable[..., Any]:
+    def import_rest_api(backend: Any, api_doc: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        return original(backend, to_openapi_3(api_doc), *args, **kwargs)
+
+    return import_rest_api
+
+
+def _wrap_put(original: Callable[..., Any]) -> Callable[..., Any]:
+    # import_rest_api ends in this one too, with a document that is rewritten already
+    def put_rest_api(
+        backend: Any, function_id: str, api_doc: Mapping[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        return original(backend, function_id, to_openapi_3(api_doc), *args, **kwargs)
+
+    return put_rest_api
+
+
+def _path_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _operation(value) if name in _HTTP_METHODS else value for name, value in item.items()
+    }
+
+
+def _operation(operation: Mapping[str, Any]) -> dict[str, Any]:
+    result = _without(operation, _OPERATION_ONLY_IN_SWAGGER)
+    result["responses"] = {
+        status: _without(response, _RESPONSE_ONLY_IN_SWAGGER)
+        for status, response in operation.get("responses", {}).items()
+    }
+    if _INTEGRATION in operation:
+        result[_INTEGRATION] = _integration(operation[_INTEGRATION])
+    return result
+
+
+def _integration(integration: Mapping[str, Any]) -> dict[str, Any]:
+    kind = integration.get("type", "").upper()
+    # both mean nothing for a mock, moto wants them all the same
+    unused = {"uri": "", "httpMethod": ""} if kind == "MOCK" else {}
+    return {**unused, **integration, "type": kind}
+
+
+def _without(mapping: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name not in names}

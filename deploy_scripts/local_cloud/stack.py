@@ -1,0 +1,498 @@
+"""The local cloud: AWS, its functions, HTTP endpoints and TwinMaker, with sample telemetry.
+
+TwinMaker reads one device in two ways: through `hot-reader` directly, and through the data connector,
+which asks the HTTP endpoints of `chalice local` as it would ask another cloud.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import boto3
+from botocore.config import Config
+
+from chalicelib.reads import HISTORY, LAST_ENTRY
+from deploy_scripts import sample_telemetry, twin_configuration
+from deploy_scripts.component_type import component_type
+from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import TracebackType
+
+PROJECT: Final = Path(__file__).parents[2]
+STAGE: Final = "local"
+ENDPOINTS_FILE: Final = "endpoints.json"
+ENVIRONMENT_FILE: Final = "environment"
+COMPONENT_NAME: Final = "telemetry"
+
+_HOST: Final = "127.0.0.1"
+_PACKAGED: Final = ("app.py", "chalicelib")
+_START_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where everything is; `.local/endpoints.json` holds these.
+
+    Attributes
+    ----------
+    hot_reader_url, hot_reader_last_entry_url
+        The HTTP endpoints.
+    token
+        What they accept in `X-Inter-Cloud-Token`.
+    twinmaker_url, aws_url
+        Endpoints for AWS SDKs; TwinMaker wants host prefixes off.
+    region, table_name, workspace_id
+        What SDK calls need.
+    entity_id, component_name, component_type_id
+        The entity that is read through the data connector, over HTTP.
+    direct_entity_id, direct_component_type_id
+        The entity that is read through `hot-reader` directly, the same device's.
+    device_id
+        That device.
+    """
+
+    hot_reader_url: str
+    hot_reader_last_entry_url: str
+    token: str = field(repr=False)
+    twinmaker_url: str
+    aws_url: str
+    region: str
+    table_name: str
+    workspace_id: str
+    entity_id: str
+    component_name: str
+    component_type_id: str
+    direct_entity_id: str
+    direct_component_type_id: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Which ports to use; a busy one is replaced by a free one."""
+
+    http: int = 8000
+    aws: int = 4566
+    twinmaker: int = 4567
+
+
+class LocalCloud:
+    """A context manager: started on entry, stopped on exit.
+
+    Parameters
+    ----------
+    directory
+        Where endpoints, environment and logs are written.
+    config
+        The twin's configuration files.
+    entries
+        How many entries of sample telemetry each device gets.
+    seed
+        Of the sample telemetry.
+    ports
+        Preferred ports.
+    report
+        Is told each step that was done.
+    progress
+        Is told how many entries will be loaded, and then how many more have been.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Path = PROJECT / ".local",
+        config: Path = PROJECT / "config",
+        entries: int = 2_880,
+        seed: int = 1,
+        ports: Ports | None = None,
+        report: Callable[[str], None] = lambda _step: None,
+        progress: Callable[[int, int], None] = lambda _total, _more: None,
+    ) -> None:
+        self._directory = directory
+        self._entries = entries
+        self._seed = seed
+        self._ports = ports or Ports()
+        self._report = report
+        self._progress = progress
+        self._exit = ExitStack()
+        self._chalice: ChaliceLocal | None = None
+        self.devices = twin_configuration.devices(config)
+        self.twin_name = twin_configuration.twin_name(config)
+        stage = stage_environment(STAGE)
+        self.table_name = stage["DYNAMODB_TABLE_NAME"]
+        self.token_parameter = stage_environment("multicloud")["INTER_CLOUD_TOKEN"]
+        self._stage = stage
+        self.aws = LocalAws(port=free_port(self._ports.aws))
+        self.endpoints: Endpoints
+
+    def __enter__(self) -> Self:
+        """Start everything; what has been started is stopped again if a step fails."""
+        with self._exit:
+            self._start()
+            self._exit = self._exit.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Stop everything and remove the files that say where it was."""
+        self._exit.close()
+
+    def telemetry(self) -> Iterator[sample_telemetry.Entry]:
+        """Yield what was put into the hot table."""
+        for device in self.devices:
+            yield from sample_telemetry.generate(
+                device, self._entries, end=self.telemetry_end, seed=self._seed
+            )
+
+    def stop_http(self) -> None:
+        """Stop the HTTP endpoints, as if the other cloud were down."""
+        if self._chalice is not None:
+            self._chalice.stop()
+
+    def start_http(self) -> None:
+        """Start the HTTP endpoints again, where they were."""
+        if self._chalice is not None:
+            self._chalice.start()
+
+    def twinmaker(self) -> Any:
+        """Return a boto3 TwinMaker client at the local TwinMaker."""
+        return twinmaker_client(self.endpoints, self.aws.credentials)
+
+    def _start(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._exit.enter_context(self.aws)
+        self._report(f"AWS (DynamoDB, Lambda, SSM, IAM, API Gateway) at {self.aws.endpoint_url}")
+        self._load_telemetry()
+        token = secrets.token_urlsafe(32)
+        name = self.token_parameter.removeprefix("ssm:")
+        self.aws.client("ssm").put_parameter(Name=name, Value=token, Type="SecureString")
+        self._report(f"Inter-cloud token in the SSM parameter {name}")
+
+        self._chalice = ChaliceLocal(
+            self.aws.environment | {"INTER_CLOUD_TOKEN": self.token_parameter},
+            port=free_port(self._ports.http),
+            log=self._directory / "chalice-local.log",
+        )
+        self._exit.callback(self._chalice.stop)
+        self._chalice.start()
+        self._report(f"Hot Reader endpoints (chalice local) at {self._chalice.url}")
+
+        twinmaker = LocalTwinMaker(
+            port=free_port(self._ports.twinmaker),
+            region=self.aws.region,
+            lambda_endpoint_url=self.aws.endpoint_url,
+        )
+        self._exit.enter_context(twinmaker)
+        self.aws.set_extra_environment({"AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker.url})
+        self._report(f"AWS IoT TwinMaker at {twinmaker.url}")
+        device = self.devices[0]
+        self.endpoints = Endpoints(
+            hot_reader_url=f"{self._chalice.url}/{HISTORY.name}",
+            hot_reader_last_entry_url=f"{self._chalice.url}/{LAST_ENTRY.name}",
+            token=token,
+            twinmaker_url=twinmaker.url,
+            aws_url=self.aws.endpoint_url,
+            region=self.aws.region,
+            table_name=self.table_name,
+            workspace_id=self.twin_name,
+            entity_id=f"{device.id}-across-clouds",
+            component_name=COMPONENT_NAME,
+            component_type_id=f"{self.twin_name}-{device.id}",
+            direct_entity_id=f"{device.id}-direct",
+            direct_component_type_id=f"{self.twin_name}-{device.id}-direct",
+            device_id=device.id,
+        )
+        self._register(device, *self._create_functions())
+        self._write_files()
+
+    def _load_telemetry(self) -> None:
+        client = self.aws.client("dynamodb")
+        create_hot_table(client, self.table_name)
+        self.telemetry_end = sample_telemetry.latest_round_minute()
+        total = self._entries * len(self.devices)
+        self._progress(total, 0)
+        sample_telemetry.load(
+            client,
+            self.table_name,
+            self.telemetry(),
+            progress=lambda more: self._progress(total, more),
+        )
+        self._report(f"{total:,} entries of {len(self.devices)} devices in {self.table_name}")
+
+    def _create_functions(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Create the Lambda functions of two layouts: (direct readers), (data connectors)."""
+        direct = {
+            "DIGITAL_TWIN_INFO": self._twin_info("aws"),
+            "DYNAMODB_TABLE_NAME": self.table_name,
+        }
+        connectors = {
+            "DIGITAL_TWIN_INFO": self._twin_info("azure"),
+            "INTER_CLOUD_TOKEN": self.token_parameter,
+            HISTORY.remote_url_variable: self.endpoints.hot_reader_url,
+            LAST_ENTRY.remote_url_variable: self.endpoints.hot_reader_last_entry_url,
+        }
+        hot_reader = "chalicelib.hot_reader_functions.hot_reader"
+        connector = "chalicelib.data_connector_functions.digital_twin_data_connector"
+        return (
+            (
+                self._create_function("hot-reader", hot_reader, direct),
+                self._create_function("hot-reader-last-entry", f"{hot_reader}_last_entry", direct),
+            ),
+            (
+                self._create_function("digital-twin-data-connector", connector, connectors),
+                self._create_function(
+                    "digital-twin-data-connector-last-entry", f"{connector}_last_entry", connectors
+                ),
+            ),
+        )
+
+    def _create_function(self, name: str, handler: str, environment: Mapping[str, str]) -> str:
+        arn = self.aws.create_function(
+            f"multi-cloud-hot-reader-{STAGE}-{name}",
+            handler=handler,
+            source=PROJECT,
+            include=_PACKAGED,
+            environment={"POWERTOOLS_TRACE_DISABLED": "true", **environment},
+            timeout=29,
+        )
+        self._report(f"Lambda function {name}")
+        return arn
+
+    def _twin_info(self, layer_3_hot: str) -> str:
+        return json.dumps(
+            {
+                "config": {"digital_twin_name": self.twin_name},
+                "config_providers": {
+                    "layer_3_hot_provider": layer_3_hot,
+                    "layer_4_provider": "aws",
+                },
+            }
+        )
+
+    def _register(
+        self,
+        device: twin_configuration.Device,
+        direct: tuple[str, str],
+        connectors: tuple[str, str],
+    ) -> None:
+        client, at = self.twinmaker(), self.endpoints
+        client.create_workspace(
+            workspaceId=at.workspace_id,
+            role=f"arn:aws:iam::{self.aws.account_id}:role/twinmaker",
+            s3Location="arn:aws:s3:::twinmaker",
+        )
+        for type_id, entity_id, (history_arn, last_entry_arn) in (
+            (at.component_type_id, at.entity_id, connectors),
+            (at.direct_component_type_id, at.direct_entity_id, direct),
+        ):
+            client.create_component_type(
+                workspaceId=at.workspace_id,
+                componentTypeId=type_id,
+                **component_type(device, history_arn=history_arn, last_entry_arn=last_entry_arn),
+            )
+            self._until_active(
+                lambda: client.get_component_type(
+                    workspaceId=at.workspace_id,
+                    componentTypeId=type_id,  # noqa: B023
+                )
+            )
+            client.create_entity(
+                workspaceId=at.workspace_id,
+                entityId=entity_id,
+                entityName=entity_id,
+                components={COMPONENT_NAME: {"componentTypeId": type_id}},
+            )
+            self._until_active(
+                lambda: client.get_entity(workspaceId=at.workspace_id, entityId=entity_id)  # noqa: B023
+            )
+        self._report(
+            f"Entities {at.entity_id} (through the data connector) and {at.direct_entity_id} "
+            "(through the hot reader)"
+        )
+
+    def _until_active(self, describe: Callable[[], dict[str, Any]]) -> None:
+        """Ask until a thing is ACTIVE; the local TwinMaker gets on with each look."""
+        for _ in range(10):
+            status = describe()["status"]
+            if status["state"] == "ACTIVE":
+                return
+            if status["state"] == "ERROR":
+                raise RuntimeError(f"TwinMaker reports: {status['error']}")
+        raise RuntimeError(f"TwinMaker is still {status['state']}")
+
+    def _write_files(self) -> None:
+        endpoints = self._directory / ENDPOINTS_FILE
+        environment = self._directory / ENVIRONMENT_FILE
+        self._exit.callback(endpoints.unlink, missing_ok=True)
+        self._exit.callback(environment.unlink, missing_ok=True)
+        exports = self.aws.environment | {
+            "AWS_ENDPOINT_URL_IOTTWINMAKER": self.endpoints.twinmaker_url
+        }
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+        write_private(environment, "\n".join(lines) + "\n")
+        # Last: whoever waits for this file finds everything ready.
+        write_private(endpoints, json.dumps(asdict(self.endpoints), indent=2) + "\n")
+
+
+class ChaliceLocal:
+    """`chalice local` as a process of its own.
+
+    Parameters
+    ----------
+    environment
+        What it needs besides this process's environment.
+    port
+        Where it listens, on loopback.
+    log
+        The file that gets what it prints.
+    stage
+        The Chalice stage.
+    project
+        The Chalice project's directory.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        port: int,
+        log: Path,
+        stage: str = STAGE,
+        project: Path = PROJECT,
+    ) -> None:
+        self._environment = environment
+        self._port = port
+        self._log = log
+        self._stage = stage
+        self._project = project
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://{_HOST}:{port}"
+
+    def start(self) -> None:
+        """Start it, and return when it answers.
+
+        Raises
+        ------
+        RuntimeError
+            It ended instead; the message has what it printed last.
+        """
+        command = [
+            str(Path(sys.executable).with_name("chalice")),
+            "local",
+            *("--stage", self._stage),
+            *("--host", _HOST),
+            *("--port", str(self._port)),
+            "--no-autoreload",
+        ]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                command,
+                cwd=self._project,
+                env=_without_aws(os.environ) | dict(self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C is ours to handle
+            )
+        self._until_listening(self._process)
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.wait()
+        self._process = None
+
+    def _until_listening(self, process: subprocess.Popen[bytes]) -> None:
+        give_up = time.monotonic() + _START_SECONDS
+        while time.monotonic() < give_up:
+            if process.poll() is not None:
+                raise RuntimeError(f"chalice local ended: {self._last_lines()}")
+            with suppress(OSError), socket.create_connection((_HOST, self._port), timeout=1):
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"chalice local didn't start within {_START_SECONDS:.0f} s")
+
+    def _last_lines(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-5:])
+
+
+def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave an engineer's own AWS profile, region and credentials out of the local cloud."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+
+
+def stage_environment(stage: str, project: Path = PROJECT) -> dict[str, str]:
+    """Return a Chalice stage's environment variables."""
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    variables: dict[str, str] = config["stages"][stage]["environment_variables"]
+    return variables
+
+
+def create_hot_table(client: Any, table_name: str) -> None:
+    """Create a hot table with the default key names, on a DynamoDB endpoint."""
+    client.create_table(
+        TableName=table_name,
+        KeySchema=[
+            {"AttributeName": "device_id", "KeyType": "HASH"},
+            {"AttributeName": "timestamp", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "device_id", "AttributeType": "S"},
+            {"AttributeName": "timestamp", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.get_waiter("table_exists").wait(TableName=table_name, WaiterConfig={"Delay": 1})
+
+
+def twinmaker_client(endpoints: Endpoints, credentials: Mapping[str, str]) -> Any:
+    """Return a plain boto3 client at a local TwinMaker."""
+    return boto3.client(
+        "iottwinmaker",
+        endpoint_url=endpoints.twinmaker_url,
+        region_name=endpoints.region,
+        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+        config=Config(inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}),
+    )
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return the preferred port if it is free on loopback, else another one that is."""
+    for port in (preferred, 0):
+        with suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((_HOST, port))
+            return int(probe.getsockname()[1])
+    raise RuntimeError("no port is free on this machine")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, all of it or nothing."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    unfinished.replace(path)

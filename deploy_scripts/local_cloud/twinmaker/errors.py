@@ -1,0 +1,79 @@
+"""The errors that the local TwinMaker answers with.
+
+Each class stands for one exception of the ``iottwinmaker`` service model; the HTTP status is
+read from the model by :mod:`.protocol`, not kept here.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """An answer other than success.
+
+    Attributes
+    ----------
+    code : str
+        The name of the exception in the service model: what boto3 shows as ``Error.Code``.
+    message : str
+        What is wrong and, where there is something to do about it, what to do.
+    """
+
+    code: ClassVar[str] = "InternalServerException"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InternalError(ApiError):
+    """A fault of the local TwinMaker itself, not of its caller."""
+
+
+class InvalidRequestError(ApiError):
+    """The request breaks the service model or a rule of the service."""
+
+    code = "ValidationException"
+
+
+class NotFoundError(ApiError):
+    """The request names a thing that doesn't exist."""
+
+    code = "ResourceNotFoundException"
+
+
+class ConflictError(ApiError):
+    """The thing exists already, or is being changed."""
+
+    code = "ConflictException"
+
+
+class TooManyTagsError(ApiError):
+    """A resource would have more than 50 tags."""
+
+    code = "TooManyTagsException"
+
+
+class ConnectorFailedError(ApiError):
+    """The connector raised, couldn't be invoked, or gave an answer that TwinMaker refuses."""
+
+    code = "ConnectorFailureException"
+
+
+class ConnectorTimedOutError(ApiError):
+    """The connector ran out of time."""
+
+    code = "ConnectorTimeoutException"
+
+
+class NotOfferedError(ApiError):
+    """The real service has it and the local TwinMaker doesn't. Not in the service model."""
+
+    code = "NotImplementedException"
+
+
+class UnknownOperationError(ApiError):
+    """No operation of the service has this method and path. Not in the service model."""
+
+    code = "UnknownOperationException"

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
+from tests.unit.local_twinmaker.twin import WORKSPACE, Connector, client_of, make_twin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_iottwinmaker import IoTTwinMakerClient
+
+
+@pytest.fixture
+def connector() -> Connector:
+    return Connector()
+
+
+@pytest.fixture
+def twinmaker(connector: Connector) -> Iterator[LocalTwinMaker]:
+    with LocalTwinMaker(invoke=connector) as running:
+        yield running
+
+
+@pytest.fixture
+def client(twinmaker: LocalTwinMaker) -> IoTTwinMakerClient:
+    return client_of(twinmaker.url)
+
+
+@pytest.fixture
+def workspace(client: IoTTwinMakerClient) -> IoTTwinMakerClient:
+    """Give a client with an empty workspace."""
+    client.create_workspace(workspaceId=WORKSPACE)
+    return client
+
+
+@pytest.fixture
+def twin(client: IoTTwinMakerClient) -> IoTTwinMakerClient:
+    """Give a client with a workspace, a component type and an entity."""
+    make_twin(client)
+    return client

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.local_twinmaker.twin import (
+    COMPONENT,
+    ENTITY,
+    FUNCTIONS,
+    PROPERTIES,
+    TYPE,
+    WORKSPACE,
+    latest,
+    make_entity,
+    make_type,
+)
+
+
+def value_of(name: str, value: dict[str, object]) -> dict[str, object]:
+    reference = {"entityId": ENTITY, "componentName": COMPONENT, "propertyName": name}
+    return {"propertyReference": reference, "propertyValue": value}
+
+
+def test_a_static_property_is_answered_without_the_connector(twin, connector):
+    answer = latest(twin, "iotDeviceId")["propertyValues"]
+    assert answer["iotDeviceId"]["propertyValue"] == {"stringValue": "device-1"}
+    assert connector.calls == []
+
+
+def test_a_static_property_without_a_value_is_left_out(twin):
+    assert latest(twin, "colour")["propertyValues"] == {}
+
+
+def test_the_connector_gets_the_event_of_the_guide(twin, connector):
+    connector.answer = {"propertyValues": {}}
+    latest(twin, "temperature", "iotDeviceId")
+    event = dict(connector.event)
+    properties = event.pop("properties")
+    assert event == {
+        "workspaceId": WORKSPACE,
+        "entityId": ENTITY,
+        "componentName": COMPONENT,
+        "selectedProperties": ["temperature"],
+    }
+    assert properties["temperature"]["definition"]["timeSeries"] is True
+    assert properties["iotDeviceId"]["value"] == {"stringValue": "device-1"}
+
+
+def test_values_of_the_entity_and_of_the_connector_come_together(twin, connector):
+    value = {"doubleValue": 21.5}
+    connector.answer = {"propertyValues": {"temperature": value_of("temperature", value)}}
+    answer = latest(twin, "temperature", "iotDeviceId")["propertyValues"]
+    assert answer["temperature"]["propertyValue"] == value
+    assert answer["iotDeviceId"]["propertyValue"] == {"stringValue": "device-1"}
+
+
+def test_a_static_that_is_stored_externally_is_read_through_the_connector(workspace, connector):
+    maker = {"dataType": {"type": "STRING"}, "isStoredExternally": True}
+    make_type(workspace, propertyDefinitions={"maker": maker}, functions=FUNCTIONS)
+    make_entity(workspace)
+    connector.answer = {"propertyValues": {"maker": value_of("maker", {"stringValue": "ACME"})}}
+    answer = latest(workspace, "maker")["propertyValues"]
+    assert answer["maker"]["propertyValue"] == {"stringValue": "ACME"}
+
+
+def test_a_type_without_the_function_is_named_with_what_it_lacks(workspace):
+    functions = {"dataReader": FUNCTIONS["dataReader"]}
+    make_type(workspace, propertyDefinitions=PROPERTIES, functions=functions)
+    make_entity(workspace)
+    with pytest.raises(
+        workspace.exceptions.ValidationException,
+        match=f"{TYPE} has no function attributePropertyValueReaderByEntity",
+    ):
+        latest(workspace, "temperature")
+
+
+def test_a_property_that_is_not_defined_is_refused(twin):
+    with pytest.raises(twin.exceptions.ValidationException, match="property heat isn't defined"):
+        latest(twin, "heat")
+
+
+def test_a_page_token_is_refused_because_there_is_one_page(twin):
+    with pytest.raises(twin.exceptions.ValidationException, match="one page"):
+        latest(twin, "temperature", nextToken="x")
+
+
+def test_values_by_component_type_are_refused(twin):
+    with pytest.raises(twin.exceptions.ValidationException, match="values of one component"):
+        twin.get_property_value(
+            workspaceId=WORKSPACE, componentTypeId=TYPE, selectedProperties=["temperature"]
+        )
+
+
+def test_tabular_conditions_are_not_offered(twin):
+    with pytest.raises(twin.exceptions.ClientError, match="doesn't have tabularConditions"):
+        latest(twin, "temperature", tabularConditions={"orderBy": [{"propertyName": "x"}]})
