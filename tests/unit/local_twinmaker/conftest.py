@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
-from tests.unit.local_twinmaker.twin import WORKSPACE, Connector, client_of, make_twin
+
+from .twin import WORKSPACE, Client, Connector, client_of, make_twin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from mypy_boto3_iottwinmaker import IoTTwinMakerClient
 
 
 @pytest.fixture
@@ -25,19 +24,19 @@ def twinmaker(connector: Connector) -> Iterator[LocalTwinMaker]:
 
 
 @pytest.fixture
-def client(twinmaker: LocalTwinMaker) -> IoTTwinMakerClient:
+def client(twinmaker: LocalTwinMaker) -> Client:
     return client_of(twinmaker.url)
 
 
 @pytest.fixture
-def workspace(client: IoTTwinMakerClient) -> IoTTwinMakerClient:
+def workspace(client: Client) -> Client:
     """Give a client with an empty workspace."""
     client.create_workspace(workspaceId=WORKSPACE)
     return client
 
 
 @pytest.fixture
-def twin(client: IoTTwinMakerClient) -> IoTTwinMakerClient:
+def twin(client: Client) -> Client:
     """Give a client with a workspace, a component type and an entity."""
     make_twin(client)
     return client

@@ -1,36 +1,42 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.unit.local_twinmaker.twin import (
+from .twin import (
     COMPONENT,
     ENTITY,
     FUNCTIONS,
     PROPERTIES,
     TYPE,
     WORKSPACE,
+    Client,
+    Connector,
     latest,
     make_entity,
     make_type,
 )
 
 
-def value_of(name: str, value: dict[str, object]) -> dict[str, object]:
+def value_of(name: str, value: Any) -> Any:
     reference = {"entityId": ENTITY, "componentName": COMPONENT, "propertyName": name}
     return {"propertyReference": reference, "propertyValue": value}
 
 
-def test_a_static_property_is_answered_without_the_connector(twin, connector):
+def test_a_static_property_is_answered_without_the_connector(
+    twin: Client, connector: Connector
+) -> None:
     answer = latest(twin, "iotDeviceId")["propertyValues"]
     assert answer["iotDeviceId"]["propertyValue"] == {"stringValue": "device-1"}
     assert connector.calls == []
 
 
-def test_a_static_property_without_a_value_is_left_out(twin):
+def test_a_static_property_without_a_value_is_left_out(twin: Client) -> None:
     assert latest(twin, "colour")["propertyValues"] == {}
 
 
-def test_the_connector_gets_the_event_of_the_guide(twin, connector):
+def test_the_connector_gets_the_event_of_the_guide(twin: Client, connector: Connector) -> None:
     connector.answer = {"propertyValues": {}}
     latest(twin, "temperature", "iotDeviceId")
     event = dict(connector.event)
@@ -45,7 +51,9 @@ def test_the_connector_gets_the_event_of_the_guide(twin, connector):
     assert properties["iotDeviceId"]["value"] == {"stringValue": "device-1"}
 
 
-def test_values_of_the_entity_and_of_the_connector_come_together(twin, connector):
+def test_values_of_the_entity_and_of_the_connector_come_together(
+    twin: Client, connector: Connector
+) -> None:
     value = {"doubleValue": 21.5}
     connector.answer = {"propertyValues": {"temperature": value_of("temperature", value)}}
     answer = latest(twin, "temperature", "iotDeviceId")["propertyValues"]
@@ -53,7 +61,9 @@ def test_values_of_the_entity_and_of_the_connector_come_together(twin, connector
     assert answer["iotDeviceId"]["propertyValue"] == {"stringValue": "device-1"}
 
 
-def test_a_static_that_is_stored_externally_is_read_through_the_connector(workspace, connector):
+def test_a_static_that_is_stored_externally_is_read_through_the_connector(
+    workspace: Client, connector: Connector
+) -> None:
     maker = {"dataType": {"type": "STRING"}, "isStoredExternally": True}
     make_type(workspace, propertyDefinitions={"maker": maker}, functions=FUNCTIONS)
     make_entity(workspace)
@@ -62,7 +72,7 @@ def test_a_static_that_is_stored_externally_is_read_through_the_connector(worksp
     assert answer["maker"]["propertyValue"] == {"stringValue": "ACME"}
 
 
-def test_a_type_without_the_function_is_named_with_what_it_lacks(workspace):
+def test_a_type_without_the_function_is_named_with_what_it_lacks(workspace: Client) -> None:
     functions = {"dataReader": FUNCTIONS["dataReader"]}
     make_type(workspace, propertyDefinitions=PROPERTIES, functions=functions)
     make_entity(workspace)
@@ -73,23 +83,23 @@ def test_a_type_without_the_function_is_named_with_what_it_lacks(workspace):
         latest(workspace, "temperature")
 
 
-def test_a_property_that_is_not_defined_is_refused(twin):
+def test_a_property_that_is_not_defined_is_refused(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ValidationException, match="property heat isn't defined"):
         latest(twin, "heat")
 
 
-def test_a_page_token_is_refused_because_there_is_one_page(twin):
+def test_a_page_token_is_refused_because_there_is_one_page(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ValidationException, match="one page"):
         latest(twin, "temperature", nextToken="x")
 
 
-def test_values_by_component_type_are_refused(twin):
+def test_values_by_component_type_are_refused(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ValidationException, match="values of one component"):
         twin.get_property_value(
             workspaceId=WORKSPACE, componentTypeId=TYPE, selectedProperties=["temperature"]
         )
 
 
-def test_tabular_conditions_are_not_offered(twin):
+def test_tabular_conditions_are_not_offered(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ClientError, match="doesn't have tabularConditions"):
         latest(twin, "temperature", tabularConditions={"orderBy": [{"propertyName": "x"}]})

@@ -1,0 +1,56 @@
+# Everything a newcomer types. Each target sets up what it needs; nothing has to be installed first
+# beyond Python 3.11, Node 20 (for one of the test databases) and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENTRIES ?= 2880
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local test lint format package clean
+
+help: ## Show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Set up the Python environment in .venv
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	@echo "Setting up $(VENV) (a minute or two, once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; say which one: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "This Python can't make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar on --requirement requirements-dev.txt \
+		| grep -E '^(Collecting|Installing|Successfully)' | cut -c1-100
+	@$(BIN)/python -c 'import chalice, moto, pytest'
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json
+	@echo "Setting up node_modules (dynalite, for the tests) ..."
+	@npm ci --no-audit --no-fund
+	@touch $@
+
+demo: $(VENV)/.ready ## Run the main job on this machine, visibly, and end
+	@$(BIN)/python -m deploy_scripts demo --entries $(ENTRIES)
+
+local: $(VENV)/.ready ## Run the local cloud until Ctrl-C
+	@$(BIN)/python -m deploy_scripts local --entries $(ENTRIES)
+
+test: $(VENV)/.ready node_modules/.ready ## Run all tests
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready ## Run the linters and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+package: $(VENV)/.ready ## Package the multicloud stage into dist/
+	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} \
+		$(BIN)/chalice package --stage multicloud dist
+
+clean: ## Remove everything that the other targets made
+	rm -rf $(VENV) node_modules dist .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,134 @@
+"""Random entries, spellings, ranges, orders, page sizes and filters, against the plain oracle."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conformance import oracle
+from tests.conformance.asking import pages
+from tests.conformance.conftest import MemoryStore, Subject
+from tests.conformance.oracle import Stored, by_property, read_back
+
+SELECTED = ["a", "b", "c"]
+FRACTIONS = ["", ".0", ".000", ".5", ".50", ".25", ".123456789", ".1", ".999999999", ".000000001"]
+
+utc_zones = st.sampled_from(["Z", "+00:00", "-00:00", ""])
+offset_zones = st.sampled_from(["Z", "+02:00", "-05:30", "+14:00", "-12:00", "+00:00"])
+properties = st.dictionaries(
+    st.sampled_from(SELECTED), st.integers(-3, 3).map(Decimal), min_size=0, max_size=3
+)
+page_sizes = st.one_of(st.none(), st.integers(1, 9))
+orders = st.sampled_from(["ASCENDING", "DESCENDING"])
+
+
+@st.composite
+def keys(draw: st.DrawFn, zones: st.SearchStrategy[str]) -> str:
+    # Few seconds, so that many entries share one.
+    hour, second = draw(st.integers(0, 23)), draw(st.integers(0, 3))
+    hour = hour if zones is offset_zones else 12
+    return f"2026-01-30T{hour:02}:00:{second:02}{draw(st.sampled_from(FRACTIONS))}{draw(zones)}"
+
+
+def entries(zones: st.SearchStrategy[str]) -> st.SearchStrategy[list[Stored]]:
+    return st.lists(
+        st.builds(Stored, keys(zones), properties), max_size=25, unique_by=lambda each: each.key
+    )
+
+
+@st.composite
+def instants(draw: st.DrawFn, zones: st.SearchStrategy[str]) -> str:
+    key = draw(keys(zones))
+    return key if key[-1] == "Z" or key[-6] in "+-" else key + "Z"
+
+
+def check(subject: Subject, timestamp_format: str, edges: list[str], order: str, size: int | None,
+          least: int | None) -> None:  # fmt: skip
+    start, end = sorted(edges, key=oracle.instant_of)
+    filters = [{"propertyName": "b", "operator": ">=", "value": {"integerValue": least}}]
+    answer = pages(
+        subject.reader(timestamp_format),
+        subject.device_id,
+        SELECTED,
+        start_time=start,
+        end_time=end,
+        order_by_time=order,
+        max_results=size,
+        property_filters=[] if least is None else filters,
+    )
+    expected = oracle.history(
+        subject.entries,
+        SELECTED,
+        start,
+        end,
+        descending=order == "DESCENDING",
+        keep=lambda values: least is None or values.get("b", -99) >= least,
+    )
+    assert read_back(answer) == by_property(expected, SELECTED)
+    assert all(
+        sum(len(each["values"]) for each in one["propertyValues"]) == size for one in answer[:-1]
+    )
+
+
+@given(
+    stored=entries(utc_zones),
+    edges=st.tuples(instants(utc_zones), instants(utc_zones)).map(list),
+    order=orders,
+    size=page_sizes,
+    least=st.one_of(st.none(), st.integers(-3, 3)),
+)
+@settings(max_examples=400, deadline=None)
+def test_utc_spellings_in_memory(stored, edges, order, size, least):
+    subject = Subject(MemoryStore())
+    subject.put(*stored)
+    check(subject, "iso8601", edges, order, size, least)
+
+
+@given(
+    stored=entries(offset_zones),
+    edges=st.tuples(instants(offset_zones), instants(offset_zones)).map(list),
+    order=orders,
+    size=page_sizes,
+)
+@settings(max_examples=400, deadline=None)
+def test_mixed_offsets_in_memory(stored, edges, order, size):
+    subject = Subject(MemoryStore())
+    subject.put(*stored)
+    check(subject, "mixed_offsets", edges, order, size, None)
+
+
+@pytest.mark.parametrize("tables", ["moto_tables", "dynalite_tables"])
+@given(
+    stored=entries(utc_zones),
+    edges=st.tuples(instants(utc_zones), instants(utc_zones)).map(list),
+    order=orders,
+    size=page_sizes,
+    least=st.one_of(st.none(), st.integers(-3, 3)),
+)
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_utc_spellings_in_dynamodb(request, tables, stored, edges, order, size, least):
+    subject = Subject(request.getfixturevalue(tables))
+    subject.put(*stored)
+    check(subject, "iso8601", edges, order, size, least)
+
+
+@given(stored=entries(utc_zones).filter(bool))
+@settings(max_examples=300, deadline=None)
+def test_the_newest_entry_in_memory(stored):
+    from tests.conformance.asking import last_entry
+
+    subject = Subject(MemoryStore())
+    subject.put(*stored)
+    answer = last_entry(subject.reader(), subject.device_id, SELECTED)
+    got = {
+        name: each["propertyValue"]["integerValue"]
+        for name, each in answer["propertyValues"].items()
+    }
+    assert got == oracle.newest(stored).values

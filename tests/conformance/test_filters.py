@@ -1,0 +1,85 @@
+"""Filters compare by declared type, on selected and unselected properties, and all must hold."""
+
+from decimal import Decimal
+
+import pytest
+
+from chalicelib.errors import InvalidQueryError
+from tests.conformance.asking import page
+from tests.conformance.oracle import Stored
+
+READINGS = [Decimal(9), Decimal("10"), Decimal("10.5"), "11", None]
+
+
+@pytest.fixture
+def filled(subject):
+    for number, reading in enumerate(READINGS):
+        values = {"n": Decimal(number), "text": str(number * 5), "on": number % 2 == 0}
+        if reading is not None:
+            values["reading"] = reading
+        subject.put(Stored(f"2026-01-30T17:00:{number:02}Z", values))
+    return subject
+
+
+def kept(subject, *filters, **types) -> list[int]:
+    answer = page(
+        subject.reader(),
+        subject.device_id,
+        ["n"],
+        property_filters=[
+            {"propertyName": name, "operator": operator, "value": value}
+            for name, operator, value in filters
+        ],
+        property_types=types,
+    )
+    return [value["value"]["integerValue"] for value in answer["propertyValues"][0]["values"]]
+
+
+@pytest.mark.parametrize(
+    ("operator", "expected"),
+    [("=", [1]), ("!=", [0, 2, 3]), ("<", [0]), ("<=", [0, 1]), (">", [2, 3]), (">=", [1, 2, 3])],
+)
+def test_numbers_compare_as_numbers_whatever_they_are_stored_as(filled, operator, expected):
+    assert kept(filled, ("reading", operator, {"doubleValue": 10}), reading="DOUBLE") == expected
+
+
+def test_text_compares_as_text(filled):
+    assert kept(filled, ("text", "<", {"stringValue": "2"}), text="STRING") == [0, 2, 3]
+
+
+def test_a_declared_type_decides_not_the_kind_of_the_filter(filled):
+    assert kept(filled, ("text", "<", {"stringValue": "6"}), text="INTEGER") == [0, 1]
+
+
+def test_without_a_declared_type_numbers_of_all_kinds_compare(filled):
+    assert kept(filled, ("reading", ">", {"integerValue": 10})) == [2]
+
+
+def test_booleans_can_be_asked_for(filled):
+    assert kept(filled, ("on", "=", {"booleanValue": True})) == [0, 2, 4]
+
+
+def test_all_filters_must_hold(filled):
+    filters = [("reading", ">=", {"doubleValue": 10}), ("on", "=", {"booleanValue": True})]
+    assert kept(filled, *filters, reading="DOUBLE") == [2]
+
+
+def test_an_entry_without_the_property_never_matches(filled):
+    assert 4 not in kept(filled, ("reading", "!=", {"doubleValue": -1}), reading="DOUBLE")
+
+
+@pytest.mark.parametrize(
+    ("condition", "types"),
+    [
+        (("on", "<", {"booleanValue": True}), {}),
+        (("reading", "=", {"stringValue": "warm"}), {"reading": "DOUBLE"}),
+        (("reading", "~", {"doubleValue": 1}), {}),
+        (("reading", "=", {}), {}),
+        (("reading", "=", {"doubleValue": 1, "integerValue": 1}), {}),
+        (("reading", "=", {"number": 1}), {}),
+        (("", "=", {"doubleValue": 1}), {}),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_refused(filled, condition, types):
+    with pytest.raises(InvalidQueryError):
+        kept(filled, condition, **types)

@@ -1,0 +1,148 @@
+"""No gap and no repeat, whatever the page size."""
+
+from decimal import Decimal
+
+import orjson
+import pytest
+
+from chalicelib.errors import InvalidQueryError
+from tests.conformance import oracle
+from tests.conformance.asking import END, START, count, page, pages, times
+from tests.conformance.conftest import Subject
+from tests.conformance.oracle import Stored, by_property, read_back
+
+SELECTED = ["a", "b", "c"]
+
+
+@pytest.fixture
+def filled(subject: Subject) -> Subject:
+    """Forty entries, several a second, some without a property."""
+    spellings = ["Z", ".000Z", ".5Z", ".25Z", ".123456789Z"]
+    for number in range(40):
+        key = f"2026-01-30T17:00:{number // 5:02}{spellings[number % 5]}"
+        values = {name: Decimal(number) for name in SELECTED if (number + ord(name)) % 4}
+        subject.put(Stored(key, values))
+    return subject
+
+
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 200, None])
+def test_every_page_size_gives_every_value_once(filled, order, size):
+    answer = pages(
+        filled.reader(), filled.device_id, SELECTED, order_by_time=order, max_results=size
+    )
+    expected = oracle.history(
+        filled.entries, SELECTED, START, END, descending=order == "DESCENDING"
+    )
+    assert read_back(answer) == by_property(expected, SELECTED)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_max_results_counts_values_and_all_but_the_last_page_are_full(filled, size):
+    sizes = [
+        count(each) for each in pages(filled.reader(), filled.device_id, SELECTED, max_results=size)
+    ]
+    assert set(sizes[:-1]) == {size}
+    assert 1 <= sizes[-1] <= size
+
+
+def test_the_last_page_has_no_token_even_when_it_is_full(filled):
+    total = len(oracle.history(filled.entries, SELECTED, START, END))
+    answer = page(filled.reader(), filled.device_id, SELECTED, max_results=total)
+    assert (count(answer), "nextToken" in answer) == (total, False)
+
+
+def test_entries_that_arrive_at_the_end_are_neither_repeated_nor_missed(filled):
+    reader = filled.reader()
+    first = page(reader, filled.device_id, SELECTED, max_results=50)
+    filled.put(Stored("2026-01-30T17:00:59Z", {"a": Decimal(99)}))
+    rest = pages(reader, filled.device_id, SELECTED, max_results=50, next_token=first["nextToken"])
+    expected = oracle.history(filled.entries, SELECTED, START, END)
+    assert read_back([first, *rest]) == by_property(expected, SELECTED)
+
+
+def test_a_selected_property_without_values_appears_empty(filled):
+    answer = page(filled.reader(), filled.device_id, ["a", "nothing"], max_results=1)
+    assert [each["values"] for each in answer["propertyValues"]][1] == []
+
+
+def test_a_page_ends_early_rather_than_exceed_its_bytes(subject):
+    for number in range(60):
+        subject.put(Stored(f"2026-01-30T17:00:{number:02}Z", {"text": 'é"\\\n' * 1_000}))
+    limit = 70_000
+    answer = pages(subject.reader(page_bytes=limit), subject.device_id, ["text"])
+    assert len(times(answer, "text")) == 60
+    assert len(answer) > 1
+    # As a Lambda function behind API Gateway returns it: JSON text within JSON.
+    assert all(len(orjson.dumps(orjson.dumps(each).decode())) <= limit for each in answer)
+
+
+def test_a_value_larger_than_a_page_still_comes_alone(subject):
+    subject.put(
+        Stored("2026-01-30T17:00:00Z", {"text": "x" * 80_000}),
+        Stored("2026-01-30T17:00:01Z", {"text": "y"}),
+    )
+    answer = pages(subject.reader(page_bytes=65_536), subject.device_id, ["text"])
+    assert [count(each) for each in answer] == [1, 1]
+
+
+def test_pages_of_the_store_are_followed_to_the_end_of_the_range(subject):
+    # 1 MB of DynamoDB items is about 20 of these.
+    for number in range(60):
+        subject.put(
+            Stored(f"2026-01-30T17:00:{number:02}Z", {"text": "x" * 50_000, "n": Decimal(number)})
+        )
+    answer = page(subject.reader(), subject.device_id, ["n"])
+    assert count(answer) == 60
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order_by_time": "DESCENDING"},
+        {"start_time": "2026-01-30T16:59:59Z"},
+        {"end_time": "2026-01-30T18:00:01Z"},
+        {
+            "property_filters": [
+                {"propertyName": "a", "operator": ">", "value": {"integerValue": 0}}
+            ]
+        },
+        {"selected_properties": ["a", "b"]},
+        {"iot_device_id": "another"},
+    ],
+)
+def test_a_token_of_another_query_is_refused(filled, change):
+    token = page(filled.reader(), filled.device_id, SELECTED, max_results=1)["nextToken"]
+    with pytest.raises(InvalidQueryError, match="another query"):
+        page(filled.reader(), filled.device_id, SELECTED, next_token=token, **change)
+
+
+@pytest.mark.parametrize(
+    "token", ["x", "!!!", "W10", "e30", "é", "WzIsImEiLDAsImIiXQ", "A" * 20_000, "/w=="]
+)
+def test_a_token_from_elsewhere_is_refused(filled, token):
+    with pytest.raises(InvalidQueryError, match="next_token"):
+        page(filled.reader(), filled.device_id, SELECTED, next_token=token)
+
+
+def test_a_damaged_token_is_refused_wherever_it_is_damaged(filled):
+    token = page(filled.reader(), filled.device_id, SELECTED, max_results=1)["nextToken"]
+    for place in range(len(token)):
+        # Another letter whose first bits differ, so that the decoded bytes do too.
+        damaged = token[:place] + ("B" if token[place] > "a" else "z") + token[place + 1 :]
+        with pytest.raises(InvalidQueryError, match="next_token"):
+            page(filled.reader(), filled.device_id, SELECTED, next_token=damaged)
+
+
+def test_a_token_goes_on_with_another_page_size_and_other_declared_types(filled):
+    first = page(filled.reader(), filled.device_id, SELECTED, max_results=10)
+    rest = pages(
+        filled.reader(),
+        filled.device_id,
+        SELECTED,
+        max_results=33,
+        property_types={"a": "DOUBLE"},
+        next_token=first["nextToken"],
+    )
+    expected = oracle.history(filled.entries, SELECTED, START, END)
+    assert read_back([first, *rest]) == by_property(expected, SELECTED)

@@ -1,0 +1,122 @@
+"""Values are typed by the declared type, not by how the store keeps them."""
+
+from decimal import Decimal
+
+import pytest
+
+from chalicelib.wire_contract import history_query
+from tests.conformance.asking import END, START, page
+from tests.conformance.oracle import Stored
+
+REPRESENTABLE = [
+    ("DOUBLE", Decimal(21), {"doubleValue": 21.0}),
+    ("DOUBLE", Decimal("21.5"), {"doubleValue": 21.5}),
+    ("DOUBLE", "21.5", {"doubleValue": 21.5}),
+    ("DOUBLE", "-1e3", {"doubleValue": -1000.0}),
+    ("DOUBLE", Decimal("0.1000000000000000055511151231257827021"), {"doubleValue": 0.1}),
+    ("INTEGER", Decimal(21), {"integerValue": 21}),
+    ("INTEGER", Decimal("21.0"), {"integerValue": 21}),
+    ("INTEGER", "21", {"integerValue": 21}),
+    ("INTEGER", Decimal(-(2**31)), {"integerValue": -(2**31)}),
+    ("LONG", Decimal(2**63 - 1), {"longValue": 2**63 - 1}),
+    ("LONG", "21", {"longValue": 21}),
+    ("BOOLEAN", True, {"booleanValue": True}),
+    ("BOOLEAN", Decimal(0), {"booleanValue": False}),
+    ("BOOLEAN", Decimal(1), {"booleanValue": True}),
+    ("STRING", "warm", {"stringValue": "warm"}),
+    ("STRING", Decimal("21.5"), {"stringValue": "21.5"}),
+    ("STRING", False, {"stringValue": "false"}),
+    (
+        {"type": "LIST", "nestedType": {"type": "DOUBLE"}},
+        [Decimal(1), "2.5"],
+        {"listValue": [{"doubleValue": 1.0}, {"doubleValue": 2.5}]},
+    ),
+    (
+        {"type": "MAP", "nestedType": {"type": "LIST", "nestedType": {"type": "LONG"}}},
+        {"x": [Decimal(1)]},
+        {"mapValue": {"x": {"listValue": [{"longValue": 1}]}}},
+    ),
+    ("LIST", [Decimal(1), "a"], {"listValue": [{"integerValue": 1}, {"stringValue": "a"}]}),
+    (
+        "RELATIONSHIP",
+        {"targetEntityId": "e", "targetComponentName": "c"},
+        {"relationshipValue": {"targetEntityId": "e", "targetComponentName": "c"}},
+    ),
+    (None, Decimal(21), {"integerValue": 21}),
+    (None, Decimal(2**31), {"longValue": 2**31}),
+    (None, Decimal(2**63), {"doubleValue": float(2**63)}),
+    (None, Decimal("21.5"), {"doubleValue": 21.5}),
+    (None, True, {"booleanValue": True}),
+    (None, "21", {"stringValue": "21"}),
+    (None, {"a": [True]}, {"mapValue": {"a": {"listValue": [{"booleanValue": True}]}}}),
+]
+UNREPRESENTABLE = [
+    ("DOUBLE", "NaN"),
+    ("DOUBLE", "Infinity"),
+    ("DOUBLE", "-inf"),
+    ("DOUBLE", "warm"),
+    ("DOUBLE", ""),
+    ("DOUBLE", "1_000"),
+    ("DOUBLE", True),
+    ("DOUBLE", "1e999"),
+    ("DOUBLE", [Decimal(1)]),
+    ("INTEGER", Decimal("21.7")),
+    ("INTEGER", Decimal(2**31)),
+    ("INTEGER", True),
+    ("LONG", Decimal(2**63)),
+    ("BOOLEAN", Decimal(2)),
+    ("BOOLEAN", "maybe"),
+    ("STRING", [Decimal(1)]),
+    ("LIST", "no list"),
+    ({"type": "LIST", "nestedType": {"type": "DOUBLE"}}, [Decimal(1), "warm"]),
+    ("LIST", [None]),
+    ("MAP", [Decimal(1)]),
+    ("RELATIONSHIP", "e"),
+]
+
+
+@pytest.mark.parametrize(("declared", "stored", "expected"), REPRESENTABLE)
+def test_a_value_is_answered_by_its_declared_type(subject, declared, stored, expected):
+    subject.put(Stored("2026-01-30T17:00:00Z", {"n": stored}))
+    types = {} if declared is None else {"n": declared}
+    answer = page(subject.reader(), subject.device_id, ["n"], property_types=types)
+    (value,) = answer["propertyValues"][0]["values"]
+    ((kind, number),) = value["value"].items()
+    assert {kind: number} == expected
+    assert type(number) is type(expected[kind])
+
+
+@pytest.mark.parametrize(("declared", "stored"), UNREPRESENTABLE)
+def test_what_the_type_cannot_express_is_left_out_and_counted(subject, declared, stored):
+    subject.put(
+        Stored("2026-01-30T17:00:00Z", {"n": stored, "other": Decimal(1)}),
+        Stored("2026-01-30T17:00:01Z", {"other": Decimal(2)}),
+    )
+    query = history_query(
+        {
+            "iot_device_id": subject.device_id,
+            "selected_properties": ["n", "other"],
+            "property_types": {"n": declared},
+            "start_time": START,
+            "end_time": END,
+        }
+    )
+    found = subject.reader().history(query)
+    assert (len(found.values["n"]), len(found.values["other"])) == (0, 2)
+    assert found.flaws.unrepresentable_values == 1
+    assert found.flaws.examples
+
+
+def test_a_null_is_no_value_and_no_flaw(subject):
+    subject.put(Stored("2026-01-30T17:00:00Z", {"n": None}))
+    query = history_query(
+        {
+            "iot_device_id": subject.device_id,
+            "selected_properties": ["n"],
+            "property_types": {"n": "DOUBLE"},
+            "start_time": START,
+            "end_time": END,
+        }
+    )
+    found = subject.reader().history(query)
+    assert (found.count, found.flaws.unrepresentable_values) == (0, 0)
