@@ -40,6 +40,7 @@ COMPONENT_NAME: Final = "telemetry"
 
 _HOST: Final = "127.0.0.1"
 _PACKAGED: Final = ("app.py", "chalicelib")
+_HTTP_LOG: Final = "chalice-local.log"
 _START_SECONDS: Final = 60.0
 
 
@@ -172,6 +173,10 @@ class LocalCloud:
         if self._chalice is not None:
             self._chalice.start()
 
+    def http_log(self) -> str:
+        """Return what the HTTP endpoints have printed."""
+        return (self._directory / _HTTP_LOG).read_text(errors="replace")
+
     def twinmaker(self) -> Any:
         """Return a boto3 TwinMaker client at the local TwinMaker."""
         return twinmaker_client(self.endpoints, self.aws.credentials)
@@ -189,7 +194,7 @@ class LocalCloud:
         self._chalice = ChaliceLocal(
             self.aws.environment | {"INTER_CLOUD_TOKEN": self.token_parameter},
             port=free_port(self._ports.http),
-            log=self._directory / "chalice-local.log",
+            log=self._directory / _HTTP_LOG,
         )
         self._exit.callback(self._chalice.stop)
         self._chalice.start()

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from chalicelib.hot_store import HotStore
+    from chalicelib.timestamps import TimestampFormat
 
-FORMATS = {
+FORMATS: dict[str, tuple[TimestampFormat, str]] = {
     "iso8601": (Iso8601Format(), "S"),
     "mixed_offsets": (Iso8601Format(mixed_offsets=True), "S"),
     "epoch_milliseconds": (EpochMillisecondsFormat(as_text=False), "N"),

@@ -1,0 +1,19 @@
+"""One local cloud for the whole module tree: TwinMaker, Lambda functions and HTTP endpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy_scripts.local_cloud.stack import LocalCloud, Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    directory = tmp_path_factory.mktemp("local-cloud")
+    with LocalCloud(directory=directory, entries=400, seed=7, ports=Ports(0, 0, 0)) as running:
+        yield running
