@@ -181,6 +181,16 @@ class LocalCloud:
         """Return a boto3 TwinMaker client at the local TwinMaker."""
         return twinmaker_client(self.endpoints, self.aws.credentials)
 
+    def connector_environment(self, url: str) -> dict[str, str]:
+        """Return the environment of a data connector that reads by the endpoints at a URL."""
+        return {
+            "DIGITAL_TWIN_INFO": self._twin_info("azure"),
+            "INTER_CLOUD_TOKEN": self.token_parameter,
+            HISTORY.remote_url_variable: f"{url}/{HISTORY.name}",
+            LAST_ENTRY.remote_url_variable: f"{url}/{LAST_ENTRY.name}",
+            "POWERTOOLS_TRACE_DISABLED": "true",
+        }
+
     def _start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._exit.enter_context(self.aws)
@@ -225,7 +235,7 @@ class LocalCloud:
             direct_component_type_id=f"{self.twin_name}-{device.id}-direct",
             device_id=device.id,
         )
-        self._register(device, *self._create_functions())
+        self._register(device, *self._create_functions(self._chalice.url))
         self._write_files()
 
     def _load_telemetry(self) -> None:
@@ -242,18 +252,14 @@ class LocalCloud:
         )
         self._report(f"{total:,} entries of {len(self.devices)} devices in {self.table_name}")
 
-    def _create_functions(self) -> tuple[tuple[str, str], tuple[str, str]]:
+    def _create_functions(self, remote_url: str) -> tuple[tuple[str, str], tuple[str, str]]:
         """Create the Lambda functions of two layouts: (direct readers), (data connectors)."""
         direct = {
             "DIGITAL_TWIN_INFO": self._twin_info("aws"),
             "DYNAMODB_TABLE_NAME": self.table_name,
+            "POWERTOOLS_TRACE_DISABLED": "true",
         }
-        connectors = {
-            "DIGITAL_TWIN_INFO": self._twin_info("azure"),
-            "INTER_CLOUD_TOKEN": self.token_parameter,
-            HISTORY.remote_url_variable: self.endpoints.hot_reader_url,
-            LAST_ENTRY.remote_url_variable: self.endpoints.hot_reader_last_entry_url,
-        }
+        connectors = self.connector_environment(remote_url)
         hot_reader = "chalicelib.hot_reader_functions.hot_reader"
         connector = "chalicelib.data_connector_functions.digital_twin_data_connector"
         return (
@@ -275,7 +281,7 @@ class LocalCloud:
             handler=handler,
             source=PROJECT,
             include=_PACKAGED,
-            environment={"POWERTOOLS_TRACE_DISABLED": "true", **environment},
+            environment=environment,
             timeout=29,
         )
         self._report(f"Lambda function {name}")
@@ -313,7 +319,7 @@ class LocalCloud:
                 componentTypeId=type_id,
                 **component_type(device, history_arn=history_arn, last_entry_arn=last_entry_arn),
             )
-            self._until_active(
+            self.until_active(
                 lambda: client.get_component_type(
                     workspaceId=at.workspace_id,
                     componentTypeId=type_id,  # noqa: B023
@@ -325,7 +331,7 @@ class LocalCloud:
                 entityName=entity_id,
                 components={COMPONENT_NAME: {"componentTypeId": type_id}},
             )
-            self._until_active(
+            self.until_active(
                 lambda: client.get_entity(workspaceId=at.workspace_id, entityId=entity_id)  # noqa: B023
             )
         self._report(
@@ -333,7 +339,7 @@ class LocalCloud:
             "(through the hot reader)"
         )
 
-    def _until_active(self, describe: Callable[[], dict[str, Any]]) -> None:
+    def until_active(self, describe: Callable[[], dict[str, Any]]) -> None:
         """Ask until a thing is ACTIVE; the local TwinMaker gets on with each look."""
         for _ in range(10):
             status = describe()["status"]

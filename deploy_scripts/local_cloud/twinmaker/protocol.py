@@ -81,7 +81,7 @@ class RestJson:
         The service's name in botocore.
     """
 
-    def __init__(self, service: str = "iottwinmaker") -> None:
+    def __init__(self, service: str) -> None:
         self.model = load_model(service)
         self._routes = Map(
             [self._rule(self.model.operation_model(name)) for name in self.model.operation_names],
@@ -207,6 +207,12 @@ class RestJson:
             return _OWN_STATUS[code]
         shape = cast("StructureShape", self.model.shape_for(code))
         return int(shape.metadata["error"]["httpStatusCode"])
+
+
+@cache
+def rest_json(service: str) -> RestJson:
+    """Give the one reader and writer of a service: it has no state, and making it takes a while."""
+    return RestJson(service)
 
 
 @cache

@@ -24,7 +24,7 @@ from deploy_scripts.local_cloud.twinmaker.errors import (
     NotOfferedError,
 )
 from deploy_scripts.local_cloud.twinmaker.invoker import LambdaInvoker, PythonInvoker
-from deploy_scripts.local_cloud.twinmaker.protocol import HttpRequest, RestJson
+from deploy_scripts.local_cloud.twinmaker.protocol import HttpRequest, rest_json
 from deploy_scripts.local_cloud.twinmaker.store import Store
 from deploy_scripts.local_cloud.twinmaker.tags import Tags
 from deploy_scripts.local_cloud.twinmaker.workspaces import Workspaces
@@ -172,7 +172,7 @@ class _Application:
     """The WSGI application."""
 
     def __init__(self, store: Store, invoker: Invoker) -> None:
-        self._protocol = RestJson()
+        self._protocol = rest_json("iottwinmaker")
         workspaces, tags, entities = Workspaces(store), Tags(store), Entities(store)
         types = ComponentTypes(store, invoker, check_components)
         values = DataPlane(store, invoker)

@@ -327,6 +327,13 @@ def test_an_empty_page_with_a_new_token_is_fine(twin: Client, connector: Connect
     assert history(twin, nextToken="again")["nextToken"] == "further"
 
 
+def test_a_page_with_values_may_repeat_the_token_just_sent(
+    twin: Client, connector: Connector
+) -> None:
+    connector.answer = {"propertyValues": [entry((T1, GOOD))], "nextToken": "again"}
+    assert history(twin, nextToken="again")["nextToken"] == "again"
+
+
 def test_a_null_token_is_the_last_page(twin: Client, connector: Connector) -> None:
     connector.answer = {"propertyValues": [], "nextToken": None}
     assert "nextToken" not in history(twin)

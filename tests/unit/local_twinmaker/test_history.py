@@ -181,6 +181,15 @@ def test_a_query_by_component_type_is_answered_with_the_entity_that_has_the_exte
     assert [item.get("entityId") for item in answered] == [ENTITY, "machine-2", None]
 
 
+def test_an_external_id_that_two_entities_share_is_answered_with_neither(
+    twin: Client, connector: Connector
+) -> None:
+    make_entity(twin, "machine-2")
+    reference = {"propertyName": "temperature", "externalIdProperty": {"iotDeviceId": "device-1"}}
+    connector.answer = {"propertyValues": [{"entityPropertyReference": reference}]}
+    assert by_type(twin)["propertyValues"][0]["entityPropertyReference"] == reference
+
+
 def test_series_of_different_devices_have_an_order_of_their_own(
     twin: Client, connector: Connector
 ) -> None:

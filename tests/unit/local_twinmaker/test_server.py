@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from .twin import (
     Client,
     Connector,
     client_of,
+    entry,
     history,
     make_entity,
     make_twin,
@@ -215,7 +217,7 @@ def test_a_fault_of_its_own_is_an_internal_error_and_logged(
 
 
 def test_an_answer_of_its_own_that_breaks_the_model_is_an_internal_error(
-    twin: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(
         "deploy_scripts.local_cloud.twinmaker.server.DataPlane.history", lambda *_: {}
@@ -241,20 +243,30 @@ def test_many_callers_at_once_see_one_consistent_twin(twinmaker: LocalTwinMaker)
         assert sum(pool.map(create, range(16))) == 4
 
 
-def test_connectors_run_side_by_side(
-    twinmaker: LocalTwinMaker, connector: Connector, twin: Client
-) -> None:
-    """A connector that asks TwinMaker itself, as some do, must not wait for its own caller."""
-    connector.answer = {"propertyValues": []}
+def test_a_connector_may_ask_twinmaker_itself_while_it_runs() -> None:
+    def asking(arn: str, event: dict[str, Any]) -> dict[str, Any]:
+        asked = client_of(running.url).get_entity(workspaceId=WORKSPACE, entityId=ENTITY)
+        return {"propertyValues": [entry()]} if asked["entityId"] == event["entityId"] else {}
 
-    def asking(arn: Any, event: Any) -> Any:
-        client_of(twinmaker.url).get_entity(workspaceId=WORKSPACE, entityId=ENTITY)
+    with LocalTwinMaker(invoke=asking) as running:
+        client = client_of(running.url)
+        make_twin(client)
+        assert len(history(client)["propertyValues"]) == 1
+
+
+def test_two_connectors_run_at_the_same_time() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def meeting(arn: str, event: dict[str, Any]) -> dict[str, Any]:
+        both.wait()
         return {"propertyValues": []}
 
-    with LocalTwinMaker(invoke=asking) as second:
-        client = client_of(second.url)
+    with LocalTwinMaker(invoke=meeting) as running:
+        client = client_of(running.url)
         make_twin(client)
-        assert history(client)["propertyValues"] == []
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda _: history(client)["propertyValues"], range(2)))
+    assert answers == [[], []]
 
 
 def test_it_has_no_url_until_it_is_started_and_none_after_it_was_stopped() -> None:
