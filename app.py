@@ -13,7 +13,7 @@ app = Chalice(app_name="multi-cloud-hot-reader")
 
 layout = DigitalTwinInfo.load(os.environ).layout
 
-if layout.layer_3_hot == "aws":
+if layout.layer_3_hot == "aws" and layout.layer_4 == "aws":
     # Lambda functions: hot-reader, hot-reader-last-entry
     from chalicelib.hot_reader_functions import functions as hot_readers
 
@@ -25,8 +25,9 @@ if layout.layer_3_hot == "aws" and layout.layer_4 != "aws":
 
     app.register_blueprint(endpoints)
 
-if layout.layer_4 == "aws" and layout.layer_3_hot != "aws":
-    # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry
+if layout.layer_4 == "aws" and (layout.crosses_clouds or "LOCAL_HOT_READER_NAME" in os.environ):
+    # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry; on one
+    # cloud only for component types that still point at them
     from chalicelib.data_connector_functions import functions as data_connectors
 
     app.register_blueprint(data_connectors)

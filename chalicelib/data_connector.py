@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib import device, wire_contract
-from chalicelib.errors import HotReaderError
+from chalicelib.errors import HotReaderError, RemoteReaderError
 from chalicelib.remote_reader import RemoteReader
 
 if TYPE_CHECKING:
@@ -89,20 +89,21 @@ class DataConnector:
         seconds: float,
         record: RequestRecord,
     ) -> dict[str, Any]:
-        retries = 0
-
         def before_retry(reason: str, pause: float) -> None:
-            nonlocal retries
-            retries += 1
             record.logger.warning("Remote try failed", reason=reason, retry_in_seconds=pause)
 
         started = time.perf_counter()
+        attempts = 0
         try:
             with record.subsegment("remote hot reader"):
                 answer = remote.read(envelope, seconds=seconds, before_retry=before_retry)
+            attempts = answer.attempts
+        except RemoteReaderError as error:
+            attempts = error.attempts
+            raise
         finally:
             record.milliseconds("RemoteLatency", (time.perf_counter() - started) * 1000)
-            record.count("RemoteAttempts", retries + 1)
+            record.count("RemoteAttempts", attempts)
         record.count("ValuesReturned", _values_in(answer.document))
         record.logger.info("Answered by the remote reader", attempts=answer.attempts)
         return answer.document

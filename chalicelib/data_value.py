@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -18,9 +18,14 @@ from chalicelib.errors import InvalidQueryError
 
 DataValue = dict[str, Any]
 
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER_LIMIT: Final = 2**31
 _LONG_LIMIT: Final = 2**63
+_LONGEST_TEXT: Final = 256
+_MOST_ELEMENTS: Final = 50
+"""TwinMaker's own limits (API reference, 'DataValue')."""
+_DEEPEST: Final = 32
+"""Levels of nesting; DynamoDB's own limit (developer guide, 'Quotas')."""
 
 
 class UnrepresentableValueError(ValueError):
@@ -43,7 +48,7 @@ class DataType:
     nested: DataType | None = None
 
     @classmethod
-    def parse(cls, declared: Any, where: str) -> DataType:
+    def parse(cls, declared: Any, where: str, *, depth: int = 1) -> DataType:
         """Read a declared type: a name, or TwinMaker's `{"type": ..., "nestedType": {...}}`.
 
         Parameters
@@ -52,12 +57,16 @@ class DataType:
             The type as it came.
         where
             What to call it in an error message.
+        depth
+            How deep in another type it is nested.
 
         Raises
         ------
         InvalidQueryError
-            It is neither, or the name isn't known.
+            It is neither, the name isn't known, or it is nested too deep.
         """
+        if depth > _DEEPEST:
+            raise InvalidQueryError(f"{where} is nested more than {_DEEPEST} levels deep")
         if isinstance(declared, str):
             declared = {"type": declared}
         if not isinstance(declared, Mapping) or not isinstance(declared.get("type"), str):
@@ -71,7 +80,10 @@ class DataType:
                 f"{where} is {declared['type']!r}; the types are {', '.join(sorted(_CONVERTERS))}"
             )
         nested = declared.get("nestedType")
-        return cls(name, None if nested is None else cls.parse(nested, f"{where}.nestedType"))
+        return cls(
+            name,
+            None if nested is None else cls.parse(nested, f"{where}.nestedType", depth=depth + 1),
+        )
 
     def to_json(self) -> str | dict[str, Any]:
         """Return the type as the wire contract spells it: a plain name where that says it all."""
@@ -152,12 +164,18 @@ def _boolean(stored: Any, _declared: DataType | None) -> DataValue:
 
 def _string(stored: Any, _declared: DataType | None) -> DataValue:
     if isinstance(stored, str):
-        return {"stringValue": stored}
-    if isinstance(stored, bool):
-        return {"stringValue": "true" if stored else "false"}
-    if isinstance(stored, int | float | Decimal):
-        return {"stringValue": _digits(stored)}
-    raise UnrepresentableValueError(f"a {type(stored).__name__} is not a scalar")
+        text = stored
+    elif isinstance(stored, bool):
+        text = "true" if stored else "false"
+    elif isinstance(stored, int | float | Decimal):
+        text = _digits(stored)
+    else:
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a scalar")
+    if not 0 < len(text) <= _LONGEST_TEXT:
+        raise UnrepresentableValueError(
+            f"{len(text)} characters; TwinMaker takes 1 to {_LONGEST_TEXT}"
+        )
+    return {"stringValue": text}
 
 
 def _digits(number: float | Decimal) -> str:
@@ -170,6 +188,7 @@ def _digits(number: float | Decimal) -> str:
 def _list(stored: Any, declared: DataType | None) -> DataValue:
     if not isinstance(stored, list | tuple):
         raise UnrepresentableValueError(f"a {type(stored).__name__} is not a list")
+    _check_size(stored)
     nested = declared.nested if declared else None
     return {"listValue": [_element(item, nested) for item in stored]}
 
@@ -177,8 +196,14 @@ def _list(stored: Any, declared: DataType | None) -> DataValue:
 def _map(stored: Any, declared: DataType | None) -> DataValue:
     if not isinstance(stored, Mapping):
         raise UnrepresentableValueError(f"a {type(stored).__name__} is not a map")
+    _check_size(stored)
     nested = declared.nested if declared else None
     return {"mapValue": {str(name): _element(item, nested) for name, item in stored.items()}}
+
+
+def _check_size(stored: Sized) -> None:
+    if len(stored) > _MOST_ELEMENTS:
+        raise UnrepresentableValueError(f"{len(stored)} elements; TwinMaker takes {_MOST_ELEMENTS}")
 
 
 def _element(item: Any, nested: DataType | None) -> DataValue:
@@ -202,7 +227,7 @@ def _infer(stored: Any, _declared: DataType | None) -> DataValue:
     if isinstance(stored, bool):
         return {"booleanValue": stored}
     if isinstance(stored, str):
-        return {"stringValue": stored}
+        return _string(stored, None)
     if isinstance(stored, Mapping):
         return _map(stored, None)
     if isinstance(stored, list | tuple):

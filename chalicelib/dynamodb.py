@@ -28,6 +28,7 @@ _UNAVAILABLE: Final = frozenset(
     }
 )
 """Error codes that waiting cures (Amazon DynamoDB developer guide, 'Error handling')."""
+_GROWTH: Final = 4
 
 
 class DynamoDBHotStore:
@@ -75,6 +76,9 @@ class DynamoDBHotStore:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            if "Limit" in request:
+                # The caller takes more than it thought: entries lack properties, say.
+                request["Limit"] *= _GROWTH
 
     def _request(
         self,

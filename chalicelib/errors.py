@@ -33,7 +33,7 @@ class RemoteReaderError(HotReaderError):
     ----------
     message
         What happened, in words.
-    status
+    remote_status
         The last HTTP status; None if no answer came at all.
     attempts
         How many requests were sent.

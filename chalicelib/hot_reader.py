@@ -190,7 +190,7 @@ class HotReader:
             None,
             None,
             descending=True,
-            properties=query.selected_properties,
+            properties=query.properties,
             limit=2,
         )
         values: dict[str, DataValue] = {}
@@ -227,7 +227,7 @@ class HotReader:
             self._timestamps.lower_bound(start),
             self._timestamps.upper_bound(end),
             descending=query.descending,
-            properties={*query.selected_properties, *(f.property_name for f in query.filters)},
+            properties=query.properties,
             limit=_entries_needed(query),
         )
         for entry, timestamp in _sorted_by_instant(
@@ -289,6 +289,8 @@ class _Resume:
                 "next_token was given out when the table's timestamps were spelled differently. "
                 "Leave it out to start from the first page."
             ) from error
+        if not query.start <= timestamp.instant <= query.end:
+            raise InvalidQueryError("next_token points outside of the query's range")
         return cls(position, timestamp, key, query.descending)
 
     def properties_done(self, timestamp: StoredTimestamp, entry: StoredEntry) -> int | None:

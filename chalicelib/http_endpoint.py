@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 _WORTH_COMPRESSING: Final = 1_024
 """Bytes."""
 _COMPRESSION_LEVEL: Final = 5
+_INSIDE: Final = {
+    500: "The reader failed. Its log has the details under this trace id.",
+    503: "A store that the reader needs throttles or is away. Try again later.",
+}
+"""What a caller is told of failures inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,6 @@ class HttpEndpoint:
         Tokens and limits.
     observability
         Where to log and count.
-    compress
-        True if nothing in front of the endpoint compresses answers for callers that accept gzip.
     """
 
     def __init__(
@@ -123,13 +126,11 @@ class HttpEndpoint:
         read: Callable[[Mapping[str, Any], RequestRecord], Answer],
         settings: EndpointSettings,
         observability: Observability,
-        *,
-        compress: bool,
     ) -> None:
         self._read = read
         self._token = settings.token
         self._observability = observability
-        self._compress = compress
+        self._compress = settings.compress
         limit = settings.requests_per_second
         self._rate_limit = RateLimit(limit) if limit else None
 
@@ -161,22 +162,17 @@ class HttpEndpoint:
     def _failed(
         self, request: HttpRequest, error: Exception, trace_id: str, record: RequestRecord
     ) -> HttpResponse:
-        status, code = HotReaderError.status, HotReaderError.code
-        message = "The reader failed. Its log has the details under this trace id."
-        if isinstance(error, HotReaderError):
-            status, code = error.status, error.code
-            if status != HotReaderError.status:
-                message = str(error)
+        failure = error if isinstance(error, HotReaderError) else HotReaderError()
+        status, code, message = failure.status, failure.code, str(failure)
+        if status >= 500:
+            # What went wrong inside is for the log, which has it under the trace id.
+            message = _INSIDE.get(status, _INSIDE[500])
         headers = {}
         if isinstance(error, RetryLaterError):
             headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, MethodNotAllowedError):
             headers["Allow"] = "GET, POST"
-        if status >= 500:
-            record.logger.error("Failed", status=status, code=code, exc_info=error)
-            record.count("Failures", 1)
-        else:
-            record.logger.warning("Refused", status=status, code=code, reason=message)
+        record.failed(error, status=status, code=code)
         document = {"error": {"code": code, "message": message}, "trace_id": trace_id}
         return self._response(request, status, headers, document)
 
@@ -228,8 +224,9 @@ class _Body:
 
 
 def _accepts_gzip(request: HttpRequest) -> bool:
+    """Read `Accept-Encoding` (RFC 9110, section 12.5.3); `gzip` counts more than `*`."""
+    weights = {}
     for each in request.headers.get("accept-encoding", "").lower().split(","):
         coding, _, weight = each.replace(" ", "").partition(";q=")
-        if coding in ("gzip", "*"):
-            return weight.strip("0.") != "" if weight else True
-    return False
+        weights[coding] = weight.strip("0.") != "" if weight else bool(coding)
+    return weights.get("gzip", weights.get("*", False))

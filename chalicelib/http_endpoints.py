@@ -22,17 +22,12 @@ endpoints: Final = Blueprint(__name__)
 _settings: Final = HotReaderSettings.load(os.environ)
 _endpoint_settings: Final = EndpointSettings.load(os.environ)
 _tracing: Final = tracing_enabled(os.environ)
-# In front of a deployed function, API Gateway compresses (minimum_compression_size in the stage's
-# configuration); nothing is in front of `chalice local`.
-_compress: Final = os.environ.get("AWS_CHALICE_CLI_MODE") == "true"
 
 
 def _endpoint(read: Read[Any]) -> HttpEndpoint:
     reader = AwsHotReader(read, _settings)
     observability = Observability(read.name, tracing=_tracing)
-    return HttpEndpoint(
-        reader.answer_payload, _endpoint_settings, observability, compress=_compress
-    )
+    return HttpEndpoint(reader.answer_payload, _endpoint_settings, observability)
 
 
 _history: Final = _endpoint(HISTORY)

@@ -15,13 +15,18 @@ import hmac
 import logging
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import ConfigurationError, HotReaderError, StoreUnavailableError
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.parameters.base import BaseProvider
+
 _SHORTEST: Final = 16
 """Characters. `secrets.token_urlsafe(32)` makes 43."""
-_HEADER_TEXT: Final = re.compile(r"[!-~]+")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+"""The letters of a bearer token (RFC 6750, section 2.1), as in every base64 and URL-safe alphabet."""
 _STORES: Final = ("ssm", "secretsmanager")
 
 
@@ -63,6 +68,11 @@ class TokenSource:
                     f"{variable} names no {store} entry; it should look like {store}:/twin/token"
                 )
             return cls(variable, store, name, max_age)
+        if ":" in text or text.startswith("/"):
+            raise ConfigurationError(
+                f"{variable} looks like a reference, but only ssm:NAME and secretsmanager:NAME are "
+                "known (an ARN may stand in place of NAME)"
+            )
         _split(variable, text)
         return cls(variable, None, text, max_age)
 
@@ -101,19 +111,24 @@ class TokenSource:
         return f"{self.variable} refers to ({self.store}:{self.value})"
 
     def _fetch(self) -> str:
-        from aws_lambda_powertools.utilities import parameters  # imports boto3
-        from aws_lambda_powertools.utilities.parameters.exceptions import (
+        """Fetch the value; a store that is away doesn't matter as long as a value is known."""
+        from aws_lambda_powertools.utilities.parameters.exceptions import (  # imports boto3
             GetParameterError,
         )
 
-        # At DEBUG, botocore logs the bodies of answers: here, the token.
-        logging.getLogger("botocore").setLevel(logging.INFO)
+        known = (self.store, self.value)
         try:
-            if self.store == "ssm":
-                return parameters.get_parameter(self.value, decrypt=True, max_age=self.max_age)
-            return str(parameters.get_secret(self.value, max_age=self.max_age))
+            value = _provider(self.store).get(self.value, max_age=self.max_age, decrypt=True)
         except GetParameterError as error:
-            raise self._explained(error) from error
+            explained = self._explained(error)
+            if isinstance(explained, StoreUnavailableError) and known in _last_fetched:
+                _log.warning("%s; the value known so far is used", explained)
+                return _last_fetched[known]
+            raise explained from error
+        if not isinstance(value, str):
+            raise ConfigurationError(f"What {self._description} must be text, not binary data.")
+        _last_fetched[known] = value
+        return value
 
     def _explained(self, error: Exception) -> HotReaderError:
         """Tell a refusal, which needs a person, from a store that is away."""
@@ -130,14 +145,36 @@ class TokenSource:
         return StoreUnavailableError(message)
 
 
+_log: Final = logging.getLogger(__name__)
+_last_fetched: Final[dict[tuple[str | None, str], str]] = {}
+
+
+@lru_cache(maxsize=2)
+def _provider(store: str) -> BaseProvider:
+    """Return Powertools' cached reader of a store, with time-outs that fit into a request."""
+    from aws_lambda_powertools.utilities import parameters
+    from botocore.config import Config
+
+    # At DEBUG, botocore logs the bodies of answers: here, the token.
+    botocore_log = logging.getLogger("botocore")
+    if botocore_log.getEffectiveLevel() < logging.INFO:
+        botocore_log.setLevel(logging.INFO)
+    config = Config(
+        connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
+    )
+    if store == "ssm":
+        return parameters.SSMProvider(boto_config=config)
+    return parameters.SecretsProvider(boto_config=config)
+
+
 def _split(what: str, value: str) -> list[str]:
     tokens = [token.strip() for token in value.split(",")]
     if len(tokens) > 2:
         raise ConfigurationError(f"{what} must be one token, or two as current,previous.")
     for token in tokens:
-        if len(token) < _SHORTEST or not _HEADER_TEXT.fullmatch(token):
+        if len(token) < _SHORTEST or not _TOKEN.fullmatch(token):
             raise ConfigurationError(
-                f"{what} must be at least {_SHORTEST} visible ASCII characters without blanks. Make "
-                "one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+                f"{what} must be a token: at least {_SHORTEST} letters, digits and ._~+/=- without "
+                "blanks. Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
     return tokens

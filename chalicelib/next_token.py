@@ -59,7 +59,7 @@ def decode(token: str, query: HistoryQuery) -> Position:
                 position = Position(key, index)
             case _:
                 raise _not_ours()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_ours() from error
     in_range = 0 <= position.property_index < len(query.selected_properties)
     if digest != _digest(position, query) or not in_range:

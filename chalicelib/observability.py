@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from chalicelib.errors import HotReaderError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,9 +69,12 @@ class Observability:
         record.count("Requests", 1)
         try:
             yield record
-        except Exception:
-            record.count("Failures", 1)
-            self.logger.exception("Failed")
+        except Exception as error:
+            record.failed(
+                error,
+                status=getattr(error, "status", HotReaderError.status),
+                code=getattr(error, "code", HotReaderError.code),
+            )
             raise
         finally:
             metrics.flush_metrics()
@@ -110,6 +115,14 @@ class RequestRecord:
             values=answer.values,
             more=answer.document.get("nextToken") is not None,
         )
+
+    def failed(self, error: Exception, *, status: int, code: str) -> None:
+        """Record a failure; what the caller did wrong is no failure of ours."""
+        if status >= 500:
+            self.count("Failures", 1)
+            self.logger.error("Failed", status=status, code=code, exc_info=error)
+        else:
+            self.logger.warning("Refused", status=status, code=code, reason=str(error))
 
     def _left_out(self, flaws: Flaws) -> None:
         if flaws.unrepresentable_values:

@@ -120,7 +120,7 @@ class PropertyFilter:
         exact = declared is None and data_type.type in _NUMERIC
         try:
             expected = _comparable(_plain(kind, raw), data_type, exact=exact)
-        except UnrepresentableValueError as error:
+        except (UnrepresentableValueError, RecursionError) as error:
             raise InvalidQueryError(
                 f"The filter on {self.property_name} has a {kind} that isn't a "
                 f"{data_type.type}: {error}"

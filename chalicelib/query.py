@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from chalicelib.errors import InvalidQueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from chalicelib.data_value import DataType
     from chalicelib.property_filter import PropertyFilter
@@ -39,6 +39,26 @@ class LastEntryQuery:
     entity_id: str | None = None
     component_name: str | None = None
 
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The properties that the query is about: here, the selected ones."""
+        return self.selected_properties
+
+    def check_known(self, known: Collection[str]) -> None:
+        """Refuse a property that doesn't exist.
+
+        Raises
+        ------
+        InvalidQueryError
+            A property of the query isn't among the known ones.
+        """
+        for name in self.properties:
+            if name not in known:
+                raise InvalidQueryError(
+                    f"The property {name!r} is unknown. The device {self.device_id!r} has "
+                    f"{', '.join(sorted(known)) or 'none'}."
+                )
+
     def declared_by(self, devices: Mapping[str, Mapping[str, DataType]]) -> Self:
         """Fill in the types that the twin's configuration declares for the device.
 
@@ -52,17 +72,12 @@ class LastEntryQuery:
         Raises
         ------
         InvalidQueryError
-            The device is listed and a selected property isn't among its properties.
+            The device is listed and a property of the query isn't among its properties.
         """
         declared = devices.get(self.device_id)
         if declared is None:
             return self
-        for name in self.selected_properties:
-            if name not in declared and name not in self.property_types:
-                raise InvalidQueryError(
-                    f"The property {name!r} is unknown. The device {self.device_id!r} has "
-                    f"{', '.join(sorted(declared)) or 'none'}."
-                )
+        self.check_known({*declared, *self.property_types})
         return replace(self, property_types={**declared, **self.property_types})
 
 
@@ -90,3 +105,9 @@ class HistoryQuery(LastEntryQuery):
     descending: bool = False
     max_results: int | None = None
     next_token: str | None = None
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The properties that the query is about: selected ones and those of filters, each once."""
+        filtered = (each.property_name for each in self.filters)
+        return tuple(dict.fromkeys((*self.selected_properties, *filtered)))

@@ -13,11 +13,13 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import orjson
 import requests
+import urllib3
 
 from chalicelib.errors import RemoteReaderError
 from chalicelib.settings import LARGEST_PAYLOAD, LOOPBACK_HOSTS, RemoteReaderSettings
@@ -42,6 +44,31 @@ class _Failure:
     status: int | None = None
     worth_a_retry: bool = False
     retry_after: float = 0.0
+
+
+class _Exchange:
+    """One request on its way, which the caller may give up on."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self.session = session
+        self._lock = threading.Lock()
+        self._response: requests.Response | None = None
+        self._abandoned = False
+
+    def began(self, response: requests.Response) -> None:
+        """Say that an answer began to come in."""
+        with self._lock:
+            self._response = response
+            if self._abandoned:
+                raise requests.ConnectionError("nobody waits for the answer any more")
+
+    def abandon(self) -> None:
+        """Give up: end the connection, so that the thread that reads from it ends, too."""
+        with self._lock:
+            self._abandoned = True
+            if self._response is not None:
+                self._response.raw.shutdown()
+        self.session.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +167,10 @@ class RemoteReader:
                     f"{failure.reason}; no time is left for another try", failure.status
                 )
                 break
-            before_retry(failure.reason.replace(token, "***"), pause)
+            before_retry(_shown(failure.reason, token), pause)
             self._sleep(pause)
         raise RemoteReaderError(
-            failure.reason.replace(token, "***"),
+            _shown(failure.reason, token),
             remote_status=failure.status,
             attempts=attempts,
             trace_id=str(envelope["trace_id"]),
@@ -159,18 +186,19 @@ class RemoteReader:
         thread of its own, which is left behind, with its session, when time is up.
         """
         outcome: queue.SimpleQueue[dict[str, Any] | _Failure | Exception] = queue.SimpleQueue()
-        session = self._session
+        exchange = _Exchange(self._session)
 
-        def exchange() -> None:
+        def run() -> None:
             try:
-                outcome.put(self._exchange(session, body, headers, seconds))
+                outcome.put(self._exchange(exchange, body, headers, seconds))
             except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
                 outcome.put(error)
 
-        threading.Thread(target=exchange, name="remote-reader", daemon=True).start()
+        threading.Thread(target=run, name="remote-reader", daemon=True).start()
         try:
             result = outcome.get(timeout=seconds)
         except queue.Empty:
+            exchange.abandon()
             self._session = self._new_session()
             return _Failure(f"no complete answer within {seconds:.1f} s", worth_a_retry=True)
         if isinstance(result, Exception):
@@ -178,18 +206,16 @@ class RemoteReader:
         return result
 
     def _exchange(
-        self,
-        session: requests.Session,
-        body: bytes,
-        headers: Mapping[str, str],
-        seconds: float,
+        self, exchange: _Exchange, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> dict[str, Any] | _Failure:
+        longest = self._settings.read_timeout
         timeouts = (
             min(self._settings.connect_timeout, seconds),
-            min(self._settings.read_timeout, seconds),
+            # The last try that there is time for may use all of it: a slow answer is one, too.
+            longest if seconds >= 2 * longest else seconds,
         )
         try:
-            with session.post(
+            with exchange.session.post(
                 self._settings.url,
                 data=body,
                 headers=headers,
@@ -197,8 +223,9 @@ class RemoteReader:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                exchange.began(response)
                 content = _content(response)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return _Failure(self._without_secrets(error), worth_a_retry=True)
         if response.status_code == 200:
             return self._document(content)
@@ -211,9 +238,7 @@ class RemoteReader:
             document: Any = orjson.loads(content)
         except orjson.JSONDecodeError as error:
             return _Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
-        if not isinstance(document, dict) or not isinstance(
-            document.get("propertyValues"), self._answer_type
-        ):
+        if not isinstance(document, dict) or not self._is_answer(document):
             return _Failure(
                 "the answer has no propertyValues as this kind of read has them; is the URL a Hot "
                 "Reader's, and of the right kind?",
@@ -221,13 +246,23 @@ class RemoteReader:
             )
         return document
 
+    def _is_answer(self, document: dict[str, Any]) -> bool:
+        values = document.get("propertyValues")
+        if self._answer_type is dict:
+            return isinstance(values, dict) and all(
+                isinstance(each, dict) for each in values.values()
+            )
+        return isinstance(values, list) and all(
+            isinstance(each, dict) and isinstance(each.get("values"), list) for each in values
+        )
+
     def _without_secrets(self, error: Exception) -> str:
         # requests wraps urllib3's errors, which name the cause as their reason
         cause = error.args[0] if error.args else error
         text = f"{type(error).__name__}: {getattr(cause, 'reason', None) or cause}"
         if self._query_string:
             text = text.replace(self._query_string, "***")
-        return text[:_LONGEST_REASON]
+        return text
 
     def _new_session(self) -> requests.Session:
         session = requests.Session()
@@ -239,9 +274,17 @@ class RemoteReader:
             }
         )
         session.auth = _no_auth
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # Even with allow_redirects=False, requests reads the whole body of what looks like one.
+        session.get_redirect_target = lambda _response: None  # type: ignore[method-assign,assignment]
         # A proxy must not see what is meant for this machine.
         session.trust_env = urlsplit(self._settings.url).hostname not in LOOPBACK_HOSTS
         return session
+
+
+def _shown(reason: str, token: str) -> str:
+    """Return what may be logged and shown of a reason; a remote may echo what it was sent."""
+    return reason.replace(token, "***")[:_LONGEST_REASON]
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -272,7 +315,7 @@ def _refusal(response: requests.Response, content: bytes) -> _Failure:
     if 300 <= status < 400:
         reason = "it redirects; set the URL that it redirects to"
     return _Failure(
-        reason[:_LONGEST_REASON],
+        reason,
         status,
         worth_a_retry=status == 429 or status >= 500,
         retry_after=_retry_after(response.headers.get("Retry-After")),
@@ -287,7 +330,7 @@ def _retry_after(header: str | None) -> float:
         return float(header)
     try:
         when = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)

@@ -7,6 +7,7 @@ should look like. docs/settings.md lists them all.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -88,7 +89,7 @@ class DigitalTwinInfo:
             ) from error
         name = _member(_member(document, "config"), "digital_twin_name")
         providers = _member(document, "config_providers")
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name.strip():
             raise _twin_info_error("config.digital_twin_name must be a name")
         layout = ProviderLayout(
             _provider(providers, "layer_3_hot_provider"), _provider(providers, "layer_4_provider")
@@ -117,11 +118,12 @@ def _provider(providers: Any, key: str) -> str:
 def _devices(listed: Any) -> dict[str, dict[str, DataType]]:
     if not isinstance(listed, list):
         raise _twin_info_error("config_iot_devices must be a list")
-    devices = {}
+    devices: dict[str, dict[str, DataType]] = {}
     for number, device in enumerate(listed):
         where = f"config_iot_devices[{number}]"
         try:
-            devices[str(device["id"])] = {
+            device_id = device["id"]
+            properties = {
                 str(each["name"]): DataType.parse(each["dataType"], f"{where}.{each['name']}")
                 for each in [*device["properties"], *device.get("constProperties", [])]
             }
@@ -131,6 +133,9 @@ def _devices(listed: Any) -> dict[str, dict[str, DataType]]:
             ) from error
         except InvalidQueryError as error:
             raise _twin_info_error(str(error)) from error
+        if not isinstance(device_id, str) or not device_id or device_id in devices:
+            raise _twin_info_error(f"{where}.id must be a text of its own")
+        devices[device_id] = properties
     return devices
 
 
@@ -193,16 +198,25 @@ class EndpointSettings:
         The tokens it accepts.
     requests_per_second
         How many authorized requests one instance answers per second; None for no limit of its own.
+    compress
+        True if nothing in front of the endpoint compresses answers for callers that accept gzip.
     """
 
     token: TokenSource
     requests_per_second: int | None
+    compress: bool
 
     @classmethod
     def load(cls, environment: Environment) -> EndpointSettings:
         """Read the settings; see `HotReaderSettings.load`."""
         limit = _whole(environment, "REQUESTS_PER_SECOND", 0, 0, 100_000)
-        return cls(_token(environment), limit or None)
+        return cls(
+            _token(environment),
+            limit or None,
+            # In front of a deployed function, API Gateway compresses (the stage's
+            # minimum_compression_size); nothing is in front of `chalice local`.
+            compress=environment.get("AWS_CHALICE_CLI_MODE") == "true",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +330,7 @@ def _whole(environment: Environment, name: str, default: int, least: int, most: 
     text = environment.get(name, "").strip()
     if not text:
         return default
-    if not text.isdecimal() or not least <= int(text) <= most:
+    if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise ConfigurationError(
             f"{name} is {text!r}; it must be a whole number from {least} to {most}"
         )
@@ -332,9 +346,10 @@ def _flag(environment: Environment, name: str) -> bool:
 
 def _timestamp_format(environment: Environment) -> TimestampFormat:
     name = environment.get("TIMESTAMP_FORMAT", "").strip().lower() or "iso8601"
+    mixed_offsets = _flag(environment, "MIXED_OFFSETS")
     match name:
         case "iso8601":
-            return Iso8601Format(mixed_offsets=_flag(environment, "MIXED_OFFSETS"))
+            return Iso8601Format(mixed_offsets=mixed_offsets)
         case "epoch_milliseconds":
             return EpochMillisecondsFormat(as_text=False)
         case "epoch_milliseconds_text":
@@ -356,8 +371,12 @@ def _remote_url(environment: Environment, name: str) -> str:
     url = required(environment, name, "https://reader.example.com/hot-reader")
     try:
         parts = urlsplit(url)
+        _ = parts.port  # is read, and so checked, only now
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise ConfigurationError(f"{name} is not a URL: {error}") from error
+    if re.search(r"\s", url):
+        raise ConfigurationError(f"{name} must not hold blanks")
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{name} must not hold a user name or password")
     if not parts.hostname or parts.scheme not in ("https", "http"):

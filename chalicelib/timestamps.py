@@ -90,7 +90,10 @@ def parse_instant(text: str) -> int:
     as_written, offset, fraction, zone = _read_iso_8601(text)
     if zone is None:
         raise ValueError(f"{text!r} names no time zone; end it with Z or an offset such as +01:00")
-    return (as_written - offset) * NANOSECONDS + int(fraction.ljust(9, "0"))
+    instant = (as_written - offset) * NANOSECONDS + int(fraction.ljust(9, "0"))
+    if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:
+        raise ValueError(f"{text!r} is outside of the years 1 to 9999")
+    return instant
 
 
 @lru_cache(maxsize=1024)
@@ -201,6 +204,8 @@ class Iso8601Format:
                 f"{key!r} isn't in UTC, so it may sort in the wrong place; set MIXED_OFFSETS=true"
             )
         instant = (as_written - offset) * NANOSECONDS
+        if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:
+            raise ValueError(f"{key!r} is outside of the years 1 to 9999")
         if fraction:
             instant += int(fraction.ljust(9, "0"))
         text = key if zone == "Z" and len(key) <= 30 else utc_text(instant, len(fraction))
@@ -225,6 +230,8 @@ class Iso8601Format:
 class EpochMillisecondsFormat:
     """Sort keys that count milliseconds since 1970, as a number or as text of 13 digits.
 
+    Text of another length would sort in the wrong place (13 digits last from 2001 to 2286).
+
     Parameters
     ----------
     as_text
@@ -235,15 +242,16 @@ class EpochMillisecondsFormat:
 
     def __init__(self, *, as_text: bool) -> None:
         self._as_text = as_text
+        self._spelling = re.compile("[0-9]{13}" if as_text else "-?[0-9]{1,15}")
 
     def read(self, key: Any) -> StoredTimestamp:
         """Read a sort key; see `TimestampFormat.read`."""
         number = str(key)
         expected = isinstance(key, str) if self._as_text else isinstance(key, Decimal | int)
-        if not expected or not re.fullmatch(r"-?[0-9]{1,15}", number):
+        if not expected or not self._spelling.fullmatch(number):
             raise ValueError(
                 f"{key!r} is not a count of milliseconds since 1970 stored as "
-                f"{'text' if self._as_text else 'a number'}; is TIMESTAMP_FORMAT right?"
+                f"{'text of 13 digits' if self._as_text else 'a number'}; is TIMESTAMP_FORMAT right?"
             )
         instant = int(number) * self._MILLISECOND
         if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:
@@ -260,11 +268,11 @@ class EpochMillisecondsFormat:
 
     def key_from_text(self, text: str) -> SortKey:
         """Return the number or the text; see `TimestampFormat.key_from_text`."""
-        if not re.fullmatch(r"-?[0-9]{1,15}", text):
+        if not self._spelling.fullmatch(text):
             raise ValueError(f"{text!r} is not a count of milliseconds")
         return text if self._as_text else Decimal(text)
 
     def _key(self, milliseconds: int) -> SortKey:
         if not self._as_text:
             return Decimal(milliseconds)
-        return f"{max(milliseconds, 0):013}"
+        return f"{min(max(milliseconds, 0), 9_999_999_999_999):013}"

@@ -6,7 +6,7 @@ Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.data_value import DataType
 from chalicelib.errors import InvalidQueryError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.hot_reader import HistoryPage, LastEntry
 
 Event = Mapping[str, Any]
+Query = TypeVar("Query", bound=LastEntryQuery)
 
 
 def history_query(event: Event, device_id: str) -> HistoryQuery:
@@ -42,9 +43,9 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         )
     start, end = document.instant("startTime"), document.instant("endTime")
     check_range(start, end, "startTime", "endTime")
-    return HistoryQuery(
+    query = HistoryQuery(
         device_id=device_id,
-        selected_properties=_selected(document),
+        selected_properties=document.names("selectedProperties"),
         property_types=_types(document),
         entity_id=document.optional_text("entityId"),
         component_name=document.optional_text("componentName"),
@@ -55,31 +56,28 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
         next_token=document.token("nextToken"),
     )
+    return _checked(query, document)
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
     """Read an `attributePropertyValueReaderByEntity` event; see `history_query`."""
     document = Document(event, "the event")
-    return LastEntryQuery(
+    query = LastEntryQuery(
         device_id=device_id,
-        selected_properties=_selected(document),
+        selected_properties=document.names("selectedProperties"),
         property_types=_types(document),
         entity_id=document.optional_text("entityId"),
         component_name=document.optional_text("componentName"),
     )
+    return _checked(query, document)
 
 
-def _selected(document: Document) -> tuple[str, ...]:
-    names = document.names("selectedProperties")
+def _checked(query: Query, document: Document) -> Query:
+    """Check the properties of a query against the definitions that came with it."""
     definitions = document.get("properties")
     if isinstance(definitions, Mapping):
-        for name in names:
-            if name not in definitions:
-                raise InvalidQueryError(
-                    f"selectedProperties: {name!r} is unknown. The component type defines "
-                    f"{', '.join(sorted(definitions)) or 'no property'}."
-                )
-    return names
+        query.check_known(definitions)
+    return query
 
 
 def _types(document: Document) -> dict[str, DataType]:

@@ -140,7 +140,7 @@ def _parameter(name: str, value: str) -> Any:
     if name in _JSON_PARAMETERS:
         try:
             return json.loads(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidQueryError(f"{name} must be JSON: {error}") from error
     return value
 

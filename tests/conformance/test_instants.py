@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from chalicelib.wire_contract import history_query, last_entry_query
 from tests.conformance.asking import last_entry, pages, times
 from tests.conformance.conftest import Subject
 from tests.conformance.oracle import Stored
@@ -86,8 +87,6 @@ def test_keys_with_other_offsets_are_found_with_the_setting(subject):
 def test_an_entry_that_needs_the_setting_is_counted_not_misplaced(subject):
     subject.put(at("17:10:00Z"), at("17:30:00+04:00"))
     reader = subject.reader()
-    from chalicelib.wire_contract import history_query
-
     found = reader.history(
         history_query(
             {
@@ -138,3 +137,13 @@ def test_a_property_that_the_newest_entry_lacks_is_left_out(subject):
 
 def test_a_device_without_entries_has_no_last_entry(subject):
     assert last_entry(subject.reader(), subject.device_id, ["n"]) == {"propertyValues": {}}
+
+
+def test_epoch_text_that_sorts_in_the_wrong_place_is_counted_not_misplaced(subject):
+    for key in ("52345", "1769792400000"):
+        subject.put(Stored(key, {"n": Decimal(1)}))
+    found = subject.reader("epoch_milliseconds_text").last_entry(
+        last_entry_query({"iot_device_id": subject.device_id, "selected_properties": ["n"]})
+    )
+    assert list(found.values) == ["n"]
+    assert found.flaws.unreadable_timestamps == 1

@@ -1,5 +1,6 @@
 """No gap and no repeat, whatever the page size."""
 
+import json
 from decimal import Decimal
 
 import orjson
@@ -67,22 +68,26 @@ def test_a_selected_property_without_values_appears_empty(filled):
 
 
 def test_a_page_ends_early_rather_than_exceed_its_bytes(subject):
-    for number in range(60):
-        subject.put(Stored(f"2026-01-30T17:00:{number:02}Z", {"text": 'é"\\\n' * 1_000}))
+    subject.put(
+        *(
+            Stored(f"2026-01-30T17:{number // 60:02}:{number % 60:02}Z", {"text": 'é"\\\n' * 60})
+            for number in range(300)
+        )
+    )
     limit = 70_000
     answer = pages(subject.reader(page_bytes=limit), subject.device_id, ["text"])
-    assert len(times(answer, "text")) == 60
+    assert len(times(answer, "text")) == 300
     assert len(answer) > 1
     # As a Lambda function behind API Gateway returns it: JSON text within JSON.
-    assert all(len(orjson.dumps(orjson.dumps(each).decode())) <= limit for each in answer)
+    assert all(len(json.dumps(orjson.dumps(each).decode())) <= limit for each in answer)
 
 
 def test_a_value_larger_than_a_page_still_comes_alone(subject):
     subject.put(
-        Stored("2026-01-30T17:00:00Z", {"text": "x" * 80_000}),
-        Stored("2026-01-30T17:00:01Z", {"text": "y"}),
+        Stored("2026-01-30T17:00:00Z", {"texts": ["\x01" * 250] * 50}),
+        Stored("2026-01-30T17:00:01Z", {"texts": ["y"]}),
     )
-    answer = pages(subject.reader(page_bytes=65_536), subject.device_id, ["text"])
+    answer = pages(subject.reader(page_bytes=65_536), subject.device_id, ["texts"])
     assert [count(each) for each in answer] == [1, 1]
 
 
@@ -146,3 +151,22 @@ def test_a_token_goes_on_with_another_page_size_and_other_declared_types(filled)
     )
     expected = oracle.history(filled.entries, SELECTED, START, END)
     assert read_back([first, *rest]) == by_property(expected, SELECTED)
+
+
+def test_a_token_with_a_position_outside_of_the_range_is_refused(filled):
+    from chalicelib import next_token
+    from chalicelib.wire_contract import history_query
+
+    asked = {"iot_device_id": filled.device_id, "selected_properties": SELECTED}
+    query = history_query(asked | {"start_time": START, "end_time": END})
+    forged = next_token.encode(next_token.Position("2026-02-01T00:00:00Z", 0), query)
+    with pytest.raises(InvalidQueryError, match="range"):
+        page(filled.reader(), filled.device_id, SELECTED, next_token=forged)
+
+
+def test_a_deeply_nested_token_is_refused(filled):
+    import base64
+
+    token = base64.urlsafe_b64encode(b"[" * 5_000).decode()
+    with pytest.raises(InvalidQueryError, match="next_token"):
+        page(filled.reader(), filled.device_id, SELECTED, next_token=token)
