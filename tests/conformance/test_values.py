@@ -103,7 +103,7 @@ def test_what_the_type_cannot_express_is_left_out_and_counted(subject, declared,
         {
             "iot_device_id": subject.device_id,
             "selected_properties": ["n", "other"],
-            "property_types": {"n": declared},
+            "property_types": {} if declared is None else {"n": declared},
             "start_time": START,
             "end_time": END,
         }

@@ -1,0 +1,61 @@
+"""The service under test: `chalice local` over a local AWS with telemetry and a token."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from deploy_scripts import sample_telemetry
+from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.stack import create_hot_table, stage_environment
+
+from .queries import entries
+from .service import STAGE, TOKEN, TOKEN_PARAMETER, Service, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+
+class Start(Protocol):
+    """Starts a further service, with variables of its own."""
+
+    def __call__(
+        self,
+        *,
+        stage: Mapping[str, str | None] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Service]: ...
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as aws:
+        client = aws.client("dynamodb")
+        table_name = stage_environment(STAGE)["DYNAMODB_TABLE_NAME"]
+        create_hot_table(client, table_name)
+        sample_telemetry.load(client, table_name, entries())
+        aws.client("ssm").put_parameter(Name=TOKEN_PARAMETER, Value=TOKEN, Type="SecureString")
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def start(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Start:
+    def start(
+        *,
+        stage: Mapping[str, str | None] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Service]:
+        run = partial(running, tmp_path_factory.mktemp("service"))
+        return run(aws.environment | dict(environment or {}), stage)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def service(start: Start) -> Iterator[Service]:
+    """The project as it is, at its stage `multicloud`."""
+    with start() as service:
+        yield service

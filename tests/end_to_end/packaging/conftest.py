@@ -1,0 +1,101 @@
+"""Packages made by the real command, each layout from the same copy of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from deploy_scripts.local_cloud.stack import PROJECT
+
+from .package import Package
+
+CONNECTOR_STAGE = "connector"
+
+
+class MakePackage(Protocol):
+    """Packages a stage."""
+
+    def __call__(self, stage: str) -> Package: ...
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with a stage of the data connector layout, and with files that mustn't be packaged."""
+    project = tmp_path_factory.mktemp("project")
+    shutil.copy(PROJECT / "app.py", project)
+    shutil.copy(PROJECT / "requirements.txt", project)
+    shutil.copytree(
+        PROJECT / "chalicelib", project / "chalicelib", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (project / ".chalice").mkdir()
+    for policy in (PROJECT / ".chalice").glob("policy-*.json"):
+        shutil.copy(policy, project / ".chalice")
+
+    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    config["stages"][CONNECTOR_STAGE] = connector_stage(config["stages"]["multicloud"])
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+
+    for name in ("tests/test_it.py", "deploy_scripts/demo.py", ".local/endpoints.json"):
+        (project / name).parent.mkdir()
+        (project / name).touch()
+    (project / "config_inter_cloud.json").touch()
+    return project
+
+
+def connector_stage(multicloud: dict[str, object]) -> dict[str, object]:
+    """Turn the stage round: telemetry on Azure, the twin on AWS."""
+    info = {
+        "config": {"digital_twin_name": "factory-twin"},
+        "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
+    }
+    variables = {
+        "DIGITAL_TWIN_INFO": json.dumps(info),
+        "INTER_CLOUD_TOKEN": "ssm:/factory-twin/inter-cloud-token",
+        "REMOTE_READER_URL": "https://reader.example.com/hot-reader",
+        "REMOTE_READER_LAST_ENTRY_URL": "https://reader.example.com/hot-reader-last-entry",
+    }
+    return {**multicloud, "environment_variables": variables}
+
+
+@pytest.fixture(scope="session")
+def make_package(project: Path, tmp_path_factory: pytest.TempPathFactory) -> MakePackage:
+    def make_package(stage: str) -> Package:
+        directory = tmp_path_factory.mktemp(stage)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        subprocess.run(
+            [
+                str(Path(sys.executable).with_name("chalice")),
+                *("package", "--stage", stage, str(directory)),
+            ],
+            cwd=project,
+            env=environment | {"AWS_DEFAULT_REGION": "eu-central-1"},
+            check=True,
+        )
+        return Package(directory)
+
+    return make_package
+
+
+@pytest.fixture(scope="session")
+def multicloud(make_package: MakePackage) -> Package:
+    """Telemetry on AWS, the twin elsewhere."""
+    return make_package("multicloud")
+
+
+@pytest.fixture(scope="session")
+def singlecloud(make_package: MakePackage) -> Package:
+    """Telemetry and twin on AWS."""
+    return make_package("singlecloud")
+
+
+@pytest.fixture(scope="session")
+def connector(make_package: MakePackage) -> Package:
+    """Telemetry elsewhere, the twin on AWS."""
+    return make_package(CONNECTOR_STAGE)

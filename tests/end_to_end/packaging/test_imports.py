@@ -1,0 +1,135 @@
+"""The unzipped package runs by itself, with nothing of the engineer's environment."""
+
+from __future__ import annotations
+
+import compileall
+import json
+import platform
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .package import Package
+
+runs_here = pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64"),
+    reason="the package holds compiled modules for Lambda: Linux on x86_64",
+)
+ISOLATED: Final = """
+import importlib, json, sys
+sys.path.insert(0, {folder!r})
+for name in {modules!r}:
+    importlib.import_module(name)
+print(json.dumps({{name: getattr(m, "__file__", None) for name, m in sys.modules.items()}}))
+"""
+REGION: Final = {"AWS_DEFAULT_REGION": "eu-central-1"}
+
+
+@pytest.fixture(scope="session")
+def unzipped(multicloud: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unzipped")
+    with zipfile.ZipFile(multicloud.zip_path) as package:
+        package.extractall(folder)
+    return folder
+
+
+def variables_of(package: Package) -> dict[str, str]:
+    """Return the environment that the package's functions get."""
+    first, *others = (each["Environment"]["Variables"] for each in package.functions().values())
+    assert all(each == first for each in others)
+    variables: dict[str, str] = first
+    return variables
+
+
+def load(folder: Path, environment: Mapping[str, str], *modules: str) -> dict[str, str | None]:
+    """Import modules where only the standard library and a folder are; return all that was loaded."""
+    code = ISOLATED.format(folder=str(folder), modules=modules)
+    ended = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", code],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    loaded: dict[str, str | None] = json.loads(ended.stdout)
+    return loaded
+
+
+def in_lambda(folder: Path) -> dict[str, str]:
+    return {"LAMBDA_TASK_ROOT": str(folder), "AWS_LAMBDA_FUNCTION_NAME": "a-function"}
+
+
+def test_every_module_of_ours_compiles(unzipped: Path) -> None:
+    assert compileall.compile_dir(unzipped / "chalicelib", quiet=1)
+    assert compileall.compile_file(unzipped / "app.py", quiet=1)
+
+
+@runs_here
+@pytest.mark.parametrize(
+    ("layout", "module"),
+    [
+        ("multicloud", "app"),
+        ("multicloud", "chalicelib.hot_reader_functions"),
+        ("multicloud", "chalicelib.http_endpoints"),
+        ("singlecloud", "app"),
+        ("singlecloud", "chalicelib.hot_reader_functions"),
+        ("connector", "app"),
+        ("connector", "chalicelib.data_connector_functions"),
+    ],
+)
+@pytest.mark.parametrize("lambda_variables", [False, True], ids=["plain", "in Lambda"])
+def test_what_lambda_imports_needs_the_package_only(
+    request: pytest.FixtureRequest,
+    unzipped: Path,
+    layout: str,
+    module: str,
+    lambda_variables: bool,
+) -> None:
+    environment = variables_of(request.getfixturevalue(layout)) | REGION
+    loaded = load(unzipped, environment | (in_lambda(unzipped) if lambda_variables else {}), module)
+
+    assert str(loaded[module]).startswith(str(unzipped))
+    assert not [path for path in loaded.values() if path and "site-packages" in path]
+
+
+@runs_here
+def test_every_module_of_ours_imports(
+    unzipped: Path, multicloud: Package, connector: Package
+) -> None:
+    modules = [f"chalicelib.{path.stem}" for path in (unzipped / "chalicelib").glob("*.py")]
+    # The variables of both layouts, with the providers of the one that goes to another cloud.
+    environment = variables_of(multicloud) | variables_of(connector) | REGION
+
+    assert set(modules) <= set(load(unzipped, environment, *modules))
+
+
+@runs_here
+@pytest.mark.parametrize(
+    "tracing",
+    [
+        pytest.param({}, id="outside of Lambda"),
+        pytest.param({"POWERTOOLS_TRACE_DISABLED": "true"}, id="without traces"),
+    ],
+)
+def test_a_data_connector_starts_without_the_aws_sdk(
+    unzipped: Path, connector: Package, tracing: dict[str, Any]
+) -> None:
+    lambda_variables = in_lambda(unzipped) if tracing else {}
+    environment = variables_of(connector) | lambda_variables | tracing
+    loaded = load(unzipped, environment, "chalicelib.data_connector_functions")
+
+    sdk = {
+        name for name in loaded if name.partition(".")[0] in ("boto3", "botocore", "aws_xray_sdk")
+    }
+    assert "requests" in loaded
+    # Powertools looks whether there is a botocore; that loads its first file, and no other.
+    assert sdk <= {"botocore"}
