@@ -1,0 +1,85 @@
+"""`python -m deploy_scripts demo`: shows the main job and ends by itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+from click.testing import CliRunner
+
+from deploy_scripts.__main__ import cli
+from deploy_scripts.demo import Demo, DemoError, expect
+from deploy_scripts.local_cloud.stack import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run_demo(directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy_scripts", "demo", "--directory", str(directory), "--entries", "250"],
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )  # fmt: skip
+
+
+def test_it_shows_each_step_and_leaves_a_page_with_a_chart(tmp_path):
+    done = run_demo(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for shown in (
+        "refused: 401",
+        "GetPropertyValueHistory",
+        "each one as it was put into the table",
+        "ConnectorFailureException",
+        "demo.html",
+    ):
+        assert shown in " ".join(done.stdout.split())
+    page = (tmp_path / "demo.html").read_text()
+    assert "<svg" in page
+    assert "http://www.w3.org" in page
+    assert "<script" not in page
+
+
+def test_a_step_that_goes_wrong_ends_it_with_exit_code_1(tmp_path):
+    # Only the outermost check is replaced; servers and requests are real.
+    def one_value_is_wrong(_self: Demo) -> str:
+        expect(False, "temperature: 1 instead of 2")
+        return ""
+
+    with mock.patch.object(Demo, "_http_history", one_value_is_wrong):
+        done = CliRunner().invoke(cli, ["demo", "--directory", str(tmp_path), "--entries", "20"])
+    assert done.exit_code == 1
+    assert "temperature: 1 instead of 2" in done.output
+
+
+def test_expectations_raise():
+    with pytest.raises(DemoError, match="no"):
+        expect(False, "no")
+
+
+@pytest.mark.parametrize("verb", ["local", "demo", "load-telemetry"])
+def test_every_verb_has_help(verb):
+    shown = CliRunner().invoke(cli, [verb, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.output
+
+
+def test_a_dry_run_of_load_telemetry_shows_entries_and_needs_no_cloud():
+    done = CliRunner().invoke(
+        cli, ["load-telemetry", "--table", "any", "--dry-run", "--device", "pump-1"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "pump-1" in done.output
+
+
+def test_an_unknown_device_is_refused():
+    done = CliRunner().invoke(cli, ["load-telemetry", "--table", "any", "--device", "nobody"])
+    assert done.exit_code == 2
+    assert "nobody" in done.output

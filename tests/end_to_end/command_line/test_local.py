@@ -1,0 +1,158 @@
+"""`python -m deploy_scripts local`: starts, says where everything is, and stops cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from deploy_scripts.local_cloud.stack import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEYS = {
+    "hot_reader_url",
+    "hot_reader_last_entry_url",
+    "token",
+    "twinmaker_url",
+    "aws_url",
+    "region",
+    "table_name",
+    "workspace_id",
+    "entity_id",
+    "component_name",
+}
+START_SECONDS = 90
+
+
+@contextmanager
+def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
+    """Start it, and wait for its endpoints file as a user's script would."""
+    command = [sys.executable, "-m", "deploy_scripts", "local", "--directory", str(directory)]
+    process = subprocess.Popen(
+        [*command, "--entries", "20", *options],
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        endpoints = directory / "endpoints.json"
+        give_up = time.monotonic() + START_SECONDS
+        while not endpoints.exists():
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < give_up, "no endpoints file"
+            time.sleep(0.1)
+        yield process, json.loads(endpoints.read_text())
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_everything_is_and_stops_cleanly(tmp_path, number):
+    with running(tmp_path) as (process, at):
+        assert at.keys() >= KEYS
+        assert stat.S_IMODE((tmp_path / "endpoints.json").stat().st_mode) == 0o600
+        answer = requests.get(
+            at["hot_reader_last_entry_url"],
+            params={"iot_device_id": at["device_id"], "selected_properties": "temperature"},
+            headers={"X-Inter-Cloud-Token": at["token"]},
+            timeout=30,
+        )
+        assert answer.status_code == 200
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, printed
+    assert "Traceback" not in printed
+    assert at["token"] not in printed
+    assert not (tmp_path / "endpoints.json").exists()
+    for name in ("hot_reader_url", "twinmaker_url", "aws_url"):
+        with closing(socket.socket()) as probe:
+            assert probe.connect_ex(("127.0.0.1", urlsplit(at[name]).port)) != 0
+
+
+def test_busy_ports_are_replaced_by_free_ones(tmp_path):
+    busy = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    ports = [str(each.getsockname()[1]) for each in busy]
+    options = [
+        part
+        for pair in zip(("--http-port", "--aws-port", "--twinmaker-port"), ports, strict=True)
+        for part in pair
+    ]
+    try:
+        with running(tmp_path, *options) as (_, at):
+            taken = {
+                str(urlsplit(at[name]).port)
+                for name in ("hot_reader_url", "aws_url", "twinmaker_url")
+            }
+            assert not taken & set(ports)
+            assert requests.get(at["hot_reader_url"], timeout=30).status_code == 401
+    finally:
+        for each in busy:
+            each.close()
+
+
+def test_the_environment_file_serves_chalice_local_by_hand(tmp_path):
+    """What the README says: . .local/environment, chalice local --stage multicloud, curl."""
+    with running(tmp_path) as (_, at):
+        port = socket.create_server(("127.0.0.1", 0))
+        number = port.getsockname()[1]
+        port.close()
+        chalice = Path(sys.executable).with_name("chalice")
+        by_hand = subprocess.Popen(
+            [
+                "bash",
+                "-c",
+                (
+                    f". '{tmp_path}/environment' && exec '{chalice}' local --stage multicloud "
+                    f"--port {number} --no-autoreload"
+                ),
+            ],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        )
+        try:
+            give_up = time.monotonic() + START_SECONDS
+            while True:
+                assert by_hand.poll() is None, by_hand.communicate()[0]
+                assert time.monotonic() < give_up
+                try:
+                    for path in ("hot-reader-last-entry", "hot-reader"):
+                        answer = requests.get(
+                            f"http://127.0.0.1:{number}/{path}",
+                            params={
+                                "iot_device_id": at["device_id"],
+                                "selected_properties": "temperature",
+                                "start_time": "2000-01-01T00:00:00Z",
+                                "end_time": "2100-01-01T00:00:00Z",
+                            },
+                            headers={"X-Inter-Cloud-Token": at["token"]},
+                            timeout=30,
+                        )
+                        assert answer.status_code == 200, answer.text
+                        assert answer.json()["propertyValues"]
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.1)
+        finally:
+            by_hand.kill()
+            by_hand.communicate()
