@@ -406,7 +406,8 @@ class ChaliceLocal:
             It ended instead; the message has what it printed last.
         """
         command = [
-            str(Path(sys.executable).with_name("chalice")),
+            *(sys.executable, "-m", "deploy_scripts.local_cloud.chalice_process"),
+            *("--project-dir", str(self._project)),
             "local",
             *("--stage", self._stage),
             *("--host", _HOST),
@@ -416,9 +417,9 @@ class ChaliceLocal:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 command,
-                cwd=self._project,
+                cwd=PROJECT,
                 env=_without_aws(os.environ) | dict(self._environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end tells the process that we are gone
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is ours to handle
@@ -430,7 +431,7 @@ class ChaliceLocal:
         if self._process is None:
             return
         self._process.terminate()
-        self._process.wait()
+        self._process.communicate()
         self._process = None
 
     def _until_listening(self, process: subprocess.Popen[bytes]) -> None:

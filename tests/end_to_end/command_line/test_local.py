@@ -38,6 +38,11 @@ KEYS = {
 START_SECONDS = 90
 
 
+def is_listening(port: int | None) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port or 0)) == 0
+
+
 @contextmanager
 def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
     """Start it, and wait for its endpoints file as a user's script would."""
@@ -60,8 +65,8 @@ def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
         yield process, json.loads(endpoints.read_text())
     finally:
         if process.poll() is None:
-            process.kill()
-        process.communicate()
+            process.terminate()
+            process.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -83,8 +88,18 @@ def test_it_says_where_everything_is_and_stops_cleanly(tmp_path, number):
     assert at["token"] not in printed
     assert not (tmp_path / "endpoints.json").exists()
     for name in ("hot_reader_url", "twinmaker_url", "aws_url"):
-        with closing(socket.socket()) as probe:
-            assert probe.connect_ex(("127.0.0.1", urlsplit(at[name]).port)) != 0
+        assert not is_listening(urlsplit(at[name]).port)
+
+
+def test_no_server_is_left_behind_when_it_is_killed(tmp_path):
+    with running(tmp_path) as (process, at):
+        process.kill()
+        process.wait()
+        port = urlsplit(at["hot_reader_url"]).port
+        give_up = time.monotonic() + START_SECONDS
+        while is_listening(port):
+            assert time.monotonic() < give_up, "chalice local is still there"
+            time.sleep(0.05)
 
 
 def test_busy_ports_are_replaced_by_free_ones(tmp_path):
