@@ -352,8 +352,9 @@ _PAGE_TEMPLATE: Final = """<!doctype html>
   body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
   table {{ border-collapse: collapse; width: 100%; }}
   td, th {{ border-bottom: 1px solid #ddd; padding: .35rem .6rem; text-align: left;
-            vertical-align: top; overflow-wrap: anywhere; }}
-  .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+            vertical-align: top; }}
+  td:nth-child(2) {{ overflow-wrap: anywhere; }}
+  .number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
   svg {{ max-width: 100%; height: auto; }}
 </style>
 <h1>Multi-Cloud Hot Reader</h1>
