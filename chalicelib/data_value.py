@@ -24,7 +24,7 @@ _LONG_LIMIT: Final = 2**63
 _LONGEST_TEXT: Final = 256
 _MOST_ELEMENTS: Final = 50
 """TwinMaker's own limits (API reference, 'DataValue')."""
-_DEEPEST: Final = 32
+DEEPEST_NESTING: Final = 32
 """Levels of nesting; DynamoDB's own limit (developer guide, 'Quotas')."""
 
 
@@ -65,8 +65,8 @@ class DataType:
         InvalidQueryError
             It is neither, the name isn't known, or it is nested too deep.
         """
-        if depth > _DEEPEST:
-            raise InvalidQueryError(f"{where} is nested more than {_DEEPEST} levels deep")
+        if depth > DEEPEST_NESTING:
+            raise InvalidQueryError(f"{where} is nested more than {DEEPEST_NESTING} levels deep")
         if isinstance(declared, str):
             declared = {"type": declared}
         if not isinstance(declared, Mapping) or not isinstance(declared.get("type"), str):

@@ -29,6 +29,8 @@ _UNAVAILABLE: Final = frozenset(
 )
 """Error codes that waiting cures (Amazon DynamoDB developer guide, 'Error handling')."""
 _GROWTH: Final = 4
+_LARGEST_LIMIT: Final = 1_000_000
+"""Items; a page's megabyte ends it long before."""
 
 
 class DynamoDBHotStore:
@@ -78,7 +80,7 @@ class DynamoDBHotStore:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
             if "Limit" in request:
                 # The caller takes more than it thought: entries lack properties, say.
-                request["Limit"] *= _GROWTH
+                request["Limit"] = min(request["Limit"] * _GROWTH, _LARGEST_LIMIT)
 
     def _request(
         self,
@@ -116,7 +118,7 @@ class DynamoDBHotStore:
             "ScanIndexForward": not descending,
         }
         if limit is not None:
-            request["Limit"] = limit
+            request["Limit"] = min(limit, _LARGEST_LIMIT)
         return request
 
     def _query(self, request: dict[str, Any]) -> Mapping[str, Any]:

@@ -180,10 +180,12 @@ class HttpEndpoint:
         self, request: HttpRequest, status: int, headers: dict[str, str], document: Any
     ) -> HttpResponse:
         headers |= {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        if self._compress:
+            headers["Vary"] = "Accept-Encoding"
         content = b"" if request.method == "HEAD" else orjson.dumps(document)
         if self._compress and len(content) >= _WORTH_COMPRESSING and _accepts_gzip(request):
             content = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
-            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            headers["Content-Encoding"] = "gzip"
         return HttpResponse(status, headers, content)
 
 

@@ -16,7 +16,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.errors import ConfigurationError, HotReaderError, StoreUnavailableError
 
@@ -117,12 +117,13 @@ class TokenSource:
         )
 
         known = (self.store, self.value)
+        options: dict[str, Any] = {"decrypt": True} if self.store == "ssm" else {}
         try:
-            value = _provider(self.store).get(self.value, max_age=self.max_age, decrypt=True)
+            value = _provider(self.store).get(self.value, max_age=self.max_age, **options)
         except GetParameterError as error:
             explained = self._explained(error)
             if isinstance(explained, StoreUnavailableError) and known in _last_fetched:
-                _log.warning("%s; the value known so far is used", explained)
+                _warn(f"{explained}; the value known so far is used")
                 return _last_fetched[known]
             raise explained from error
         if not isinstance(value, str):
@@ -132,7 +133,7 @@ class TokenSource:
 
     def _explained(self, error: Exception) -> HotReaderError:
         """Tell a refusal, which needs a person, from a store that is away."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import ClientError, ParamValidationError
 
         message = f"What {self._description} can't be fetched: {error}"
         cause = error.__context__  # Powertools wraps every error in one kind
@@ -142,10 +143,11 @@ class TokenSource:
                 return ConfigurationError(
                     f"{message}. Check that it exists and that the function's policy allows it."
                 )
+        if isinstance(cause, ParamValidationError):
+            return ConfigurationError(f"{message}. Check its name.")
         return StoreUnavailableError(message)
 
 
-_log: Final = logging.getLogger(__name__)
 _last_fetched: Final[dict[tuple[str | None, str], str]] = {}
 
 
@@ -165,6 +167,13 @@ def _provider(store: str) -> BaseProvider:
     if store == "ssm":
         return parameters.SSMProvider(boto_config=config)
     return parameters.SecretsProvider(boto_config=config)
+
+
+def _warn(message: str) -> None:
+    """Log with the request's trace id, which Powertools keeps for the thread."""
+    from aws_lambda_powertools import Logger
+
+    Logger(service="inter-cloud-token").warning(message)
 
 
 def _split(what: str, value: str) -> list[str]:

@@ -64,6 +64,7 @@ class Observability:
         """
         keys["trace_id"] = trace_id
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=self._function)
+        metrics.add_metadata("trace_id", trace_id)
         self.logger.thread_safe_append_keys(**keys)
         record = RequestRecord(self.logger, metrics, self._tracer)
         record.count("Requests", 1)

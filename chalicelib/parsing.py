@@ -12,8 +12,10 @@ from chalicelib.errors import InvalidQueryError
 from chalicelib.property_filter import PropertyFilter
 from chalicelib.timestamps import parse_instant
 
-_LONGEST_NAME = 1_024
-"""Characters. DynamoDB keys end at 2,048 bytes, TwinMaker names at 256 characters."""
+_LONGEST_TEXT = 1_024
+"""Bytes of UTF-8; a DynamoDB partition key ends at 2,048 (developer guide, 'Quotas')."""
+_MOST_NAMES = 100
+"""Properties or filters in one query; TwinMaker sends at most 10 properties."""
 
 
 class Document:
@@ -47,9 +49,9 @@ class Document:
         value = self._content.get(key)
         if value is None:
             return None
-        if not isinstance(value, str) or not value or len(value) > _LONGEST_NAME:
-            raise InvalidQueryError(f"{key} must be a text of 1 to {_LONGEST_NAME} characters")
-        return value
+        if not _is_text(value):
+            raise InvalidQueryError(f"{key} must be a text of 1 to {_LONGEST_TEXT} bytes")
+        return str(value)
 
     def text(self, key: str) -> str:
         """Return a text that has to be there."""
@@ -63,10 +65,10 @@ class Document:
         value = self._content.get(key)
         if (
             not isinstance(value, list)
-            or not value
-            or not all(isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME for name in value)
+            or not 0 < len(value) <= _MOST_NAMES
+            or not all(map(_is_text, value))
         ):
-            raise InvalidQueryError(f"{key} must be a list of at least one property name")
+            raise InvalidQueryError(f"{key} must be a list of 1 to {_MOST_NAMES} property names")
         return tuple(dict.fromkeys(value))
 
     def instant(self, key: str) -> int:
@@ -104,11 +106,18 @@ class Document:
         value = self._content.get(key)
         if value is None:
             return ()
-        if not isinstance(value, list):
-            raise InvalidQueryError(f"{key} must be a list of filters")
+        if not isinstance(value, list) or len(value) > _MOST_NAMES:
+            raise InvalidQueryError(f"{key} must be a list of at most {_MOST_NAMES} filters")
         return tuple(
             PropertyFilter.parse(each, f"{key}[{number}]") for number, each in enumerate(value)
         )
+
+
+def _is_text(value: Any) -> bool:
+    # A lone surrogate can't be encoded; no store and no answer can hold it.
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        return False
+    return 0 < len(value.encode()) <= _LONGEST_TEXT
 
 
 def check_range(start: int, end: int, start_name: str, end_name: str) -> None:

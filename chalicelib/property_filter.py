@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from chalicelib.data_value import (
     DATA_VALUE_TYPES,
+    DEEPEST_NESTING,
     DataType,
     UnrepresentableValueError,
     to_data_value,
@@ -120,7 +121,7 @@ class PropertyFilter:
         exact = declared is None and data_type.type in _NUMERIC
         try:
             expected = _comparable(_plain(kind, raw), data_type, exact=exact)
-        except (UnrepresentableValueError, RecursionError) as error:
+        except UnrepresentableValueError as error:
             raise InvalidQueryError(
                 f"The filter on {self.property_name} has a {kind} that isn't a "
                 f"{data_type.type}: {error}"
@@ -145,18 +146,20 @@ def _comparable(stored: Any, data_type: DataType, *, exact: bool) -> Any:
     return Decimal(str(stored).strip())
 
 
-def _plain(kind: str, raw: Any) -> Any:
+def _plain(kind: str, raw: Any, depth: int = 1) -> Any:
     """Take the DataValues inside of a list or map out of their wrapping."""
+    if depth > DEEPEST_NESTING:
+        raise UnrepresentableValueError(f"nested more than {DEEPEST_NESTING} levels deep")
     if kind == "listValue" and isinstance(raw, list):
-        return [_plain_data_value(item) for item in raw]
+        return [_plain_data_value(item, depth) for item in raw]
     if kind == "mapValue" and isinstance(raw, Mapping):
-        return {name: _plain_data_value(item) for name, item in raw.items()}
+        return {name: _plain_data_value(item, depth) for name, item in raw.items()}
     return raw
 
 
-def _plain_data_value(value: Any) -> Any:
+def _plain_data_value(value: Any, depth: int) -> Any:
     given = _given(value)
     if len(given) != 1:
         raise UnrepresentableValueError("an element is not a DataValue with one kind")
     ((kind, raw),) = given.items()
-    return _plain(kind, raw)
+    return _plain(kind, raw, depth + 1)

@@ -6,11 +6,12 @@ A query travels as an envelope in a POST, or as parameters of a GET with the sam
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
+
+import orjson
 
 from chalicelib.data_value import DataType
 from chalicelib.errors import InvalidQueryError
@@ -139,8 +140,8 @@ def _parameter(name: str, value: str) -> Any:
         return int(value)
     if name in _JSON_PARAMETERS:
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError) as error:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError as error:
             raise InvalidQueryError(f"{name} must be JSON: {error}") from error
     return value
 

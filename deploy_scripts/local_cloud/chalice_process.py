@@ -18,6 +18,9 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     from chalice.cli import main
+    from chalice.local import ChaliceRequestHandler
 
+    # It sends head and body apart; on a kept connection the body would wait for 40 ms (Nagle).
+    ChaliceRequestHandler.disable_nagle_algorithm = True
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.exit(main())

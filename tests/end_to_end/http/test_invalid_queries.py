@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,7 @@ from .queries import (
 from .service import Service, error_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .conftest import Start
 
@@ -223,6 +224,38 @@ def test_a_filter_that_doesnt_fit_its_property_is_refused(
     assert "filter on temperature" in message
 
 
+def nested(levels: int, innermost: Any, wrap: Callable[[Any], Any]) -> Any:
+    for _ in range(levels):
+        innermost = wrap(innermost)
+    return innermost
+
+
+@pytest.mark.parametrize("levels", [33, 300])
+def test_types_that_are_nested_too_deep_are_refused(service: Service, levels: int) -> None:
+    declared = nested(levels, "DOUBLE", lambda inner: {"type": "LIST", "nestedType": inner})
+
+    assert_names(service, "property_types", HISTORY, history(property_types={"a": declared}))
+
+
+def test_a_filter_that_is_nested_too_deep_is_refused(service: Service) -> None:
+    query = history(property_filters=[CONDITION | {"operator": "=", "value": "VALUE"}])
+    value = '{"listValue": [' * 480 + '{"doubleValue": 1}' + "]}" * 480
+    body = json.dumps({"payload": query}).replace('"VALUE"', value)
+    headers = {"Content-Type": "application/json"}
+    status, _, message = error_of(service.request("POST", HISTORY, data=body, headers=headers))
+
+    assert status == 400
+    assert "filter on temperature" in message or "property_filters" in message
+
+
+@pytest.mark.parametrize("key", ["property_types", "property_filters"])
+def test_a_parameter_that_is_nested_too_deep_is_named(service: Service, key: str) -> None:
+    status, _, message = error_of(service.get(HISTORY, parameters(history()) | {key: "[" * 20_000}))
+
+    assert status == 400
+    assert key in message
+
+
 @pytest.fixture(scope="module")
 def twin(start: Start) -> Iterator[Service]:
     """A service whose settings list the twin's devices with their properties."""
@@ -245,6 +278,14 @@ def test_a_property_that_the_device_doesnt_have_is_refused(twin: Service, path: 
     assert (status, code) == (400, "invalid_query")
     assert "'colour' is unknown" in message
     assert "humidity, serialNumber, status, temperature" in message
+
+
+def test_a_filter_on_a_property_that_the_device_doesnt_have_is_refused(twin: Service) -> None:
+    condition = CONDITION | {"propertyName": "colour"}
+    status, _, message = error_of(twin.post(HISTORY, history(property_filters=[condition])))
+
+    assert status == 400
+    assert "'colour' is unknown" in message
 
 
 def test_a_property_that_the_query_declares_is_known(twin: Service) -> None:
@@ -297,7 +338,15 @@ def test_a_damaged_token_is_refused(
 
 @pytest.mark.parametrize(
     "foreign",
-    ["abc", "!", "W10", "bnVsbA", "ünicode", "eyJFeGNsdXNpdmVTdGFydEtleSI6IG51bGx9"],
+    [
+        pytest.param(urlsafe_b64encode(b"[" * 13_000).decode(), id="nested deep"),
+        "abc",
+        "!",
+        "W10",
+        "bnVsbA",
+        "ünicode",
+        "eyJFeGNsdXNpdmVTdGFydEtleSI6IG51bGx9",
+    ],
 )
 def test_a_foreign_token_is_refused(
     service: Service, page: tuple[dict[str, Any], str], foreign: str

@@ -55,7 +55,9 @@ def wire(service: Service) -> Iterator[Wire]:
         yield Wire(connection)
 
 
-@pytest.mark.parametrize("accepted", ["gzip", "GZIP", "deflate, gzip;q=0.5", "br;q=1, gzip", "*"])
+@pytest.mark.parametrize(
+    "accepted", ["gzip", "GZIP", "deflate, gzip;q=0.5", "br;q=1, gzip", "*", "*;q=0, gzip"]
+)
 def test_a_large_answer_is_compressed_for_who_accepts_it(wire: Wire, accepted: str) -> None:
     _, plain_headers, plain = wire.send("POST", HISTORY, HEADERS, LARGE)
     status, headers, content = wire.send(
@@ -69,7 +71,18 @@ def test_a_large_answer_is_compressed_for_who_accepts_it(wire: Wire, accepted: s
 
 
 @pytest.mark.parametrize(
-    "accepted", [None, "", "identity", "deflate, br", "gzip;q=0", "gzip; q=0.000", "*;q=0", "xgzip"]
+    "accepted",
+    [
+        None,
+        "",
+        "identity",
+        "deflate, br",
+        "gzip;q=0",
+        "gzip; q=0.000",
+        "*;q=0",
+        "*, gzip;q=0",
+        "xgzip",
+    ],
 )
 def test_an_answer_isnt_compressed_for_who_doesnt_accept_it(
     wire: Wire, accepted: str | None

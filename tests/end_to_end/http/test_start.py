@@ -118,6 +118,8 @@ def test_a_blank_variable_is_a_missing_one(variables: Variables, blank: str) -> 
         ("INTER_CLOUD_TOKEN", "a-long-token-with a-blank"),
         ("INTER_CLOUD_TOKEN", "the-first-of-three,the-second-of-three,the-third-of-three"),
         ("INTER_CLOUD_TOKEN", "ssm:"),
+        ("INTER_CLOUD_TOKEN", "vault:/factory-twin/inter-cloud-token"),
+        ("INTER_CLOUD_TOKEN", "/factory-twin/inter-cloud-token"),
         ("INTER_CLOUD_TOKEN_MAX_AGE_SECONDS", "0"),
         ("TIMESTAMP_FORMAT", "rfc822"),
         ("MIXED_OFFSETS", "maybe"),
@@ -142,6 +144,8 @@ def test_a_malformed_variable_of_a_hot_reader_is_named(name: str, value: str) ->
         ("reader.example.com/hot-reader", "must look like https://"),
         ("ftp://reader.example.com/hot-reader", "must look like https://"),
         ("https://[::1/hot-reader", "is not a URL"),
+        ("https://reader.example.com:port/hot-reader", "is not a URL"),
+        ("https://reader.example.com/hot reader", "must not hold blanks"),
     ],
 )
 def test_a_url_that_a_token_mustnt_be_sent_to_is_refused(name: str, url: str, reason: str) -> None:

@@ -14,6 +14,8 @@ from .service import PATIENCE_SECONDS, TOKEN, TOKEN_HEADER, Service, error_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_httpserver import HTTPServer
+
     from deploy_scripts.local_cloud.aws import LocalAws
 
     from .conftest import Start
@@ -135,6 +137,25 @@ def test_a_fetched_token_is_kept_for_its_age(aws: LocalAws, start: Start) -> Non
         ssm.put_parameter(Name="/kept", Value=CURRENT, Overwrite=True)
 
         assert accepted(service, PREVIOUS)
+
+
+def test_a_store_that_goes_away_locks_nobody_out(start: Start, httpserver: HTTPServer) -> None:
+    answer = {"Parameter": {"Name": "/away", "Type": "SecureString", "Value": CURRENT}}
+    httpserver.expect_oneshot_request("/").respond_with_json(answer)
+    httpserver.expect_request("/").respond_with_json({"message": "away"}, status=500)
+    stage = {"INTER_CLOUD_TOKEN": "ssm:/away", "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": "1"}
+    with start(
+        stage=stage, environment={"AWS_ENDPOINT_URL_SSM": httpserver.url_for("")}
+    ) as service:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        for _ in itertools.takewhile(lambda _: time.monotonic() < give_up, itertools.count()):
+            asked_again = len(httpserver.log) > 1
+            assert accepted(service, CURRENT)
+            assert not accepted(service, PREVIOUS)
+            if asked_again:
+                return
+            time.sleep(0.05)
+        pytest.fail("the token was never fetched again")
 
 
 def test_the_token_may_be_kept_in_secrets_manager(aws: LocalAws, start: Start) -> None:

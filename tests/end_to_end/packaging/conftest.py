@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -17,6 +17,7 @@ from deploy_scripts.local_cloud.stack import PROJECT
 from .package import Package
 
 CONNECTOR_STAGE = "connector"
+COMPATIBLE_STAGE = "compatible"
 
 
 class MakePackage(Protocol):
@@ -39,7 +40,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(policy, project / ".chalice")
 
     config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
-    config["stages"][CONNECTOR_STAGE] = connector_stage(config["stages"]["multicloud"])
+    stages = config["stages"]
+    stages[CONNECTOR_STAGE] = connector_stage(stages["multicloud"])
+    stages[COMPATIBLE_STAGE] = compatible_stage(stages["singlecloud"])
     (project / ".chalice" / "config.json").write_text(json.dumps(config))
 
     for name in ("tests/test_it.py", "deploy_scripts/demo.py", ".local/endpoints.json"):
@@ -49,7 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def connector_stage(multicloud: dict[str, object]) -> dict[str, object]:
+def connector_stage(multicloud: dict[str, Any]) -> dict[str, Any]:
     """Turn the stage round: telemetry on Azure, the twin on AWS."""
     info = {
         "config": {"digital_twin_name": "factory-twin"},
@@ -62,6 +65,16 @@ def connector_stage(multicloud: dict[str, object]) -> dict[str, object]:
         "REMOTE_READER_LAST_ENTRY_URL": "https://reader.example.com/hot-reader-last-entry",
     }
     return {**multicloud, "environment_variables": variables}
+
+
+def compatible_stage(singlecloud: dict[str, Any]) -> dict[str, Any]:
+    """Add data connectors to a single cloud, for component types that still point at them."""
+    local = {
+        "LOCAL_HOT_READER_NAME": "factory-twin-hot-reader",
+        "LOCAL_HOT_READER_LAST_ENTRY_NAME": "factory-twin-hot-reader-last-entry",
+    }
+    variables = singlecloud["environment_variables"]
+    return {**singlecloud, "environment_variables": {**variables, **local}}
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +112,9 @@ def singlecloud(make_package: MakePackage) -> Package:
 def connector(make_package: MakePackage) -> Package:
     """Telemetry elsewhere, the twin on AWS."""
     return make_package(CONNECTOR_STAGE)
+
+
+@pytest.fixture(scope="session")
+def compatible(make_package: MakePackage) -> Package:
+    """Telemetry and twin on AWS, with data connectors that pass queries on."""
+    return make_package(COMPATIBLE_STAGE)

@@ -25,8 +25,9 @@ GET_TOKEN: Final = {"ssm:GetParameter": {TOKEN}}
 LOGS: Final = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
 TRACES: Final = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 LAYOUTS: Final = {
-    "multicloud": {API, *HOT_READERS},
+    "multicloud": {API},
     "singlecloud": {*HOT_READERS},
+    "compatible": {*HOT_READERS, *CONNECTORS},
     "connector": {*CONNECTORS},
 }
 FUNCTIONS: Final = [
@@ -57,7 +58,8 @@ def test_a_layout_deploys_its_functions_and_no_other(package: Package, layout: s
 
 
 @pytest.mark.parametrize(
-    ("layout", "public"), [("multicloud", True), ("singlecloud", False), ("connector", False)]
+    ("layout", "public"),
+    [("multicloud", True), ("singlecloud", False), ("compatible", False), ("connector", False)],
 )
 def test_only_a_reader_for_other_clouds_is_public(package: Package, public: bool) -> None:
     assert ("AWS::Serverless::Api" in types_of(package)) is public
@@ -106,7 +108,7 @@ def test_a_function_writes_to_its_own_logs_only(package: Package, handler: str) 
     assert resources == {"arn:*:logs:*:*:log-group:/aws/lambda/multi-cloud-hot-reader-*"}
 
 
-@pytest.mark.parametrize("layout", ["multicloud", "singlecloud"])
+@pytest.mark.parametrize("layout", ["singlecloud", "compatible"])
 @pytest.mark.parametrize("handler", HOT_READERS)
 def test_a_hot_reader_may_only_query_its_table(package: Package, handler: str) -> None:
     assert beyond_logs_and_traces(package, handler) == QUERY
@@ -117,26 +119,35 @@ def test_the_api_handler_may_query_the_table_and_read_the_token(package: Package
     assert beyond_logs_and_traces(package, API) == QUERY | GET_TOKEN
 
 
-@pytest.mark.parametrize("layout", ["connector"])
+@pytest.mark.parametrize("layout", ["connector", "compatible"])
 @pytest.mark.parametrize("handler", CONNECTORS)
 def test_a_data_connector_has_no_right_to_any_storage(package: Package, handler: str) -> None:
     services = {action.partition(":")[0] for action in package.allowed(handler)}
 
-    assert services == {"ssm", "iottwinmaker", "lambda", "logs", "xray"}
+    assert services <= {"ssm", "iottwinmaker", "lambda", "logs", "xray"}
 
 
 @pytest.mark.parametrize("layout", ["connector"])
+@pytest.mark.parametrize("handler", CONNECTORS)
+def test_a_data_connector_may_read_the_token_and_look_up_a_device(
+    package: Package, handler: str
+) -> None:
+    assert beyond_logs_and_traces(package, handler) == GET_TOKEN | {
+        "iottwinmaker:GetEntity": {"arn:*:iottwinmaker:*:*:workspace/*"}
+    }
+
+
+@pytest.mark.parametrize("layout", ["compatible"])
 @pytest.mark.parametrize(
     ("handler", "local"),
     list(zip(CONNECTORS, ("hot-reader", "hot-reader-last-entry"), strict=True)),
 )
-def test_a_data_connector_may_read_the_token_and_pass_a_query_on(
+def test_a_data_connector_on_one_cloud_may_only_invoke_its_hot_reader(
     package: Package, handler: str, local: str
 ) -> None:
-    assert beyond_logs_and_traces(package, handler) == GET_TOKEN | {
-        "iottwinmaker:GetEntity": {"arn:*:iottwinmaker:*:*:workspace/*"},
-        "lambda:InvokeFunction": {f"arn:*:lambda:*:*:function:multi-cloud-hot-reader-*-{local}"},
-    }
+    name = f"arn:*:lambda:*:*:function:multi-cloud-hot-reader-*-{local}"
+
+    assert beyond_logs_and_traces(package, handler) == {"lambda:InvokeFunction": {name}}
 
 
 @pytest.mark.parametrize(("layout", "handler"), FUNCTIONS)
