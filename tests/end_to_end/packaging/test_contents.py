@@ -74,9 +74,5 @@ def test_the_zip_has_nothing_of_the_engineers_machine(multicloud: Package, start
     assert not [each for each in multicloud.names if each.startswith(start)]
 
 
-def test_the_zip_has_no_compiled_files(multicloud: Package) -> None:
-    assert not [each for each in multicloud.names if each.endswith(".pyc")]
-
-
 def test_the_zip_is_small(multicloud: Package) -> None:
     assert multicloud.zip_path.stat().st_size < LARGEST_ZIP
