@@ -1,6 +1,9 @@
 # Everything a newcomer types. Each target sets up what it needs; nothing has to be installed first
 # beyond Python 3.11, Node 20 (for one of the test databases) and make.
 
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +24,7 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -m venv $(VENV) \
 		|| { echo "This Python can't make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/pip install --disable-pip-version-check --progress-bar on --requirement requirements-dev.txt \
-		| grep -E '^(Collecting|Installing|Successfully)' | cut -c1-100
+		| { grep -E '^(Collecting|Installing|Successfully)' || true; } | cut -c1-100
 	@$(BIN)/python -c 'import chalice, moto, pytest'
 	@touch $@
 
