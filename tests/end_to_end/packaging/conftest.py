@@ -12,7 +12,10 @@ from typing import Any, Protocol
 
 import pytest
 
+from deploy_scripts.configure import Configuration, ParameterStore, default_token_name
+from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts.twin_configuration import TwinConfiguration
 
 from .package import Package
 
@@ -41,9 +44,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
     stages = config["stages"]
-    stages[CONNECTOR_STAGE] = connector_stage(stages["multicloud"])
     stages[COMPATIBLE_STAGE] = compatible_stage(stages["singlecloud"])
     (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    configure_stages(project, project / "twin")
 
     for name in ("tests/test_it.py", "deploy_scripts/demo.py", ".local/endpoints.json"):
         (project / name).parent.mkdir()
@@ -52,19 +55,27 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def connector_stage(multicloud: dict[str, Any]) -> dict[str, Any]:
-    """Turn the stage round: telemetry on Azure, the twin on AWS."""
-    info = {
-        "config": {"digital_twin_name": "factory-twin"},
-        "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
-    }
-    variables = {
-        "DIGITAL_TWIN_INFO": json.dumps(info),
-        "INTER_CLOUD_TOKEN": "ssm:/factory-twin/inter-cloud-token",
-        "REMOTE_READER_URL": "https://reader.example.com/hot-reader",
-        "REMOTE_READER_LAST_ENTRY_URL": "https://reader.example.com/hot-reader-last-entry",
-    }
-    return {**multicloud, "environment_variables": variables}
+class KnownToken:
+    """Stands for an SSM client: the token is there."""
+
+    def get_parameter(self, **_: Any) -> dict[str, Any]:
+        return {"Parameter": {"Value": "t" * 43}}
+
+
+def configure_stages(project: Path, config: Path) -> None:
+    """Let `configure` write the stages of the two layouts with data connectors."""
+    shutil.copytree(PROJECT / "config", config)
+    connections = InterCloudConnections(config / "config_inter_cloud.json")
+    for layer_3_hot, stage in (("azure", CONNECTOR_STAGE), ("aws", COMPATIBLE_STAGE)):
+        providers = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": "aws"}
+        (config / "config_providers.json").write_text(json.dumps(providers))
+        twin = TwinConfiguration.load(config)
+        if twin.layout.crosses_clouds:
+            for last_entry in (False, True):
+                url = f"https://reader.example.com/hot-reader{'-last-entry' * last_entry}"
+                connections.put(twin.layout, last_entry=last_entry, url=url, token="t" * 43)
+        tokens = ParameterStore(KnownToken(), default_token_name(twin.name))
+        Configuration(twin, connections, tokens, project=project, stage=stage).apply()
 
 
 def compatible_stage(singlecloud: dict[str, Any]) -> dict[str, Any]:

@@ -100,12 +100,14 @@ def test_only_traces_may_go_to_any_resource(package: Package, handler: str) -> N
 
 
 @pytest.mark.parametrize(("layout", "handler"), FUNCTIONS)
-def test_a_function_writes_to_its_own_logs_only(package: Package, handler: str) -> None:
+def test_a_function_writes_to_its_stages_logs_only(
+    package: Package, layout: str, handler: str
+) -> None:
     allowed = package.allowed(handler)
 
     assert {action for action in allowed if action.startswith("logs:")} == LOGS
     resources = {resource for action in LOGS for resource in allowed[action]}
-    assert resources == {"arn:*:logs:*:*:log-group:/aws/lambda/multi-cloud-hot-reader-*"}
+    assert resources == {f"arn:*:logs:*:*:log-group:/aws/lambda/multi-cloud-hot-reader-{layout}*"}
 
 
 @pytest.mark.parametrize("layout", ["singlecloud", "compatible"])
@@ -145,7 +147,7 @@ def test_a_data_connector_may_read_the_token_and_look_up_a_device(
 def test_a_data_connector_on_one_cloud_may_only_invoke_its_hot_reader(
     package: Package, handler: str, local: str
 ) -> None:
-    name = f"arn:*:lambda:*:*:function:multi-cloud-hot-reader-*-{local}"
+    name = f"arn:*:lambda:*:*:function:factory-twin-{local}"
 
     assert beyond_logs_and_traces(package, handler) == {"lambda:InvokeFunction": {name}}
 

@@ -1,0 +1,95 @@
+"""`python -m deploy_scripts plan`: shows what would be deployed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+_PROJECT: Final = Path(__file__).parents[2]
+_INVALID: Final = 2
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=_PROJECT / "config",
+    show_default="config",
+    help="The twin's configuration files.",
+)
+@click.option(
+    "--stage",
+    default="multicloud",
+    show_default=True,
+    help="The Chalice stage of what is deployed on AWS.",
+)
+@click.option(
+    "--connections",
+    "connections_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_default="config_inter_cloud.json in the --config directory",
+    help="The inter-cloud connections. No token is shown.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--mermaid",
+    "chart",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Also write a Mermaid flowchart into FILE.",
+)
+def plan(
+    config: Path, stage: str, connections_file: Path | None, form: str, chart: Path | None
+) -> None:
+    """Check the configuration and show what it deploys, without asking any cloud.
+
+    For each cloud: its functions, HTTP endpoints and inter-cloud connections, and the TwinMaker
+    component types with the functions that they point at. Then what is missing before
+    `chalice deploy --stage STAGE` can work.
+
+    The exit code is 0 if the configuration is valid, even if something is missing, and 2 if it
+    isn't: then every mistake is a line on standard error.
+    """
+    from rich.console import Console
+
+    from deploy_scripts.commands import plan_views
+    from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
+    from deploy_scripts.plan import Plan, Stage, StageError
+    from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+
+    connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
+    try:
+        configuration = TwinConfiguration.load(config)
+        planned = Plan.make(configuration, Stage.load(_PROJECT, stage), connections)
+    except ConfigurationProblems as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        sys.exit(_INVALID)
+    except (InterCloudError, StageError) as error:
+        click.echo(error, err=True)
+        sys.exit(_INVALID)
+
+    if chart is not None:
+        try:
+            chart.write_text(plan_views.mermaid(planned), encoding="utf-8")
+        except OSError as error:
+            raise click.FileError(str(chart), error.strerror) from error
+    if form == "json":
+        click.echo(json.dumps(planned.to_json(), indent=2))
+    elif form == "mermaid":
+        click.echo(plan_views.mermaid(planned), nl=False)
+    else:
+        console = Console(highlight=False)
+        for line in plan_views.text(planned):
+            console.print(line, soft_wrap=True)

@@ -1,0 +1,435 @@
+"""Writes a stage of `.chalice/config.json` from the twin's configuration, and its token and policies.
+
+Only what follows from the configuration is written; whatever else the files hold survives. A token is
+never written into a file of the stage: the stage refers to where it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from botocore.exceptions import ClientError
+
+from chalicelib.reads import HISTORY, LAST_ENTRY
+from deploy_scripts.inter_cloud import connection_id
+from deploy_scripts.plan import DATA_CONNECTORS, HOT_READERS, aws_surface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from deploy_scripts.inter_cloud import Connection, InterCloudConnections
+    from deploy_scripts.twin_configuration import Device, TwinConfiguration
+
+STAGES_FILE: Final = Path(".chalice") / "config.json"
+
+_MANAGED: Final = (
+    "DIGITAL_TWIN_INFO",
+    "DYNAMODB_TABLE_NAME",
+    "INTER_CLOUD_TOKEN",
+    HISTORY.remote_url_variable,
+    LAST_ENTRY.remote_url_variable,
+)
+"""The variables that follow from the configuration; one that doesn't any more is removed."""
+_LARGEST_ENVIRONMENT: Final = 4_096
+"""Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
+_API_HANDLER: Final = "api_handler"
+_GONE: Final = frozenset({"ParameterNotFound", "ResourceNotFoundException"})
+
+
+class ConfigureError(Exception):
+    """The stage can't be configured; the message says what is missing and what to do."""
+
+
+class TokenStore(Protocol):
+    """Where the inter-cloud token is kept."""
+
+    reference: str
+    """What the setting `INTER_CLOUD_TOKEN` says."""
+
+    def get(self) -> str | None:
+        """Return the token; None if there is none yet."""
+
+    def put(self, token: str) -> None:
+        """Keep a token, in place of the one before."""
+
+    def statement(self) -> dict[str, Any]:
+        """Return the policy statement that lets a function read the token, and nothing else."""
+
+
+class ParameterStore:
+    """An SSM parameter, as a SecureString.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of `ssm`.
+    name
+        The parameter's name, starting with `/`.
+    """
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+        self.reference = f"ssm:{name}"
+
+    def get(self) -> str | None:
+        """Return the token; see `TokenStore.get`."""
+        try:
+            found = self._client.get_parameter(Name=self._name, WithDecryption=True)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+        return str(found["Parameter"]["Value"])
+
+    def put(self, token: str) -> None:
+        """Keep a token; see `TokenStore.put`."""
+        self._client.put_parameter(
+            Name=self._name, Value=token, Type="SecureString", Overwrite=True
+        )
+
+    def statement(self) -> dict[str, Any]:
+        """Return the policy statement; see `TokenStore.statement`."""
+        return _allow("ReadTheToken", "ssm:GetParameter", f"arn:*:ssm:*:*:parameter{self._name}")
+
+
+class SecretsManager:
+    """A Secrets Manager secret, as text.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of `secretsmanager`.
+    name
+        The secret's name.
+    """
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+        self.reference = f"secretsmanager:{name}"
+
+    def get(self) -> str | None:
+        """Return the token; see `TokenStore.get`."""
+        try:
+            return str(self._client.get_secret_value(SecretId=self._name)["SecretString"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+
+    def put(self, token: str) -> None:
+        """Keep a token; see `TokenStore.put`."""
+        try:
+            self._client.put_secret_value(SecretId=self._name, SecretString=token)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            self._client.create_secret(Name=self._name, SecretString=token)
+
+    def statement(self) -> dict[str, Any]:
+        """Return the policy statement; see `TokenStore.statement`."""
+        # Secrets Manager adds a hyphen and six characters to the name in an ARN.
+        resource = f"arn:*:secretsmanager:*:*:secret:{self._name}-??????"
+        return _allow("ReadTheToken", "secretsmanager:GetSecretValue", resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage has to be.
+
+    Attributes
+    ----------
+    environment
+        Its environment variables, as far as they follow from the configuration.
+    policies
+        By Chalice's name of each function: its policy document.
+    """
+
+    environment: Mapping[str, str]
+    policies: Mapping[str, dict[str, Any]]
+
+
+class Configuration:
+    """Configures one stage of a project.
+
+    Parameters
+    ----------
+    twin
+        The twin's configuration.
+    connections
+        The inter-cloud connections.
+    tokens
+        Where the token is kept.
+    project
+        The Chalice project's directory.
+    stage
+        The stage's name.
+    table
+        The hot table, if it is on AWS; None keeps the stage's, or else names it after the twin.
+    """
+
+    def __init__(
+        self,
+        twin: TwinConfiguration,
+        connections: InterCloudConnections,
+        tokens: TokenStore,
+        *,
+        project: Path,
+        stage: str,
+        table: str | None = None,
+    ) -> None:
+        self._twin = twin
+        self._connections = connections
+        self._tokens = tokens
+        self._project = project
+        self._stage = stage
+        self._table = table
+
+    def apply(self, *, dry_run: bool = False) -> list[str]:
+        """Write what differs.
+
+        The stage itself is written last: a run that is cut off and run again ends as one that wasn't.
+
+        Parameters
+        ----------
+        dry_run
+            True to write nothing.
+
+        Returns
+        -------
+        list[str]
+            What was changed (or would be), in words; empty if all was so before.
+
+        Raises
+        ------
+        ConfigureError
+            A connection is missing, or the stage's file can't be used.
+        botocore.exceptions.ClientError
+            The token can't be read or written.
+        """
+        document = self._document()
+        before = document.get("stages", {}).get(self._stage, {})
+        wanted = self._wanted(before.get("environment_variables", {}))
+        changes = self._keep_token(dry_run=dry_run)
+        after = self._merged(before, wanted)
+        for function, policy in wanted.policies.items():
+            path = self._project / ".chalice" / _policy_file(self._stage, function)
+            if _read_json(path) != policy:
+                changes.append(f"policy {path.name}")
+                if not dry_run:
+                    write_json(path, policy)
+        if after != before:
+            changes.append(f"stage {self._stage} in {STAGES_FILE}: {_differences(before, after)}")
+            if not dry_run:
+                document.setdefault("stages", {})[self._stage] = after
+                write_json(self._project / STAGES_FILE, document)
+        return changes
+
+    def _wanted(self, environment: Mapping[str, str]) -> Stage:
+        layout = self._twin.layout
+        surface = aws_surface(
+            layout, local_connectors=HISTORY.local_function_variable in environment
+        )
+        if not surface.functions and not surface.endpoints:
+            raise ConfigureError(
+                f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is "
+                "deployed on AWS."
+            )
+        table = (
+            self._table
+            or environment.get("DYNAMODB_TABLE_NAME")
+            or f"{self._twin.name}-hot-telemetry"
+        )
+        variables = {}
+        if layout.layer_3_hot == "aws":
+            variables["DYNAMODB_TABLE_NAME"] = table
+        else:
+            history, last_entry = self._remote_readers()
+            variables[HISTORY.remote_url_variable] = history.url
+            variables[LAST_ENTRY.remote_url_variable] = last_entry.url
+        if layout.crosses_clouds:
+            variables["INTER_CLOUD_TOKEN"] = self._tokens.reference
+        # A TwinMaker event brings its types along; an HTTP query may come without.
+        devices = self._twin.devices if surface.endpoints else ()
+        variables["DIGITAL_TWIN_INFO"] = self._twin_info(devices, variables)
+        functions = [*surface.functions, *([_API_HANDLER] if surface.endpoints else [])]
+        policies = {name: self._policy(name, table, environment) for name in functions}
+        return Stage(variables, policies)
+
+    def _remote_readers(self) -> tuple[Connection, Connection]:
+        """Return the connections of both reads, which must be there and have the same token."""
+        found = []
+        for last_entry in (False, True):
+            connection = self._connections.get(self._twin.layout, last_entry=last_entry)
+            if connection is None:
+                name = connection_id(self._twin.layout, last_entry=last_entry)
+                raise ConfigureError(
+                    f"{self._connections.path} has no connection {name}. Deploy the Hot Readers on "
+                    f"{self._twin.layout.layer_3_hot} first and save their URLs and token there."
+                )
+            found.append(connection)
+        history, last_entry_connection = found
+        if history.token != last_entry_connection.token:
+            raise ConfigureError(
+                f"The connections {history.id} and {last_entry_connection.id} have different "
+                "tokens; a stage has one. Let both readers accept the same token."
+            )
+        return history, last_entry_connection
+
+    def _keep_token(self, *, dry_run: bool) -> list[str]:
+        """Put the token where the stage refers to: the connection's, or a new one."""
+        layout = self._twin.layout
+        if not layout.crosses_clouds:
+            return []
+        known = self._tokens.get()
+        if layout.layer_3_hot == "aws":
+            if known is not None:
+                return []
+            token, what = secrets.token_urlsafe(32), "new token"
+        else:
+            token, what = self._remote_readers()[0].token, "the connection's token"
+            if known == token:
+                return []
+        if not dry_run:
+            self._tokens.put(token)
+        return [f"{what} in {self._tokens.reference}"]
+
+    def _twin_info(self, devices: Iterable[Device], others: Mapping[str, str]) -> str:
+        """Spell `DIGITAL_TWIN_INFO`: with the devices, if there are any and Lambda has room."""
+        info: dict[str, Any] = {
+            "config": {"digital_twin_name": self._twin.name},
+            "config_providers": {
+                "layer_3_hot_provider": self._twin.layout.layer_3_hot,
+                "layer_4_provider": self._twin.layout.layer_4,
+            },
+        }
+        listed = [_device(each) for each in devices]
+        full = json.dumps(info | ({"config_iot_devices": listed} if listed else {}))
+        size = sum(len(f"{name}{value}".encode()) for name, value in others.items())
+        # Half of the room is left to variables that people add.
+        return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
+
+    def _policy(self, function: str, table: str, environment: Mapping[str, str]) -> dict[str, Any]:
+        statements = []
+        connects = function in DATA_CONNECTORS and self._twin.layout.crosses_clouds
+        if function in (*HOT_READERS, _API_HANDLER):
+            resource = f"arn:*:dynamodb:*:*:table/{table}"
+            statements.append(_allow("QueryTheHotTable", "dynamodb:Query", resource))
+        if connects or function == _API_HANDLER:
+            statements.append(self._tokens.statement())
+        if connects:
+            resource = "arn:*:iottwinmaker:*:*:workspace/*"
+            sid = "TellTheDeviceOfAnOldComponentType"
+            statements.append(_allow(sid, "iottwinmaker:GetEntity", resource))
+        elif function in DATA_CONNECTORS:
+            resource = _local_reader(function, environment)
+            statements.append(_allow("InvokeTheLocalHotReader", "lambda:InvokeFunction", resource))
+        app_name = self._document()["app_name"]
+        log_group = f"arn:*:logs:*:*:log-group:/aws/lambda/{app_name}-{self._stage}*"
+        log = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+        traces = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+        statements.append(_allow("WriteItsLog", log, log_group))
+        statements.append(_allow("SendTraces", traces, "*"))
+        return {"Version": "2012-10-17", "Statement": statements}
+
+    def _merged(self, before: Mapping[str, Any], wanted: Stage) -> dict[str, Any]:
+        kept = {
+            name: value
+            for name, value in before.get("environment_variables", {}).items()
+            if name not in _MANAGED
+        }
+        functions = {name: dict(each) for name, each in before.get("lambda_functions", {}).items()}
+        for name in wanted.policies:
+            functions.setdefault(name, {})["iam_policy_file"] = _policy_file(self._stage, name)
+        # A function that has no policy of its own would fall back to the stage's.
+        stage_policy = {"iam_policy_file": _policy_file(self._stage, next(iter(wanted.policies)))}
+        defaults: dict[str, Any] = {"autogen_policy": False, "xray": True}
+        if aws_surface(self._twin.layout).endpoints:
+            defaults["api_gateway_stage"] = "api"
+        return {
+            **defaults,
+            **before,
+            **stage_policy,
+            "environment_variables": {**kept, **wanted.environment},
+            "lambda_functions": functions,
+        }
+
+    def _document(self) -> dict[str, Any]:
+        path = self._project / STAGES_FILE
+        document = _read_json(path)
+        if not isinstance(document, dict) or not isinstance(document.get("app_name"), str):
+            raise ConfigureError(f"{path} isn't a configuration of Chalice; restore it first.")
+        return document
+
+
+def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
+    """Return the ARN (or its pattern) of the Hot Reader that a connector on one cloud invokes."""
+    reads = (HISTORY.local_function_variable, LAST_ENTRY.local_function_variable)
+    variable = dict(zip(DATA_CONNECTORS, reads, strict=True))[connector]
+    name = environment.get(variable, "").strip()
+    if not name:
+        raise ConfigureError(f"{variable} is not set in the stage; {connector} needs it.")
+    return name if name.startswith("arn:") else f"arn:*:lambda:*:*:function:{name}"
+
+
+def _policy_file(stage: str, function: str) -> str:
+    return f"policy-{stage}-{function.replace('_', '-')}.json"
+
+
+def _device(device: Device) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "properties": [
+            {"name": each.name, "dataType": each.data_type.to_json()} for each in device.properties
+        ],
+    }
+
+
+def _allow(sid: str, actions: str | Iterable[str], resource: str) -> dict[str, Any]:
+    listed = [actions] if isinstance(actions, str) else list(actions)
+    return {"Sid": sid, "Effect": "Allow", "Action": listed, "Resource": resource}
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Name the keys that differ; values may be long, and none of them is needed to understand it."""
+    names = [
+        key for key in after if key != "environment_variables" and before.get(key) != after[key]
+    ]
+    old, new = (each.get("environment_variables", {}) for each in (before, after))
+    names += [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return ", ".join(names)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ConfigureError(f"{path} isn't JSON: {error}. Restore it first.") from error
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON file, all of it or nothing."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(json.dumps(document, indent=2) + "\n")
+        unfinished.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def default_token_name(twin_name: str) -> str:
+    """Return where a twin's token is kept unless somebody says otherwise."""
+    return f"/{twin_name}/inter-cloud-token"

@@ -1,0 +1,457 @@
+"""What a provider layout deploys, cloud by cloud, and what is still missing for it.
+
+A plan is made from the configuration alone: it asks no cloud and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.errors import ConfigurationError
+from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.settings import (
+    DataConnectorSettings,
+    DigitalTwinInfo,
+    EndpointSettings,
+    HotReaderSettings,
+    ProviderLayout,
+)
+from deploy_scripts.inter_cloud import connection_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from chalicelib.reads import Read
+    from deploy_scripts.inter_cloud import InterCloudConnections
+    from deploy_scripts.twin_configuration import TwinConfiguration
+
+APP_NAME: Final = "multi-cloud-hot-reader"
+API_HANDLER: Final = "api_handler"
+"""What Chalice calls the one Lambda function behind all HTTP endpoints."""
+HOT_READERS: Final = (HISTORY.name, LAST_ENTRY.name)
+DATA_CONNECTORS: Final = (
+    "digital-twin-data-connector",
+    "digital-twin-data-connector-last-entry",
+)
+ENDPOINTS: Final = tuple(f"/{name}" for name in HOT_READERS)
+STORES: Final = {"aws": "DynamoDB", "azure": "Cosmos DB", "gcp": "Firestore"}
+CLOUDS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
+
+_STAGES_FILE: Final = ".chalice/config.json"
+_LONGEST_NAME: Final = 64
+"""Characters of a Lambda function's name, and of its role's (IAM's service model, `roleNameType`)."""
+_READS: Final = ("history", "newest entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What a layout has on one cloud.
+
+    Attributes
+    ----------
+    functions
+        Functions that a twin on the same cloud invokes.
+    endpoints
+        Paths of the HTTP endpoints that another cloud asks.
+    """
+
+    functions: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+
+
+def aws_surface(layout: ProviderLayout, *, local_connectors: bool = False) -> Surface:
+    """Return what a layout has on AWS: the rule that app.py follows.
+
+    Parameters
+    ----------
+    layout
+        The providers.
+    local_connectors
+        True to have data connectors on a single cloud, too, for component types that still point
+        at them (the setting `LOCAL_HOT_READER_NAME`).
+    """
+    functions: tuple[str, ...] = ()
+    if layout.layer_4 == "aws":
+        if layout.layer_3_hot == "aws":
+            functions += HOT_READERS
+        if layout.crosses_clouds or local_connectors:
+            functions += DATA_CONNECTORS
+        return Surface(functions)
+    return Surface(endpoints=ENDPOINTS) if layout.layer_3_hot == "aws" else Surface()
+
+
+def component_type_functions(layout: ProviderLayout) -> tuple[str, str] | None:
+    """Return which functions read a component type's history and newest entry.
+
+    None if the twin isn't on AWS: then there is no TwinMaker.
+    """
+    if layout.layer_4 != "aws":
+        return None
+    return DATA_CONNECTORS if layout.crosses_clouds else HOT_READERS
+
+
+class StageError(Exception):
+    """The stages can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A Chalice stage.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    app_name
+        What the names of its functions start with.
+    environment
+        Its environment variables; None if the stage hasn't been written yet.
+    """
+
+    name: str
+    app_name: str = APP_NAME
+    environment: Mapping[str, str] | None = None
+
+    @classmethod
+    def load(cls, project: Path, name: str) -> Stage:
+        """Read a stage from `.chalice/config.json` of a project.
+
+        Raises
+        ------
+        StageError
+            There is no such file, or it isn't one of Chalice's.
+        """
+        path = project / _STAGES_FILE
+        try:
+            document = json.loads(path.read_bytes())
+            app_name = document["app_name"]
+            stage = document.get("stages", {}).get(name)
+            if stage is None:
+                return cls(name, app_name)
+            # As Chalice merges them: the stage's own win.
+            environment = {
+                **document.get("environment_variables", {}),
+                **stage.get("environment_variables", {}),
+            }
+        except OSError as error:
+            raise StageError(f"{path} can't be read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
+        if not all(isinstance(value, str) for value in environment.values()):
+            raise StageError(f"{path}: the environment variables of {name} must be texts")
+        return cls(name, app_name, environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function.
+
+    Attributes
+    ----------
+    name
+        What it is called here.
+    deployed_name
+        What it is called on its cloud, if that is known before it is there.
+    """
+
+    name: str
+    deployed_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An HTTP endpoint.
+
+    Attributes
+    ----------
+    path
+        Its path.
+    reads
+        `history` or `newest entry`.
+    function
+        The name of the function behind it.
+    """
+
+    path: str
+    reads: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedConnection:
+    """A connection that this cloud's readers use to ask another cloud.
+
+    Attributes
+    ----------
+    id
+        Its id.
+    reads
+        `history` or `newest entry`.
+    saved_as
+        The id that it is saved under, perhaps an old one; None if it isn't saved.
+    url
+        Where it leads, without what may be secret in it.
+    """
+
+    id: str
+    reads: str
+    saved_as: str | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentType:
+    """A TwinMaker component type.
+
+    Attributes
+    ----------
+    id
+        Its id.
+    device_id
+        The device that it describes.
+    history_function, last_entry_function
+        The names of the functions that its `dataReader` and its
+        `attributePropertyValueReaderByEntity` point at.
+    """
+
+    id: str
+    device_id: str
+    history_function: str
+    last_entry_function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """What is on one cloud.
+
+    Attributes
+    ----------
+    provider
+        `aws`, `azure` or `gcp`.
+    store
+        The hot storage, if it is there.
+    has_twin
+        True if the twin is there.
+    functions, endpoints, connections, component_types
+        What is deployed, saved and registered for it.
+    """
+
+    provider: str
+    store: str | None
+    has_twin: bool
+    functions: tuple[Function, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    connections: tuple[PlannedConnection, ...] = ()
+    component_types: tuple[ComponentType, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be deployed.
+
+    Attributes
+    ----------
+    twin_name
+        The twin.
+    stage
+        The Chalice stage's name.
+    layout
+        The providers.
+    clouds
+        The hot storage's cloud, then the twin's if that is another one.
+    missing
+        What has to be done before the stage can be deployed, in sentences; empty if nothing.
+    """
+
+    twin_name: str
+    stage: str
+    layout: ProviderLayout
+    clouds: tuple[Cloud, ...]
+    missing: tuple[str, ...]
+
+    @classmethod
+    def make(
+        cls, configuration: TwinConfiguration, stage: Stage, connections: InterCloudConnections
+    ) -> Plan:
+        """Make a plan.
+
+        Raises
+        ------
+        InterCloudError
+            The connections can't be read.
+        """
+        layout = configuration.layout
+        names = dict.fromkeys((layout.layer_3_hot, layout.layer_4))
+        planned = _connections(layout, connections)
+        clouds = tuple(_cloud(name, configuration, stage, planned) for name in names)
+        missing = dict.fromkeys(_missing(configuration, stage, clouds, planned))
+        return cls(configuration.name, stage.name, layout, clouds, tuple(missing))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as a JSON document."""
+        document = asdict(self)
+        for cloud in document["clouds"]:
+            for each in cloud["component_types"]:
+                each["functions"] = {
+                    "dataReader": each.pop("history_function"),
+                    "attributePropertyValueReaderByEntity": each.pop("last_entry_function"),
+                }
+        return document
+
+
+def _connections(
+    layout: ProviderLayout, connections: InterCloudConnections
+) -> tuple[PlannedConnection, ...]:
+    if not layout.crosses_clouds:
+        return ()
+    planned = []
+    for reads, last_entry in zip(_READS, (False, True), strict=True):
+        saved = connections.get(layout, last_entry=last_entry)
+        planned.append(
+            PlannedConnection(
+                connection_id(layout, last_entry=last_entry),
+                reads,
+                saved.id if saved else None,
+                saved.public_url if saved else None,
+            )
+        )
+    return tuple(planned)
+
+
+def _cloud(
+    provider: str,
+    configuration: TwinConfiguration,
+    stage: Stage,
+    connections: tuple[PlannedConnection, ...],
+) -> Cloud:
+    layout = configuration.layout
+    has_twin = layout.layer_4 == provider
+    functions, endpoints = (_on_aws if provider == "aws" else _elsewhere)(provider, layout, stage)
+    return Cloud(
+        provider,
+        STORES[provider] if layout.layer_3_hot == provider else None,
+        has_twin,
+        functions,
+        endpoints,
+        connections if has_twin else (),
+        _component_types(configuration) if has_twin else (),
+    )
+
+
+_Deployed = tuple[tuple[Function, ...], tuple[Endpoint, ...]]
+
+
+def _on_aws(_provider: str, layout: ProviderLayout, stage: Stage) -> _Deployed:
+    surface = aws_surface(layout, local_connectors=_has_local_connectors(stage))
+    prefix = f"{stage.app_name}-{stage.name}"
+    functions = tuple(Function(name, f"{prefix}-{name}") for name in surface.functions)
+    if surface.endpoints:
+        functions += (Function(API_HANDLER, prefix),)
+    endpoints = zip(surface.endpoints, _READS, strict=False)
+    return functions, tuple(Endpoint(path, reads, API_HANDLER) for path, reads in endpoints)
+
+
+def _elsewhere(provider: str, layout: ProviderLayout, _stage: Stage) -> _Deployed:
+    if layout.layer_3_hot != provider or not layout.crosses_clouds:
+        return (), ()
+    functions = tuple(Function(name, None) for name in HOT_READERS)
+    endpoints = zip(ENDPOINTS, _READS, HOT_READERS, strict=True)
+    return functions, tuple(Endpoint(*each) for each in endpoints)
+
+
+def _component_types(configuration: TwinConfiguration) -> tuple[ComponentType, ...]:
+    functions = component_type_functions(configuration.layout)
+    if functions is None:
+        return ()
+    return tuple(
+        ComponentType(f"{configuration.name}-{device.id}", device.id, *functions)
+        for device in configuration.devices
+    )
+
+
+def _has_local_connectors(stage: Stage) -> bool:
+    return HISTORY.local_function_variable in (stage.environment or {})
+
+
+def _missing(
+    configuration: TwinConfiguration,
+    stage: Stage,
+    clouds: tuple[Cloud, ...],
+    connections: tuple[PlannedConnection, ...],
+) -> Iterator[str]:
+    layout = configuration.layout
+    if layout.layer_4 == "aws":
+        for each in connections:
+            if each.saved_as is None:
+                yield (
+                    f"No connection {each.id} yet: deploy the Hot Readers on "
+                    f"{CLOUDS[layout.layer_3_hot]}, then save the URL and the token that read the "
+                    f"{each.reads}."
+                )
+    aws = next((cloud for cloud in clouds if cloud.provider == "aws"), None)
+    if aws is None or not aws.functions:
+        return
+    for function in aws.functions:
+        name = function.deployed_name or ""
+        if len(name) > _LONGEST_NAME:
+            yield (
+                f"The name {name} has {len(name)} characters, and Lambda takes {_LONGEST_NAME}: "
+                f"choose a shorter stage, or a shorter app_name in {_STAGES_FILE}."
+            )
+    yield from _missing_settings(configuration, stage, aws)
+
+
+def _missing_settings(configuration: TwinConfiguration, stage: Stage, aws: Cloud) -> Iterator[str]:
+    """Say what the stage's environment lacks, as the functions themselves would at their start."""
+    where = f"The stage {stage.name} in {_STAGES_FILE}"
+    if stage.environment is None:
+        yield f"{where} isn't there yet."
+        return
+    try:
+        twin = DigitalTwinInfo.load(stage.environment)
+    except ConfigurationError as error:
+        yield f"{where}: {error}"
+        return
+    for what, stated, configured in (
+        ("the twin", twin.name, configuration.name),
+        ("the layout", _spelled(twin.layout), _spelled(configuration.layout)),
+    ):
+        if stated != configured:
+            yield (
+                f"{where} is for {what} {stated}, the configuration for {configured}: change the "
+                "stage's DIGITAL_TWIN_INFO, or choose another stage."
+            )
+    if twin.layout == configuration.layout:
+        yield from (f"{where}: {flaw}" for flaw in _flaws(stage.environment, aws))
+
+
+def _flaws(environment: Mapping[str, str], aws: Cloud) -> Iterator[str]:
+    names = {function.name for function in aws.functions}
+    loads: list[Callable[[], object]] = []
+    if names & {API_HANDLER, *HOT_READERS}:
+        loads.append(partial(HotReaderSettings.load, environment))
+    if aws.endpoints:
+        loads.append(partial(EndpointSettings.load, environment))
+    if names & {*DATA_CONNECTORS}:
+        loads += [partial(_load_connector, environment, each) for each in (HISTORY, LAST_ENTRY)]
+    for load in loads:
+        try:
+            load()
+        except ConfigurationError as error:
+            yield str(error)
+
+
+def _load_connector(environment: Mapping[str, str], read: Read[Any]) -> DataConnectorSettings:
+    return DataConnectorSettings.load(
+        environment,
+        url_variable=read.remote_url_variable,
+        local_variable=read.local_function_variable,
+    )
+
+
+def _spelled(layout: ProviderLayout) -> str:
+    return f"{layout.layer_3_hot} (hot storage) and {layout.layer_4} (twin)"

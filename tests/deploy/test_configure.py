@@ -1,0 +1,288 @@
+"""`configure`: from the twin's configuration to a stage, its token and its policies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from deploy_scripts.commands.configure import configure
+from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts.twin_configuration import TwinConfiguration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REMOTE = "r" * 43
+PARAMETER = "/factory-twin/inter-cloud-token"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as running:
+        yield running
+
+
+class Project:
+    """A copy of the project's stages and of its twin, to configure."""
+
+    def __init__(self, directory: Path, aws: LocalAws) -> None:
+        self.directory = directory
+        self.config = directory / "config"
+        self.aws = aws
+        shutil.copytree(PROJECT / "config", self.config)
+        shutil.copytree(
+            PROJECT / ".chalice", directory / ".chalice", ignore=shutil.ignore_patterns("deploy*")
+        )
+
+    def providers(self, layer_3_hot: str, layer_4: str) -> None:
+        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
+        (self.config / "config_providers.json").write_text(json.dumps(document))
+
+    def connect(self, token: str = REMOTE, last_entry_token: str | None = None) -> None:
+        connections = InterCloudConnections(self.config / "config_inter_cloud.json")
+        layout = TwinConfiguration.load(self.config).layout
+        for last_entry in (False, True):
+            connections.put(
+                layout,
+                last_entry=last_entry,
+                url=f"https://reader.example.com/hot-reader{'-last-entry' if last_entry else ''}",
+                token=(last_entry_token or token) if last_entry else token,
+            )
+
+    def run(self, *options: str, stage: str = "multicloud") -> Any:
+        arguments = ["--config", str(self.config), "--project", str(self.directory)]
+        environment = {
+            **self.aws.environment,
+            "AWS_ENDPOINT_URL_SSM": self.aws.endpoint_url,
+        }
+        return CliRunner().invoke(
+            configure, [*arguments, "--stage", stage, *options], env=environment
+        )
+
+    def ok(self, *options: str, stage: str = "multicloud") -> str:
+        done = self.run(*options, stage=stage)
+        assert done.exit_code == 0, done.output
+        return str(done.output)
+
+    @property
+    def stages(self) -> Any:
+        return json.loads((self.directory / ".chalice" / "config.json").read_text())["stages"]
+
+    def policies(self, stage: str = "multicloud") -> dict[str, Any]:
+        return {
+            name: json.loads((self.directory / ".chalice" / each["iam_policy_file"]).read_text())
+            for name, each in self.stages[stage]["lambda_functions"].items()
+        }
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.directory)): path.read_bytes()
+            for path in self.directory.rglob("*")
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def project(tmp_path: Path, aws: LocalAws) -> Iterator[Project]:
+    yield Project(tmp_path, aws)
+    ssm = aws.client("ssm")
+    names = [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
+    if names:
+        ssm.delete_parameters(Names=names)
+
+
+def actions(policy: dict[str, Any]) -> set[str]:
+    return {action for each in policy["Statement"] for action in each["Action"]}
+
+
+def token_in(aws: LocalAws) -> str:
+    found = aws.client("ssm").get_parameter(Name=PARAMETER, WithDecryption=True)
+    assert found["Parameter"]["Type"] == "SecureString"
+    return str(found["Parameter"]["Value"])
+
+
+def test_the_committed_stages_are_what_configure_makes_of_the_example_twin(project):
+    before = project.files()
+    project.ok()
+    project.providers("aws", "aws")
+    project.ok(stage="singlecloud")
+    project.providers("aws", "azure")
+    assert project.files().keys() == before.keys()
+    for name, content in before.items():
+        if name.startswith(".chalice"):
+            assert json.loads(project.files()[name]) == json.loads(content), name
+
+
+def test_a_token_is_made_and_kept_and_not_in_any_file(project, aws):
+    project.ok()
+    token = token_in(aws)
+    assert len(token) >= 43
+    assert project.stages["multicloud"]["environment_variables"]["INTER_CLOUD_TOKEN"] == (
+        f"ssm:{PARAMETER}"
+    )
+    assert not any(token.encode() in content for content in project.files().values())
+
+
+def test_a_second_run_changes_nothing(project, aws):
+    project.ok()
+    before, token = project.files(), token_in(aws)
+    assert "as it should be" in project.ok()
+    assert (project.files(), token_in(aws)) == (before, token)
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(project, aws):
+    project.providers("gcp", "aws")
+    project.connect()
+    before = project.files()
+    shown = project.ok("--dry-run", stage="new")
+    assert "would change" in shown
+    assert project.files() == before
+    assert not aws.client("ssm").describe_parameters()["Parameters"]
+
+
+def test_a_stage_of_data_connectors_gets_urls_and_the_connections_token(project, aws):
+    project.providers("azure", "aws")
+    project.connect()
+    shown = project.ok()
+    variables = project.stages["multicloud"]["environment_variables"]
+    assert variables["REMOTE_READER_URL"] == "https://reader.example.com/hot-reader"
+    assert variables["REMOTE_READER_LAST_ENTRY_URL"].endswith("/hot-reader-last-entry")
+    assert "DYNAMODB_TABLE_NAME" not in variables
+    assert token_in(aws) == REMOTE
+    assert REMOTE not in shown
+
+
+def test_data_connectors_may_not_touch_dynamodb_and_hot_readers_may_only_query(project):
+    project.providers("azure", "aws")
+    project.connect()
+    project.ok()
+    granted = {name: actions(each) for name, each in project.policies().items()}
+    for name in ("digital-twin-data-connector", "digital-twin-data-connector-last-entry"):
+        assert not any(action.startswith("dynamodb:") for action in granted[name])
+    project.providers("aws", "aws")
+    project.ok(stage="singlecloud")
+    for name in ("hot-reader", "hot-reader-last-entry"):
+        policy = project.policies("singlecloud")[name]
+        assert {each for each in actions(policy) if each.startswith("dynamodb:")} == {
+            "dynamodb:Query"
+        }
+        assert not any(each.startswith(("ssm:", "secretsmanager:")) for each in actions(policy))
+
+
+def test_a_layout_that_is_switched_leaves_nothing_of_the_one_before(project):
+    project.providers("azure", "aws")
+    project.connect()
+    project.ok()
+    project.providers("aws", "aws")
+    project.ok()
+    variables = project.stages["multicloud"]["environment_variables"]
+    assert not {"REMOTE_READER_URL", "REMOTE_READER_LAST_ENTRY_URL", "INTER_CLOUD_TOKEN"} & set(
+        variables
+    )
+    assert variables["DYNAMODB_TABLE_NAME"] == "factory-twin-hot-telemetry"
+
+
+def test_everything_else_in_the_file_survives(project):
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    document["mine"] = {"kept": True}
+    document["stages"]["multicloud"]["environment_variables"]["PAGE_VALUES"] = "500"
+    document["stages"]["multicloud"]["reserved_concurrency"] = 5
+    document["stages"]["another"] = {"environment_variables": {"A": "1"}}
+    path.write_text(json.dumps(document))
+    project.ok("--table", "another-table")
+    after = json.loads(path.read_text())
+    assert after["mine"] == {"kept": True}
+    assert after["stages"]["another"] == {"environment_variables": {"A": "1"}}
+    stage = after["stages"]["multicloud"]
+    assert stage["reserved_concurrency"] == 5
+    assert stage["environment_variables"]["PAGE_VALUES"] == "500"
+    assert stage["environment_variables"]["DYNAMODB_TABLE_NAME"] == "another-table"
+
+
+def test_secrets_manager_keeps_the_token_by_choice(project, aws):
+    project.ok("--token-store", "secretsmanager", stage="by-secret")
+    name = "factory-twin/inter-cloud-token"
+    kept = aws.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    assert len(kept) >= 43
+    variables = project.stages["by-secret"]["environment_variables"]
+    assert variables["INTER_CLOUD_TOKEN"] == f"secretsmanager:{name}"
+    assert "secretsmanager:GetSecretValue" in actions(project.policies("by-secret")["api_handler"])
+    assert "as it should be" in project.ok("--token-store", "secretsmanager", stage="by-secret")
+
+
+def test_a_missing_connection_is_named(project):
+    project.providers("gcp", "aws")
+    done = project.run()
+    assert done.exit_code == 2
+    assert "gcp_l3_to_aws_l4_hot_reader" in done.output
+
+
+def test_connections_with_different_tokens_are_refused_without_showing_them(project):
+    project.providers("gcp", "aws")
+    project.connect(last_entry_token="s" * 43)
+    done = project.run()
+    assert done.exit_code == 2
+    assert "different tokens" in " ".join(done.output.split())
+    assert REMOTE not in done.output
+
+
+def test_a_layout_without_aws_is_refused(project):
+    project.providers("gcp", "azure")
+    done = project.run()
+    assert done.exit_code == 2
+    assert "nothing is deployed on AWS" in " ".join(done.output.split())
+
+
+def test_mistakes_in_the_configuration_are_all_named(project):
+    (project.config / "config_providers.json").write_text('{"layer_3_hot_provider": "azur"}')
+    (project.config / "config.json").write_text("{}")
+    done = project.run()
+    assert done.exit_code == 2
+    assert "azur" in done.output
+    assert "digital_twin_name" in done.output
+
+
+def test_a_damaged_stage_file_is_refused_and_left_alone(project):
+    path = project.directory / ".chalice" / "config.json"
+    path.write_text('{"app_name": "x", ')
+    done = project.run()
+    assert done.exit_code == 2
+    assert path.read_text() == '{"app_name": "x", '
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_run_that_is_cut_off_at_an_aws_call_ends_as_an_undisturbed_one(project, aws, call):
+    """The two calls are GetParameter and PutParameter."""
+    import boto3
+
+    calls = 0
+
+    def cut_off(**_: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise KeyboardInterrupt
+
+    original = boto3.client
+
+    def client(*arguments: Any, **options: Any) -> Any:
+        made = original(*arguments, **options)
+        made.meta.events.register("before-call.ssm", cut_off)
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "client", client)
+        # A `before-call` hook stands in for a kill at that moment.
+        assert project.run("--table", "t-1").exit_code == 1
+    project.ok("--table", "t-1")
+    assert project.stages["multicloud"]["environment_variables"]["DYNAMODB_TABLE_NAME"] == "t-1"
+    assert len(token_in(aws)) >= 43
+    assert "as it should be" in project.ok("--table", "t-1")

@@ -1,0 +1,569 @@
+"""The plan: what each provider layout deploys, as app.py does, and how it is shown."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from chalicelib.settings import ProviderLayout
+from deploy_scripts.commands import plan_views
+from deploy_scripts.commands.plan import plan as command
+from deploy_scripts.inter_cloud import InterCloudConnections, InterCloudError, connection_id
+from deploy_scripts.plan import (
+    API_HANDLER,
+    DATA_CONNECTORS,
+    HOT_READERS,
+    Cloud,
+    Plan,
+    Stage,
+    StageError,
+)
+from deploy_scripts.twin_configuration import TwinConfiguration
+
+if TYPE_CHECKING:
+    from .conftest import TwinDirectory
+
+PROJECT = Path(__file__).parents[2]
+PROVIDERS = ("aws", "azure", "gcp")
+LAYOUTS = [ProviderLayout(*pair) for pair in itertools.product(PROVIDERS, PROVIDERS)]
+TOKEN = "a-secret-token-of-the-tests"
+LOCAL_READERS = {
+    "LOCAL_HOT_READER_NAME": "reader",
+    "LOCAL_HOT_READER_LAST_ENTRY_NAME": "last-entry-reader",
+}
+
+
+def name_of(layout: ProviderLayout) -> str:
+    return f"{layout.layer_3_hot} to {layout.layer_4}"
+
+
+def connections_of(twin: TwinDirectory) -> InterCloudConnections:
+    return InterCloudConnections(twin.path / "config_inter_cloud.json")
+
+
+def save(
+    twin: TwinDirectory, layout: ProviderLayout, url: str = "https://e.com/hot-reader"
+) -> None:
+    for last_entry in (False, True):
+        connections_of(twin).put(layout, last_entry=last_entry, url=url, token=TOKEN)
+
+
+def environment_of(layout: ProviderLayout, **more: str) -> dict[str, str]:
+    """All that any function of a layout needs."""
+    info = {
+        "config": {"digital_twin_name": "factory-twin"},
+        "config_providers": {
+            "layer_3_hot_provider": layout.layer_3_hot,
+            "layer_4_provider": layout.layer_4,
+        },
+    }
+    return {
+        "DIGITAL_TWIN_INFO": json.dumps(info),
+        "DYNAMODB_TABLE_NAME": "table",
+        "INTER_CLOUD_TOKEN": TOKEN,
+        "REMOTE_READER_URL": "https://e.com/hot-reader",
+        "REMOTE_READER_LAST_ENTRY_URL": "https://e.com/hot-reader-last-entry",
+        **more,
+    }
+
+
+def plan_of(twin: TwinDirectory, layout: ProviderLayout, stage: Stage | None = None) -> Plan:
+    twin.providers(layout.layer_3_hot, layout.layer_4)
+    stage = stage or Stage("dev", "app", environment_of(layout))
+    return Plan.make(TwinConfiguration.load(twin.path), stage, connections_of(twin))
+
+
+def on(plan: Plan, provider: str) -> Cloud:
+    return next(
+        (each for each in plan.clouds if each.provider == provider), Cloud(provider, None, False)
+    )
+
+
+def names(cloud: Cloud) -> list[str]:
+    return [each.name for each in cloud.functions]
+
+
+def paths(cloud: Cloud) -> list[str]:
+    return [each.path for each in cloud.endpoints]
+
+
+# --- what app.py really registers ---
+
+REGISTERED = """
+import json, os, sys
+import boto3, chalice, aws_lambda_powertools, chalicelib.aws_hot_reader, chalicelib.data_connector
+for environment in json.load(sys.stdin):
+    child = os.fork()  # each layout in a process of its own, with the imports done once
+    if child == 0:
+        os.environ.update(environment)
+        from app import app
+        functions = sorted(each.name for each in app.pure_lambda_functions)
+        print(json.dumps([functions, sorted(app.routes)]), flush=True)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit("app.py can't be imported")
+"""
+
+
+@pytest.fixture(scope="module")
+def registered() -> dict[tuple[ProviderLayout, bool], tuple[list[str], list[str]]]:
+    """The functions and routes of app.py by layout and by whether local readers are named."""
+    cases = [*itertools.product(LAYOUTS, (False, True))]
+    environments = [
+        environment_of(
+            layout,
+            **(LOCAL_READERS if local else {}),
+            AWS_DEFAULT_REGION="eu-central-1",
+            POWERTOOLS_TRACE_DISABLED="true",
+        )
+        for layout, local in cases
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", REGISTERED],
+        cwd=PROJECT,
+        input=json.dumps(environments),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return dict(zip(cases, answers, strict=True))
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["", "with local readers"])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_the_plan_for_aws_is_what_app_py_registers(twin, registered, layout, local):
+    environment = environment_of(layout, **(LOCAL_READERS if local else {}))
+    aws = on(plan_of(twin, layout, Stage("dev", "app", environment)), "aws")
+    functions, routes = registered[layout, local]
+    assert sorted(set(names(aws)) - {API_HANDLER}) == functions
+    assert sorted(paths(aws)) == routes
+    assert (API_HANDLER in names(aws)) is bool(routes)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_component_types_point_at_functions_that_are_registered(twin, registered, layout):
+    functions, _ = registered[layout, False]
+    for each in on(plan_of(twin, layout), "aws").component_types:
+        assert {each.history_function, each.last_entry_function} <= set(functions)
+
+
+# --- each layout ---
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_hot_storage_and_twin_are_where_the_layout_says(twin, layout):
+    plan = plan_of(twin, layout)
+    assert [each.provider for each in plan.clouds if each.store] == [layout.layer_3_hot]
+    assert [each.provider for each in plan.clouds if each.has_twin] == [layout.layer_4]
+    assert len(plan.clouds) == (2 if layout.crosses_clouds else 1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_endpoints_are_public_where_another_cloud_reads_and_nowhere_else(twin, layout):
+    public = [each.provider for each in plan_of(twin, layout).clouds if each.endpoints]
+    assert public == ([layout.layer_3_hot] if layout.crosses_clouds else [])
+
+
+@pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.crosses_clouds], ids=name_of)
+def test_a_connection_per_read_is_used_by_the_twins_cloud(twin, layout):
+    plan = plan_of(twin, layout)
+    ids = [connection_id(layout, last_entry=last_entry) for last_entry in (False, True)]
+    assert [each.id for each in on(plan, layout.layer_4).connections] == ids
+    assert on(plan, layout.layer_3_hot).connections == ()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_one_cloud_has_no_connections(twin, provider):
+    (cloud,) = plan_of(twin, ProviderLayout(provider, provider)).clouds
+    assert not cloud.connections
+    assert not cloud.endpoints
+
+
+@pytest.mark.parametrize("provider", ["azure", "gcp"])
+def test_one_cloud_without_aws_has_nothing_to_deploy(twin, provider):
+    plan = plan_of(twin, ProviderLayout(provider, provider), Stage("dev"))
+    assert not plan.clouds[0].functions
+    assert not plan.clouds[0].component_types
+    assert plan.missing == ()
+
+
+@pytest.mark.parametrize("provider", ["azure", "gcp"])
+def test_another_cloud_has_hot_readers_behind_its_endpoints(twin, provider):
+    cloud = on(plan_of(twin, ProviderLayout(provider, "aws")), provider)
+    assert tuple(names(cloud)) == HOT_READERS
+    assert [(each.path, each.function) for each in cloud.endpoints] == [
+        ("/hot-reader", "hot-reader"),
+        ("/hot-reader-last-entry", "hot-reader-last-entry"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer_3_hot", "functions"),
+    [("aws", HOT_READERS), ("azure", DATA_CONNECTORS), ("gcp", DATA_CONNECTORS)],
+)
+def test_each_device_has_a_component_type(twin, layer_3_hot, functions):
+    aws = on(plan_of(twin, ProviderLayout(layer_3_hot, "aws")), "aws")
+    assert [
+        (each.id, each.device_id, each.history_function, each.last_entry_function)
+        for each in aws.component_types
+    ] == [
+        ("factory-twin-pump-1", "pump-1", *functions),
+        ("factory-twin-meter-1", "meter-1", *functions),
+    ]
+
+
+@pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.layer_4 != "aws"], ids=name_of)
+def test_without_twinmaker_there_are_no_component_types(twin, layout):
+    assert not any(cloud.component_types for cloud in plan_of(twin, layout).clouds)
+
+
+def test_component_types_stay_with_the_hot_readers_when_connectors_are_there_too(twin):
+    layout = ProviderLayout("aws", "aws")
+    stage = Stage("dev", "app", environment_of(layout, **LOCAL_READERS))
+    aws = on(plan_of(twin, layout, stage), "aws")
+    assert set(names(aws)) == {*HOT_READERS, *DATA_CONNECTORS}
+    assert aws.component_types[0].history_function == "hot-reader"
+
+
+def test_names_on_aws_are_those_that_chalice_gives(twin):
+    cloud = on(plan_of(twin, ProviderLayout("azure", "aws")), "aws")
+    assert cloud.functions[0].deployed_name == "app-dev-digital-twin-data-connector"
+    handler = on(plan_of(twin, ProviderLayout("aws", "gcp")), "aws").functions[0]
+    assert handler.deployed_name == "app-dev"
+
+
+# --- what is missing ---
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_nothing_is_missing_when_all_is_there(twin, layout):
+    if layout.crosses_clouds:
+        save(twin, layout)
+    assert plan_of(twin, layout).missing == ()
+
+
+@pytest.mark.parametrize("layer_3_hot", ["azure", "gcp"])
+def test_a_connection_that_connectors_need_is_missing(twin, layer_3_hot):
+    layout = ProviderLayout(layer_3_hot, "aws")
+    missing = plan_of(twin, layout).missing
+    assert [each.split()[2] for each in missing] == [
+        connection_id(layout, last_entry=last_entry) for last_entry in (False, True)
+    ]
+
+
+@pytest.mark.parametrize("layout", [ProviderLayout("aws", "gcp"), ProviderLayout("gcp", "azure")])
+def test_a_connection_for_another_clouds_twin_isnt_needed_to_deploy(twin, layout):
+    plan = plan_of(twin, layout)
+    assert plan.missing == ()
+    assert {each.saved_as for each in on(plan, layout.layer_4).connections} == {None}
+
+
+def test_a_connection_under_an_old_id_counts(twin):
+    old = {"aws_l4_to_azure_l3hot_read": {"url": "https://e.com/hot-reader?k=1", "token": TOKEN}}
+    twin.write("config_inter_cloud.json", {"connections": old})
+    plan = plan_of(twin, ProviderLayout("azure", "aws"))
+    assert [(each.saved_as, each.url) for each in on(plan, "aws").connections] == [
+        ("aws_l4_to_azure_l3hot_read", "https://e.com/hot-reader"),
+        ("aws_l4_to_azure_l3hot_read", "https://e.com/hot-reader-last-entry"),
+    ]
+    assert plan.missing == ()
+
+
+def without(environment: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("layout", "variable"),
+    [
+        (ProviderLayout("aws", "aws"), "DIGITAL_TWIN_INFO"),
+        (ProviderLayout("aws", "aws"), "DYNAMODB_TABLE_NAME"),
+        (ProviderLayout("aws", "gcp"), "DYNAMODB_TABLE_NAME"),
+        (ProviderLayout("aws", "gcp"), "INTER_CLOUD_TOKEN"),
+        (ProviderLayout("gcp", "aws"), "INTER_CLOUD_TOKEN"),
+        (ProviderLayout("gcp", "aws"), "REMOTE_READER_URL"),
+        (ProviderLayout("gcp", "aws"), "REMOTE_READER_LAST_ENTRY_URL"),
+    ],
+)
+def test_a_setting_that_the_stage_lacks_is_missing(twin, layout, variable):
+    if layout.crosses_clouds:
+        save(twin, layout)
+    stage = Stage("dev", "app", without(environment_of(layout), variable))
+    (missing,) = plan_of(twin, layout, stage).missing
+    assert f"The stage dev in .chalice/config.json: {variable} is not set" in missing
+
+
+@pytest.mark.parametrize(
+    "layout", [each for each in LAYOUTS if "aws" in (each.layer_3_hot, each.layer_4)], ids=name_of
+)
+def test_a_stage_that_isnt_there_is_missing(twin, layout):
+    assert plan_of(twin, layout, Stage("new")).missing[-1] == (
+        "The stage new in .chalice/config.json isn't there yet."
+    )
+
+
+def test_a_stage_of_another_layout_is_pointed_out(twin):
+    stage = Stage("dev", "app", environment_of(ProviderLayout("aws", "azure")))
+    (missing,) = plan_of(twin, ProviderLayout("aws", "aws"), stage).missing
+    assert "for the layout aws (hot storage) and azure (twin)" in missing
+
+
+def test_a_stage_of_another_twin_is_pointed_out(twin):
+    twin.write("config.json", {"digital_twin_name": "other-twin"})
+    (missing,) = plan_of(twin, ProviderLayout("aws", "aws")).missing
+    assert "for the twin factory-twin, the configuration for other-twin" in missing
+
+
+@pytest.mark.parametrize(("length", "fits"), [(21, True), (22, False)])
+def test_a_name_longer_than_lambda_takes_is_pointed_out(twin, length, fits):
+    layout = ProviderLayout("azure", "aws")
+    save(twin, layout)
+    stage = Stage("s" * length, "app", environment_of(layout))
+    missing = plan_of(twin, layout, stage).missing
+    assert missing == () if fits else "has 65 characters" in missing[0]
+
+
+def test_connections_that_cant_be_read_end_the_planning(twin):
+    twin.write("config_inter_cloud.json", "{")
+    with pytest.raises(InterCloudError):
+        plan_of(twin, ProviderLayout("azure", "aws"))
+
+
+def test_one_cloud_doesnt_look_at_the_connections(twin):
+    twin.write("config_inter_cloud.json", "{")
+    assert plan_of(twin, ProviderLayout("aws", "aws")).missing == ()
+
+
+# --- stages ---
+
+
+def chalice_project(path: Path, document: Any) -> Path:
+    (path / ".chalice").mkdir()
+    (path / ".chalice" / "config.json").write_text(json.dumps(document))
+    return path
+
+
+def test_a_stage_has_its_own_environment_over_the_common_one(tmp_path):
+    project = chalice_project(
+        tmp_path,
+        {
+            "app_name": "app",
+            "environment_variables": {"A": "common", "B": "common"},
+            "stages": {"dev": {"environment_variables": {"B": "own"}}},
+        },
+    )
+    assert Stage.load(project, "dev") == Stage("dev", "app", {"A": "common", "B": "own"})
+    assert Stage.load(project, "new") == Stage("new", "app", None)
+
+
+def test_the_projects_own_stages_are_read():
+    assert Stage.load(PROJECT, "multicloud").environment
+
+
+@pytest.mark.parametrize(
+    "document",
+    [[], {}, {"app_name": "a", "stages": []}, {"app_name": "a", "stages": {"dev": 1}},
+     {"app_name": "a", "stages": {"dev": {"environment_variables": {"A": 1}}}}],
+)  # fmt: skip
+def test_stages_that_cant_be_read_are_an_error(tmp_path, document):
+    with pytest.raises(StageError, match=r"configuration of Chalice|must be texts"):
+        Stage.load(chalice_project(tmp_path, document), "dev")
+
+
+def test_a_project_without_stages_is_an_error(tmp_path):
+    with pytest.raises(StageError, match="No such file"):
+        Stage.load(tmp_path, "dev")
+
+
+# --- how it is shown ---
+
+
+def text_of(plan: Plan) -> str:
+    console = Console(width=80, highlight=False)
+    with console.capture() as captured:
+        for line in plan_views.text(plan):
+            console.print(line, soft_wrap=True)
+    return captured.get()
+
+
+def test_the_text_shows_every_part(twin):
+    save(twin, ProviderLayout("azure", "aws"))
+    assert text_of(plan_of(twin, ProviderLayout("azure", "aws"))) == """\
+factory-twin, stage dev
+
+Azure: hot storage (layer 3, Cosmos DB)
+  functions
+    hot-reader
+    hot-reader-last-entry
+  endpoints
+    /hot-reader             history       by hot-reader
+    /hot-reader-last-entry  newest entry  by hot-reader-last-entry
+
+AWS: twin (layer 4)
+  functions
+    digital-twin-data-connector             app-dev-digital-twin-data-connector
+    digital-twin-data-connector-last-entry  app-dev-digital-twin-data-connector-last-entry
+  connections
+    azure_l3_to_aws_l4_hot_reader             history       https://e.com/hot-reader
+    azure_l3_to_aws_l4_hot_reader_last_entry  newest entry  https://e.com/hot-reader
+  component types
+    factory-twin-pump-1   device pump-1
+    factory-twin-meter-1  device meter-1
+  component types point at
+    dataReader                            digital-twin-data-connector
+    attributePropertyValueReaderByEntity  digital-twin-data-connector-last-entry
+"""  # fmt: skip
+
+
+def test_the_text_says_if_there_is_nothing_to_deploy(twin):
+    assert "nothing to deploy" in text_of(plan_of(twin, ProviderLayout("gcp", "gcp")))
+
+
+def test_the_text_ends_with_what_is_missing(twin):
+    shown = text_of(plan_of(twin, ProviderLayout("azure", "aws")))
+    assert "not saved yet" in shown
+    assert "  - No connection azure_l3_to_aws_l4_hot_reader yet" in shown.partition("Missing")[2]
+
+
+def test_the_flowchart_goes_from_the_twin_to_the_hot_storage(twin):
+    assert plan_views.mermaid(plan_of(twin, ProviderLayout("azure", "aws"))) == """\
+flowchart LR
+  subgraph aws ["AWS: twin (layer 4)"]
+    types["component types<br/>factory-twin-pump-1<br/>factory-twin-meter-1"]
+    digital_twin_data_connector["digital-twin-data-connector"]
+    digital_twin_data_connector_last_entry["digital-twin-data-connector-last-entry"]
+  end
+  subgraph azure ["Azure: hot storage (layer 3, Cosmos DB)"]
+    http_hot_reader(["/hot-reader"])
+    http_hot_reader_last_entry(["/hot-reader-last-entry"])
+    hot_reader["hot-reader"]
+    hot_reader_last_entry["hot-reader-last-entry"]
+    store[("Cosmos DB")]
+  end
+  types -- dataReader --> digital_twin_data_connector
+  types -- attributePropertyValueReaderByEntity --> digital_twin_data_connector_last_entry
+  digital_twin_data_connector -- azure_l3_to_aws_l4_hot_reader --> http_hot_reader
+  digital_twin_data_connector_last_entry -- azure_l3_to_aws_l4_hot_reader_last_entry --> http_hot_reader_last_entry
+  http_hot_reader --> hot_reader
+  http_hot_reader_last_entry --> hot_reader_last_entry
+  hot_reader --> store
+  hot_reader_last_entry --> store
+"""  # fmt: skip
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["", "with local readers"])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_every_arrow_joins_two_nodes_that_are_drawn(twin, layout, local):
+    environment = environment_of(layout, **(LOCAL_READERS if local else {}))
+    lines = plan_views.mermaid(plan_of(twin, layout, Stage("dev", "app", environment))).splitlines()
+    nodes = [
+        line.strip().partition("[")[0].partition("(")[0] for line in lines if line[:4] == "    "
+    ]
+    edges = [line.split() for line in lines if "-->" in line]
+    assert len(nodes) == len(set(nodes))
+    assert {each for edge in edges for each in (edge[0], edge[-1])} <= set(nodes)
+    assert sum("subgraph" in line for line in lines) == sum(line == "  end" for line in lines)
+
+
+def test_a_flowchart_of_many_devices_stays_readable(twin):
+    devices = [{"id": f"d{number}", "properties": []} for number in range(12)]
+    twin.write("config_iot_devices.json", devices)
+    drawn = plan_views.mermaid(plan_of(twin, ProviderLayout("aws", "aws")))
+    assert "factory-twin-d4<br/>and 7 more" in drawn
+    assert "factory-twin-d5" not in drawn
+
+
+# --- the command ---
+
+
+def run(twin: TwinDirectory, *arguments: str) -> Any:
+    return CliRunner().invoke(command, ["--config", str(twin.path), *arguments])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_the_json_has_the_whole_plan(twin, layout):
+    twin.providers(layout.layer_3_hot, layout.layer_4)
+    done = run(twin, "--format", "json")
+    assert done.exit_code == 0
+    document = json.loads(done.stdout)
+    assert document["layout"] == {"layer_3_hot": layout.layer_3_hot, "layer_4": layout.layer_4}
+    for cloud in document["clouds"]:
+        for each in cloud["component_types"]:
+            assert set(each) == {"id", "device_id", "functions"}
+            assert set(each["functions"]) == {"dataReader", "attributePropertyValueReaderByEntity"}
+
+
+@pytest.mark.parametrize("form", ["text", "json", "mermaid"])
+def test_the_same_configuration_gives_the_same_output_without_the_token(twin, form):
+    save(twin, ProviderLayout("azure", "aws"), "https://e.com/hot-reader?code=function-key")
+    first, second = run(twin, "--format", form), run(twin, "--format", form)
+    assert first.exit_code == 0
+    assert first.output == second.output != ""
+    assert TOKEN not in first.output
+    assert "function-key" not in first.output
+
+
+def test_what_is_missing_doesnt_make_the_configuration_invalid(twin):
+    done = run(twin, "--stage", "new")
+    assert done.exit_code == 0
+    assert "Missing" in done.stdout
+
+
+def test_each_problem_is_a_line_on_standard_error(twin):
+    twin.providers("azur", "awz")
+    (twin.path / "config.json").unlink()
+    done = run(twin)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert [line.partition(": found")[0] for line in done.stderr.splitlines()] == [
+        "config.json",
+        "config_providers.json: layer_3_hot_provider",
+        "config_providers.json: layer_4_provider",
+    ]
+
+
+def test_connections_that_cant_be_read_are_a_line_on_standard_error(twin):
+    twin.write("config_inter_cloud.json", "{")
+    done = run(twin)
+    assert done.exit_code == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_connections_may_be_elsewhere(twin, tmp_path):
+    elsewhere = InterCloudConnections(tmp_path / "connections.json")
+    for last_entry in (False, True):
+        elsewhere.put(
+            ProviderLayout("azure", "aws"),
+            last_entry=last_entry,
+            url="https://e.com/x",
+            token=TOKEN,
+        )
+    done = run(twin, "--connections", str(elsewhere.path))
+    assert "https://e.com/x" in done.stdout
+
+
+def test_the_flowchart_can_be_written_into_a_file(twin, tmp_path):
+    chart = tmp_path / "plan.mmd"
+    done = run(twin, "--mermaid", str(chart))
+    assert done.stdout.startswith("factory-twin, stage multicloud")
+    assert chart.read_text() == run(twin, "--format", "mermaid").stdout
+
+
+def test_a_flowchart_that_cant_be_written_is_an_error(twin, tmp_path):
+    done = run(twin, "--mermaid", str(tmp_path / "none" / "plan.mmd"))
+    assert done.exit_code == 1
+    assert "No such file" in done.stderr
+
+
+def test_the_help_names_the_exit_codes():
+    shown = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
+    assert "The exit code is 0 if the configuration is valid" in shown

@@ -1,0 +1,504 @@
+"""The configuration files: what is read, and each rule broken once."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib.data_value import DataType
+from chalicelib.settings import ProviderLayout
+from deploy_scripts import twin_configuration
+from deploy_scripts.component_type import component_type
+from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.twin_configuration import (
+    ConfigurationProblems,
+    Device,
+    DeviceProperty,
+    Problem,
+    TwinConfiguration,
+)
+
+if TYPE_CHECKING:
+    from .conftest import TwinDirectory
+
+PROJECT = Path(__file__).parents[2]
+DOUBLE = DataType("DOUBLE")
+DEVICES_FILE = "config_iot_devices.json"
+
+
+def problems_of(twin: TwinDirectory) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigurationProblems) as caught:
+        TwinConfiguration.load(twin.path)
+    return caught.value.problems
+
+
+def only_problem(twin: TwinDirectory) -> Problem:
+    (problem,) = problems_of(twin)
+    return problem
+
+
+# --- what is read ---
+
+
+def test_a_twin_has_its_name_layout_and_devices(twin):
+    assert TwinConfiguration.load(twin.path) == TwinConfiguration(
+        "factory-twin",
+        ProviderLayout("azure", "aws"),
+        (
+            Device(
+                "pump-1",
+                (
+                    DeviceProperty("pressure", DOUBLE, "Bar"),
+                    DeviceProperty("running", DataType("BOOLEAN")),
+                ),
+                (DeviceProperty("maxPressure", DOUBLE, value=16.0),),
+            ),
+            Device("meter-1", (DeviceProperty("power", DOUBLE),)),
+        ),
+    )
+
+
+def test_the_example_twin_is_valid():
+    assert TwinConfiguration.load(PROJECT / "config").devices
+
+
+@pytest.mark.parametrize(
+    ("spelled", "provider"),
+    [("aws", "aws"), ("azure", "azure"), ("gcp", "gcp"), ("google", "gcp"), (" AWS\t", "aws"), ("Google", "gcp")],
+)  # fmt: skip
+def test_a_provider_may_be_spelled_in_several_ways(twin, spelled, provider):
+    twin.providers(spelled, spelled)
+    assert TwinConfiguration.load(twin.path).layout == ProviderLayout(provider, provider)
+
+
+def test_without_a_layer_4_provider_the_twin_is_where_the_hot_storage_is(twin):
+    twin.write("config_providers.json", {"layer_3_hot_provider": "azure"})
+    assert TwinConfiguration.load(twin.path).layout == ProviderLayout("azure", "azure")
+
+
+def test_keys_of_other_layers_are_ignored(twin):
+    providers = {"layer_1_provider": "ibm", "layer_3_hot_provider": "aws", "layer_2_provider": 7}
+    twin.write("config_providers.json", providers)
+    assert TwinConfiguration.load(twin.path).layout.layer_3_hot == "aws"
+
+
+def test_a_byte_order_mark_is_ignored(twin):
+    twin.write("config.json", b'\xef\xbb\xbf{"digital_twin_name": "my_twin"}')
+    assert TwinConfiguration.load(twin.path).name == "my_twin"
+
+
+def test_a_twin_may_have_no_devices(twin):
+    twin.write(DEVICES_FILE, [])
+    assert TwinConfiguration.load(twin.path).devices == ()
+
+
+def test_names_are_judged_per_device(twin):
+    same = [{"name": "power", "dataType": "DOUBLE"}]
+    twin.write(DEVICES_FILE, [{"id": "a", "properties": same}, {"id": "b", "properties": same}])
+    assert len(TwinConfiguration.load(twin.path).devices) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["ab", "a" * 128, "_a", "0-_b"], ids=["shortest", "longest", "underscore", "all kinds"]
+)
+def test_a_twin_name_as_twinmaker_takes_it(twin, name):
+    twin.write("config.json", {"digital_twin_name": name})
+    assert TwinConfiguration.load(twin.path).name == name
+
+
+@pytest.mark.parametrize("length", [1, 256 - len("factory-twin-")])
+def test_a_device_id_as_long_as_a_component_type_id_allows(twin, length):
+    twin.device(id=":" * length)
+    assert len(TwinConfiguration.load(twin.path).devices[0].id) == length
+
+
+@pytest.mark.parametrize(
+    ("declared", "read"),
+    [
+        ("double", DataType("DOUBLE")),
+        ({"type": "LONG"}, DataType("LONG")),
+        ("LIST", DataType("LIST")),
+        ({"type": "LIST", "nestedType": "STRING"}, DataType("LIST", DataType("STRING"))),
+        ({"type": "MAP", "nestedType": None}, DataType("MAP")),
+        (
+            {"type": "MAP", "nestedType": {"type": "LIST", "nestedType": {"type": "DOUBLE"}}},
+            DataType("MAP", DataType("LIST", DataType("DOUBLE"))),
+        ),
+    ],
+)
+def test_a_data_type_is_a_name_or_an_object(twin, declared, read):
+    twin.device(properties=[{"name": "x", "dataType": declared}])
+    assert TwinConfiguration.load(twin.path).devices[0].properties[0].data_type == read
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ("BOOLEAN", False),
+        ("DOUBLE", 0),
+        ("INTEGER", -(2**31)),
+        ("LONG", 2**63 - 1),
+        ("STRING", "a" * 256),
+        ({"type": "LIST", "nestedType": {"type": "LONG"}}, []),
+        ("MAP", {"a": 1}),
+        ("RELATIONSHIP", {"targetEntityId": "x"}),
+    ],
+)
+def test_a_constant_of_each_type_becomes_a_default_value(twin, declared, value):
+    twin.device(constProperties=[{"name": "c", "dataType": declared, "value": value}])
+    (device,) = TwinConfiguration.load(twin.path).devices
+    assert device.constants[0].value == value
+    described = component_type(device, history_arn="a", last_entry_arn="b")
+    assert "defaultValue" in described["propertyDefinitions"]["c"]
+
+
+@pytest.mark.parametrize("value", [1, "1"])
+def test_telemetry_has_no_value_of_its_own(twin, value):
+    twin.device(properties=[{"name": "x", "dataType": "LONG", "value": value}])
+    assert TwinConfiguration.load(twin.path).devices[0].properties[0].value is None
+
+
+# --- files that can't be read ---
+
+
+FILES = ["config.json", "config_providers.json", "config_iot_devices.json"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_missing_file_is_named(twin, file):
+    (twin.path / file).unlink()
+    assert only_problem(twin) == Problem(file, "", "no such file", f"it in {twin.path}")
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("", "a mistake at line 1, column 1: Expecting value"),
+        ('{\n  "a": 1,\n  b\n}', "a mistake at line 3, column 3"),
+        ("{} {}", "line 1, column 4: Extra data"),
+        (b"\xff{}", "no UTF-8 at byte 0"),
+        ('{"a": NaN}', "the number NaN"),
+        ("[" * 100_000, "nested too deep"),
+        ("1" * 5_000, "a number too long"),
+    ],
+    ids=["empty", "syntax", "two documents", "not UTF-8", "NaN", "deep", "long number"],
+)
+def test_a_malformed_file_says_where(twin, file, content, found):
+    twin.write(file, content)
+    problem = only_problem(twin)
+    assert (problem.file, problem.path) == (file, "")
+    assert found in problem.found
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_that_is_a_directory_is_a_problem(twin, file):
+    (twin.path / file).unlink()
+    (twin.path / file).mkdir()
+    assert "can't be read" in only_problem(twin).found
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "found"),
+    [
+        ("config.json", [], "a list"),
+        ("config_providers.json", "null", "null"),
+        ("config_iot_devices.json", {}, "an object"),
+    ],
+)
+def test_the_wrong_kind_of_document_is_a_problem(twin, file, content, found):
+    twin.write(file, content)
+    problem = only_problem(twin)
+    assert (problem.file, problem.path, problem.found) == (file, "", found)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "path"),
+    [
+        ("config.json", '{"digital_twin_name": "ab", "a": 1, "a": 2}', "a"),
+        ("config.json", '{"digital_twin_name": "ab", "b": {"a b": 1, "a b": 2}}', 'b["a b"]'),
+        ("config_providers.json",
+         '{"layer_3_hot_provider": "aws", "layer_3_hot_provider": "aws"}', "layer_3_hot_provider"),
+        ("config_iot_devices.json",
+         '[{"id": "a", "properties": [{"name": "x", "name": "x", "dataType": "LONG"}]}]',
+         "[0].properties[0].name"),
+    ],
+)  # fmt: skip
+def test_a_key_that_stands_twice_in_an_object_is_a_problem(twin, file, content, path):
+    twin.write(file, content)
+    problem = only_problem(twin)
+    assert (problem.file, problem.path) == (file, path)
+    assert problem.expected == "each key once in an object"
+
+
+# --- values that break a rule ---
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ({}, "nothing"),
+        ({"digital_twin_name": None}, "null"),
+        ({"digital_twin_name": 7}, "7"),
+        ({"digital_twin_name": ""}, '""'),
+        ({"digital_twin_name": "a"}, '"a"'),
+        ({"digital_twin_name": "-ab"}, '"-ab"'),
+        ({"digital_twin_name": "ab-"}, '"ab-"'),
+        ({"digital_twin_name": "a b"}, '"a b"'),
+        ({"digital_twin_name": "ab\n"}, '"ab\\n"'),
+        ({"digital_twin_name": "twin.a"}, '"twin.a"'),
+        ({"digital_twin_name": "zwölf"}, '"zwölf"'),
+        ({"digital_twin_name": "a" * 129}, "129 characters"),
+    ],
+)
+def test_a_twin_name_that_twinmaker_would_refuse(twin, document, found):
+    twin.write("config.json", document)
+    problem = only_problem(twin)
+    assert (problem.file, problem.path) == ("config.json", "digital_twin_name")
+    assert problem.found.startswith(found)
+
+
+@pytest.mark.parametrize("key", ["layer_3_hot_provider", "layer_4_provider"])
+@pytest.mark.parametrize("value", ["azur", "", None, 1, ["aws"], {}])
+def test_an_unknown_provider_is_a_problem(twin, key, value):
+    twin.write(
+        "config_providers.json",
+        {"layer_3_hot_provider": "aws", "layer_4_provider": "aws", key: value},
+    )
+    problem = only_problem(twin)
+    assert (problem.path, problem.expected) == (key, "aws, azure or gcp (or google)")
+
+
+def test_a_missing_hot_provider_is_one_problem(twin):
+    twin.write("config_providers.json", {})
+    assert str(only_problem(twin)) == (
+        "config_providers.json: layer_3_hot_provider: found nothing; "
+        "expected aws, azure or gcp (or google)"
+    )
+
+
+TELEMETRY = {"name": "x", "dataType": "LONG"}
+CONSTANT = {"name": "c", "dataType": "LONG", "value": 1}
+
+
+def telemetry(**changes: Any) -> dict[str, Any]:
+    return {"properties": [{**TELEMETRY, **changes}]}
+
+
+def constant(**changes: Any) -> dict[str, Any]:
+    return {"properties": [], "constProperties": [{**CONSTANT, **changes}]}
+
+
+def nested(depth: int) -> Any:
+    declared: dict[str, Any] = {"type": "DOUBLE"}
+    for _ in range(depth):
+        declared = {"type": "LIST", "nestedType": declared}
+    return declared
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "found"),
+    [
+        # the device
+        ({"id": None}, "id", "nothing"),
+        ({"id": ""}, "id", '""'),
+        ({"id": 5}, "id", "5"),
+        ({"id": "pump 1"}, "id", '"pump 1"'),
+        ({"id": "pump/1"}, "id", '"pump/1"'),
+        ({"id": "pump-1\n"}, "id", '"pump-1\\n"'),
+        ({"id": "p" * 244}, "id", "244 characters"),
+        ({"properties": None}, "properties", "nothing"),
+        ({"properties": {}}, "properties", "an object"),
+        ({"constProperties": "none"}, "constProperties", '"none"'),
+        # a property
+        ({"properties": ["x"]}, "properties[0]", '"x"'),
+        ({"properties": [{"dataType": "LONG"}]}, "properties[0].name", "nothing"),
+        (telemetry(name=""), "properties[0].name", '""'),
+        (telemetry(name="a.b"), "properties[0].name", '"a.b"'),
+        (telemetry(name="a" * 257), "properties[0].name", "257 characters"),
+        (telemetry(name="iotDeviceId"), "properties[0].name", '"iotDeviceId"'),
+        (constant(name="iotDeviceId"), "constProperties[0].name", '"iotDeviceId"'),
+        ({"properties": [TELEMETRY, TELEMETRY]}, "properties[1].name", '"x" again'),
+        ({"properties": [TELEMETRY], "constProperties": [{**CONSTANT, "name": "x"}]},
+         "constProperties[0].name", '"x" again'),
+        # its type
+        ({"properties": [{"name": "x"}]}, "properties[0].dataType", "nothing"),
+        (telemetry(dataType="FLOAT"), "properties[0].dataType", '"FLOAT"'),
+        (telemetry(dataType=["LONG"]), "properties[0].dataType", "a list"),
+        (telemetry(dataType={}), "properties[0].dataType.type", "nothing"),
+        (telemetry(dataType={"type": "FLOAT"}), "properties[0].dataType.type", '"FLOAT"'),
+        (telemetry(dataType={"type": "LIST", "nestedType": {"type": "INT"}}),
+         "properties[0].dataType.nestedType.type", '"INT"'),
+        (telemetry(dataType={"type": "LIST", "nestedType": 1}),
+         "properties[0].dataType.nestedType", "1"),
+        (telemetry(dataType=nested(32)), "properties[0].dataType", "one that can't be used"),
+        # its unit
+        (telemetry(unitOfMeasure=""), "properties[0].unitOfMeasure", '""'),
+        (telemetry(unitOfMeasure=1), "properties[0].unitOfMeasure", "1"),
+        (telemetry(unitOfMeasure="m" * 257), "properties[0].unitOfMeasure", '"mmm'),
+        # its value
+        ({"constProperties": [TELEMETRY]}, "constProperties[0].value", "nothing"),
+        (constant(value=None), "constProperties[0].value", "null"),
+        (constant(value=1.5), "constProperties[0].value", "1.5"),
+        (constant(value=2**63), "constProperties[0].value", str(2**63)),
+        (constant(dataType="INTEGER", value=2**31), "constProperties[0].value", str(2**31)),
+        (constant(dataType="DOUBLE", value="high"), "constProperties[0].value", '"high"'),
+        (constant(dataType="BOOLEAN", value=2), "constProperties[0].value", "2"),
+        (constant(dataType="STRING", value=""), "constProperties[0].value", '""'),
+        (constant(dataType="STRING", value="a" * 257), "constProperties[0].value", '"aaa'),
+        (constant(dataType="STRING", value=[]), "constProperties[0].value", "a list"),
+        (constant(dataType="LIST", value=[0] * 51), "constProperties[0].value", "a list"),
+        (constant(dataType="LIST", value=[None]), "constProperties[0].value", "a list"),
+        (constant(dataType="MAP", value=[]), "constProperties[0].value", "a list"),
+        (constant(dataType="RELATIONSHIP", value={"x": 1}), "constProperties[0].value", "an object"),
+    ],
+)  # fmt: skip
+def test_a_device_that_breaks_a_rule(twin, changes, path, found):
+    twin.device(**changes)
+    problem = only_problem(twin)
+    assert (problem.file, problem.path) == (DEVICES_FILE, f"[0].{path}")
+    assert problem.found.startswith(found)
+
+
+def test_a_device_must_be_an_object(twin):
+    twin.write(DEVICES_FILE, ["pump-1"])
+    assert only_problem(twin).path == "[0]"
+
+
+def test_a_device_id_must_not_be_taken(twin):
+    device = {"id": "a", "properties": []}
+    twin.write(DEVICES_FILE, [device, {"id": "b", "properties": []}, device])
+    problem = only_problem(twin)
+    assert (problem.path, problem.found) == ("[2].id", '"a" again')
+    assert "[0].id" in problem.expected
+
+
+def test_a_constant_nested_without_end_is_a_problem(twin):
+    value = "[" * 900 + "1" + "]" * 900
+    listed = (
+        '[{"id": "a", "properties": [], "constProperties": '
+        f'[{{"name": "c", "dataType": "LIST", "value": {value}}}]}}]'
+    )
+    twin.write(DEVICES_FILE, listed)
+    assert only_problem(twin).found in ("one nested too deep", "a list")
+
+
+def test_an_infinite_constant_is_a_problem(twin):
+    listed = (
+        '[{"id": "a", "properties": [], "constProperties": '
+        '[{"name": "c", "dataType": "DOUBLE", "value": 1e999}]}]'
+    )
+    twin.write(DEVICES_FILE, listed)
+    assert only_problem(twin).path == "[0].constProperties[0].value"
+
+
+# --- all mistakes together ---
+
+
+def test_every_mistake_in_every_file_is_reported_at_once(twin):
+    twin.write("config.json", {"digital_twin_name": "a b"})
+    twin.providers("azur", "awz")
+    twin.write(
+        DEVICES_FILE,
+        [
+            {"properties": [{"name": "x y", "dataType": "FLOAT", "unitOfMeasure": 1}]},
+            {"id": "b", "properties": [], "constProperties": [{"name": "c", "dataType": "LONG"}]},
+        ],
+    )
+    assert [(each.file, each.path) for each in problems_of(twin)] == [
+        ("config.json", "digital_twin_name"),
+        ("config_providers.json", "layer_3_hot_provider"),
+        ("config_providers.json", "layer_4_provider"),
+        (DEVICES_FILE, "[0].id"),
+        (DEVICES_FILE, "[0].properties[0].name"),
+        (DEVICES_FILE, "[0].properties[0].dataType"),
+        (DEVICES_FILE, "[0].properties[0].unitOfMeasure"),
+        (DEVICES_FILE, "[1].constProperties[0].value"),
+    ]
+
+
+def test_the_error_reads_as_one_line_per_problem(twin):
+    twin.providers("azur", "aws")
+    (twin.path / "config.json").unlink()
+    with pytest.raises(ConfigurationProblems) as caught:
+        TwinConfiguration.load(twin.path)
+    assert str(caught.value) == (
+        "2 problems in the twin's configuration:\n"
+        f"  config.json: found no such file; expected it in {twin.path}\n"
+        '  config_providers.json: layer_3_hot_provider: found "azur"; '
+        "expected aws, azure or gcp (or google)"
+    )
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "\u202e", "\ud800", "\x9b", "a\nb", "x" * 10_000])
+def test_a_problem_is_one_short_line_that_a_terminal_can_take(twin, text):
+    twin.providers(text, "aws")
+    line = str(only_problem(twin))
+    assert line.isprintable()
+    assert len(line) < 250
+
+
+# --- one file at a time ---
+
+
+def test_devices_alone_need_no_other_file(twin):
+    (twin.path / "config.json").unlink()
+    assert [each.id for each in twin_configuration.devices(twin.path)] == ["pump-1", "meter-1"]
+
+
+def test_the_name_alone_needs_no_other_file(twin):
+    (twin.path / DEVICES_FILE).unlink()
+    assert twin_configuration.twin_name(twin.path) == "factory-twin"
+
+
+@pytest.mark.parametrize("read", [twin_configuration.devices, twin_configuration.twin_name])
+def test_reading_one_file_reports_its_problems(tmp_path, read):
+    with pytest.raises(ConfigurationProblems, match="no such file"):
+        read(tmp_path)
+
+
+# --- the documentation ---
+
+
+def documented() -> dict[str, list[Any]]:
+    """The JSON examples of docs/configuration.md by the file that their section is about."""
+    text = (PROJECT / "docs" / "configuration.md").read_text()
+    sections = re.findall(r"^## `([^`]+)`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return {
+        file: [json.loads(block) for block in re.findall(r"```json\n(.*?)```", body, re.DOTALL)]
+        for file, body in sections
+    }
+
+
+def test_the_documentation_has_an_example_of_each_file():
+    examples = documented()
+    assert sorted(examples) == sorted([*FILES, CONNECTIONS_FILE])
+    assert all(examples.values())
+
+
+def test_the_documented_twin_is_valid(tmp_path):
+    for file in FILES:
+        for example in documented()[file]:
+            (tmp_path / file).write_text(json.dumps(example))
+    assert [each.id for each in TwinConfiguration.load(tmp_path).devices] == ["pump-1"]
+
+
+@pytest.mark.parametrize("last_entry", [False, True])
+def test_the_documented_connections_are_found(tmp_path, last_entry):
+    layout = ProviderLayout("azure", "aws")
+    for number, example in enumerate(documented()[CONNECTIONS_FILE]):
+        file = tmp_path / f"{number}.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(example))
+        assert InterCloudConnections(file).get(layout, last_entry=last_entry) is not None
+
+
+def test_the_documented_mistakes_read_so(twin):
+    twin.providers("aws", "azur")
+    twin.device(constProperties=[{"name": "c", "dataType": "DOUBLE", "value": "high"}])
+    shown = "\n".join(map(str, problems_of(twin)))
+    assert shown in (PROJECT / "docs" / "configuration.md").read_text()
