@@ -7,27 +7,31 @@ import os
 
 from chalice import Chalice
 
+from chalicelib.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.settings import DigitalTwinInfo
 
-app = Chalice(app_name="multi-cloud-hot-reader")
+app = Chalice(app_name=APP_NAME)
 
-layout = DigitalTwinInfo.load(os.environ).layout
+surface = aws_surface(
+    DigitalTwinInfo.load(os.environ).layout,
+    # On one cloud, connectors are for component types that still point at them.
+    local_connectors="LOCAL_HOT_READER_NAME" in os.environ,
+)
 
-if layout.layer_3_hot == "aws" and layout.layer_4 == "aws":
+if HOT_READERS[0] in surface.functions:
     # Lambda functions: hot-reader, hot-reader-last-entry
     from chalicelib.hot_reader_functions import functions as hot_readers
 
     app.register_blueprint(hot_readers)
 
-if layout.layer_3_hot == "aws" and layout.layer_4 != "aws":
+if surface.endpoints:
     # HTTP: /hot-reader, /hot-reader-last-entry
     from chalicelib.http_endpoints import endpoints
 
     app.register_blueprint(endpoints)
 
-if layout.layer_4 == "aws" and (layout.crosses_clouds or "LOCAL_HOT_READER_NAME" in os.environ):
-    # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry; on one
-    # cloud only for component types that still point at them
+if DATA_CONNECTORS[0] in surface.functions:
+    # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry
     from chalicelib.data_connector_functions import functions as data_connectors
 
     app.register_blueprint(data_connectors)

@@ -121,10 +121,17 @@ class DataConnector:
                 f"The local Hot Reader {name!r} can't be invoked: {error}. Check "
                 f"{self._read.local_function_variable} and the function's policy."
             ) from error
-        answer: dict[str, Any] = json.loads(response["Payload"].read())
+        answer = json.loads(response["Payload"].read())
+        if not isinstance(answer, dict):
+            answer = {}
         if response.get("FunctionError"):
             raise HotReaderError(
                 f"The local Hot Reader {name!r} failed: {answer.get('errorMessage')}"
+            )
+        if not isinstance(answer.get("propertyValues"), self._read.answer_type):
+            raise HotReaderError(
+                f"The function {name!r} doesn't answer as a Hot Reader of this kind does. Check "
+                f"{self._read.local_function_variable}."
             )
         record.count("ValuesReturned", _values_in(answer))
         record.logger.info("Answered by the local reader")
@@ -143,5 +150,5 @@ def _lambda_client() -> LambdaClient:
     import boto3  # the remote route never needs it
     from botocore.config import Config
 
-    config = Config(connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 2})
+    config = Config(connect_timeout=2, read_timeout=29, retries={"total_max_attempts": 1})
     return boto3.client("lambda", config=config)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from chalice import Blueprint
 
 from chalicelib.data_connector import DataConnector
+from chalicelib.layout import DATA_CONNECTORS
 from chalicelib.observability import Observability
 from chalicelib.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings import DataConnectorSettings, tracing_enabled
@@ -28,8 +29,7 @@ def _connector(read: Read[Any]) -> DataConnector:
     return DataConnector(read, settings)
 
 
-_NAME: Final = "digital-twin-data-connector"
-_LAST_ENTRY_NAME: Final = "digital-twin-data-connector-last-entry"
+_NAME, _LAST_ENTRY_NAME = DATA_CONNECTORS
 _tracing: Final = tracing_enabled(os.environ)
 _history: Final = _connector(HISTORY)
 _last_entry: Final = _connector(LAST_ENTRY)

@@ -14,9 +14,10 @@ from __future__ import annotations
 import hmac
 import logging
 import re
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.errors import ConfigurationError, HotReaderError, StoreUnavailableError
 
@@ -117,18 +118,22 @@ class TokenSource:
         )
 
         known = (self.store, self.value)
+        last = _last_fetched.get(known)
+        if last and time.monotonic() < last.good_until:
+            return last.value
         options: dict[str, Any] = {"decrypt": True} if self.store == "ssm" else {}
         try:
             value = _provider(self.store).get(self.value, max_age=self.max_age, **options)
         except GetParameterError as error:
             explained = self._explained(error)
-            if isinstance(explained, StoreUnavailableError) and known in _last_fetched:
+            if isinstance(explained, StoreUnavailableError) and last:
                 _warn(f"{explained}; the value known so far is used")
-                return _last_fetched[known]
+                _last_fetched[known] = _Fetched(last.value, time.monotonic() + _SPARE_SECONDS)
+                return last.value
             raise explained from error
         if not isinstance(value, str):
             raise ConfigurationError(f"What {self._description} must be text, not binary data.")
-        _last_fetched[known] = value
+        _last_fetched[known] = _Fetched(value)
         return value
 
     def _explained(self, error: Exception) -> HotReaderError:
@@ -148,7 +153,15 @@ class TokenSource:
         return StoreUnavailableError(message)
 
 
-_last_fetched: Final[dict[tuple[str | None, str], str]] = {}
+class _Fetched(NamedTuple):
+    """A value, and until when (monotonic seconds) it is used without asking a store that is away."""
+
+    value: str
+    good_until: float = 0.0
+
+
+_last_fetched: Final[dict[tuple[str | None, str], _Fetched]] = {}
+_SPARE_SECONDS: Final = 10.0
 
 
 @lru_cache(maxsize=2)

@@ -78,8 +78,8 @@ class Observability:
             )
             raise
         finally:
-            metrics.flush_metrics()
             self.logger.thread_safe_remove_keys(list(keys))
+            metrics.flush_metrics()
 
 
 class RequestRecord:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from chalicelib import twinmaker, wire_contract
+from chalicelib.layout import HOT_READERS
 from chalicelib.query import HistoryQuery, LastEntryQuery
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _last_entry(reader: HotReader, query: LastEntryQuery) -> Answer:
 
 
 HISTORY: Final = Read(
-    name="hot-reader",
+    name=HOT_READERS[0],
     remote_url_variable="REMOTE_READER_URL",
     local_function_variable="LOCAL_HOT_READER_NAME",
     from_event=twinmaker.history_query,
@@ -84,7 +85,7 @@ HISTORY: Final = Read(
     answer_type=list,
 )
 LAST_ENTRY: Final = Read(
-    name="hot-reader-last-entry",
+    name=HOT_READERS[1],
     remote_url_variable="REMOTE_READER_LAST_ENTRY_URL",
     local_function_variable="LOCAL_HOT_READER_LAST_ENTRY_NAME",
     from_event=twinmaker.last_entry_query,

@@ -10,6 +10,7 @@ import queue
 import random
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,7 +22,7 @@ import orjson
 import requests
 import urllib3
 
-from chalicelib.errors import RemoteReaderError
+from chalicelib.errors import InvalidQueryError, RemoteReaderError
 from chalicelib.settings import LARGEST_PAYLOAD, LOOPBACK_HOSTS, RemoteReaderSettings
 from chalicelib.wire_contract import TOKEN_HEADER
 
@@ -67,7 +68,9 @@ class _Exchange:
         with self._lock:
             self._abandoned = True
             if self._response is not None:
-                self._response.raw.shutdown()
+                # It may have ended by itself just now.
+                with suppress(OSError, RuntimeError, ValueError):
+                    self._response.raw.shutdown()
         self.session.close()
 
 
@@ -118,8 +121,9 @@ class RemoteReader:
         self._query_string = urlsplit(settings.url).query
         self._session = self._new_session()
         if self._query_string:
-            # It may be a key (Azure's ?code=), and urllib3 logs it at DEBUG.
-            logging.getLogger("urllib3").setLevel(logging.INFO)
+            # It may be a key (Azure's ?code=), and urllib3 logs URLs.
+            for name in ("urllib3.connection", "urllib3.connectionpool"):
+                logging.getLogger(name).addFilter(self._mask)
 
     def read(
         self,
@@ -143,13 +147,18 @@ class RemoteReader:
         ------
         RemoteReaderError
             No try succeeded in time, or the answer isn't the contract's.
+        InvalidQueryError
+            The envelope can't be sent as JSON.
         ConfigurationError, StoreUnavailableError
             The token can't be fetched.
         """
         deadline = self._clock() + seconds
         token = self._settings.token.current()
         headers = {TOKEN_HEADER: token, "Content-Type": "application/json"}
-        body = orjson.dumps(envelope)
+        try:
+            body = orjson.dumps(envelope)
+        except orjson.JSONEncodeError as error:
+            raise InvalidQueryError(f"The query can't be sent as JSON: {error}") from error
         failure = _Failure("there was no time left to ask")
         attempts = 0
         while (left := deadline - self._clock()) >= _SHORTEST_TRY:
@@ -167,10 +176,10 @@ class RemoteReader:
                     f"{failure.reason}; no time is left for another try", failure.status
                 )
                 break
-            before_retry(_shown(failure.reason, token), pause)
+            before_retry(self._shown(failure.reason, token), pause)
             self._sleep(pause)
         raise RemoteReaderError(
-            _shown(failure.reason, token),
+            self._shown(failure.reason, token),
             remote_status=failure.status,
             attempts=attempts,
             trace_id=str(envelope["trace_id"]),
@@ -198,8 +207,8 @@ class RemoteReader:
         try:
             result = outcome.get(timeout=seconds)
         except queue.Empty:
-            exchange.abandon()
             self._session = self._new_session()
+            exchange.abandon()
             return _Failure(f"no complete answer within {seconds:.1f} s", worth_a_retry=True)
         if isinstance(result, Exception):
             raise result
@@ -226,7 +235,7 @@ class RemoteReader:
                 exchange.began(response)
                 content = _content(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            return _Failure(self._without_secrets(error), worth_a_retry=True)
+            return _Failure(self._in_words(error), worth_a_retry=True)
         if response.status_code == 200:
             return self._document(content)
         return _refusal(response, content)
@@ -256,13 +265,23 @@ class RemoteReader:
             isinstance(each, dict) and isinstance(each.get("values"), list) for each in values
         )
 
-    def _without_secrets(self, error: Exception) -> str:
+    @staticmethod
+    def _in_words(error: Exception) -> str:
         # requests wraps urllib3's errors, which name the cause as their reason
         cause = error.args[0] if error.args else error
-        text = f"{type(error).__name__}: {getattr(cause, 'reason', None) or cause}"
-        if self._query_string:
-            text = text.replace(self._query_string, "***")
-        return text
+        return f"{type(error).__name__}: {getattr(cause, 'reason', None) or cause}"
+
+    def _shown(self, reason: str, token: str) -> str:
+        """Return what may be logged and shown of a reason; a remote may echo what it was sent."""
+        return self._without_key(reason.replace(token, "***"))[:_LONGEST_REASON]
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._query_string, "***") if self._query_string else text
+
+    def _mask(self, record: logging.LogRecord) -> bool:
+        """Take the key out of a log record; keep the record."""
+        record.msg, record.args = self._without_key(record.getMessage()), ()
+        return True
 
     def _new_session(self) -> requests.Session:
         session = requests.Session()
@@ -280,11 +299,6 @@ class RemoteReader:
         # A proxy must not see what is meant for this machine.
         session.trust_env = urlsplit(self._settings.url).hostname not in LOOPBACK_HOSTS
         return session
-
-
-def _shown(reason: str, token: str) -> str:
-    """Return what may be logged and shown of a reason; a remote may echo what it was sent."""
-    return reason.replace(token, "***")[:_LONGEST_REASON]
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

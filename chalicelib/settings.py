@@ -27,7 +27,8 @@ LARGEST_TWINMAKER_PAGE: Final = 200
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that a token may be sent to in the clear, because it doesn't leave the machine."""
 
-_SPELLINGS: Final = {"aws": "aws", "azure": "azure", "gcp": "gcp", "google": "gcp"}
+PROVIDER_SPELLINGS: Final = {"aws": "aws", "azure": "azure", "gcp": "gcp", "google": "gcp"}
+"""How configurations may spell the providers."""
 _TWIN_INFO_EXAMPLE: Final = (
     '{"config": {"digital_twin_name": "my-twin"}, "config_providers": '
     '{"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}}'
@@ -94,7 +95,7 @@ class DigitalTwinInfo:
         layout = ProviderLayout(
             _provider(providers, "layer_3_hot_provider"), _provider(providers, "layer_4_provider")
         )
-        return cls(name, layout, _devices(document.get("config_iot_devices") or []))
+        return cls(name.strip(), layout, _devices(document.get("config_iot_devices") or []))
 
 
 def _twin_info_error(problem: str) -> ConfigurationError:
@@ -109,7 +110,7 @@ def _member(document: Any, name: str) -> Any:
 
 def _provider(providers: Any, key: str) -> str:
     name = _member(providers, key)
-    provider = _SPELLINGS.get(str(name).strip().lower())
+    provider = PROVIDER_SPELLINGS.get(str(name).strip().lower())
     if provider is None:
         raise _twin_info_error(f"{key} is {name!r}; it must be aws, azure or gcp (or google)")
     return provider
@@ -239,7 +240,7 @@ class RemoteReaderSettings:
         Seconds of the function's own time that are left for answering.
     """
 
-    url: str
+    url: str = field(repr=False)
     token: TokenSource
     source_cloud: str
     retries: int
@@ -293,8 +294,10 @@ class DataConnectorSettings:
         if not twin.layout.crosses_clouds:
             name = required(environment, local_variable, "my-twin-singlecloud-hot-reader")
             return cls(twin, local_function=name)
+        url = required(environment, url_variable, "https://reader.example.com/hot-reader")
+        check_reader_url(url_variable, url)
         remote = RemoteReaderSettings(
-            url=_remote_url(environment, url_variable),
+            url=url,
             token=_token(environment),
             source_cloud=twin.layout.layer_4,
             retries=_whole(environment, "REMOTE_RETRIES", 3, 0, 10),
@@ -366,15 +369,28 @@ def _token(environment: Environment) -> TokenSource:
     return TokenSource.parse("INTER_CLOUD_TOKEN", text, max_age=max_age)
 
 
-def _remote_url(environment: Environment, name: str) -> str:
-    """Read a URL that a token may be sent to: HTTPS, or plain HTTP to this machine."""
-    url = required(environment, name, "https://reader.example.com/hot-reader")
+def check_reader_url(name: str, url: str) -> None:
+    """Check a URL that a token will be sent to: HTTPS, or plain HTTP to this machine.
+
+    Parameters
+    ----------
+    name
+        What to call it in a message; the URL itself may hold a key and isn't in it.
+    url
+        The URL.
+
+    Raises
+    ------
+    ConfigurationError
+        The token must not be sent there, or it is no URL.
+    """
     try:
         parts = urlsplit(url)
         _ = parts.port  # is read, and so checked, only now
         (parts.hostname or "").encode("idna")
-    except ValueError as error:
-        raise ConfigurationError(f"{name} is not a URL: {error}") from error
+    except ValueError:
+        # Its message can repeat credentials that were typed into the URL.
+        raise ConfigurationError(f"{name} is not a URL: its host or port is malformed") from None
     if re.search(r"\s", url):
         raise ConfigurationError(f"{name} must not hold blanks")
     if parts.username is not None or parts.password is not None:
@@ -386,4 +402,3 @@ def _remote_url(environment: Environment, name: str) -> str:
             f"{name} must use https: the token would cross the network in the clear to "
             f"{parts.hostname}. Plain http is for this machine only (localhost, 127.0.0.1, ::1)."
         )
-    return url

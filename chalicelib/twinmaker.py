@@ -73,7 +73,9 @@ def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
 
 
 def _checked(query: Query, document: Document) -> Query:
-    """Check the properties of a query against the definitions that came with it."""
+    """Check a query's entity, and its properties against the definitions that came with it."""
+    if (query.entity_id is None) != (query.component_name is None):
+        raise InvalidQueryError("entityId and componentName must be given both, or neither")
     definitions = document.get("properties")
     if isinstance(definitions, Mapping):
         query.check_known(definitions)

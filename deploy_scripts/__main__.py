@@ -14,6 +14,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deploy_scripts.commands.configure import configure
+from deploy_scripts.commands.plan import plan
+from deploy_scripts.commands.register import register
+from deploy_scripts.twin_configuration import ConfigurationProblems
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -48,7 +53,12 @@ _seed_option = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Multi-Cloud Hot Reader: the local cloud, sample telemetry and the demo."""
+    """Multi-Cloud Hot Reader: plan, configure, register; local cloud, sample telemetry, demo."""
+
+
+cli.add_command(plan)
+cli.add_command(configure)
+cli.add_command(register)
 
 
 @cli.command()
@@ -116,7 +126,13 @@ def demo(**options: Any) -> None:
 @_seed_option
 @click.option("--table", required=True, help="The hot table; it must exist.")
 @click.option("--device", "device_id", help="Only this device.")
-@click.option("--interval", default=30, show_default=True, help="Seconds between two entries.")
+@click.option(
+    "--interval",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Seconds between two entries.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the first entries instead of writing any.")
 def load_telemetry(
     config: Path,
@@ -205,5 +221,14 @@ def _log_to(path: Path) -> None:
     )
 
 
+def main() -> None:
+    """Run the command line; mistakes in the configuration files are told without a traceback."""
+    try:
+        cli(prog_name="python -m deploy_scripts")
+    except ConfigurationProblems as problems:
+        click.echo(problems, err=True)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    cli(prog_name="python -m deploy_scripts")
+    main()

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
+from chalicelib.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.inter_cloud import connection_id
-from deploy_scripts.plan import DATA_CONNECTORS, HOT_READERS, aws_surface
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

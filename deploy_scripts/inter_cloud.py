@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.errors import ConfigurationError
 from chalicelib.inter_cloud_token import TokenSource
-from chalicelib.settings import _remote_url as checked_url
+from chalicelib.settings import check_reader_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -364,7 +364,9 @@ def _checked(name: str, url: str, token: str) -> str:
     """Return a URL that a token may be sent to, given that both can be used."""
     try:
         TokenSource.parse(f"The token of {name}", token, max_age=1)
-        return checked_url({f"The URL of {name}": url}, f"The URL of {name}")
+        check_reader_url(f"The URL of {name}", url.strip())
     except ConfigurationError as error:
         flaw = str(error)
+    else:
+        return url.strip()
     raise InterCloudError(flaw)

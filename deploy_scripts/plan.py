@@ -11,6 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.errors import ConfigurationError
+from chalicelib.layout import (
+    APP_NAME,
+    DATA_CONNECTORS,
+    ENDPOINTS,
+    HOT_READERS,
+    aws_surface,
+    component_type_functions,
+)
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings import (
     DataConnectorSettings,
@@ -29,15 +37,8 @@ if TYPE_CHECKING:
     from deploy_scripts.inter_cloud import InterCloudConnections
     from deploy_scripts.twin_configuration import TwinConfiguration
 
-APP_NAME: Final = "multi-cloud-hot-reader"
 API_HANDLER: Final = "api_handler"
 """What Chalice calls the one Lambda function behind all HTTP endpoints."""
-HOT_READERS: Final = (HISTORY.name, LAST_ENTRY.name)
-DATA_CONNECTORS: Final = (
-    "digital-twin-data-connector",
-    "digital-twin-data-connector-last-entry",
-)
-ENDPOINTS: Final = tuple(f"/{name}" for name in HOT_READERS)
 STORES: Final = {"aws": "DynamoDB", "azure": "Cosmos DB", "gcp": "Firestore"}
 CLOUDS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
@@ -45,53 +46,6 @@ _STAGES_FILE: Final = ".chalice/config.json"
 _LONGEST_NAME: Final = 64
 """Characters of a Lambda function's name, and of its role's (IAM's service model, `roleNameType`)."""
 _READS: Final = ("history", "newest entry")
-
-
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """What a layout has on one cloud.
-
-    Attributes
-    ----------
-    functions
-        Functions that a twin on the same cloud invokes.
-    endpoints
-        Paths of the HTTP endpoints that another cloud asks.
-    """
-
-    functions: tuple[str, ...] = ()
-    endpoints: tuple[str, ...] = ()
-
-
-def aws_surface(layout: ProviderLayout, *, local_connectors: bool = False) -> Surface:
-    """Return what a layout has on AWS: the rule that app.py follows.
-
-    Parameters
-    ----------
-    layout
-        The providers.
-    local_connectors
-        True to have data connectors on a single cloud, too, for component types that still point
-        at them (the setting `LOCAL_HOT_READER_NAME`).
-    """
-    functions: tuple[str, ...] = ()
-    if layout.layer_4 == "aws":
-        if layout.layer_3_hot == "aws":
-            functions += HOT_READERS
-        if layout.crosses_clouds or local_connectors:
-            functions += DATA_CONNECTORS
-        return Surface(functions)
-    return Surface(endpoints=ENDPOINTS) if layout.layer_3_hot == "aws" else Surface()
-
-
-def component_type_functions(layout: ProviderLayout) -> tuple[str, str] | None:
-    """Return which functions read a component type's history and newest entry.
-
-    None if the twin isn't on AWS: then there is no TwinMaker.
-    """
-    if layout.layer_4 != "aws":
-        return None
-    return DATA_CONNECTORS if layout.crosses_clouds else HOT_READERS
 
 
 class StageError(Exception):

@@ -84,16 +84,24 @@ def generate(
     end
         The last entry is at or shortly before this time.
     interval
-        The time between two entries; gaps come on top.
+        The time between two entries, at least a second; gaps come on top.
     seed
         The same seed and arguments give the same entries.
+
+    Raises
+    ------
+    ValueError
+        The interval is too short.
     """
+    if interval < timedelta(seconds=1):
+        raise ValueError(f"the interval is {interval}; it must be at least a second")
     chance = random.Random(f"{seed}:{device.id}")  # noqa: S311 - telemetry, not a secret
     steps = [_step(chance) for _ in range(count)]
     measures = {each.name: _measure(each, chance) for each in device.properties}
     step = -sum(steps) + (steps[0] if steps else 0)
     step_length = int(interval.total_seconds() * NANOSECONDS)
-    last = int(end.timestamp()) * NANOSECONDS
+    # A device may add a fraction of a second of its own.
+    last = (int(end.timestamp()) - 1) * NANOSECONDS
     for number, length in enumerate(steps):
         step += length if number else 0
         instant = last + step * step_length

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from chalicelib.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.device import DEVICE_ID_PROPERTY
 from chalicelib.errors import InvalidQueryError
-from chalicelib.settings import _SPELLINGS as PROVIDER_SPELLINGS
-from chalicelib.settings import ProviderLayout
+from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

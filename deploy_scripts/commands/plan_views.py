@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from deploy_scripts.plan import CLOUDS, DATA_CONNECTORS, HOT_READERS
+from chalicelib.layout import DATA_CONNECTORS, HOT_READERS
+from deploy_scripts.plan import CLOUDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

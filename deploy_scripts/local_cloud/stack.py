@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import boto3
 from botocore.config import Config
 
+from chalicelib.layout import APP_NAME
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import sample_telemetry, twin_configuration
 from deploy_scripts.component_type import component_type
@@ -277,7 +278,7 @@ class LocalCloud:
 
     def _create_function(self, name: str, handler: str, environment: Mapping[str, str]) -> str:
         arn = self.aws.create_function(
-            f"multi-cloud-hot-reader-{STAGE}-{name}",
+            f"{APP_NAME}-{STAGE}-{name}",
             handler=handler,
             source=PROJECT,
             include=_PACKAGED,

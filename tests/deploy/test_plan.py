@@ -13,14 +13,13 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from chalicelib.layout import DATA_CONNECTORS, HOT_READERS
 from chalicelib.settings import ProviderLayout
 from deploy_scripts.commands import plan_views
 from deploy_scripts.commands.plan import plan as command
 from deploy_scripts.inter_cloud import InterCloudConnections, InterCloudError, connection_id
 from deploy_scripts.plan import (
     API_HANDLER,
-    DATA_CONNECTORS,
-    HOT_READERS,
     Cloud,
     Plan,
     Stage,

@@ -35,6 +35,7 @@ KEYS = {
     "entity_id",
     "component_name",
 }
+ANY_PORTS = ("--http-port", "0", "--aws-port", "0", "--twinmaker-port", "0")
 START_SECONDS = 90
 
 
@@ -48,7 +49,7 @@ def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
     """Start it, and wait for its endpoints file as a user's script would."""
     command = [sys.executable, "-m", "deploy_scripts", "local", "--directory", str(directory)]
     process = subprocess.Popen(
-        [*command, "--entries", "20", *options],
+        [*command, "--entries", "20", *(options or ANY_PORTS)],
         cwd=PROJECT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -361,7 +361,7 @@ def test_a_foreign_token_is_refused(
 @pytest.mark.parametrize(
     "change",
     [
-        {"iot_device_id": "pump-1"},
+        {"iot_device_id": "another-device"},
         {"start_time": "2026-01-30T11:00:00Z"},
         {"end_time": "2026-01-30T19:00:00Z"},
         {"selected_properties": ["status", "temperature"]},

@@ -107,7 +107,7 @@ def test_a_function_writes_to_its_stages_logs_only(
 
     assert {action for action in allowed if action.startswith("logs:")} == LOGS
     resources = {resource for action in LOGS for resource in allowed[action]}
-    assert resources == {f"arn:*:logs:*:*:log-group:/aws/lambda/multi-cloud-hot-reader-{layout}*"}
+    assert resources == {f"arn:*:logs:*:*:log-group:/aws/lambda/hot-reader-{layout}*"}
 
 
 @pytest.mark.parametrize("layout", ["singlecloud", "compatible"])

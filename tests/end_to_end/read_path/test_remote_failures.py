@@ -32,7 +32,7 @@ def test_a_remote_that_is_down_is_a_connector_failure_with_attempts_and_trace_id
 
 def test_one_trace_id_finds_a_request_in_the_logs_of_both_sides(cloud, read):
     read()
-    name = "multi-cloud-hot-reader-local-digital-twin-data-connector-last-entry"
+    name = "hot-reader-local-digital-twin-data-connector-last-entry"
     trace_id = re.findall(r'"trace_id":"([0-9a-f-]{36})"', cloud.aws.function_logs(name))[-1]
     assert trace_id in cloud.http_log()
 
@@ -40,7 +40,7 @@ def test_one_trace_id_finds_a_request_in_the_logs_of_both_sides(cloud, read):
 def test_no_token_is_in_any_log(cloud, read):
     read()
     logs = cloud.http_log() + "".join(
-        cloud.aws.function_logs(f"multi-cloud-hot-reader-local-{name}")
+        cloud.aws.function_logs(f"hot-reader-local-{name}")
         for name in ("digital-twin-data-connector", "digital-twin-data-connector-last-entry")
     )
     assert cloud.endpoints.token not in logs

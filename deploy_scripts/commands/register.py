@@ -1,0 +1,154 @@
+"""`register`: makes AWS IoT TwinMaker agree with the twin's configuration."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from chalicelib.errors import ConfigurationError
+from deploy_scripts.twin_configuration import ConfigurationProblems
+
+if TYPE_CHECKING:
+    from deploy_scripts.register import Summary
+
+USAGE: Final = 2
+"""The exit code when the command or the configuration is wrong."""
+REFUSED: Final = 1
+"""The exit code when AWS refused."""
+
+_PROJECT: Final = Path(__file__).parents[2]
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=_PROJECT / "config",
+    show_default="config",
+    help="The twin's configuration files.",
+)
+@click.option(
+    "--stage", default="multicloud", show_default=True, help="The Chalice stage that was deployed."
+)
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=_PROJECT,
+    show_default="this one",
+    help="The Chalice project that the stage was deployed from.",
+)
+@click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
+@click.option(
+    "--create-workspace/--no-create-workspace",
+    default=False,
+    show_default=True,
+    help="Create the workspace if it isn't there.",
+)
+@click.option("--role-arn", help="The workspace's role; needed to create the workspace.")
+@click.option("--s3-location", help="The ARN of a bucket; needed to create the workspace.")
+@click.option(
+    "--entities/--no-entities",
+    default=False,
+    show_default=True,
+    help="Also make an entity for each device.",
+)
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Take over component types and entities of the same ids that weren't made by this command.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+def register(
+    config: Path,
+    stage: str,
+    project: Path,
+    workspace: str | None,
+    create_workspace: bool,  # noqa: FBT001 - click passes options by name
+    role_arn: str | None,
+    s3_location: str | None,
+    entities: bool,  # noqa: FBT001
+    adopt: bool,  # noqa: FBT001
+    dry_run: bool,  # noqa: FBT001
+) -> None:
+    """Make TwinMaker agree with the twin's configuration.
+
+    Each device becomes a component type that reads through the Lambda functions of the stage, and
+    the workspace's role may invoke these. Run it after each deployment: what is right already isn't
+    touched. Endpoints, region and credentials come from the environment, as for any AWS SDK.
+
+    The exit code is 0 if TwinMaker agrees, 1 if AWS refused, 2 if the command or the configuration
+    is wrong.
+    """
+    import boto3
+
+    from deploy_scripts.deployed import DeployedStage
+    from deploy_scripts.register import (
+        NotOursError,
+        Readers,
+        Registration,
+        RegistrationError,
+        Twin,
+        reader_functions,
+        twinmaker_client,
+    )
+    from deploy_scripts.twin_configuration import TwinConfiguration
+
+    console = Console()
+    try:
+        configured = TwinConfiguration.load(config)
+        history, last_entry = reader_functions(configured.layout)
+        deployed = DeployedStage.load(project, stage)
+        readers = Readers(deployed.lambda_arn(history), deployed.lambda_arn(last_entry))
+        registration = Registration(
+            twinmaker_client(),
+            boto3.client("lambda"),
+            boto3.client("iam"),
+            report=lambda step: console.print(
+                f"[green]ok[/green] {escape(step)}", highlight=False, soft_wrap=True
+            ),
+        )
+        summary = registration.register(
+            Twin(configured.name, workspace or configured.name),
+            configured.devices,
+            readers,
+            role_arn=role_arn,
+            s3_location=s3_location,
+            create_workspace=create_workspace,
+            entities=entities,
+            adopt=adopt,
+            dry_run=dry_run,
+        )
+    except (ConfigurationError, ConfigurationProblems, NotOursError) as error:
+        _fail(str(error), USAGE)
+    except (RegistrationError, ClientError, BotoCoreError) as error:
+        _fail(str(error), REFUSED)
+    console.print(summary_table(summary))
+    if summary.agrees:
+        console.print("TwinMaker agrees with the configuration.")
+    elif dry_run:
+        console.print("Dry run: nothing was written.")
+
+
+def summary_table(summary: Summary) -> Table:
+    """Show a summary as a table."""
+    table = Table(title="What would be done" if summary.dry_run else None, box=None)
+    for heading in ("", "id", "outcome", "details"):
+        table.add_column(heading, overflow="fold")
+    for change in summary.changes:
+        details = escape("; ".join(change.details))
+        table.add_row(change.kind, escape(change.id), change.outcome, details)
+    return table
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    Console(stderr=True).print(
+        f"[bold red]Failed:[/bold red] {escape(message)}", highlight=False, soft_wrap=True
+    )
+    sys.exit(code)

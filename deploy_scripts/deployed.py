@@ -1,0 +1,166 @@
+"""What `chalice deploy` made in a stage, by Chalice's own record of it.
+
+Chalice writes `.chalice/deployed/STAGE.json` when a deployment is complete: a list of resources, each
+with a `name` (the one in app.py), a `resource_type` and what AWS called it (chalice.deploy, class
+ResultsRecorder). A name or an ARN that is recorded is never built from parts here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from chalicelib.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SCHEMA_VERSION: Final = "2.0"
+_NEEDED: Final = {
+    "lambda_function": ("lambda_arn",),
+    "rest_api": ("rest_api_id", "rest_api_url"),
+    "iam_role": ("role_arn", "role_name"),
+}
+
+
+class NotDeployedError(ConfigurationError):
+    """The stage, or what is asked of it, hasn't been deployed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestApi:
+    """A stage's REST API.
+
+    Attributes
+    ----------
+    id
+        API Gateway's id of it.
+    url
+        Where it is, with the API's stage and a slash at the end.
+    """
+
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStage:
+    """A stage as it was last deployed.
+
+    Attributes
+    ----------
+    stage
+        Its name.
+    lambda_arns
+        The ARN of each Lambda function by its name in app.py; the REST API's handler is
+        `api_handler`.
+    rest_api
+        The REST API; None if the stage has none.
+    role_arns
+        The ARN of each role that Chalice made, by Chalice's name for it.
+    """
+
+    stage: str
+    lambda_arns: Mapping[str, str]
+    rest_api: RestApi | None
+    role_arns: Mapping[str, str]
+
+    @classmethod
+    def load(cls, project: Path, stage: str) -> Self:
+        """Read Chalice's record.
+
+        A stage that was deleted with `chalice delete` has a record that lists nothing.
+
+        Parameters
+        ----------
+        project
+            The Chalice project's directory.
+        stage
+            The stage's name.
+
+        Raises
+        ------
+        NotDeployedError
+            There is no record.
+        ConfigurationError
+            The record is damaged.
+        """
+        path = project / ".chalice" / "deployed" / f"{stage}.json"
+        try:
+            text = path.read_text()
+        except FileNotFoundError as error:
+            others = sorted(each.stem for each in path.parent.glob("*.json"))
+            raise NotDeployedError(
+                f"The stage {stage!r} has never been deployed from here: there is no {path}. Deploy "
+                f"it (chalice deploy --stage {stage})"
+                + (f", or name one that was: {', '.join(others)}" if others else "")
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise _damaged(path, str(error)) from error
+        resources = _resources(path, text)
+        apis = [
+            RestApi(each["rest_api_id"], each["rest_api_url"])
+            for each in resources
+            if each["resource_type"] == "rest_api"
+        ]
+        return cls(
+            stage=stage,
+            lambda_arns=_by_name(resources, "lambda_function", "lambda_arn"),
+            rest_api=apis[0] if apis else None,
+            role_arns=_by_name(resources, "iam_role", "role_arn"),
+        )
+
+    def lambda_arn(self, name: str) -> str:
+        """Return a Lambda function's ARN by its name in app.py.
+
+        Raises
+        ------
+        NotDeployedError
+            The stage has no such function.
+        """
+        if name not in self.lambda_arns:
+            functions = ", ".join(sorted(self.lambda_arns)) or "none"
+            raise NotDeployedError(
+                f"The stage {self.stage!r} was deployed without the function {name!r}; it has "
+                f"{functions}. Deploy it again for this provider layout, or name another stage."
+            )
+        return self.lambda_arns[name]
+
+
+def _resources(path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, f"it isn't JSON ({error})") from error
+    if not isinstance(record, dict) or not isinstance(record.get("resources"), list):
+        raise _damaged(path, "it has no list of resources")
+    version = record.get("schema_version")
+    if version != _SCHEMA_VERSION:
+        raise _damaged(path, f"its schema_version is {version!r}, not {_SCHEMA_VERSION!r}")
+    for number, resource in enumerate(record["resources"]):
+        _check(path, f"resources[{number}]", resource)
+    resources: list[dict[str, Any]] = record["resources"]
+    return resources
+
+
+def _check(path: Path, where: str, resource: Any) -> None:
+    if not isinstance(resource, dict):
+        raise _damaged(path, f"{where} isn't an object")
+    kind = resource.get("resource_type")
+    needed = _NEEDED.get(kind, ()) if isinstance(kind, str) else ()
+    for member in ("name", "resource_type", *needed):
+        if not isinstance(resource.get(member), str) or not resource[member]:
+            raise _damaged(path, f"{where} has no {member}")
+
+
+def _by_name(resources: list[dict[str, Any]], kind: str, member: str) -> dict[str, str]:
+    return {each["name"]: each[member] for each in resources if each["resource_type"] == kind}
+
+
+def _damaged(path: Path, problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Chalice's record of what it deployed is damaged: {path}: {problem}. Restore the file from "
+        "where the stage was deployed."
+    )

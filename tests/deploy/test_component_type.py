@@ -1,0 +1,149 @@
+"""A device as a component type, and how far one that is there differs from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from chalicelib.data_value import DataType
+from chalicelib.errors import ConfigurationError
+from deploy_scripts.component_type import component_type, component_type_id, differences
+from deploy_scripts.twin_configuration import Device, DeviceProperty
+
+ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reader"
+PUMP = Device(
+    "pump-1",
+    (
+        DeviceProperty("pressure", DataType("DOUBLE"), "Bar"),
+        DeviceProperty("currents", DataType("LIST", DataType("DOUBLE"))),
+    ),
+    (
+        DeviceProperty("maxPressure", DataType("DOUBLE"), "Bar", 16.0),
+        DeviceProperty("oiled", DataType("BOOLEAN"), None, value=False),
+    ),
+)
+
+
+def described(device: Device = PUMP, *, history: str = ARN, last: str = ARN) -> dict[str, Any]:
+    return component_type(device, history_arn=history, last_entry_arn=last)
+
+
+def shown(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Give a component type as GetComponentType shows it, with everything that it adds."""
+    flags = {"isImported": False, "isFinal": False, "isInherited": False}
+    return {
+        "componentTypeId": "x",
+        "propertyDefinitions": {
+            name: {**definition, **flags, "displayName": name, "configuration": {}}
+            for name, definition in wanted["propertyDefinitions"].items()
+        },
+        "functions": {
+            name: {
+                "implementedBy": {"lambda": each["implementedBy"]["lambda"]},
+                "requiredProperties": [],
+                "scope": "ENTITY",
+                "isInherited": False,
+            }
+            for name, each in wanted["functions"].items()
+        },
+        "status": {"state": "ACTIVE"},
+    }
+
+
+def lines(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    return [line for each in differences(wanted, found).values() for line in each]
+
+
+def test_the_id_is_the_larger_deployers() -> None:
+    assert component_type_id("factory-twin", "pump-1") == "factory-twin-pump-1"
+
+
+def test_the_devices_id_is_an_external_id_with_a_default() -> None:
+    definition = described()["propertyDefinitions"]["iotDeviceId"]
+    assert definition["isExternalId"]
+    assert definition["defaultValue"] == {"stringValue": "pump-1"}
+
+
+def test_what_twinmaker_adds_is_no_difference() -> None:
+    assert differences(described(), shown(described())) == {}
+
+
+def test_members_that_say_nothing_may_be_missing() -> None:
+    found = shown(described())
+    for definition in found["propertyDefinitions"].values():
+        for flag in [name for name, value in definition.items() if value is False]:
+            del definition[flag]
+    assert differences(described(), found) == {}
+
+
+def test_what_is_inherited_is_no_difference() -> None:
+    found = shown(described())
+    found["propertyDefinitions"]["alarm"] = {"dataType": {"type": "STRING"}, "isInherited": True}
+    found["functions"]["schemaInitializer"] = {"isInherited": True}
+    assert differences(described(), found) == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"properties": PUMP.properties[:1]}, "property currents added"),
+        (
+            {"properties": (*PUMP.properties, DeviceProperty("flow", DataType("LONG")))},
+            "property flow removed",
+        ),
+        (
+            {
+                "properties": (
+                    DeviceProperty("pressure", DataType("LONG"), "Bar"),
+                    PUMP.properties[1],
+                )
+            },
+            "property pressure changed (dataType)",
+        ),
+        (
+            {"properties": (DeviceProperty("pressure", DataType("DOUBLE")), PUMP.properties[1])},
+            "property pressure changed (dataType)",
+        ),
+        (
+            {"constants": (dataclasses.replace(PUMP.constants[0], value=17.0), PUMP.constants[1])},
+            "property maxPressure changed (defaultValue)",
+        ),
+        (
+            {"constants": (PUMP.constants[0], dataclasses.replace(PUMP.constants[1], value=True))},
+            "property oiled changed (defaultValue)",
+        ),
+    ],
+)
+def test_a_changed_property_is_named(changed: dict[str, Any], line: str) -> None:
+    found = shown(described(dataclasses.replace(PUMP, **changed)))
+    assert differences(described(), found) == {"propertyDefinitions": [line]}
+
+
+def test_another_lambda_function_is_a_difference_of_that_function_only() -> None:
+    found = shown(described(last=f"{ARN}-old"))
+    expected = ["function attributePropertyValueReaderByEntity changed (lambda)"]
+    assert differences(described(), found) == {"functions": expected}
+
+
+def test_a_type_without_functions_and_device_id_differs_in_both() -> None:
+    found = shown(described())
+    del found["functions"], found["propertyDefinitions"]["iotDeviceId"]
+    assert lines(described(), found) == [
+        "property iotDeviceId added",
+        "function attributePropertyValueReaderByEntity added",
+        "function dataReader added",
+    ]
+
+
+def test_the_devices_id_keeps_its_name() -> None:
+    device = Device("pump-1", (DeviceProperty("iotDeviceId", DataType("STRING")),))
+    with pytest.raises(ConfigurationError, match="pump-1 has a property iotDeviceId"):
+        described(device)
+
+
+def test_a_constant_that_isnt_of_its_type_is_refused() -> None:
+    device = Device("pump-1", (), (DeviceProperty("size", DataType("INTEGER"), None, "large"),))
+    with pytest.raises(ConfigurationError, match="pump-1: the value of size isn't a INTEGER"):
+        described(device)

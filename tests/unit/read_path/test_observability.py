@@ -1,0 +1,351 @@
+"""What a request leaves in the log, in the metrics and in the traces."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from itertools import count
+from typing import Any
+
+import pytest
+
+from chalicelib.data_connector import DataConnector
+from chalicelib.errors import HotStoreError, InvalidQueryError, RemoteReaderError
+from chalicelib.hot_reader import Flaws
+from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
+from chalicelib.inter_cloud_token import TokenSource
+from chalicelib.observability import NAMESPACE, Observability
+from chalicelib.reads import HISTORY, Answer
+from chalicelib.settings import DataConnectorSettings, EndpointSettings
+from deploy_scripts.local_cloud.stack import PROJECT
+
+from .servers import PATIENCE_SECONDS, Scripted, error_response, response
+
+TOKEN = "token-of-the-observability-tests"
+_numbers = count()
+
+
+class Output:
+    """What was printed: log lines, and metrics by name."""
+
+    def __init__(self, text: str) -> None:
+        documents = [json.loads(line) for line in text.splitlines()]
+        self.lines = [each for each in documents if "_aws" not in each]
+        self.metric_lines = [each for each in documents if "_aws" in each]
+
+    def metrics(self) -> dict[str, float]:
+        """Add up the only request's metrics."""
+        (line,) = self.metric_lines
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        return {each["Name"]: sum(line[each["Name"]]) for each in directive["Metrics"]}
+
+
+class CurrentStdout:
+    """Whatever stdout is just now: pytest puts another one there for each phase of a test."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture
+def observability():
+    # Powertools keeps a logger for each name: each test needs one of its own.
+    made = Observability(f"function-{next(_numbers)}")
+    handler = made.logger.logger_handler
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(CurrentStdout())
+    return made
+
+
+@pytest.fixture
+def output(capsys):
+    return lambda: Output(capsys.readouterr().out)
+
+
+class TestTheLog:
+    def test_has_the_trace_id_in_every_line_of_a_request(self, observability, output):
+        with observability.request("trace-1", function_request_id="request-1") as record:
+            record.logger.info("one")
+            record.logger.warning("two")
+        lines = output().lines
+        assert [line["message"] for line in lines] == ["one", "two"]
+        assert {line["trace_id"] for line in lines} == {"trace-1"}
+        assert {line["function_request_id"] for line in lines} == {"request-1"}
+        assert {line["service"] for line in lines} == {observability.logger.service}
+
+    def test_has_no_keys_of_the_request_before(self, observability, output):
+        with observability.request("trace-1", function_request_id="request-1"):
+            pass
+        observability.logger.info("between")
+        with observability.request("trace-2") as record:
+            record.logger.info("in the next")
+        between, next_one = output().lines
+        assert "trace_id" not in between
+        assert next_one["trace_id"] == "trace-2"
+        assert "function_request_id" not in between | next_one
+
+    def test_has_no_keys_of_a_failed_request_before(self, observability, output):
+        with pytest.raises(ValueError, match="broken"), observability.request("trace-1"):
+            raise ValueError("broken")
+        observability.logger.info("after")
+        failed, after = output().lines
+        assert failed["trace_id"] == "trace-1"
+        assert "trace_id" not in after
+
+    def test_keeps_requests_at_the_same_time_apart(self, observability, output):
+        both_run = threading.Barrier(2, timeout=PATIENCE_SECONDS)
+
+        def request(trace_id: str) -> None:
+            with observability.request(trace_id) as record:
+                both_run.wait()
+                record.logger.info(f"from {trace_id}")
+                both_run.wait()
+
+        threads = [threading.Thread(target=request, args=(f"trace-{n}",)) for n in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_SECONDS)
+        lines = output().lines
+        assert len(lines) == 2
+        assert all(line["message"] == f"from {line['trace_id']}" for line in lines)
+
+    def test_tells_all_about_a_failure_of_ours(self, observability, output):
+        with pytest.raises(HotStoreError), observability.request("trace-1"):
+            raise HotStoreError("the table is missing")
+        (line,) = output().lines
+        assert line["level"] == "ERROR"
+        assert line["trace_id"] == "trace-1"
+        assert "the table is missing" in line["exception"]
+        assert (line["status"], line["code"]) == (500, "internal_error")
+
+    def test_tells_the_reason_of_a_refusal_without_a_stack(self, observability, output):
+        with pytest.raises(InvalidQueryError), observability.request("trace-1"):
+            raise InvalidQueryError("end_time is before start_time")
+        (line,) = output().lines
+        assert line["level"] == "WARNING"
+        assert line["reason"] == "end_time is before start_time"
+        assert "exception" not in line
+
+    def test_has_examples_of_what_was_left_out(self, observability, output):
+        flaws = Flaws(2, 1, ["temperature at 17:00: not a finite number"])
+        with observability.request("trace-1") as record:
+            record.answered(Answer({"propertyValues": [], "nextToken": "x"}, 7, flaws))
+        left_out, answered = output().lines
+        assert left_out["level"] == "WARNING"
+        assert left_out["unrepresentable_values"] == 2
+        assert left_out["unreadable_timestamps"] == 1
+        assert left_out["examples"] == ["temperature at 17:00: not a finite number"]
+        assert (answered["values"], answered["more"]) == (7, True)
+
+    def test_says_nothing_of_flaws_where_there_are_none(self, observability, output):
+        with observability.request("trace-1") as record:
+            record.answered(Answer({"propertyValues": []}, 7, Flaws()))
+        (answered,) = output().lines
+        assert (answered["values"], answered["more"]) == (7, False)
+
+
+class TestMetrics:
+    def test_are_in_cloudwatchs_embedded_format(self, observability, output):
+        with observability.request("trace-1"):
+            pass
+        (line,) = output().metric_lines
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == NAMESPACE
+        assert directive["Dimensions"] == [["service"]]
+        assert line["service"] == observability.logger.service
+        assert line["trace_id"] == "trace-1"
+        (metric,) = directive["Metrics"]
+        assert (metric["Name"], metric["Unit"]) == ("Requests", "Count")
+        assert line["Requests"] == [1.0]
+
+    def test_are_written_for_each_request(self, observability, output):
+        for number in range(3):
+            with observability.request(f"trace-{number}"):
+                pass
+        assert [line["Requests"] for line in output().metric_lines] == [[1.0]] * 3
+
+    def test_count_what_an_answer_holds_and_lacks(self, observability, output):
+        with observability.request("trace-1") as record:
+            record.answered(Answer({}, 7, Flaws(3, 2, ["x"])))
+        assert output().metrics() == {
+            "Requests": 1,
+            "ValuesReturned": 7,
+            "UnrepresentableValues": 3,
+            "UnreadableTimestamps": 2,
+        }
+
+    def test_count_an_empty_answer(self, observability, output):
+        with observability.request("trace-1") as record:
+            record.answered(Answer({}, 0, Flaws()))
+        assert output().metrics() == {"Requests": 1, "ValuesReturned": 0}
+
+    @pytest.mark.parametrize(
+        ("error", "failures"),
+        [(ValueError("a bug"), 1), (HotStoreError("denied"), 1), (InvalidQueryError("no"), None)],
+    )
+    def test_count_our_failures_and_not_the_callers(self, observability, output, error, failures):
+        with pytest.raises(type(error)), observability.request("trace-1"):
+            raise error
+        assert output().metrics().get("Failures") == failures
+
+
+class TestTheEndpointsMetrics:
+    def ask(self, observability: Observability, read: Any, **headers: str) -> int:
+        token = TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
+        settings = EndpointSettings(token, requests_per_second=None, compress=False)
+        endpoint = HttpEndpoint(read, settings, observability)
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = b'{"trace_id": "trace-of-the-caller", "payload": {}}'
+        return endpoint.answer(HttpRequest("POST", headers, body=body)).status
+
+    @pytest.mark.parametrize("headers", [{}, {"x_inter_cloud_token": "wrong"}])
+    def test_count_who_has_no_token(self, observability, output, headers):
+        def read(_payload, _record):
+            raise AssertionError("the token comes first")
+
+        assert self.ask(observability, read, **headers) == 401
+        printed = output()
+        assert printed.metrics() == {"Requests": 1, "Unauthorized": 1}
+        assert {line["trace_id"] for line in printed.lines} == {"trace-of-the-caller"}
+
+    def test_count_a_failure_once(self, observability, output):
+        def read(_payload, _record):
+            raise KeyError("a bug")
+
+        assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 500
+        printed = output()
+        assert printed.metrics() == {"Requests": 1, "Failures": 1}
+        assert "a bug" in printed.lines[0]["exception"]
+
+    def test_count_no_failure_if_the_query_is_wrong(self, observability, output):
+        def read(_payload, _record):
+            raise InvalidQueryError("no such property")
+
+        assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 400
+        assert output().metrics() == {"Requests": 1}
+
+    def test_count_values(self, observability, output):
+        def read(_payload, _record):
+            return Answer({"propertyValues": []}, 5, Flaws())
+
+        assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 200
+        assert output().metrics() == {"Requests": 1, "ValuesReturned": 5}
+
+
+EVENT = {
+    "componentTypeId": "my-twin-sensor-1",
+    "selectedProperties": ["temperature"],
+    "startTime": "2026-01-30T17:00:00Z",
+    "endTime": "2026-01-30T18:00:00Z",
+}
+
+
+class TestTheConnectorsMetrics:
+    def ask(self, observability: Observability, url: str) -> None:
+        providers = {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}
+        info = {"config": {"digital_twin_name": "my-twin"}, "config_providers": providers}
+        environment = {
+            "DIGITAL_TWIN_INFO": json.dumps(info),
+            "INTER_CLOUD_TOKEN": TOKEN,
+            "REMOTE_READER_URL": url,
+        }
+        settings = DataConnectorSettings.load(
+            environment, url_variable="REMOTE_READER_URL", local_variable="UNUSED"
+        )
+        connector = DataConnector(HISTORY, settings)
+        with observability.request("trace-1") as record:
+            connector.answer(EVENT, None, "trace-1", record)
+
+    def test_count_tries_and_the_time_of_all_together(self, observability, output):
+        answer = {"propertyValues": [{"values": [1, 2, 3]}, {"values": []}, {"values": [4]}]}
+        busy = error_response(503, "store_unavailable", "Busy")
+        with Scripted(busy, response(200, json.dumps(answer).encode())) as server:
+            self.ask(observability, server.url)
+        printed = output()
+        metrics = printed.metrics()
+        latency = metrics.pop("RemoteLatency")
+        assert metrics == {"Requests": 1, "RemoteAttempts": 2, "ValuesReturned": 4}
+        assert latency > 0
+        retried, answered = printed.lines
+        assert (retried["reason"], retried["trace_id"]) == ("store_unavailable: Busy", "trace-1")
+        assert (answered["attempts"], answered["trace_id"]) == (2, "trace-1")
+
+    def test_count_a_remote_that_fails(self, observability, output):
+        with (
+            Scripted(error_response(400, "invalid_query", "no")) as server,
+            pytest.raises(RemoteReaderError),
+        ):
+            self.ask(observability, server.url)
+        metrics = output().metrics()
+        assert metrics.pop("RemoteLatency") > 0
+        assert metrics == {"Requests": 1, "RemoteAttempts": 1, "Failures": 1}
+
+    def test_the_token_is_in_nothing_that_is_printed(self, observability, capsys):
+        with (
+            Scripted(error_response(401, "unauthorized", f"not {TOKEN}")) as server,
+            pytest.raises(RemoteReaderError),
+        ):
+            self.ask(observability, server.url)
+        printed = capsys.readouterr()
+        assert "unauthorized" in printed.out
+        assert TOKEN not in printed.out + printed.err
+
+
+class TestTraces:
+    REQUEST = """
+import sys
+from chalicelib.observability import Observability
+with Observability("traced", tracing={tracing}).request("trace-1") as record:
+    with record.subsegment("hot storage"):
+        pass
+print("aws_xray_sdk" in sys.modules)
+"""
+
+    def run(self, *, tracing: bool, **variables: str) -> str:
+        """Answer a request in a process of its own, and tell if it loaded the X-Ray SDK."""
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "POWERTOOLS_", "LAMBDA_"))
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", self.REQUEST.format(tracing=tracing)],
+            cwd=PROJECT,
+            env=environment | variables,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        return done.stdout.splitlines()[-1]
+
+    def test_cost_no_import_while_they_are_off(self):
+        assert self.run(tracing=False, LAMBDA_TASK_ROOT="/var/task") == "False"
+
+    def test_show_a_part_of_a_request_as_a_subsegment(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+            daemon.bind(("127.0.0.1", 0))
+            daemon.settimeout(PATIENCE_SECONDS)
+            loaded = self.run(
+                tracing=True,
+                LAMBDA_TASK_ROOT="/var/task",
+                AWS_XRAY_DAEMON_ADDRESS=f"127.0.0.1:{daemon.getsockname()[1]}",
+                _X_AMZN_TRACE_ID=(
+                    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+                ),
+            )
+            _, _, document = daemon.recv(65_536).partition(b"\n")
+        subsegment = json.loads(document)
+        assert loaded == "True"
+        assert subsegment["name"] == "## hot storage"
+        assert subsegment["trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
+        assert subsegment["parent_id"] == "53995c3f42cd8ad8"
