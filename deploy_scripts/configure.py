@@ -39,7 +39,9 @@ _MANAGED: Final = (
 _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
 _API_HANDLER: Final = "api_handler"
-_GONE: Final = frozenset({"ParameterNotFound", "ResourceNotFoundException"})
+_GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
+_TAGS: Final = {"managed-by": "multi-cloud-hot-reader"}
+"""On what we make, so that nothing else is deleted."""
 
 
 class ConfigureError(Exception):
@@ -57,6 +59,9 @@ class TokenStore(Protocol):
 
     def put(self, token: str) -> None:
         """Keep a token, in place of the one before."""
+
+    def delete(self) -> bool:
+        """Delete the token if we made its place; say whether there was one of ours."""
 
     def statement(self) -> dict[str, Any]:
         """Return the policy statement that lets a function read the token, and nothing else."""
@@ -90,9 +95,29 @@ class ParameterStore:
 
     def put(self, token: str) -> None:
         """Keep a token; see `TokenStore.put`."""
-        self._client.put_parameter(
-            Name=self._name, Value=token, Type="SecureString", Overwrite=True
-        )
+        parameter = {"Name": self._name, "Value": token, "Type": "SecureString"}
+        try:
+            # Tags can be given to a new parameter only (SSM API reference, PutParameter).
+            self._client.put_parameter(**parameter, Tags=_tag_list())
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ParameterAlreadyExists":
+                raise
+            self._client.put_parameter(**parameter, Overwrite=True)
+
+    def delete(self) -> bool:
+        """Delete the parameter if it is ours; see `TokenStore.delete`."""
+        try:
+            found = self._client.list_tags_for_resource(
+                ResourceType="Parameter", ResourceId=self._name
+            )
+            if not _is_ours(found["TagList"]):
+                return False
+            self._client.delete_parameter(Name=self._name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return False
+            raise
+        return True
 
     def statement(self) -> dict[str, Any]:
         """Return the policy statement; see `TokenStore.statement`."""
@@ -131,7 +156,20 @@ class SecretsManager:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
-            self._client.create_secret(Name=self._name, SecretString=token)
+            self._client.create_secret(Name=self._name, SecretString=token, Tags=_tag_list())
+
+    def delete(self) -> bool:
+        """Delete the secret, at once, if it is ours; see `TokenStore.delete`."""
+        try:
+            found = self._client.describe_secret(SecretId=self._name)
+            if not _is_ours(found.get("Tags", [])):
+                return False
+            self._client.delete_secret(SecretId=self._name, ForceDeleteWithoutRecovery=True)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return False
+            raise
+        return True
 
     def statement(self) -> dict[str, Any]:
         """Return the policy statement; see `TokenStore.statement`."""
@@ -377,6 +415,15 @@ def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
     if not name:
         raise ConfigureError(f"{variable} is not set in the stage; {connector} needs it.")
     return name if name.startswith("arn:") else f"arn:*:lambda:*:*:function:{name}"
+
+
+def _tag_list() -> list[dict[str, str]]:
+    return [{"Key": name, "Value": value} for name, value in _TAGS.items()]
+
+
+def _is_ours(tags: Iterable[Mapping[str, str]]) -> bool:
+    found = {each["Key"]: each["Value"] for each in tags}
+    return all(found.get(name) == value for name, value in _TAGS.items())
 
 
 def _policy_file(stage: str, function: str) -> str:

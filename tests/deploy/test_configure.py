@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from deploy_scripts.commands.configure import configure
+from deploy_scripts.configure import ParameterStore, SecretsManager
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.stack import PROJECT
@@ -286,3 +287,22 @@ def test_a_run_that_is_cut_off_at_an_aws_call_ends_as_an_undisturbed_one(project
     assert project.stages["multicloud"]["environment_variables"]["DYNAMODB_TABLE_NAME"] == "t-1"
     assert len(token_in(aws)) >= 43
     assert "as it should be" in project.ok("--table", "t-1")
+
+
+@pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
+def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
+    client = aws.client(store)
+    make = ParameterStore if store == "ssm" else SecretsManager
+    ours, foreign = make(client, "/ours"), make(client, "/foreign")
+    ours.put("o" * 43)
+    ours.put("p" * 43)
+    assert ours.get() == "p" * 43
+    if store == "ssm":
+        client.put_parameter(Name="/foreign", Value="f" * 43, Type="SecureString")
+    else:
+        client.create_secret(Name="/foreign", SecretString="f" * 43)
+    assert ours.delete()
+    assert not ours.delete()
+    assert ours.get() is None
+    assert not foreign.delete()
+    assert foreign.get() == "f" * 43
