@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy_scripts.commands.configure import configure
+from deploy_scripts.commands.options import config_option
 from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.register import register
 from deploy_scripts.twin_configuration import ConfigurationProblems
@@ -31,13 +32,6 @@ _directory_option = click.option(
     default=_PROJECT / ".local",
     show_default=".local",
     help="Where endpoints, logs and reports are written.",
-)
-_config_option = click.option(
-    "--config",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=_PROJECT / "config",
-    show_default="config",
-    help="The twin's configuration files.",
 )
 _entries_option = click.option(
     "--entries",
@@ -63,7 +57,7 @@ cli.add_command(register)
 
 @cli.command()
 @_directory_option
-@_config_option
+@config_option
 @_entries_option
 @_seed_option
 @click.option("--http-port", default=8000, show_default=True, help="Of the Hot Reader endpoints.")
@@ -99,7 +93,7 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
 
 @cli.command()
 @_directory_option
-@_config_option
+@config_option
 @_entries_option
 @_seed_option
 def demo(**options: Any) -> None:
@@ -121,7 +115,7 @@ def demo(**options: Any) -> None:
 
 
 @cli.command("load-telemetry")
-@_config_option
+@config_option
 @_entries_option
 @_seed_option
 @click.option("--table", required=True, help="The hot table; it must exist.")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,37 +11,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from chalicelib.errors import ConfigurationError
+from deploy_scripts.commands.options import (
+    REFUSED,
+    USAGE,
+    config_option,
+    dry_run_option,
+    fail,
+    project_option,
+    stage_option,
+)
 from deploy_scripts.twin_configuration import ConfigurationProblems
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy_scripts.register import Summary
-
-USAGE: Final = 2
-"""The exit code when the command or the configuration is wrong."""
-REFUSED: Final = 1
-"""The exit code when AWS refused."""
-
-_PROJECT: Final = Path(__file__).parents[2]
 
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=_PROJECT / "config",
-    show_default="config",
-    help="The twin's configuration files.",
-)
-@click.option(
-    "--stage", default="multicloud", show_default=True, help="The Chalice stage that was deployed."
-)
-@click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=_PROJECT,
-    show_default="this one",
-    help="The Chalice project that the stage was deployed from.",
-)
+@config_option
+@stage_option
+@project_option
 @click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
 @click.option(
     "--create-workspace/--no-create-workspace",
@@ -64,7 +52,7 @@ _PROJECT: Final = Path(__file__).parents[2]
     is_flag=True,
     help="Take over component types and entities of the same ids that weren't made by this command.",
 )
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@dry_run_option
 def register(
     config: Path,
     stage: str,
@@ -126,9 +114,9 @@ def register(
             dry_run=dry_run,
         )
     except (ConfigurationError, ConfigurationProblems, NotOursError) as error:
-        _fail(str(error), USAGE)
+        fail(str(error), USAGE)
     except (RegistrationError, ClientError, BotoCoreError) as error:
-        _fail(str(error), REFUSED)
+        fail(str(error), REFUSED)
     console.print(summary_table(summary))
     if summary.agrees:
         console.print("TwinMaker agrees with the configuration.")
@@ -145,10 +133,3 @@ def summary_table(summary: Summary) -> Table:
         details = escape("; ".join(change.details))
         table.add_row(change.kind, escape(change.id), change.outcome, details)
     return table
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(
-        f"[bold red]Failed:[/bold red] {escape(message)}", highlight=False, soft_wrap=True
-    )
-    sys.exit(code)
