@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy_scripts.commands.configure import configure
+from deploy_scripts.commands.deploy import deploy, destroy
 from deploy_scripts.commands.options import config_option
 from deploy_scripts.commands.plan import plan
+from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
+from deploy_scripts.commands.rotate_token import rotate_token
 from deploy_scripts.twin_configuration import ConfigurationProblems
 
 if TYPE_CHECKING:
@@ -47,12 +50,11 @@ _seed_option = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Multi-Cloud Hot Reader: plan, configure, register; local cloud, sample telemetry, demo."""
+    """Multi-Cloud Hot Reader: deployments, the local cloud, sample telemetry and the demo."""
 
 
-cli.add_command(plan)
-cli.add_command(configure)
-cli.add_command(register)
+for verb in (plan, configure, deploy, publish, register, rotate_token, destroy):
+    cli.add_command(verb)
 
 
 @cli.command()

@@ -21,7 +21,7 @@ from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.inter_cloud import connection_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from deploy_scripts.inter_cloud import Connection, InterCloudConnections
     from deploy_scripts.twin_configuration import Device, TwinConfiguration
@@ -40,8 +40,16 @@ _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
 _API_HANDLER: Final = "api_handler"
 _GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
-_TAGS: Final = {"managed-by": "multi-cloud-hot-reader"}
-"""On what we make, so that nothing else is deleted."""
+
+
+def _tags_of(stage: str) -> list[dict[str, str]]:
+    """Return the tags on what we make for a stage, so that nothing else is deleted."""
+    tags = {"managed-by": "multi-cloud-hot-reader", "stage": stage}
+    return [{"Key": name, "Value": value} for name, value in tags.items()]
+
+
+def _has(found: Sequence[Mapping[str, str]], tags: Iterable[Mapping[str, str]]) -> bool:
+    return all(tag in found for tag in tags)
 
 
 class ConfigureError(Exception):
@@ -61,7 +69,7 @@ class TokenStore(Protocol):
         """Keep a token, in place of the one before."""
 
     def delete(self) -> bool:
-        """Delete the token if we made its place; say whether there was one of ours."""
+        """Delete the token if we made its place for this stage; say whether we did."""
 
     def statement(self) -> dict[str, Any]:
         """Return the policy statement that lets a function read the token, and nothing else."""
@@ -76,11 +84,14 @@ class ParameterStore:
         A boto3 client of `ssm`.
     name
         The parameter's name, starting with `/`.
+    stage
+        The stage that it is for; a tag on it says so.
     """
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, *, stage: str = "") -> None:
         self._client = client
         self._name = name
+        self._tags = _tags_of(stage)
         self.reference = f"ssm:{name}"
 
     def get(self) -> str | None:
@@ -98,7 +109,7 @@ class ParameterStore:
         parameter = {"Name": self._name, "Value": token, "Type": "SecureString"}
         try:
             # Tags can be given to a new parameter only (SSM API reference, PutParameter).
-            self._client.put_parameter(**parameter, Tags=_tag_list())
+            self._client.put_parameter(**parameter, Tags=self._tags)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ParameterAlreadyExists":
                 raise
@@ -110,7 +121,7 @@ class ParameterStore:
             found = self._client.list_tags_for_resource(
                 ResourceType="Parameter", ResourceId=self._name
             )
-            if not _is_ours(found["TagList"]):
+            if not _has(found["TagList"], self._tags):
                 return False
             self._client.delete_parameter(Name=self._name)
         except ClientError as error:
@@ -133,21 +144,27 @@ class SecretsManager:
         A boto3 client of `secretsmanager`.
     name
         The secret's name.
+    stage
+        The stage that it is for; a tag on it says so.
     """
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, *, stage: str = "") -> None:
         self._client = client
         self._name = name
+        self._tags = _tags_of(stage)
         self.reference = f"secretsmanager:{name}"
 
     def get(self) -> str | None:
         """Return the token; see `TokenStore.get`."""
         try:
-            return str(self._client.get_secret_value(SecretId=self._name)["SecretString"])
+            found = self._client.get_secret_value(SecretId=self._name)
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 return None
             raise
+        if "SecretString" not in found:
+            raise ConfigureError(f"The secret {self._name} holds binary data; it must be text.")
+        return str(found["SecretString"])
 
     def put(self, token: str) -> None:
         """Keep a token; see `TokenStore.put`."""
@@ -156,13 +173,13 @@ class SecretsManager:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
-            self._client.create_secret(Name=self._name, SecretString=token, Tags=_tag_list())
+            self._client.create_secret(Name=self._name, SecretString=token, Tags=self._tags)
 
     def delete(self) -> bool:
         """Delete the secret, at once, if it is ours; see `TokenStore.delete`."""
         try:
             found = self._client.describe_secret(SecretId=self._name)
-            if not _is_ours(found.get("Tags", [])):
+            if not _has(found.get("Tags", []), self._tags):
                 return False
             self._client.delete_secret(SecretId=self._name, ForceDeleteWithoutRecovery=True)
         except ClientError as error:
@@ -415,15 +432,6 @@ def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
     if not name:
         raise ConfigureError(f"{variable} is not set in the stage; {connector} needs it.")
     return name if name.startswith("arn:") else f"arn:*:lambda:*:*:function:{name}"
-
-
-def _tag_list() -> list[dict[str, str]]:
-    return [{"Key": name, "Value": value} for name, value in _TAGS.items()]
-
-
-def _is_ours(tags: Iterable[Mapping[str, str]]) -> bool:
-    found = {each["Key"]: each["Value"] for each in tags}
-    return all(found.get(name) == value for name, value in _TAGS.items())
 
 
 def _policy_file(stage: str, function: str) -> str:

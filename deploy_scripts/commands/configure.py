@@ -60,7 +60,7 @@ def configure(
         changes = Configuration(
             twin,
             InterCloudConnections(config / CONNECTIONS_FILE),
-            token_store_of(token_store, token_name, twin.name),
+            token_store_of(token_store, token_name, twin.name, stage),
             project=project,
             stage=stage,
             table=table,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 from rich.console import Console
 
+from deploy_scripts.configure import default_token_name
+
 if TYPE_CHECKING:
     from deploy_scripts.configure import TokenStore
 
@@ -46,18 +48,38 @@ token_store_option = click.option(
 token_name_option = click.option(
     "--token-name", help="Its name there.  [default: /TWIN/inter-cloud-token]"
 )
+known_token_store_option = click.option(
+    "--token-store",
+    "store",
+    type=click.Choice(["ssm", "secretsmanager"]),
+    help="Where the endpoints' token is kept.  [default: where the stage says]",
+)
+known_token_name_option = click.option(
+    "--token-name", help="Its name there.  [default: what the stage says]"
+)
 
 
-def token_store_of(store: str, name: str | None, twin_name: str) -> TokenStore:
+def token_reference(twin_name: str, store: str | None, name: str | None) -> str | None:
+    """Spell as a reference what options say about the token; None if they say nothing."""
+    if store is None and name is None:
+        return None
+    name = name or default_token_name(twin_name)
+    if store == "secretsmanager":
+        name = name.removeprefix("/")
+    return f"{store or 'ssm'}:{name}"
+
+
+def token_store_of(store: str, name: str | None, twin_name: str, stage: str) -> TokenStore:
     """Return the store that the options name."""
     import boto3
 
-    from deploy_scripts.configure import ParameterStore, SecretsManager, default_token_name
+    from deploy_scripts.configure import ParameterStore, SecretsManager
 
     name = name or default_token_name(twin_name)
     if store == "ssm":
-        return ParameterStore(boto3.client("ssm"), name)
-    return SecretsManager(boto3.client("secretsmanager"), name.removeprefix("/"))
+        return ParameterStore(boto3.client("ssm"), name, stage=stage)
+    client = boto3.client("secretsmanager")
+    return SecretsManager(client, name.removeprefix("/"), stage=stage)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -80,6 +80,40 @@ class Deployment:
         where = ["--config", "config", "--project", str(self.directory), "--stage", stage]
         return self.run(sys.executable, "-m", "deploy_scripts", verb, *where, *options)
 
+    def listing(self) -> dict[str, Any]:
+        """List everything in the account that a deployment could leave behind."""
+        client, twinmaker = self.cloud.aws.client, self.cloud.twinmaker()
+        workspaces = twinmaker.list_workspaces()["workspaceSummaries"]
+        return {
+            "functions": self.functions(),
+            "roles": {each["RoleName"] for each in client("iam").list_roles()["Roles"]},
+            "apis": [each["id"] for each in client("apigateway").get_rest_apis()["items"]],
+            "parameters": [
+                each["Name"] for each in client("ssm").describe_parameters()["Parameters"]
+            ],
+            "role policies": client("iam").list_role_policies(RoleName="workspace")["PolicyNames"],
+            "twinmaker": {
+                each["workspaceId"]: (
+                    twinmaker.list_component_types(workspaceId=each["workspaceId"])[
+                        "componentTypeSummaries"
+                    ],
+                    twinmaker.list_entities(workspaceId=each["workspaceId"])["entitySummaries"],
+                )
+                for each in workspaces
+            },
+            "connections": set(
+                InterCloudConnections(self.directory / "config" / "config_inter_cloud.json").load()
+            ),
+        }
+
+    def pointed_at(self, device_id: str) -> set[str]:
+        """Return the functions that a device's component type points at."""
+        found = self.cloud.twinmaker().get_component_type(
+            workspaceId="deployed", componentTypeId=f"factory-twin-{device_id}"
+        )
+        arns = [each["implementedBy"]["lambda"]["arn"] for each in found["functions"].values()]
+        return {arn.rpartition(":")[2] for arn in arns}
+
     def functions(self) -> set[str]:
         listed = self.cloud.aws.client("lambda").list_functions()["Functions"]
         return {each["FunctionName"] for each in listed}
@@ -88,6 +122,80 @@ class Deployment:
 @pytest.fixture
 def deployment(tmp_path: Path, cloud: LocalCloud) -> Deployment:
     return Deployment(tmp_path, cloud)
+
+
+OPTIONS = ("--token-name", "/factory-twin/deployed")
+
+
+@pytest.fixture(scope="module")
+def workspace(cloud: LocalCloud) -> tuple[str, ...]:
+    """Return the options that name TwinMaker's workspace; it is created by the first deployment."""
+    iam = cloud.aws.client("iam")
+    iam.create_role(RoleName="workspace", AssumeRolePolicyDocument="{}")
+    role = iam.get_role(RoleName="workspace")["Role"]["Arn"]
+    return (
+        *("--workspace", "deployed", "--create-workspace", "--entities"),
+        *("--role-arn", role, "--s3-location", "arn:aws:s3:::twinmaker"),
+    )
+
+
+def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
+    """Hot storage moves from another cloud to AWS, and then the twin moves away."""
+    before = deployment.listing()
+    away = ("--workspace", "deployed", "--delete-workspace", "--yes")
+    deployment.providers("azure", "aws")
+    deployment.connect()
+    deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    connectors = deployment.pointed_at("pump-1")
+    assert connectors == {
+        "hot-reader-multicloud-digital-twin-data-connector",
+        "hot-reader-multicloud-digital-twin-data-connector-last-entry",
+    }
+    first = deployment.listing()
+    again = deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    assert deployment.listing() == first
+    assert "as it should be" in again
+    assert "agrees with the configuration" in again
+
+    deployment.providers("aws", "aws")
+    deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    assert deployment.pointed_at("pump-1") == {
+        "hot-reader-multicloud-hot-reader",
+        "hot-reader-multicloud-hot-reader-last-entry",
+    }
+    assert not connectors & deployment.functions()
+
+    shown = deployment.scripts("destroy", "multicloud", *OPTIONS, *away, "--dry-run")
+    assert "nothing was changed" in shown
+    assert deployment.functions() > before["functions"]
+    deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
+    after = deployment.listing()
+    # The connection to the other cloud's readers belongs to whoever deployed those.
+    after["connections"] -= {name for name in after["connections"] if name.startswith("azure_l3")}
+    assert after == before
+    assert "gone" in deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
+
+
+def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
+    del workspace  # makes the role that is listed
+    before = deployment.listing()
+    deployment.providers("aws", "azure")
+    deployment.scripts("deploy", "multicloud", *OPTIONS)
+    first = deployment.listing()
+    assert first["connections"] == {
+        "aws_l3_to_azure_l4_hot_reader",
+        "aws_l3_to_azure_l4_hot_reader_last_entry",
+    }
+    deployment.scripts("deploy", "multicloud", *OPTIONS)
+    assert deployment.listing() == first
+    deployment.providers("aws", "gcp")
+    deployment.scripts("deploy", "multicloud", *OPTIONS)
+    assert deployment.listing()["connections"] == {
+        "aws_l3_to_gcp_l4_hot_reader",
+        "aws_l3_to_gcp_l4_hot_reader_last_entry",
+    }
+    deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes")
+    assert deployment.listing() == before
 
 
 def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, cloud):

@@ -1,0 +1,231 @@
+"""`python -m deploy_scripts publish`."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from chalicelib.errors import ConfigurationError
+from deploy_scripts.commands.options import (
+    REFUSED,
+    USAGE,
+    config_option,
+    dry_run_option,
+    fail,
+    known_token_name_option,
+    known_token_store_option,
+    project_option,
+    token_reference,
+)
+from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
+from deploy_scripts.plan import Stage, StageError
+from deploy_scripts.publish import (
+    PublishError,
+    Throttling,
+    check_endpoints_on_aws,
+    check_remote,
+    endpoint_settings,
+    known_token,
+    publish_remote,
+    publish_stage,
+    token_store,
+)
+from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.settings import ProviderLayout
+
+_STANDARD_INPUT: Final = "-"
+
+
+@click.command()
+@config_option
+@click.option("--stage", help="The Chalice stage that was deployed.")
+@project_option
+@click.option(
+    "--rate",
+    type=click.IntRange(min=1),
+    default=Throttling().rate,
+    show_default=True,
+    help="Requests per second that the API takes.",
+)
+@click.option(
+    "--burst",
+    type=click.IntRange(min=1),
+    default=Throttling().burst,
+    show_default=True,
+    help="Requests that the API takes at once.",
+)
+@known_token_store_option
+@known_token_name_option
+@click.option(
+    "--cloud",
+    type=click.Choice(["azure", "gcp"]),
+    help="The Hot Readers are on this cloud: only save where.",
+)
+@click.option("--url", help="With --cloud: the Hot Reader's URL.")
+@click.option("--last-entry-url", help="With --cloud: the Hot Reader Last Entry's URL.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help="With --cloud: a file of mode 0600 that holds the token that they accept; - is standard "
+    "input.  [default: the connections' token, or else standard input]",
+)
+@dry_run_option
+def publish(
+    config: Path,
+    stage: str | None,
+    project: Path,
+    rate: int,
+    burst: int,
+    store: str | None,
+    token_name: str | None,
+    cloud: str | None,
+    url: str | None,
+    last_entry_url: str | None,
+    token_file: Path | None,
+    dry_run: bool,  # noqa: FBT001 - click passes options by name
+) -> None:
+    """Let the twin's cloud find the Hot Readers: save their URLs and their token as connections.
+
+    With --stage, of a stage that was deployed to AWS, whose API is throttled, too. With --cloud, of
+    Hot Readers that were deployed to Azure or Google Cloud.
+
+    Run again, it changes only what differs. Endpoints, region and credentials of AWS come from the
+    environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
+    command or the configuration.
+    """
+    if (stage is None) == (cloud is None):
+        raise click.UsageError("Name the --stage that was deployed to AWS, or the other --cloud.")
+    if cloud is None and (url or last_entry_url or token_file):
+        raise click.UsageError("--url, --last-entry-url and --token-file belong to --cloud.")
+    if cloud is not None and not (url and last_entry_url):
+        raise click.UsageError("--cloud needs --url and --last-entry-url.")
+    connections = InterCloudConnections(config / CONNECTIONS_FILE)
+    try:
+        twin = TwinConfiguration.load(config)
+        if cloud is not None:
+            check_remote(twin.layout, cloud)
+            changes = publish_remote(
+                twin.layout,
+                connections,
+                cloud=cloud,
+                urls=(url or "", last_entry_url or ""),
+                token=_token(twin.layout, connections, token_file),
+                dry_run=dry_run,
+            )
+        else:
+            changes = _publish_stage(
+                twin,
+                connections,
+                project=project,
+                stage=stage or "",
+                reference=token_reference(twin.name, store, token_name),
+                throttling=Throttling(rate, burst),
+                dry_run=dry_run,
+            )
+    except (
+        ConfigurationError,
+        ConfigurationProblems,
+        InterCloudError,
+        PublishError,
+        StageError,
+    ) as error:
+        fail(str(error), USAGE)
+    except (BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+    _show(changes, dry_run=dry_run)
+
+
+def _publish_stage(
+    twin: TwinConfiguration,
+    connections: InterCloudConnections,
+    *,
+    project: Path,
+    stage: str,
+    reference: str | None,
+    throttling: Throttling,
+    dry_run: bool,
+) -> list[str]:
+    import boto3
+
+    from deploy_scripts.deployed import DeployedStage
+
+    check_endpoints_on_aws(twin.layout)
+    deployed = DeployedStage.load(project, stage)
+    source = endpoint_settings(Stage.load(project, stage), reference)
+    return publish_stage(
+        twin.layout,
+        connections,
+        deployed=deployed,
+        tokens=token_store(source, boto3.client),
+        gateway=boto3.client("apigateway"),
+        throttling=throttling,
+        dry_run=dry_run,
+    )
+
+
+def _token(
+    layout: ProviderLayout, connections: InterCloudConnections, token_file: Path | None
+) -> str:
+    """Return the token that a person gave, or else the one that the connections have."""
+    if token_file is None:
+        known = known_token(layout, connections)
+        if known is not None:
+            return known
+    if token_file is None or str(token_file) == _STANDARD_INPUT:
+        if sys.stdin.isatty():
+            return str(click.prompt("Token", hide_input=True))
+        token = sys.stdin.read()
+    else:
+        token = _private_text(token_file)
+    if not token.strip():
+        raise PublishError(
+            "There is no token yet: give the one that the Hot Readers accept on standard input, or "
+            "in a file of mode 0600 with --token-file."
+        )
+    return token
+
+
+def _private_text(path: Path) -> str:
+    """Read a file that nobody else can read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise PublishError(f"{path} isn't a file.")
+            if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise PublishError(
+                    f"{path} has the mode {stat.S_IMODE(status.st_mode):04o}: other users can get "
+                    "at the token in it. Run chmod 600 on it, and change the token if anyone else "
+                    "uses this machine."
+                )
+            return file.read()
+    except OSError as error:
+        flaw = str(error.strerror)
+    except UnicodeDecodeError:
+        flaw = "it isn't text in UTF-8"
+    raise PublishError(f"{path} can't be read: {flaw}")
+
+
+def _show(changes: Sequence[str], *, dry_run: bool) -> None:
+    console = Console()
+    for change in changes:
+        console.print(
+            f"{'would change' if dry_run else 'changed'}: {change}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not changes:
+        console.print("Nothing to change: the connections are as they should be.")

@@ -1,0 +1,116 @@
+"""`python -m deploy_scripts rotate-token`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from chalicelib.errors import ConfigurationError
+from deploy_scripts.commands.options import (
+    REFUSED,
+    USAGE,
+    config_option,
+    fail,
+    known_token_name_option,
+    known_token_store_option,
+    project_option,
+    stage_option,
+    token_reference,
+)
+from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
+from deploy_scripts.plan import Stage, StageError
+from deploy_scripts.publish import (
+    PublishError,
+    check_endpoints_on_aws,
+    endpoint_settings,
+    token_store,
+)
+from deploy_scripts.rotate_token import Rotation, RotationError, Step, StoreRefusedError
+from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("rotate-token")
+@config_option
+@stage_option
+@project_option
+@known_token_store_option
+@known_token_name_option
+@click.option(
+    "--retire",
+    is_flag=True,
+    help="Let the endpoints refuse the old token, now that the caller uses the new one.",
+)
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Take one step and don't wait before the new token is handed over. Run it again when the "
+    "time that it names has passed.",
+)
+@click.option("--dry-run", is_flag=True, help="Say which step is next, and change nothing.")
+def rotate_token(
+    config: Path,
+    stage: str,
+    project: Path,
+    store: str | None,
+    token_name: str | None,
+    retire: bool,  # noqa: FBT001 - click passes options by name
+    no_wait: bool,  # noqa: FBT001
+    dry_run: bool,  # noqa: FBT001
+) -> None:
+    """Change the token of the Hot Readers on AWS, without a moment in which the caller is refused.
+
+    The first run makes a new token, waits until each endpoint knows it, and saves it in
+    config_inter_cloud.json. Then let the caller's cloud take it over from there. The second run, with
+    --retire, ends the old one. A run that was stopped is simply run again.
+
+    Endpoints, region and credentials come from the environment, as for any AWS SDK. Exit codes: 0
+    done, 1 AWS refused, 2 something is wrong with the command or the configuration.
+    """
+    import boto3
+
+    console = Console()
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    try:
+        twin = TwinConfiguration.load(config)
+        check_endpoints_on_aws(twin.layout)
+        reference = token_reference(twin.name, store, token_name)
+        source = endpoint_settings(Stage.load(project, stage), reference)
+        rotation = Rotation(
+            twin.layout,
+            InterCloudConnections(config / CONNECTIONS_FILE),
+            token_store(source, boto3.client),
+            max_age=source.max_age,
+            report=lambda done: say(f"ok {done}"),
+        )
+        if dry_run:
+            say(f"Next: {rotation.next_step().value}.")
+        elif retire:
+            if not rotation.retire():
+                say("There is no old token to retire.")
+        elif rotation.run(wait=not no_wait) is Step.HAND_OVER:
+            say(f"Run it again in {rotation.wait_seconds} s or later: it will go on from here.")
+        else:
+            say(
+                "The endpoints accept both tokens. Let the caller's cloud take over the new one from "
+                f"{CONNECTIONS_FILE}; when it uses it, run rotate-token --stage {stage} --retire."
+            )
+    except (
+        ConfigurationError,
+        ConfigurationProblems,
+        InterCloudError,
+        PublishError,
+        RotationError,
+        StageError,
+    ) as error:
+        fail(str(error), USAGE)
+    except (StoreRefusedError, BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)

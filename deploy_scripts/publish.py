@@ -1,0 +1,397 @@
+"""Publishes Hot Readers to the cloud that has the twin: their URLs and their token, as connections.
+
+Where a Hot Reader was deployed to AWS by Chalice, its URL is the one that Chalice recorded and its
+token is the one that its endpoints accept; there the API is throttled, too, before anybody learns of
+it. Of a Hot Reader on another cloud, a person says where it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from chalicelib.errors import ConfigurationError
+from chalicelib.inter_cloud_token import TokenSource
+from chalicelib.layout import ENDPOINTS
+from chalicelib.settings import EndpointSettings, check_reader_url
+from deploy_scripts.configure import ParameterStore, SecretsManager, TokenStore
+from deploy_scripts.deployed import NotDeployedError
+from deploy_scripts.inter_cloud import Connection, connection_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from chalicelib.settings import ProviderLayout
+    from deploy_scripts.deployed import DeployedStage, RestApi
+    from deploy_scripts.inter_cloud import InterCloudConnections
+    from deploy_scripts.plan import Stage
+
+TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
+
+_READS: Final = (False, True)
+"""The values of `last_entry`, in the order of `ENDPOINTS`."""
+
+
+class PublishError(Exception):
+    """The Hot Readers can't be published; the message says why and what to do, and holds no token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttling:
+    """How much an API's stage takes before it answers 429.
+
+    Attributes
+    ----------
+    rate
+        Requests per second that it keeps up with.
+    burst
+        Requests that it takes at once.
+    """
+
+    rate: int = 100
+    burst: int = 200
+
+
+# --- Hot Readers on AWS -----------------------------------------------------------------------
+
+
+def check_endpoints_on_aws(layout: ProviderLayout) -> None:
+    """Check that a layout has Hot Readers on AWS that another cloud asks.
+
+    Raises
+    ------
+    PublishError
+        It hasn't.
+    """
+    if layout.layer_3_hot == "aws" and layout.crosses_clouds:
+        return
+    problem = f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: "
+    if not layout.crosses_clouds:
+        raise PublishError(f"{problem}no other cloud asks for telemetry, so nothing is public.")
+    raise PublishError(
+        f"{problem}the Hot Readers aren't on AWS. Deploy them on {layout.layer_3_hot}, then run "
+        f"publish --cloud {layout.layer_3_hot} --url URL --last-entry-url URL."
+    )
+
+
+def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource:
+    """Return where the endpoints of a stage keep their token, and for how long they remember it.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    reference
+        What `INTER_CLOUD_TOKEN` should say, if the stage doesn't.
+
+    Raises
+    ------
+    PublishError
+        The stage isn't there, says something else, or holds a token in place of a reference.
+    chalicelib.errors.ConfigurationError
+        A setting is missing or malformed.
+    """
+    if stage.environment is None:
+        raise PublishError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
+    stated = stage.environment.get(TOKEN_VARIABLE, "").strip()
+    if stated and TokenSource.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
+        raise PublishError(
+            f"The stage {stage.name} holds the token itself in {TOKEN_VARIABLE}, where everyone who "
+            "may see the function can read it. Run configure, which keeps it in a store, and deploy."
+        )
+    if stated and reference and stated != reference:
+        raise PublishError(
+            f"The endpoints of the stage {stage.name} accept what {stated} holds, not {reference}. "
+            "Leave out --token-store and --token-name; or run configure with them, and deploy."
+        )
+    named = {TOKEN_VARIABLE: stated or reference or ""}
+    return EndpointSettings.load({**stage.environment, **named}).token
+
+
+def token_store(source: TokenSource, client: Callable[..., Any]) -> TokenStore:
+    """Return the store that a reference names.
+
+    Parameters
+    ----------
+    source
+        The reference.
+    client
+        Makes a client of an AWS service, as `boto3.client` does.
+    """
+    # At DEBUG, botocore logs the bodies of requests and answers: here, tokens.
+    botocore_log = logging.getLogger("botocore")
+    if botocore_log.getEffectiveLevel() < logging.INFO:
+        botocore_log.setLevel(logging.INFO)
+    name, region = source.value, {}
+    if name.startswith("arn:"):
+        region = {"region_name": name.split(":")[3]}
+    if source.store == "secretsmanager":
+        return SecretsManager(client("secretsmanager", **region), name)
+    if region:
+        # PutParameter takes no ARN (Systems Manager API reference).
+        name = name.partition(":parameter")[2]
+    return ParameterStore(client("ssm", **region), name)
+
+
+def accepted_tokens(store: TokenStore) -> list[str]:
+    """Return the tokens that endpoints accept: the current one and, while it changes, the previous.
+
+    Raises
+    ------
+    PublishError
+        The store has none, or something else.
+    """
+    value = store.get()
+    if value is None:
+        raise PublishError(f"{store.reference} holds no token: run configure, which makes one.")
+    try:
+        literal = TokenSource.parse(f"What {store.reference} holds", value, max_age=1).store is None
+    except ConfigurationError as error:
+        raise PublishError(str(error)) from error
+    if not literal:
+        raise PublishError(f"{store.reference} holds a reference, not a token.")
+    return [each.strip() for each in value.split(",")]
+
+
+def publish_stage(
+    layout: ProviderLayout,
+    connections: InterCloudConnections,
+    *,
+    deployed: DeployedStage,
+    tokens: TokenStore,
+    gateway: Any,
+    throttling: Throttling,
+    dry_run: bool = False,
+) -> list[str]:
+    """Throttle the API of a deployed stage and save its endpoints as connections.
+
+    Parameters
+    ----------
+    layout
+        The provider layout.
+    connections
+        Where connections are saved.
+    deployed
+        The stage, as Chalice deployed it.
+    tokens
+        Where its endpoints keep their token.
+    gateway
+        A boto3 client of `apigateway`.
+    throttling
+        What the API takes.
+    dry_run
+        True to change nothing.
+
+    Returns
+    -------
+    list[str]
+        What was changed (or would be), in words; empty if all was so before.
+
+    Raises
+    ------
+    PublishError
+        The layout has no endpoints on AWS, or there is no token.
+    deploy_scripts.deployed.NotDeployedError
+        The stage was deployed without endpoints.
+    botocore.exceptions.ClientError
+        AWS refused.
+    """
+    check_endpoints_on_aws(layout)
+    api = deployed.rest_api
+    if api is None:
+        raise NotDeployedError(
+            f"The stage {deployed.stage!r} has no HTTP endpoints: it was deleted, or deployed for "
+            f"another layout. Deploy it again: chalice deploy --stage {deployed.stage}"
+        )
+    accepted = accepted_tokens(tokens)
+    wanted = []
+    for last_entry, path in zip(_READS, ENDPOINTS, strict=True):
+        name = connection_id(layout, last_entry=last_entry)
+        known = connections.load().get(name)
+        # While a token changes, the previous one is the one that each endpoint knows by now; a
+        # caller that has the new one keeps it (see `rotate_token`).
+        token = known.token if known is not None and known.token in accepted else accepted[-1]
+        wanted.append(Connection(name, api.url.rstrip("/") + path, token))
+    changes = _throttle(gateway, api, throttling, dry_run=dry_run)
+    return changes + _save(layout, connections, wanted, dry_run=dry_run)
+
+
+def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) -> list[str]:
+    # The record names the API's stage in the URL only.
+    stage = urlsplit(api.url).path.strip("/")
+    where = {"restApiId": api.id, "stageName": stage}
+    settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
+    if (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")) == (
+        wanted.rate,
+        wanted.burst,
+    ):
+        return []
+    if not dry_run:
+        limits = {"rateLimit": wanted.rate, "burstLimit": wanted.burst}
+        gateway.update_stage(
+            **where,
+            patchOperations=[
+                {"op": "replace", "path": f"/*/*/throttling/{name}", "value": str(limit)}
+                for name, limit in limits.items()
+            ],
+        )
+    return [f"throttling of the API: {wanted.rate} requests per second, bursts of {wanted.burst}"]
+
+
+# --- Hot Readers on another cloud -------------------------------------------------------------
+
+
+def publish_remote(
+    layout: ProviderLayout,
+    connections: InterCloudConnections,
+    *,
+    cloud: str,
+    urls: Sequence[str],
+    token: str,
+    dry_run: bool = False,
+) -> list[str]:
+    """Save where the Hot Readers on another cloud are.
+
+    Parameters
+    ----------
+    layout
+        The provider layout.
+    connections
+        Where connections are saved.
+    cloud
+        `azure` or `gcp`.
+    urls
+        Of the Hot Reader and of the Hot Reader Last Entry.
+    token
+        The token that they accept.
+    dry_run
+        True to change nothing.
+
+    Returns
+    -------
+    list[str]
+        What was changed (or would be), in words; empty if all was so before.
+
+    Raises
+    ------
+    PublishError
+        The layout has no Hot Readers there that another cloud asks, or the URLs or the token can't
+        be right.
+    chalicelib.errors.ConfigurationError
+        A URL or the token can't be used.
+    """
+    check_remote(layout, cloud)
+    if urls[0].strip() == urls[1].strip():
+        raise PublishError(
+            "Both URLs are the same, but the two Hot Readers give different answers: name the Hot "
+            "Reader Last Entry's own with --last-entry-url."
+        )
+    token = token.strip()
+    if "," in token:
+        raise PublishError("A connection has one token: the one that is sent.")
+    wanted = []
+    for last_entry, url in zip(_READS, urls, strict=True):
+        name = connection_id(layout, last_entry=last_entry)
+        check_reader_url(f"The URL of {name}", url.strip())
+        TokenSource.parse(f"The token of {name}", token, max_age=1)
+        wanted.append(Connection(name, url.strip(), token))
+    return _save(layout, connections, wanted, dry_run=dry_run)
+
+
+def check_remote(layout: ProviderLayout, cloud: str) -> None:
+    """Check that a layout has Hot Readers on a cloud that another cloud asks.
+
+    Raises
+    ------
+    PublishError
+        It hasn't.
+    """
+    if layout.layer_3_hot != cloud or not layout.crosses_clouds:
+        raise PublishError(
+            f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: there is no Hot "
+            f"Reader on {cloud} that another cloud asks."
+        )
+
+
+def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> str | None:
+    """Return the token that a layout's connections have; None if none has one.
+
+    Raises
+    ------
+    PublishError
+        They have different ones.
+    deploy_scripts.inter_cloud.InterCloudError
+        The connections can't be read.
+    """
+    found = [connections.get(layout, last_entry=last_entry) for last_entry in _READS]
+    tokens = {each.token for each in found if each is not None}
+    if len(tokens) > 1:
+        raise PublishError(
+            "The two connections have different tokens: say with --token-file which one is right."
+        )
+    return tokens.pop() if tokens else None
+
+
+# --- connections ------------------------------------------------------------------------------
+
+
+def unpublish(
+    layout: ProviderLayout, connections: InterCloudConnections, *, dry_run: bool = False
+) -> list[str]:
+    """Remove the connections that publishing saved; one that is gone already is no error.
+
+    Parameters
+    ----------
+    layout
+        The provider layout.
+    connections
+        Where connections are saved.
+    dry_run
+        True to change nothing.
+
+    Returns
+    -------
+    list[str]
+        The ids of those that were removed (or would be).
+
+    Raises
+    ------
+    deploy_scripts.inter_cloud.InterCloudError
+        The connections can't be read or written.
+    """
+    if not layout.crosses_clouds:
+        return []
+    there = connections.load()
+    found = []
+    for last_entry in _READS:
+        name = connection_id(layout, last_entry=last_entry)
+        removed = name in there if dry_run else connections.remove(layout, last_entry=last_entry)
+        found += [name] if removed else []
+    return found
+
+
+def _save(
+    layout: ProviderLayout,
+    connections: InterCloudConnections,
+    wanted: Sequence[Connection],
+    *,
+    dry_run: bool,
+) -> list[str]:
+    changes = []
+    known = connections.load()
+    for last_entry, each in zip(_READS, wanted, strict=True):
+        if known.get(each.id) == each:
+            continue
+        changes.append(f"connection {each.id}: {_difference(known, each)}")
+        if not dry_run:
+            connections.put(layout, last_entry=last_entry, url=each.url, token=each.token)
+    return changes
+
+
+def _difference(known: Mapping[str, Connection], wanted: Connection) -> str:
+    before = known.get(wanted.id)
+    if before is not None and before.url == wanted.url:
+        return "another token"
+    return wanted.public_url

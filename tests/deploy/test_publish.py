@@ -1,0 +1,411 @@
+"""`publish`: from a deployment to connections that another cloud can use."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from chalicelib.settings import ProviderLayout
+from deploy_scripts.commands.publish import publish
+from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts.publish import unpublish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "t" * 43
+NEW = "n" * 43
+PARAMETER = "/factory-twin/inter-cloud-token"
+HISTORY = "aws_l3_to_azure_l4_hot_reader"
+IDS = (HISTORY, f"{HISTORY}_last_entry")
+REMOTE = ("azure_l3_to_aws_l4_hot_reader", "azure_l3_to_aws_l4_hot_reader_last_entry")
+FROM_AZURE = (
+    *("--cloud", "azure", "--url", "https://reader.example.com/api/hot-reader?code=secret-key"),
+    *("--last-entry-url", "https://reader.example.com/api/hot-reader-last-entry"),
+)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployed(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project itself, deployed by the real command line; without what it would install."""
+    directory = tmp_path_factory.mktemp("deployed")
+    for name in ("chalicelib", "config", ".chalice"):
+        ignored = shutil.ignore_patterns("__pycache__", "deploy*", "config_inter_cloud.json")
+        shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+    shutil.copy(PROJECT / "app.py", directory)
+    (directory / "requirements.txt").touch()
+    scripts = sysconfig.get_path("scripts")
+    done = subprocess.run(
+        [str(Path(scripts) / "chalice"), "deploy", "--stage", "multicloud"],
+        cwd=directory,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(directory), **aws.environment},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory
+
+
+class Project:
+    """A deployed project of one's own, and the command run in it."""
+
+    def __init__(self, directory: Path, aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self.config = directory / "config"
+        self.connections = self.config / "config_inter_cloud.json"
+        self.aws = aws
+        self.calls: list[str] = []
+        record = directory / ".chalice" / "deployed" / "multicloud.json"
+        resources = json.loads(record.read_text())["resources"]
+        (self.api,) = (each for each in resources if each["resource_type"] == "rest_api")
+        original = boto3.client
+
+        def client(*arguments: Any, **options: Any) -> Any:
+            made = original(*arguments, **options)
+            made.meta.events.register(
+                "before-call", lambda model, **_: self.calls.append(model.name)
+            )
+            return made
+
+        monkeypatch.setattr(boto3, "client", client)
+
+    def providers(self, layer_3_hot: str, layer_4: str) -> None:
+        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
+        (self.config / "config_providers.json").write_text(json.dumps(document))
+
+    def run(self, *options: str, stage: str | None = "multicloud", given: str = "") -> Any:
+        arguments = ["--config", str(self.config), "--project", str(self.directory)]
+        arguments += ["--stage", stage] if stage else []
+        return CliRunner().invoke(
+            publish, [*arguments, *options], env=self.aws.environment, input=given
+        )
+
+    def ok(self, *options: str, stage: str | None = "multicloud", given: str = "") -> str:
+        done = self.run(*options, stage=stage, given=given)
+        assert done.exit_code == 0, done.output
+        return str(done.output)
+
+    def refused(self, *options: str, stage: str | None = "multicloud", given: str = "") -> str:
+        done = self.run(*options, stage=stage, given=given)
+        assert done.exit_code == 2, done.output
+        return str(done.output)
+
+    @property
+    def saved(self) -> Any:
+        return json.loads(self.connections.read_text())["connections"]
+
+    def throttling(self) -> tuple[Any, Any]:
+        gateway = self.aws.client("apigateway")
+        found = gateway.get_stage(restApiId=self.api["rest_api_id"], stageName="api")
+        settings = found.get("methodSettings", {}).get("*/*", {})
+        return settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")
+
+    def written(self) -> list[str]:
+        return [call for call in self.calls if not call.startswith("Get")]
+
+
+@pytest.fixture
+def project(
+    aws: LocalAws, deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    copied = tmp_path / "project"
+    shutil.copytree(deployed, copied, ignore=shutil.ignore_patterns("deployments"))
+    keep(aws, TOKEN)
+    made = Project(copied, aws, monkeypatch)
+    made.providers("aws", "azure")
+    return made
+
+
+def keep(aws: LocalAws, value: str, name: str = PARAMETER) -> None:
+    aws.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+
+def saved_files(project: Project) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in project.config.iterdir()}
+
+
+# --- Hot Readers on AWS -----------------------------------------------------------------------
+
+
+def test_both_endpoints_of_a_real_deployment_are_saved_with_the_token(project):
+    shown = project.ok()
+    base = project.api["rest_api_url"].rstrip("/")
+    assert project.saved == {
+        IDS[0]: {"url": f"{base}/hot-reader", "token": TOKEN},
+        IDS[1]: {"url": f"{base}/hot-reader-last-entry", "token": TOKEN},
+    }
+    assert stat.S_IMODE(project.connections.stat().st_mode) == 0o600
+    assert base in shown
+    assert TOKEN not in shown
+
+
+def test_the_api_is_throttled(project):
+    project.ok("--rate", "7", "--burst", "11")
+    assert project.throttling() == (7, 11)
+    project.ok()
+    assert project.throttling() == (100, 200)
+
+
+def test_a_second_run_changes_nothing_and_says_so(project):
+    project.ok("--rate", "20")
+    before = saved_files(project)
+    project.calls.clear()
+    assert "Nothing to change" in project.ok("--rate", "20")
+    assert project.calls
+    assert project.written() == []
+    assert saved_files(project) == before
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(project):
+    limits, before = project.throttling(), saved_files(project)
+    project.calls.clear()
+    shown = project.ok("--dry-run", "--rate", "3")
+    assert all(name in shown for name in (*IDS, "3 requests per second"))
+    assert (project.throttling(), saved_files(project)) == (limits, before)
+    assert project.written() == []
+    assert TOKEN not in shown
+
+
+def test_what_others_keep_in_the_file_stays(project):
+    other = {"url": "https://other.example.com", "token": "o" * 43}
+    project.connections.write_text(json.dumps({"connections": {"other": other}, "mine": 1}))
+    project.connections.chmod(0o600)
+    project.ok()
+    document = json.loads(project.connections.read_text())
+    assert document["mine"] == 1
+    assert document["connections"]["other"] == other
+    assert set(document["connections"]) == {"other", *IDS}
+
+
+def test_a_connection_with_a_stale_token_or_url_is_put_right(project, aws):
+    project.ok()
+    keep(aws, NEW)
+    shown = project.ok()
+    assert "another token" in shown
+    assert NEW not in shown
+    assert {each["token"] for each in project.saved.values()} == {NEW}
+
+
+def test_while_a_token_changes_the_one_that_every_endpoint_knows_is_saved(project, aws):
+    keep(aws, f"{NEW},{TOKEN}")
+    project.ok()
+    assert {each["token"] for each in project.saved.values()} == {TOKEN}
+
+
+def test_while_a_token_changes_a_caller_that_has_the_new_one_keeps_it(project, aws):
+    keep(aws, NEW)
+    project.ok()
+    keep(aws, f"{NEW},{TOKEN}")
+    assert "Nothing to change" in project.ok()
+    assert {each["token"] for each in project.saved.values()} == {NEW}
+
+
+def set_token_variable(project: Project, value: str | None) -> None:
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    variables = document["stages"]["multicloud"]["environment_variables"]
+    variables.pop("INTER_CLOUD_TOKEN")
+    if value is not None:
+        variables["INTER_CLOUD_TOKEN"] = value
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("as_arn", [False, True])
+def test_the_token_comes_from_where_the_stage_says(project, aws, as_arn):
+    secrets_manager = aws.client("secretsmanager")
+    secret = secrets_manager.create_secret(Name=f"another/{as_arn}", SecretString=NEW)
+    set_token_variable(project, f"secretsmanager:{secret['ARN' if as_arn else 'Name']}")
+    project.ok()
+    assert {each["token"] for each in project.saved.values()} == {NEW}
+
+
+def test_a_parameter_may_be_named_by_its_arn(project, aws):
+    arn = aws.client("ssm").get_parameter(Name=PARAMETER)["Parameter"]["ARN"]
+    set_token_variable(project, f"ssm:{arn}")
+    project.ok()
+    assert {each["token"] for each in project.saved.values()} == {TOKEN}
+
+
+def test_options_name_the_store_for_a_stage_that_doesnt(project, aws):
+    set_token_variable(project, None)
+    keep(aws, NEW, "/mine")
+    project.ok("--token-store", "ssm", "--token-name", "/mine")
+    assert {each["token"] for each in project.saved.values()} == {NEW}
+
+
+def test_options_that_contradict_the_stage_are_refused(project):
+    assert f"accept what ssm:{PARAMETER} holds" in project.refused("--token-name", "/mine")
+    assert not project.connections.exists()
+
+
+def test_a_token_in_the_stage_itself_is_refused_unshown(project):
+    set_token_variable(project, NEW)
+    shown = project.refused()
+    assert "holds the token itself" in shown
+    assert NEW not in shown
+
+
+def test_a_missing_token_is_an_error_that_says_where_it_should_be(project, aws):
+    aws.client("ssm").delete_parameter(Name=PARAMETER)
+    shown = project.refused()
+    assert f"ssm:{PARAMETER} holds no token" in shown
+    assert project.written() == []
+    assert not project.connections.exists()
+
+
+def test_what_is_no_token_is_refused_unshown(project, aws):
+    keep(aws, "too-short-here")
+    shown = project.refused()
+    assert "must be a token" in shown
+    assert "too-short-here" not in shown
+
+
+def test_a_stage_that_was_never_deployed_is_an_error(project):
+    assert "has never been deployed" in project.refused(stage="another")
+
+
+def test_a_stage_without_endpoints_is_an_error(project):
+    record = project.directory / ".chalice" / "deployed" / "multicloud.json"
+    record.write_text(json.dumps({"resources": [], "schema_version": "2.0", "backend": "api"}))
+    assert "has no HTTP endpoints" in project.refused()
+
+
+@pytest.mark.parametrize(
+    ("layout", "reason"),
+    [
+        (("aws", "aws"), "nothing is public"),
+        (("azure", "aws"), "publish --cloud azure"),
+        (("gcp", "gcp"), "nothing is public"),
+    ],
+)
+def test_a_layout_without_endpoints_on_aws_is_refused(project, layout, reason):
+    project.providers(*layout)
+    assert reason in project.refused()
+    assert project.calls == []
+
+
+def test_an_api_that_is_gone_from_aws_is_what_aws_refused(project):
+    record = project.directory / ".chalice" / "deployed" / "multicloud.json"
+    record.write_text(record.read_text().replace(project.api["rest_api_id"], "a0b1c2"))
+    done = project.run()
+    assert done.exit_code == 1
+    assert "AWS refused" in done.output
+    assert not project.connections.exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--stage", "multicloud", "--cloud", "azure")])
+def test_either_a_stage_or_a_cloud_is_named(project, options):
+    assert "Usage" in project.refused(*options, stage=None)
+
+
+# --- Hot Readers on another cloud -------------------------------------------------------------
+
+
+@pytest.fixture
+def remote(project: Project) -> Project:
+    project.providers("azure", "aws")
+    return project
+
+
+def test_hot_readers_on_another_cloud_are_saved_with_the_token_from_standard_input(remote):
+    shown = remote.ok(*FROM_AZURE, stage=None, given=f"{TOKEN}\n")
+    assert remote.saved == {
+        REMOTE[0]: {"url": FROM_AZURE[3], "token": TOKEN},
+        REMOTE[1]: {"url": FROM_AZURE[5], "token": TOKEN},
+    }
+    assert stat.S_IMODE(remote.connections.stat().st_mode) == 0o600
+    assert TOKEN not in shown
+    assert "secret-key" not in shown
+    assert remote.calls == []
+
+
+def test_a_token_that_is_known_is_kept(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    assert "Nothing to change" in remote.ok(*FROM_AZURE, stage=None, given="")
+    moved = [each.replace("reader.example", "moved.example") for each in FROM_AZURE]
+    remote.ok(*moved, stage=None, given="")
+    assert {each["token"] for each in remote.saved.values()} == {TOKEN}
+    assert all("moved" in each["url"] for each in remote.saved.values())
+
+
+def test_a_known_token_is_replaced_by_one_that_is_given(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    remote.ok(*FROM_AZURE, "--token-file", "-", stage=None, given=NEW)
+    assert {each["token"] for each in remote.saved.values()} == {NEW}
+
+
+def test_a_token_file_must_be_private(remote, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    file.chmod(0o640)
+    shown = remote.refused(*FROM_AZURE, "--token-file", str(file), stage=None)
+    assert "chmod 600" in shown
+    assert TOKEN not in shown
+    file.chmod(0o600)
+    remote.ok(*FROM_AZURE, "--token-file", str(file), stage=None)
+    assert {each["token"] for each in remote.saved.values()} == {TOKEN}
+
+
+@pytest.mark.parametrize("token", ["", "short", f"{NEW},{TOKEN}"])
+def test_no_usable_token_leaves_nothing_behind(remote, token):
+    shown = remote.refused(*FROM_AZURE, stage=None, given=token)
+    assert not remote.connections.exists()
+    assert not token or token not in shown
+
+
+@pytest.mark.parametrize(
+    "url", ["http://reader.example.com/last-entry", FROM_AZURE[3], "https://user:pw@example.com/"]
+)
+def test_a_url_that_cant_be_right_leaves_nothing_behind(remote, url):
+    shown = remote.refused(*FROM_AZURE[:5], url, stage=None, given=TOKEN)
+    assert not remote.connections.exists()
+    assert "secret-key" not in shown
+
+
+def test_a_dry_run_of_another_cloud_saves_nothing(remote):
+    assert REMOTE[1] in remote.ok(*FROM_AZURE, "--dry-run", stage=None, given=TOKEN)
+    assert not remote.connections.exists()
+
+
+def test_another_cloud_than_the_layouts_is_refused(remote):
+    remote.providers("gcp", "aws")
+    assert "no Hot Reader on azure" in remote.refused(*FROM_AZURE, stage=None, given=TOKEN)
+
+
+# --- taking it back ---------------------------------------------------------------------------
+
+
+def test_unpublish_removes_both_connections_and_tolerates_what_is_gone(project):
+    project.ok()
+    layout = ProviderLayout("aws", "azure")
+    connections = InterCloudConnections(project.connections)
+    assert unpublish(layout, connections, dry_run=True) == list(IDS)
+    assert set(project.saved) == set(IDS)
+    connections.remove(layout, last_entry=False)
+    assert unpublish(layout, connections) == [IDS[1]]
+    assert unpublish(layout, connections) == []
+    assert project.saved == {}
+
+
+def test_unpublish_of_one_cloud_has_nothing_to_do(tmp_path):
+    connections = InterCloudConnections(tmp_path / "none" / "config_inter_cloud.json")
+    assert unpublish(ProviderLayout("aws", "aws"), connections) == []
+    assert unpublish(ProviderLayout("aws", "gcp"), connections) == []
