@@ -21,6 +21,7 @@ from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.commands.rotate_token import rotate_token
+from deploy_scripts.commands.verify import verify
 from deploy_scripts.twin_configuration import ConfigurationProblems
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def cli() -> None:
     """Multi-Cloud Hot Reader: deployments, the local cloud, sample telemetry and the demo."""
 
 
-for verb in (plan, configure, deploy, publish, register, rotate_token, destroy):
+for verb in (plan, configure, deploy, publish, register, verify, rotate_token, destroy):
     cli.add_command(verb)
 
 

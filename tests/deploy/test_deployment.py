@@ -146,6 +146,8 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     deployment.providers("azure", "aws")
     deployment.connect()
     deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    verified = deployment.scripts("verify", "multicloud", "--workspace", "deployed")
+    assert "GetPropertyValueHistory" in verified
     connectors = deployment.pointed_at("pump-1")
     assert connectors == {
         "hot-reader-multicloud-digital-twin-data-connector",
@@ -164,6 +166,7 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
         "hot-reader-multicloud-hot-reader-last-entry",
     }
     assert not connectors & deployment.functions()
+    deployment.scripts("verify", "multicloud", "--workspace", "deployed")
 
     shown = deployment.scripts("destroy", "multicloud", *OPTIONS, *away, "--dry-run")
     assert "nothing was changed" in shown

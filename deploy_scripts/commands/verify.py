@@ -1,0 +1,112 @@
+"""`python -m deploy_scripts verify`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from deploy_scripts.commands.options import USAGE, config_option, project_option, stage_option
+
+if TYPE_CHECKING:
+    from deploy_scripts.verify import HopResult
+
+BROKEN: Final = 1
+"""The exit code when a hop is broken."""
+
+
+@click.command()
+@stage_option
+@config_option
+@project_option
+@click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
+@click.option("--url", help="The Hot Reader's URL.  [default: what is recorded]")
+@click.option("--last-entry-url", help="The Hot Reader Last Entry's.  [default: what is recorded]")
+@click.option(
+    "--html",
+    "page_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write a page with the hops and a chart of recent telemetry.",
+)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What to print.",
+)
+def verify(
+    stage: str,
+    config: Path,
+    project: Path,
+    workspace: str | None,
+    url: str | None,
+    last_entry_url: str | None,
+    page_file: Path | None,
+    output: str,
+) -> None:
+    """Walk the read path of a deployed stage and say what is wrong at the first broken hop.
+
+    Configuration, Chalice's record, Lambda functions, token, HTTP endpoints, hot storage, TwinMaker:
+    as far as they belong to the provider layout. Nothing is changed. The token is sent to the
+    endpoints only, over https, and never shown.
+
+    Endpoints, region and credentials of AWS come from the environment, as for any AWS SDK. Exit codes:
+    0 all is well, 1 a hop is broken, 2 something is wrong with the command, or the configuration can't
+    be read.
+    """
+    import boto3
+
+    from deploy_scripts.register import twinmaker_client
+    from deploy_scripts.verify import Options, Verification
+
+    console = Console()
+    text = output == "text"
+    options = Options(
+        stage=stage,
+        config=config,
+        project=project,
+        workspace_id=workspace,
+        url=url,
+        last_entry_url=last_entry_url,
+        chart=page_file is not None,
+    )
+    verified = Verification(
+        options,
+        client=boto3.client,
+        twinmaker=twinmaker_client,
+        report=lambda hop: _show(console, hop) if text else None,
+    ).run()
+    if not text:
+        click.echo(json.dumps(verified.to_json(), indent=2))
+    if page_file is not None:
+        from deploy_scripts.verify_report import page
+
+        try:
+            page_file.write_text(page(verified), encoding="utf-8")
+        except OSError as error:
+            raise click.UsageError(f"{page_file} can't be written: {error.strerror}") from error
+    if verified.ok:
+        if text:
+            console.print(f"[bold green]All is well[/bold green] with the stage {escape(stage)}.")
+        return
+    sys.exit(USAGE if verified.unreadable else BROKEN)
+
+
+def _show(console: Console, hop: HopResult) -> None:
+    mark = "[green]ok[/green]" if hop.ok else "[bold red]broken[/bold red]"
+    console.print(
+        f"{mark} {escape(hop.title)}: {escape(hop.detail)} [dim]({hop.milliseconds:,.0f} ms)[/dim]",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if hop.advice is not None:
+        console.print(
+            f"  [bold]What to do:[/bold] {escape(hop.advice)}", highlight=False, soft_wrap=True
+        )

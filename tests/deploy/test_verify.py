@@ -1,0 +1,664 @@
+"""Verifying a deployed stage: all is well, and each hop broken in turn."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from chalice.deploy.deployer import ResultsRecorder
+from chalice.utils import OSUtils
+from click.testing import CliRunner
+from werkzeug import Response
+
+from chalicelib.layout import APP_NAME
+from deploy_scripts.chart import Series
+from deploy_scripts.commands.verify import verify
+from deploy_scripts.component_type import component_type, component_type_id
+from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports, free_port
+from deploy_scripts.register import Readers, Registration, Twin
+from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.verify import HopResult, Verified
+from deploy_scripts.verify_report import page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+    from pytest_httpserver import HTTPServer
+
+HANDLERS = {
+    "hot-reader": "chalicelib.hot_reader_functions.hot_reader",
+    "hot-reader-last-entry": "chalicelib.hot_reader_functions.hot_reader_last_entry",
+    "digital-twin-data-connector": (
+        "chalicelib.data_connector_functions.digital_twin_data_connector"
+    ),
+    "digital-twin-data-connector-last-entry": (
+        "chalicelib.data_connector_functions.digital_twin_data_connector_last_entry"
+    ),
+    "api_handler": "app.app",
+}
+FUNCTIONS = {
+    ("azure", "aws"): tuple(HANDLERS)[2:4],
+    ("aws", "aws"): tuple(HANDLERS)[:2],
+    ("aws", "azure"): ("api_handler",),
+}
+API_URL = "https://a1b2.execute-api.eu-central-1.amazonaws.com/api/"
+TOKEN_PARAMETER = "/verify/token"
+STAGE = "verified"
+UNAUTHORIZED = {"error": {"code": "unauthorized", "message": "no"}, "trace_id": "t-401"}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    directory = tmp_path_factory.mktemp("local-cloud")
+    with LocalCloud(directory=directory, entries=60, ports=Ports(0, 0, 0)) as running:
+        iam = running.aws.client("iam")
+        iam.create_role(RoleName="twinmaker", AssumeRolePolicyDocument="{}")
+        yield running
+
+
+class Deployed:
+    """A stage as it is after configure, deploy and register, without their seconds."""
+
+    def __init__(self, directory: Path, cloud: LocalCloud, layer_3_hot: str, layer_4: str) -> None:
+        self.directory = directory
+        self.cloud = cloud
+        self.layout = (layer_3_hot, layer_4)
+        self.workspace = f"w-{layer_3_hot}-{layer_4}"
+        self.config = directory / "config"
+        self.config.mkdir(parents=True)
+        for file in ("config.json", "config_iot_devices.json"):
+            (self.config / file).write_bytes((PROJECT / "config" / file).read_bytes())
+        self.providers(*self.layout)
+        self.environment = {
+            "DIGITAL_TWIN_INFO": json.dumps(
+                {
+                    "config": {"digital_twin_name": "factory-twin"},
+                    "config_providers": {
+                        "layer_3_hot_provider": layer_3_hot,
+                        "layer_4_provider": layer_4,
+                    },
+                }
+            ),
+            "POWERTOOLS_TRACE_DISABLED": "true",
+        }
+        if layer_3_hot == "aws":
+            self.environment["DYNAMODB_TABLE_NAME"] = cloud.table_name
+        if layer_3_hot != layer_4:
+            self.environment["INTER_CLOUD_TOKEN"] = f"ssm:{TOKEN_PARAMETER}"
+            self.put_token(cloud.endpoints.token)
+        if layer_3_hot == "azure":
+            self.connect(cloud.endpoints.hot_reader_url, cloud.endpoints.hot_reader_last_entry_url)
+        self.write_stage()
+        self.arns = {name: self.create(name) for name in FUNCTIONS[self.layout]}
+        self.record()
+
+    def providers(self, layer_3_hot: str, layer_4: str) -> None:
+        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
+        (self.config / "config_providers.json").write_text(json.dumps(document))
+
+    def put_token(self, token: str) -> None:
+        self.cloud.aws.client("ssm").put_parameter(
+            Name=TOKEN_PARAMETER, Value=token, Type="SecureString", Overwrite=True
+        )
+
+    def connect(self, url: str, last_entry_url: str) -> None:
+        """Save the connections, and configure the stage with them."""
+        connections = InterCloudConnections(self.config / "config_inter_cloud.json")
+        layout = TwinConfiguration.load(self.config).layout
+        token = self.cloud.endpoints.token
+        for last_entry, each in ((False, url), (True, last_entry_url)):
+            connections.put(layout, last_entry=last_entry, url=each, token=token)
+        self.environment["REMOTE_READER_URL"] = url
+        self.environment["REMOTE_READER_LAST_ENTRY_URL"] = last_entry_url
+
+    def write_stage(self, **changes: str) -> None:
+        stage = {"environment_variables": {**self.environment, **changes}}
+        document = {"version": "2.0", "app_name": APP_NAME, "stages": {STAGE: stage}}
+        (self.directory / ".chalice").mkdir(exist_ok=True)
+        (self.directory / ".chalice" / "config.json").write_text(json.dumps(document))
+
+    def create(self, name: str, **changes: str) -> str:
+        return self.cloud.aws.create_function(
+            f"{self.workspace}-{name}",
+            handler=HANDLERS[name],
+            source=PROJECT,
+            include=("app.py", "chalicelib"),
+            environment={**self.environment, **changes},
+            timeout=29,
+        )
+
+    def record(self) -> None:
+        resources: list[dict[str, str]] = [
+            {"name": name, "resource_type": "lambda_function", "lambda_arn": arn}
+            for name, arn in self.arns.items()
+        ]
+        if self.layout[1] != "aws":
+            api = {"rest_api_id": "a1b2", "rest_api_url": API_URL}
+            resources.append({"name": "rest_api", "resource_type": "rest_api", **api})
+        results = {"resources": resources, "schema_version": "2.0", "backend": "api"}
+        ResultsRecorder(OSUtils()).record_results(results, STAGE, str(self.directory))
+
+    def register(self, *, entities: bool) -> None:
+        aws = self.cloud.aws
+        Registration(self.cloud.twinmaker(), aws.client("lambda"), aws.client("iam")).register(
+            Twin("factory-twin", self.workspace),
+            TwinConfiguration.load(self.config).devices,
+            Readers(*self.arns.values()),
+            role_arn=f"arn:aws:iam::{aws.account_id}:role/twinmaker",
+            s3_location="arn:aws:s3:::twinmaker",
+            create_workspace=True,
+            entities=entities,
+        )
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        at = self.cloud.endpoints
+        return ("--url", at.hot_reader_url, "--last-entry-url", at.hot_reader_last_entry_url)
+
+    def verify(self, *options: str) -> Result:
+        environment: dict[str, str | None] = {
+            **self.cloud.aws.environment,
+            "AWS_ENDPOINT_URL_IOTTWINMAKER": self.cloud.endpoints.twinmaker_url,
+        }
+        where = ["--config", str(self.config), "--project", str(self.directory)]
+        result = CliRunner().invoke(
+            verify,
+            ["--stage", STAGE, *where, "--workspace", self.workspace, *options],
+            env=environment,
+        )
+        assert not result.exception or isinstance(result.exception, SystemExit), result.exception
+        assert self.cloud.endpoints.token not in result.output
+        return result
+
+    def broken(self, *options: str, code: int = 1) -> tuple[dict[str, Any], list[str]]:
+        """Return the broken hop, and the titles of those before it."""
+        result = self.verify("--format", "json", *options)
+        document = json.loads(result.output)
+        assert (result.exit_code, document["ok"]) == (code, False), result.output
+        *before, last = document["hops"]
+        assert all(hop["ok"] for hop in before)
+        assert not last["ok"]
+        assert last["advice"]
+        return last, [hop["title"] for hop in before]
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Put the files back, whatever a test does with them."""
+        files = {each: each.read_bytes() for each in self.directory.rglob("*") if each.is_file()}
+        try:
+            yield
+        finally:
+            for path, content in files.items():
+                path.write_bytes(content)
+
+
+def module_fixture(layer_3_hot: str, layer_4: str, *, entities: bool = True) -> Any:
+    @pytest.fixture(scope="module")
+    def deployed(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+        made = Deployed(tmp_path_factory.mktemp("project"), cloud, layer_3_hot, layer_4)
+        if layer_4 == "aws":
+            made.register(entities=entities)
+        return made
+
+    return deployed
+
+
+azure_aws_once = module_fixture("azure", "aws")
+aws_aws_once = module_fixture("aws", "aws", entities=False)
+aws_azure_once = module_fixture("aws", "azure")
+
+
+@pytest.fixture
+def azure_aws(azure_aws_once: Deployed) -> Iterator[Deployed]:
+    with azure_aws_once.kept():
+        yield azure_aws_once
+
+
+@pytest.fixture
+def aws_aws(aws_aws_once: Deployed) -> Iterator[Deployed]:
+    with aws_aws_once.kept():
+        yield aws_aws_once
+
+
+@pytest.fixture
+def aws_azure(aws_azure_once: Deployed) -> Iterator[Deployed]:
+    with aws_azure_once.kept():
+        yield aws_azure_once
+
+
+# --- all is well ------------------------------------------------------------------------------
+
+
+def test_every_hop_of_a_twin_that_reads_another_cloud_is_well(azure_aws, tmp_path):
+    file = tmp_path / "report.html"
+    result = azure_aws.verify("--html", str(file))
+    assert result.exit_code == 0, result.output
+    titles = re.findall(r"^ok ([^:]+):.* \([\d,]+ ms\)$", result.output, re.MULTILINE)
+    assert titles == [
+        "configuration",
+        "stage record",
+        "Lambda function digital-twin-data-connector",
+        "Lambda function digital-twin-data-connector-last-entry",
+        "token",
+        "endpoint hot-reader",
+        "endpoint hot-reader-last-entry",
+        "hot storage",
+        "TwinMaker workspace",
+        "TwinMaker component types",
+        "TwinMaker entities",
+        "TwinMaker GetPropertyValue",
+        "TwinMaker GetPropertyValueHistory",
+    ]
+    assert "note:" not in result.output
+    text = file.read_text()
+    assert all(title in text for title in titles)
+    assert "<script" not in text
+    assert not re.search(r"(src|href)=.(?!#)", text)
+    assert text.count("<svg") == 1
+    assert azure_aws.cloud.endpoints.token not in text
+
+
+def test_every_hop_of_endpoints_on_aws_is_well(aws_azure, tmp_path):
+    file = tmp_path / "report.html"
+    result = aws_azure.verify(*aws_azure.endpoints, "--html", str(file))
+    assert result.exit_code == 0, result.output
+    assert "TwinMaker" not in result.output
+    assert "temperature-sensor-1: 25 values of the last hour" in result.output
+    assert "<svg" in file.read_text()
+
+
+def test_a_twin_on_one_cloud_needs_no_token_and_is_read_by_type_without_entities(aws_aws):
+    result = aws_aws.verify("--format", "json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.output)
+    titles = [hop["title"] for hop in document["hops"]]
+    assert "token" not in titles
+    assert document["ok"]
+    assert "pump-1: 25 values" in document["hops"][-1]["detail"]
+
+
+# --- configuration and record -----------------------------------------------------------------
+
+
+def test_a_mistake_in_a_file_is_a_configuration_that_cannot_be_read(azure_aws):
+    azure_aws.providers("azur", "aws")
+    hop, before = azure_aws.broken(code=2)
+    assert (hop["title"], before) == ("configuration", [])
+    assert "layer_3_hot_provider" in hop["detail"]
+
+
+def test_a_damaged_connections_file_is_a_configuration_that_cannot_be_read(azure_aws):
+    (azure_aws.config / "config_inter_cloud.json").write_text("{")
+    assert "isn't JSON" in azure_aws.broken(code=2)[0]["detail"]
+
+
+def test_a_damaged_file_of_stages_is_a_configuration_that_cannot_be_read(azure_aws):
+    (azure_aws.directory / ".chalice" / "config.json").write_text("{")
+    assert "isn't a configuration of Chalice" in azure_aws.broken(code=2)[0]["detail"]
+
+
+def test_a_layout_with_nothing_on_aws_is_told(azure_aws):
+    azure_aws.providers("azure", "gcp")
+    assert "nothing of it is on AWS" in azure_aws.broken()[0]["detail"]
+
+
+def test_a_missing_stage_is_told(azure_aws):
+    hop, _ = azure_aws.broken("--stage", "other")
+    assert hop["title"] == "configuration"
+    assert "The stage other in .chalice/config.json isn't there yet" in hop["detail"]
+    assert "run configure --stage other" in hop["advice"]
+
+
+def test_a_stage_for_another_layout_is_told(azure_aws):
+    azure_aws.providers("aws", "aws")
+    hop, _ = azure_aws.broken()
+    assert hop["title"] == "configuration"
+    assert "azure (hot storage) and aws (twin), the configuration for aws" in hop["detail"]
+
+
+def test_a_stage_with_another_url_than_the_connection_is_told(azure_aws):
+    azure_aws.write_stage(REMOTE_READER_URL="https://old.example.com/hot-reader")
+    assert "REMOTE_READER_URL isn't the URL" in azure_aws.broken()[0]["detail"]
+
+
+def test_a_stage_that_was_never_deployed_is_told(azure_aws):
+    (azure_aws.directory / ".chalice" / "deployed" / f"{STAGE}.json").unlink()
+    hop, before = azure_aws.broken()
+    assert (hop["title"], before) == ("stage record", ["configuration"])
+    assert "chalice deploy --stage verified" in hop["advice"]
+
+
+# --- Lambda functions and token ---------------------------------------------------------------
+
+
+def test_a_function_that_was_deleted_is_told(azure_aws):
+    name = "digital-twin-data-connector-last-entry"
+    client = azure_aws.cloud.aws.client("lambda")
+    client.delete_function(FunctionName=azure_aws.arns[name])
+    try:
+        hop, _ = azure_aws.broken()
+    finally:
+        azure_aws.create(name)
+    assert hop["title"] == f"Lambda function {name}"
+    assert "isn't there any more" in hop["detail"]
+
+
+def test_a_function_with_another_environment_is_told_by_names_alone(azure_aws):
+    name = "digital-twin-data-connector"
+    azure_aws.create(name, REMOTE_READER_URL="https://x.example.com/hot-reader?code=key")
+    try:
+        hop, _ = azure_aws.broken()
+    finally:
+        azure_aws.create(name)
+    assert hop["title"] == f"Lambda function {name}"
+    assert hop["detail"] == "Its environment isn't the stage's: REMOTE_READER_URL."
+
+
+def test_a_missing_token_is_told(azure_aws):
+    azure_aws.cloud.aws.client("ssm").delete_parameter(Name=TOKEN_PARAMETER)
+    try:
+        hop, before = azure_aws.broken()
+    finally:
+        azure_aws.put_token(azure_aws.cloud.endpoints.token)
+    assert (hop["title"], before[-1]) == (
+        "token",
+        "Lambda function digital-twin-data-connector-last-entry",
+    )
+    assert f"ssm:{TOKEN_PARAMETER} isn't there" in hop["detail"]
+
+
+def test_a_token_that_is_being_changed_is_well(aws_azure):
+    token = aws_azure.cloud.endpoints.token
+    aws_azure.put_token(f"{token},the-previous-token-of-it")
+    try:
+        result = aws_azure.verify(*aws_azure.endpoints)
+    finally:
+        aws_azure.put_token(token)
+    assert result.exit_code == 0, result.output
+    assert "two tokens, current and previous" in result.output
+    assert "the-previous-token-of-it" not in result.output
+
+
+def test_an_unusable_token_is_told_without_it(azure_aws):
+    azure_aws.put_token("too short")
+    try:
+        hop, _ = azure_aws.broken()
+    finally:
+        azure_aws.put_token(azure_aws.cloud.endpoints.token)
+    assert hop["title"] == "token"
+    assert "too short" not in json.dumps(hop)
+
+
+# --- endpoints and hot storage ----------------------------------------------------------------
+
+
+def endpoint_fault(deployed: Deployed, url: str) -> dict[str, Any]:
+    hop, before = deployed.broken("--url", url)
+    assert before[-1] == "token"
+    assert hop["title"] == "endpoint hot-reader"
+    return hop
+
+
+def test_an_endpoint_that_is_down_is_told(aws_azure):
+    hop = endpoint_fault(aws_azure, f"http://127.0.0.1:{free_port()}/hot-reader")
+    assert hop["detail"].startswith("Connect: nothing listens at 127.0.0.1:")
+
+
+def test_a_host_that_is_not_there_is_told_without_the_key_in_the_url(aws_azure):
+    hop = endpoint_fault(aws_azure, "https://reader.invalid/hot-reader?code=secret-key")
+    assert hop["detail"].startswith("DNS: there is no host reader.invalid")
+    assert "secret-key" not in json.dumps(hop)
+
+
+def test_an_endpoint_without_tls_is_told(aws_azure):
+    url = aws_azure.cloud.endpoints.hot_reader_url.replace("http:", "https:")
+    assert endpoint_fault(aws_azure, url)["detail"].startswith("TLS:")
+
+
+def test_a_token_is_not_sent_in_the_clear(aws_azure):
+    hop = endpoint_fault(aws_azure, "http://reader.example.com/hot-reader")
+    assert "must use https" in hop["detail"]
+
+
+def test_a_path_that_api_gateway_does_not_have_is_told(aws_azure):
+    hop = endpoint_fault(aws_azure, f"{aws_azure.cloud.endpoints.hot_reader_url}-s")
+    assert "403" in hop["detail"]
+    assert "path that isn't there" in hop["advice"]
+
+
+def test_an_endpoint_that_does_not_answer_in_time_is_told(
+    aws_azure, httpserver: HTTPServer, monkeypatch
+):
+    def dawdle(_request: object) -> Response:
+        time.sleep(0.5)
+        return Response("")
+
+    monkeypatch.setattr("deploy_scripts.verify._ANSWER_SECONDS", 0.2)
+    httpserver.expect_request("/hot-reader").respond_with_handler(dawdle)
+    hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    assert hop["detail"].startswith("Time-out:")
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (302, "redirects"),
+        (403, "access restriction"),
+        (404, "There is no such path"),
+        (429, "throttled"),
+        (502, "can't reach it"),
+    ],
+)
+def test_each_refusal_has_its_own_advice(aws_azure, httpserver: HTTPServer, status, advice):
+    httpserver.expect_request("/hot-reader").respond_with_data("no", status=status)
+    hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    assert str(status) in hop["detail"]
+    assert advice in hop["advice"]
+    assert aws_azure.cloud.endpoints.token not in {
+        request.headers["X-Inter-Cloud-Token"] for request, _ in httpserver.log
+    }
+
+
+def test_a_token_that_the_endpoint_does_not_have_is_told(aws_azure):
+    aws_azure.put_token("another-token-of-good-length")
+    try:
+        hop, _ = aws_azure.broken(*aws_azure.endpoints)
+    finally:
+        aws_azure.put_token(aws_azure.cloud.endpoints.token)
+    assert hop["title"] == "endpoint hot-reader"
+    assert "401 unauthorized" in hop["detail"]
+    assert "another one" in hop["advice"]
+
+
+def test_an_endpoint_that_takes_any_token_is_told(aws_azure, httpserver: HTTPServer):
+    httpserver.expect_request("/hot-reader").respond_with_json({"propertyValues": []})
+    hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    assert "anyone can read" in hop["detail"]
+
+
+def test_swapped_urls_are_told(aws_azure):
+    at = aws_azure.cloud.endpoints
+    hop = endpoint_fault(aws_azure, at.hot_reader_last_entry_url)
+    assert "swapped" in hop["advice"]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("checks_tokens", [True, False])
+def test_a_store_that_cannot_be_read_is_no_fault_of_the_endpoint(
+    aws_azure, httpserver: HTTPServer, status, checks_tokens
+):
+    answer = {"error": {"code": "store_unavailable", "message": "away"}, "trace_id": "t-42"}
+    for path in ("/hot-reader", "/hot-reader-last-entry"):
+        if checks_tokens:
+            token = {"X-Inter-Cloud-Token": aws_azure.cloud.endpoints.token}
+            expected = httpserver.expect_request(path, headers=token)
+            expected.respond_with_json(answer, status=status)
+        any_request = httpserver.expect_request(path)
+        any_request.respond_with_json(
+            UNAUTHORIZED if checks_tokens else answer, status=401 if checks_tokens else status
+        )
+    urls = [httpserver.url_for(path) for path in ("/hot-reader", "/hot-reader-last-entry")]
+    hop, before = aws_azure.broken("--url", urls[0], "--last-entry-url", urls[1])
+    assert (hop["title"], before[-1]) == ("hot storage", "endpoint hot-reader-last-entry")
+    assert f"{status} store_unavailable: away (trace id t-42)" in hop["detail"]
+
+
+def test_an_endpoint_that_repeats_the_token_does_not_get_it_shown(
+    aws_azure, httpserver: HTTPServer
+):
+    token = aws_azure.cloud.endpoints.token
+    answer = {"error": {"code": "odd", "message": f"you sent {token}"}, "trace_id": "t"}
+    known = {"X-Inter-Cloud-Token": token}
+    httpserver.expect_request("/hot-reader", headers=known).respond_with_json(answer, status=400)
+    httpserver.expect_request("/hot-reader").respond_with_json(UNAUTHORIZED, status=401)
+    hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    assert "you sent ***" in hop["detail"]
+
+
+# --- TwinMaker --------------------------------------------------------------------------------
+
+
+def test_a_missing_workspace_is_told(azure_aws):
+    hop, before = azure_aws.broken("--workspace", "nowhere")
+    assert (hop["title"], before[-1]) == ("TwinMaker workspace", "hot storage")
+    assert "--create-workspace" in hop["advice"]
+
+
+def until_gone(look: Callable[[], Any]) -> None:
+    """Look until it isn't there; the local TwinMaker gets on with each look."""
+
+    def look_again() -> None:
+        for _ in range(10):
+            look()
+
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        look_again()
+
+
+def types_of(deployed: Deployed) -> tuple[Any, dict[str, str], dict[str, Any]]:
+    device = TwinConfiguration.load(deployed.config).devices[0]
+    key = {
+        "workspaceId": deployed.workspace,
+        "componentTypeId": component_type_id("factory-twin", device.id),
+    }
+    history, last_entry = deployed.arns.values()
+    wanted = component_type(device, history_arn=history, last_entry_arn=last_entry)
+    return deployed.cloud.twinmaker(), key, wanted
+
+
+def test_a_missing_component_type_is_told(aws_aws):
+    client, key, _ = types_of(aws_aws)
+    client.delete_component_type(**key)
+    until_gone(lambda: client.get_component_type(**key))
+    try:
+        hop, before = aws_aws.broken()
+    finally:
+        aws_aws.register(entities=False)
+    assert (hop["title"], before[-1]) == ("TwinMaker component types", "TwinMaker workspace")
+    assert "There is no component type factory-twin-temperature-sensor-1" in hop["detail"]
+
+
+def test_a_component_type_that_points_elsewhere_is_told(aws_aws, cloud):
+    client, key, wanted = types_of(aws_aws)
+    own = aws_aws.arns["hot-reader"]
+    elsewhere = f"{own.rpartition(':')[0]}:{APP_NAME}-local-hot-reader"
+    reader = {"dataReader": {"implementedBy": {"lambda": {"arn": elsewhere}, "isNative": False}}}
+    client.update_component_type(**key, functions=wanted["functions"] | reader)
+    cloud.until_active(lambda: client.get_component_type(**key))
+    try:
+        hop, _ = aws_aws.broken()
+    finally:
+        aws_aws.register(entities=False)
+    assert hop["title"] == "TwinMaker component types"
+    assert f"dataReader of the component type {key['componentTypeId']}" in hop["detail"]
+    assert elsewhere in hop["detail"]
+
+
+def test_a_component_type_in_error_is_told_with_the_reason(aws_aws, cloud):
+    client, key, wanted = types_of(aws_aws)
+    gone = aws_aws.create("hot-reader-last-entry").replace("hot-reader-last-entry", "gone")
+    reader = {"dataReader": {"implementedBy": {"lambda": {"arn": gone}, "isNative": False}}}
+    client.update_component_type(**key, functions=wanted["functions"] | reader)
+    with pytest.raises(RuntimeError, match="there is no Lambda function"):
+        cloud.until_active(lambda: client.get_component_type(**key))
+    try:
+        hop, _ = aws_aws.broken()
+    finally:
+        aws_aws.register(entities=False)
+    assert "is ERROR: Function dataReader: there is no Lambda function" in hop["detail"]
+
+
+def test_a_component_type_of_another_configuration_is_told(aws_aws):
+    devices = json.loads((aws_aws.config / "config_iot_devices.json").read_text())
+    devices[0]["properties"].append({"name": "vibration", "dataType": "DOUBLE"})
+    (aws_aws.config / "config_iot_devices.json").write_text(json.dumps(devices))
+    hop, _ = aws_aws.broken()
+    assert hop["title"] == "TwinMaker component types"
+    assert "property vibration added" in hop["detail"]
+
+
+def test_one_device_without_an_entity_is_told(azure_aws):
+    key = {"workspaceId": azure_aws.workspace, "entityId": "pump-1"}
+    client = azure_aws.cloud.twinmaker()
+    client.delete_entity(**key)
+    until_gone(lambda: client.get_entity(**key))
+    try:
+        hop, before = azure_aws.broken()
+    finally:
+        azure_aws.register(entities=True)
+    assert (hop["title"], before[-1]) == ("TwinMaker entities", "TwinMaker component types")
+    assert "not pump-1" in hop["detail"]
+
+
+def test_a_connector_that_fails_is_told_with_its_message_and_the_chart_is_still_drawn(
+    azure_aws, tmp_path
+):
+    arn = azure_aws.arns["digital-twin-data-connector-last-entry"]
+    client = azure_aws.cloud.aws.client("lambda")
+    file = tmp_path / "report.html"
+    client.update_function_configuration(FunctionName=arn, Handler="chalicelib.nowhere.nothing")
+    try:
+        hop, before = azure_aws.broken("--html", str(file))
+    finally:
+        azure_aws.create("digital-twin-data-connector-last-entry")
+    assert (hop["title"], before[-1]) == ("TwinMaker GetPropertyValue", "TwinMaker entities")
+    assert "ConnectorFailureException" in hop["detail"]
+    assert "chalicelib.nowhere" in hop["detail"]
+    text = file.read_text()
+    assert "Broken at: TwinMaker GetPropertyValue" in text
+    assert "<svg" in text
+
+
+def test_aws_that_cannot_be_reached_is_told(azure_aws, monkeypatch):
+    monkeypatch.setitem(azure_aws.cloud.aws.credentials, "AWS_MAX_ATTEMPTS", "1")
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setitem(azure_aws.cloud.aws.credentials, "AWS_ENDPOINT_URL_LAMBDA", url)
+    hop, _ = azure_aws.broken()
+    assert hop["title"] == "Lambda function digital-twin-data-connector"
+    assert "AWS can't be reached" in hop["detail"]
+
+
+# --- the page ---------------------------------------------------------------------------------
+
+
+def test_the_page_escapes_everything():
+    evil = "<script>alert('1')</script> & $x^"
+    hop = HopResult(evil, evil, 1.0, evil)
+    series = Series("pump <script>", "<b>", [("2026-01-30T17:00:00Z", 1.0)])
+    text = page(Verified(evil, (hop,), (series,)))
+    assert "<script" not in text
+    assert "<b>alert" not in text
+    assert text.count("&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt; &amp; $x^") >= 4
+    assert "What to do" in text
+
+
+def test_the_page_of_nothing_can_be_written():
+    assert "No telemetry could be read" in page(Verified("s", ()))
