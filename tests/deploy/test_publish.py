@@ -409,3 +409,32 @@ def test_unpublish_of_one_cloud_has_nothing_to_do(tmp_path):
     connections = InterCloudConnections(tmp_path / "none" / "config_inter_cloud.json")
     assert unpublish(ProviderLayout("aws", "aws"), connections) == []
     assert unpublish(ProviderLayout("aws", "gcp"), connections) == []
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project, call):
+    """The calls are GetParameter, GetStage and UpdateStage."""
+    project.ok("--rate", "40")
+    undisturbed, limits = project.saved, project.throttling()
+    project.connections.unlink()
+    project.ok("--rate", "41")
+    project.connections.unlink()
+    patched = boto3.client
+    seen: list[str] = []
+
+    def killed(model: Any, **_: Any) -> None:
+        seen.append(model.name)
+        if len(seen) == call:
+            raise KeyboardInterrupt
+
+    def client(*arguments: Any, **options: Any) -> Any:
+        made = patched(*arguments, **options)
+        made.meta.events.register("before-call", killed)
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "client", client)
+        assert project.run("--rate", "40").exit_code != 0
+    assert len(seen) == call
+    project.ok("--rate", "40")
+    assert (project.saved, project.throttling()) == (undisturbed, limits)
