@@ -173,6 +173,7 @@ class HttpEndpoint:
         if isinstance(error, MethodNotAllowedError):
             headers["Allow"] = "GET, POST"
         record.failed(error, status=status, code=code)
+        message = message.encode(errors="replace").decode()
         document = {"error": {"code": code, "message": message}, "trace_id": trace_id}
         return self._response(request, status, headers, document)
 

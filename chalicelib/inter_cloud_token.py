@@ -97,7 +97,7 @@ class TokenSource:
         StoreUnavailableError, ConfigurationError
             See `current`.
         """
-        presented = (given or "").encode()
+        presented = (given or "").encode(errors="surrogatepass")
         # Every token is compared, so the time doesn't tell which one came close.
         matches = [hmac.compare_digest(presented, token.encode()) for token in self._tokens()]
         return any(matches)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import orjson
 import requests
@@ -33,6 +33,8 @@ _FIRST_BACKOFF: Final = 0.2
 _LONGEST_BACKOFF: Final = 5.0
 _SHORTEST_TRY: Final = 0.1
 """Seconds that a try needs at least; with less left, none is started."""
+_SHORTEST_KEY: Final = 8
+"""Characters of a query's value that is taken for a secret by itself."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
 
@@ -118,10 +120,10 @@ class RemoteReader:
         self._sleep = sleep
         self._clock = clock
         self._uniform = uniform
-        self._query_string = urlsplit(settings.url).query
+        self._keys = _keys_in(settings.url)
         self._session = self._new_session()
-        if self._query_string:
-            # It may be a key (Azure's ?code=), and urllib3 logs URLs.
+        if self._keys:
+            # urllib3 logs URLs.
             for name in ("urllib3.connection", "urllib3.connectionpool"):
                 logging.getLogger(name).addFilter(self._mask)
 
@@ -273,14 +275,18 @@ class RemoteReader:
 
     def _shown(self, reason: str, token: str) -> str:
         """Return what may be logged and shown of a reason; a remote may echo what it was sent."""
-        return self._without_key(reason.replace(token, "***"))[:_LONGEST_REASON]
+        for spelling in (token, quote(token, safe="")):
+            reason = reason.replace(spelling, "***")
+        return self._without_keys(reason)[:_LONGEST_REASON]
 
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._query_string, "***") if self._query_string else text
+    def _without_keys(self, text: str) -> str:
+        for key in self._keys:
+            text = text.replace(key, "***")
+        return text
 
     def _mask(self, record: logging.LogRecord) -> bool:
         """Take the key out of a log record; keep the record."""
-        record.msg, record.args = self._without_key(record.getMessage()), ()
+        record.msg, record.args = self._without_keys(record.getMessage()), ()
         return True
 
     def _new_session(self) -> requests.Session:
@@ -299,6 +305,16 @@ class RemoteReader:
         # A proxy must not see what is meant for this machine.
         session.trust_env = urlsplit(self._settings.url).hostname not in LOOPBACK_HOSTS
         return session
+
+
+def _keys_in(url: str) -> list[str]:
+    """Return what may be secret in a URL's query (Azure's ?code=), in every spelling, longest first."""
+    query = urlsplit(url).query
+    sent = urlsplit(requests.Request("POST", url).prepare().url or "").query
+    values = [part.partition("=")[2] for part in f"{query}&{sent}".split("&")]
+    values += [value for _, value in parse_qsl(query)]
+    secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
+    return sorted(secret - {""}, key=len, reverse=True)
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -29,6 +29,7 @@ LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 PROVIDER_SPELLINGS: Final = {"aws": "aws", "azure": "azure", "gcp": "gcp", "google": "gcp"}
 """How configurations may spell the providers."""
+_HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.IGNORECASE)
 _TWIN_INFO_EXAMPLE: Final = (
     '{"config": {"digital_twin_name": "my-twin"}, "config_providers": '
     '{"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}}'
@@ -384,15 +385,17 @@ def check_reader_url(name: str, url: str) -> None:
     ConfigurationError
         The token must not be sent there, or it is no URL.
     """
+    if re.search(r"\s", url):
+        raise ConfigurationError(f"{name} must not hold blanks")
     try:
         parts = urlsplit(url)
         _ = parts.port  # is read, and so checked, only now
-        (parts.hostname or "").encode("idna")
+        host = (parts.hostname or "").encode("idna").decode()
+        if host and not _HOST.fullmatch(host):
+            raise ValueError
     except ValueError:
         # Its message can repeat credentials that were typed into the URL.
         raise ConfigurationError(f"{name} is not a URL: its host or port is malformed") from None
-    if re.search(r"\s", url):
-        raise ConfigurationError(f"{name} must not hold blanks")
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{name} must not hold a user name or password")
     if not parts.hostname or parts.scheme not in ("https", "http"):

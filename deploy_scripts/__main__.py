@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -37,6 +38,7 @@ _directory_option = click.option(
     show_default=".local",
     help="Where endpoints, logs and reports are written.",
 )
+_PORT = click.IntRange(0, 65_535)
 _entries_option = click.option(
     "--entries",
     type=click.IntRange(min=1),
@@ -63,9 +65,11 @@ for verb in (plan, configure, deploy, publish, register, verify, rotate_token, d
 @config_option
 @_entries_option
 @_seed_option
-@click.option("--http-port", default=8000, show_default=True, help="Of the Hot Reader endpoints.")
-@click.option("--aws-port", default=4566, show_default=True, help="Of AWS.")
-@click.option("--twinmaker-port", default=4567, show_default=True, help="Of TwinMaker.")
+@click.option(
+    "--http-port", type=_PORT, default=8000, show_default=True, help="Of the Hot Reader endpoints."
+)
+@click.option("--aws-port", type=_PORT, default=4566, show_default=True, help="Of AWS.")
+@click.option("--twinmaker-port", type=_PORT, default=4567, show_default=True, help="Of TwinMaker.")
 def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) -> None:
     """Run the local cloud until Ctrl-C.
 
@@ -77,7 +81,7 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
 
     console = Console()
     ports = Ports(http_port, aws_port, twinmaker_port)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ready = False
     with suppress(KeyboardInterrupt), _local_cloud(console, ports=ports, **options) as cloud:
         at, directory = cloud.endpoints, options["directory"]
         console.print(
@@ -88,10 +92,14 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
             f"  AWS         {at.aws_url}, region {at.region}\n"
             f"For SDKs in another shell: . {directory / ENVIRONMENT_FILE}\n"
             f"Logs: {directory}/*.log\n"
-            "Ctrl-C stops everything."
+            "Ctrl-C stops everything.",
+            soft_wrap=True,
         )
+        ready = True
         threading.Event().wait()
     console.print("Stopped.")
+    if not ready:
+        sys.exit(1)
 
 
 @cli.command()
@@ -111,7 +119,7 @@ def demo(**options: Any) -> None:
     try:
         with _local_cloud(console, ports=Ports(0, 0, 0), **options) as cloud:
             Demo(cloud, console).run(options["directory"] / "demo.html")
-    except DemoError as error:
+    except (DemoError, RuntimeError) as error:
         console.print(f"[bold red]Failed:[/bold red] {error}")
         sys.exit(1)
     console.print("[bold green]All of it worked.[/bold green]")
@@ -183,6 +191,10 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     """Start the local cloud, showing each step."""
     from deploy_scripts.local_cloud.stack import LocalCloud
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    # What is on this machine isn't reached through a proxy.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     directory: Path = options["directory"]
     directory.mkdir(parents=True, exist_ok=True)
     _log_to(directory / "local-cloud.log")

@@ -13,9 +13,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from chalicelib.errors import ConfigurationError
+from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.inter_cloud import connection_id
@@ -68,6 +71,9 @@ class TokenStore(Protocol):
     def put(self, token: str) -> None:
         """Keep a token, in place of the one before."""
 
+    def is_ours(self) -> bool:
+        """Say whether we made its place, for this stage."""
+
     def delete(self) -> bool:
         """Delete the token if we made its place for this stage; say whether we did."""
 
@@ -115,24 +121,32 @@ class ParameterStore:
                 raise
             self._client.put_parameter(**parameter, Overwrite=True)
 
-    def delete(self) -> bool:
-        """Delete the parameter if it is ours; see `TokenStore.delete`."""
+    def is_ours(self) -> bool:
+        """Look at the parameter's tags; see `TokenStore.is_ours`."""
         try:
             found = self._client.list_tags_for_resource(
                 ResourceType="Parameter", ResourceId=self._name
             )
-            if not _has(found["TagList"], self._tags):
-                return False
-            self._client.delete_parameter(Name=self._name)
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 return False
             raise
+        return _has(found["TagList"], self._tags)
+
+    def delete(self) -> bool:
+        """Delete the parameter if it is ours; see `TokenStore.delete`."""
+        if not self.is_ours():
+            return False
+        self._client.delete_parameter(Name=self._name)
         return True
 
     def statement(self) -> dict[str, Any]:
         """Return the policy statement; see `TokenStore.statement`."""
-        return _allow("ReadTheToken", "ssm:GetParameter", f"arn:*:ssm:*:*:parameter{self._name}")
+        return _allow(
+            "ReadTheToken",
+            "ssm:GetParameter",
+            f"arn:*:ssm:*:*:parameter/{self._name.removeprefix('/')}",
+        )
 
 
 class SecretsManager:
@@ -175,17 +189,21 @@ class SecretsManager:
                 raise
             self._client.create_secret(Name=self._name, SecretString=token, Tags=self._tags)
 
-    def delete(self) -> bool:
-        """Delete the secret, at once, if it is ours; see `TokenStore.delete`."""
+    def is_ours(self) -> bool:
+        """Look at the secret's tags; see `TokenStore.is_ours`."""
         try:
             found = self._client.describe_secret(SecretId=self._name)
-            if not _has(found.get("Tags", []), self._tags):
-                return False
-            self._client.delete_secret(SecretId=self._name, ForceDeleteWithoutRecovery=True)
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 return False
             raise
+        return _has(found.get("Tags", []), self._tags)
+
+    def delete(self) -> bool:
+        """Delete the secret, at once, if it is ours; see `TokenStore.delete`."""
+        if not self.is_ours():
+            return False
+        self._client.delete_secret(SecretId=self._name, ForceDeleteWithoutRecovery=True)
         return True
 
     def statement(self) -> dict[str, Any]:
@@ -329,6 +347,11 @@ class Configuration:
                     f"{self._connections.path} has no connection {name}. Deploy the Hot Readers on "
                     f"{self._twin.layout.layer_3_hot} first and save their URLs and token there."
                 )
+            if urlsplit(connection.url).query:
+                raise ConfigureError(
+                    f"The URL of {connection.id} has a query, which may hold a key; it would stand in "
+                    f"{STAGES_FILE}. Let the reader accept the token alone."
+                )
             found.append(connection)
         history, last_entry_connection = found
         if history.token != last_entry_connection.token:
@@ -346,15 +369,37 @@ class Configuration:
         known = self._tokens.get()
         if layout.layer_3_hot == "aws":
             if known is not None:
+                self._check_token(known)
                 return []
             token, what = secrets.token_urlsafe(32), "new token"
         else:
             token, what = self._remote_readers()[0].token, "the connection's token"
             if known == token:
                 return []
+        if known is not None and not self._tokens.is_ours():
+            raise ConfigureError(
+                f"{self._tokens.reference} is there and wasn't made for this stage, so it isn't "
+                "overwritten. Name another place with --token-name."
+            )
         if not dry_run:
-            self._tokens.put(token)
+            self._put(token)
         return [f"{what} in {self._tokens.reference}"]
+
+    def _check_token(self, known: str) -> None:
+        try:
+            TokenSource.parse(f"What {self._tokens.reference} holds", known, max_age=1)
+        except ConfigurationError as error:
+            raise ConfigureError(f"{error}. Name another place with --token-name.") from None
+
+    def _put(self, token: str) -> None:
+        """Keep a token; AWS's words about a failure may quote it, so only their code is shown."""
+        try:
+            self._tokens.put(token)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise ConfigureError(
+                f"{self._tokens.reference} can't be written: {code}. Check the name and your rights."
+            ) from None
 
     def _twin_info(self, devices: Iterable[Device], others: Mapping[str, str]) -> str:
         """Spell `DIGITAL_TWIN_INFO`: with the devices, if there are any and Lambda has room."""
@@ -387,10 +432,11 @@ class Configuration:
             resource = _local_reader(function, environment)
             statements.append(_allow("InvokeTheLocalHotReader", "lambda:InvokeFunction", resource))
         app_name = self._document()["app_name"]
-        log_group = f"arn:*:logs:*:*:log-group:/aws/lambda/{app_name}-{self._stage}*"
+        name = f"{app_name}-{self._stage}" + ("" if function == _API_HANDLER else f"-{function}")
+        group = f"arn:*:logs:*:*:log-group:/aws/lambda/{name}"
         log = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
         traces = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
-        statements.append(_allow("WriteItsLog", log, log_group))
+        statements.append(_allow("WriteItsLog", log, [group, f"{group}:*"]))
         statements.append(_allow("SendTraces", traces, "*"))
         return {"Version": "2012-10-17", "Statement": statements}
 
@@ -447,7 +493,7 @@ def _device(device: Device) -> dict[str, Any]:
     }
 
 
-def _allow(sid: str, actions: str | Iterable[str], resource: str) -> dict[str, Any]:
+def _allow(sid: str, actions: str | Iterable[str], resource: str | list[str]) -> dict[str, Any]:
     listed = [actions] if isinstance(actions, str) else list(actions)
     return {"Sid": sid, "Effect": "Allow", "Action": listed, "Resource": resource}
 
@@ -485,6 +531,6 @@ def write_json(path: Path, document: Any) -> None:
         raise
 
 
-def default_token_name(twin_name: str) -> str:
-    """Return where a twin's token is kept unless somebody says otherwise."""
-    return f"/{twin_name}/inter-cloud-token"
+def default_token_name(twin_name: str, stage: str) -> str:
+    """Return where the token of a stage is kept unless the stage or somebody says otherwise."""
+    return f"/{twin_name}/{stage}/inter-cloud-token"

@@ -27,6 +27,7 @@ Points = list[tuple[str, Any]]
 """(time, value) of one property."""
 
 _PAGE: Final = 200
+_NUMERIC: Final = ("DOUBLE", "INTEGER", "LONG")
 _TIMEOUT: Final = 60
 
 
@@ -103,7 +104,7 @@ class Demo:
         self._console.print(self._table())
         self._console.print(self._last_entries())
         report.write_text(self._page())
-        self._console.print(f"Chart and table: [bold]{report}[/bold]")
+        self._console.print(f"Chart and table: [bold]{report}[/bold]", soft_wrap=True)
 
     def _step(self, title: str, action: Callable[[], str]) -> None:
         self._console.print(f"[bold cyan]>[/bold cyan] {title}")
@@ -146,9 +147,11 @@ class Demo:
         pages, points = self._history(self._at.entity_id)
         for name, got in points.items():
             self._expect_stored(name, got)
-            unit = next(each.unit for each in self._device.properties if each.name == name)
-            if unit:
-                self._series.append(Series(f"{self._device.id} {name}, by TwinMaker", unit, got))
+            described = next(each for each in self._device.properties if each.name == name)
+            if got and described.data_type.type in _NUMERIC:
+                self._series.append(
+                    Series(f"{self._device.id} {name}, by TwinMaker", described.unit or "", got)
+                )
         total = sum(map(len, points.values()))
         return f"{total:,} values in {pages} pages, each one as it was put into the table"
 
@@ -173,13 +176,16 @@ class Demo:
     def _other_devices(self) -> str:
         total = 0
         for device in self._cloud.devices[1:]:
-            first = device.properties[0]
+            first = next((p for p in device.properties if p.data_type.type in _NUMERIC), None)
+            if first is None:
+                continue
             points: Points = []
             for page in self._pages(device.id, [first.name]):
                 points += [(each["time"], only(each["value"])) for each in page["values"]]
-            self._series.append(
-                Series(f"{device.id} {first.name}, over HTTP", first.unit or "", points)
-            )
+            if points:
+                self._series.append(
+                    Series(f"{device.id} {first.name}, over HTTP", first.unit or "", points)
+                )
             stored = sum(
                 first.name in entry.values
                 for entry in self._entries
@@ -315,7 +321,7 @@ class Demo:
             f"<td class=number>{step.milliseconds:,.0f}"
             for step in self.steps
         )
-        return _PAGE_TEMPLATE.format(rows=rows, chart=svg(self._series))
+        return _PAGE_TEMPLATE.format(rows=rows, chart=svg(self._series) if self._series else "")
 
 
 def expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads like an assertion

@@ -339,6 +339,25 @@ class Registration:
         planned = [*types.changes, *instances.changes, *left_over]
         return Summary((workspace_change, policy_change, *planned), dry_run)
 
+    def functions_in_use(self, twin: Twin) -> set[str]:
+        """Return the ARNs of the functions that the twin's component types of ours point at.
+
+        Raises
+        ------
+        RegistrationError
+            AWS refused.
+        """
+        if self._workspace(twin) is None:
+            return set()
+        types = _ComponentTypes(self._twinmaker, twin, {})
+        shown = [types.look(type_id) or {} for type_id in self._own_types(twin)]
+        return {
+            function["implementedBy"]["lambda"]["arn"]
+            for each in shown
+            for function in each.get("functions", {}).values()
+            if function.get("implementedBy", {}).get("lambda")
+        }
+
     def deregister(
         self,
         twin: Twin,

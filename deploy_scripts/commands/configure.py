@@ -21,6 +21,7 @@ from deploy_scripts.commands.options import (
 )
 from deploy_scripts.configure import Configuration, ConfigureError
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
+from deploy_scripts.plan import StageError
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def configure(
     config: Path,
     stage: str,
     project: Path,
-    token_store: str,
+    store: str | None,
     token_name: str | None,
     table: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
@@ -60,16 +61,18 @@ def configure(
         changes = Configuration(
             twin,
             InterCloudConnections(config / CONNECTIONS_FILE),
-            token_store_of(token_store, token_name, twin.name, stage),
+            token_store_of(store, token_name, twin_name=twin.name, stage=stage, project=project),
             project=project,
             stage=stage,
             table=table,
         ).apply(dry_run=dry_run)
-    except (ConfigurationProblems, ConfigureError, InterCloudError) as error:
+    except (ConfigurationProblems, ConfigureError, InterCloudError, StageError) as error:
         fail(str(error), USAGE)
     except (BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
     for change in changes:
-        console.print(f"{'would change' if dry_run else 'changed'}: {change}", markup=False)
+        console.print(
+            f"{'would change' if dry_run else 'changed'}: {change}", markup=False, soft_wrap=True
+        )
     if not changes:
         console.print(f"The stage {stage} is as it should be.")

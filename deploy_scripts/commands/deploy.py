@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
+from chalicelib.errors import ConfigurationError
 from chalicelib.layout import aws_surface
 from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
 from deploy_scripts.commands.configure import configure
@@ -26,8 +28,21 @@ from deploy_scripts.commands.options import (
 )
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register, summary_table
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
+from deploy_scripts.configure import ConfigureError
+from deploy_scripts.deployed import DeployedStage, NotDeployedError
+from deploy_scripts.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+    connection_id,
+)
+from deploy_scripts.plan import Stage, StageError
+from deploy_scripts.publish import Throttling, unpublish
+from deploy_scripts.register import Registration, RegistrationError, Twin, twinmaker_client
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+
+if TYPE_CHECKING:
+    from deploy_scripts.configure import TokenStore
 
 workspace_option = click.option("--workspace", help="TwinMaker's.  [default: the twin's name]")
 
@@ -50,7 +65,7 @@ def deploy(
     config: Path,
     stage: str,
     project: Path,
-    token_store: str,
+    store: str | None,
     token_name: str | None,
     table: str | None,
     workspace: str | None,
@@ -67,20 +82,22 @@ def deploy(
     console = Console()
     try:
         twin = TwinConfiguration.load(config)
-    except ConfigurationProblems as problems:
-        fail(str(problems), USAGE)
+        InterCloudConnections(config / CONNECTIONS_FILE).load()
+    except (ConfigurationProblems, InterCloudError) as error:
+        fail(str(error), USAGE)
     where = {"config": config, "stage": stage, "project": project}
-    tokens = {"token_store": token_store, "token_name": token_name}
+    tokens = {"store": store, "token_name": token_name}
 
     console.rule("configure", align="left")
     ctx.invoke(configure, **where, **tokens, table=table)
     console.rule("chalice deploy", align="left")
     chalice("deploy", stage, project)
-    for each in forget_endpoints(config, twin.layout):
+    for each in forget_endpoints(config, twin.layout, DeployedStage.load(project, stage)):
         console.print(f"removed the connection {each}", markup=False)
     if aws_surface(twin.layout).endpoints:
         console.rule("publish", align="left")
-        ctx.invoke(publish, **where)
+        limits = Throttling()
+        ctx.invoke(publish, **where, rate=limits.rate, burst=limits.burst)
     if twin.layout.layer_4 == "aws":
         console.rule("register", align="left")
         ctx.invoke(
@@ -108,7 +125,7 @@ def destroy(
     config: Path,
     stage: str,
     project: Path,
-    token_store: str,
+    store: str | None,
     token_name: str | None,
     workspace: str | None,
     delete_workspace: bool,  # noqa: FBT001 - click passes options by name
@@ -117,93 +134,170 @@ def destroy(
 ) -> None:
     """Take away what was deployed, and only that: entities and component types first.
 
-    What is gone already doesn't matter. The configuration files and the hot storage stay.
+    What is gone already doesn't matter. The configuration files and the hot storage stay, and so does
+    a token that wasn't made for this stage.
     """
     from botocore.exceptions import BotoCoreError, ClientError
-
-    from deploy_scripts.register import RegistrationError
 
     console = Console()
     try:
         twin = TwinConfiguration.load(config)
+        stages = Stage.load(project, stage)
+        if stages.environment is None:
+            fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
+        deployed = _deployed(project, stages)
+        tokens = token_store_of(
+            store, token_name, twin_name=twin.name, stage=stage, project=project
+        )
+        InterCloudConnections(config / CONNECTIONS_FILE).load()
         if not (yes or dry_run):
             question = f"Take away everything of the twin {twin.name} in the stage {stage}?"
             click.confirm(question, abort=True)
-        if twin.layout.layer_4 == "aws":
-            _deregister(
-                twin, workspace, console, delete_workspace=delete_workspace, dry_run=dry_run
-            )
-        for each in forget_endpoints(config, None, dry_run=dry_run):
+        _deregister(
+            Twin(twin.name, workspace or twin.name),
+            deployed,
+            console,
+            delete_workspace=delete_workspace,
+            dry_run=dry_run,
+        )
+        for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
             console.print(f"connection {each}", markup=False)
-        _delete_functions(stage, project, console, dry_run=dry_run)
-        tokens = token_store_of(token_store, token_name, twin.name, stage)
-        if dry_run:
-            console.print(f"would delete {tokens.reference}, if it is this stage's")
-        elif tokens.delete():
-            console.print(f"deleted {tokens.reference}")
-    except (ConfigurationProblems, InterCloudError) as error:
+        if deployed and deployed.lambda_arns:
+            if dry_run:
+                console.print(f"would run: chalice delete --stage {stage}")
+            else:
+                chalice("delete", stage, project)
+        _delete_token(tokens, console, dry_run=dry_run)
+    except (
+        ConfigurationError,
+        ConfigurationProblems,
+        ConfigureError,
+        InterCloudError,
+        StageError,
+    ) as error:
         fail(str(error), USAGE)
     except (RegistrationError, BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
-    console.print("Dry run: nothing was changed." if dry_run else "All of it is gone.")
+    console.print("Dry run: nothing was changed." if dry_run else "Done.")
+
+
+def _deployed(project: Path, stage: Stage) -> DeployedStage | None:
+    """Return Chalice's record of a stage; None if nothing is deployed.
+
+    Without a record, functions of the stage's name are looked for: a deployment whose record is
+    elsewhere, or was cut off before Chalice wrote one, must not be taken for none.
+    """
+    import boto3
+
+    try:
+        return DeployedStage.load(project, stage.name)
+    except NotDeployedError:
+        pages = boto3.client("lambda").get_paginator("list_functions").paginate()
+        name = f"{stage.app_name}-{stage.name}"
+        found = [
+            each["FunctionName"]
+            for page in pages
+            for each in page["Functions"]
+            if each["FunctionName"] == name or each["FunctionName"].startswith(f"{name}-")
+        ]
+    if found:
+        fail(
+            f"There is no record of this deployment in {project}, but AWS has {', '.join(found)}. "
+            "Destroy it from where it was deployed, or run deploy here first and then destroy. "
+            "Nothing was touched.",
+            USAGE,
+        )
+    return None
+
+
+def _delete_token(tokens: TokenStore, console: Console, *, dry_run: bool) -> None:
+    if tokens.get() is None:
+        return
+    if not tokens.is_ours():
+        console.print(f"kept {tokens.reference}: it wasn't made for this stage")
+    elif dry_run:
+        console.print(f"would delete {tokens.reference}")
+    else:
+        tokens.delete()
+        console.print(f"deleted {tokens.reference}")
 
 
 def forget_endpoints(
-    config: Path, layout: ProviderLayout | None, *, dry_run: bool = False
+    config: Path,
+    layout: ProviderLayout | None,
+    deployed: DeployedStage | None,
+    *,
+    dry_run: bool = False,
 ) -> list[str]:
-    """Remove the connections to endpoints on AWS that a layout doesn't have (any more).
+    """Remove the connections to a stage's endpoints on AWS that a layout doesn't have (any more).
+
+    Parameters
+    ----------
+    config
+        Where the connections are saved.
+    layout
+        The layout whose connections stay; None for none.
+    deployed
+        The stage. Connections that lead to another one's endpoints stay.
+    dry_run
+        True to change nothing.
 
     Returns
     -------
     list[str]
         The ids of those that were there.
     """
-    from deploy_scripts.publish import unpublish
-
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
+    known = connections.load()
     forgotten = []
     for layer_4 in sorted({*PROVIDER_SPELLINGS.values()} - {"aws"}):
         other = ProviderLayout("aws", layer_4)
-        if other != layout:
+        connection = known.get(connection_id(other, last_entry=False))
+        api = deployed.rest_api if deployed else None
+        elsewhere = connection and api and not connection.url.startswith(api.url.rstrip("/"))
+        if other != layout and not elsewhere:
             forgotten += unpublish(other, connections, dry_run=dry_run)
     return forgotten
 
 
-def _delete_functions(stage: str, project: Path, console: Console, *, dry_run: bool) -> None:
-    from deploy_scripts.deployed import DeployedStage, NotDeployedError
-
-    try:
-        deployed = DeployedStage.load(project, stage)
-    except NotDeployedError:
-        return
-    if not deployed.lambda_arns:
-        return
-    if dry_run:
-        console.print(f"would run: chalice delete --stage {stage}")
-    else:
-        chalice("delete", stage, project)
-
-
 def _deregister(
-    twin: TwinConfiguration,
-    workspace: str | None,
+    twin: Twin,
+    deployed: DeployedStage | None,
     console: Console,
     *,
     delete_workspace: bool,
     dry_run: bool,
 ) -> None:
+    """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by."""
     import boto3
 
-    from deploy_scripts.register import Registration, Twin, twinmaker_client
-
-    registration = Registration(twinmaker_client(), boto3.client("lambda"), boto3.client("iam"))
-    summary = registration.deregister(
-        Twin(twin.name, workspace or twin.name),
-        devices=twin.devices,
-        delete_workspace=delete_workspace,
-        dry_run=dry_run,
+    lambda_ = boto3.client("lambda")
+    registration = Registration(twinmaker_client(), lambda_, boto3.client("iam"))
+    own = set(deployed.lambda_arns.values()) if deployed else set()
+    others = sorted(
+        arn for arn in registration.functions_in_use(twin) - own if _exists(lambda_, arn)
     )
+    if others:
+        console.print(
+            f"kept {twin.workspace_id}'s component types: they read by {', '.join(others)}, which "
+            "isn't this stage's",
+            markup=False,
+        )
+        return
+    summary = registration.deregister(twin, delete_workspace=delete_workspace, dry_run=dry_run)
     console.print(summary_table(summary))
+
+
+def _exists(lambda_: Any, arn: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        lambda_.get_function_configuration(FunctionName=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return False
+        raise
+    return True
 
 
 def chalice(verb: str, stage: str, project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -34,52 +35,84 @@ project_option = click.option(
     show_default="this one",
     help="The Chalice project that the stage belongs to.",
 )
-stage_option = click.option("--stage", required=True, help="The Chalice stage, such as multicloud.")
+
+
+def _stage_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise click.BadParameter("use letters, digits, _ and -")
+    return value
+
+
+stage_option = click.option(
+    "--stage",
+    required=True,
+    callback=_stage_name,
+    help="The Chalice stage, such as multicloud.",
+)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would change, and change nothing."
 )
 token_store_option = click.option(
     "--token-store",
-    type=click.Choice(["ssm", "secretsmanager"]),
-    default="ssm",
-    show_default=True,
-    help="Where the inter-cloud token is kept.",
-)
-token_name_option = click.option(
-    "--token-name", help="Its name there.  [default: /TWIN/inter-cloud-token]"
-)
-known_token_store_option = click.option(
-    "--token-store",
     "store",
     type=click.Choice(["ssm", "secretsmanager"]),
-    help="Where the endpoints' token is kept.  [default: where the stage says]",
+    help="Where the inter-cloud token is kept.  [default: where the stage says, or ssm]",
 )
-known_token_name_option = click.option(
-    "--token-name", help="Its name there.  [default: what the stage says]"
+token_name_option = click.option(
+    "--token-name",
+    help="Its name there.  [default: what the stage says, or /TWIN/STAGE/inter-cloud-token]",
 )
 
 
-def token_reference(twin_name: str, store: str | None, name: str | None) -> str | None:
-    """Spell as a reference what options say about the token; None if they say nothing."""
+def token_reference(twin_name: str, stage: str, store: str | None, name: str | None) -> str | None:
+    """Spell as a reference what options say about the token; None if they say nothing.
+
+    Raises
+    ------
+    click.BadParameter
+        No store can have such a name.
+    """
     if store is None and name is None:
         return None
-    name = name or default_token_name(twin_name)
+    name = name or default_token_name(twin_name, stage)
+    if not re.fullmatch(r"[A-Za-z0-9_./-]+", name):
+        raise click.BadParameter(
+            "use letters, digits and _ . / - (a name, not an ARN)", param_hint="--token-name"
+        )
     if store == "secretsmanager":
         name = name.removeprefix("/")
     return f"{store or 'ssm'}:{name}"
 
 
-def token_store_of(store: str, name: str | None, twin_name: str, stage: str) -> TokenStore:
-    """Return the store that the options name."""
+def token_store_of(
+    store: str | None, name: str | None, *, twin_name: str, stage: str, project: Path
+) -> TokenStore:
+    """Return where the token is kept: as the options say, or the stage, or by default.
+
+    Raises
+    ------
+    ConfigureError
+        The stage holds a token itself, or its reference is an ARN.
+    StageError
+        The stages can't be read.
+    """
     import boto3
 
-    from deploy_scripts.configure import ParameterStore, SecretsManager
+    from deploy_scripts.configure import ConfigureError, ParameterStore, SecretsManager
+    from deploy_scripts.plan import Stage
 
-    name = name or default_token_name(twin_name)
-    if store == "ssm":
-        return ParameterStore(boto3.client("ssm"), name, stage=stage)
-    client = boto3.client("secretsmanager")
-    return SecretsManager(client, name.removeprefix("/"), stage=stage)
+    known = (Stage.load(project, stage).environment or {}).get("INTER_CLOUD_TOKEN")
+    reference = token_reference(twin_name, stage, store, name) or known
+    reference = reference or f"ssm:{default_token_name(twin_name, stage)}"
+    kind, _, place = reference.partition(":")
+    if kind not in ("ssm", "secretsmanager") or not place or place.startswith("arn:"):
+        raise ConfigureError(
+            f"INTER_CLOUD_TOKEN of the stage {stage} must be ssm:NAME or secretsmanager:NAME to be "
+            "looked after here."
+        )
+    if kind == "ssm":
+        return ParameterStore(boto3.client("ssm"), place, stage=stage)
+    return SecretsManager(boto3.client("secretsmanager"), place, stage=stage)
 
 
 def fail(message: str, code: int) -> NoReturn:

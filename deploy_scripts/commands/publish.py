@@ -19,10 +19,10 @@ from deploy_scripts.commands.options import (
     config_option,
     dry_run_option,
     fail,
-    known_token_name_option,
-    known_token_store_option,
     project_option,
+    token_name_option,
     token_reference,
+    token_store_option,
 )
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
 from deploy_scripts.plan import Stage, StageError
@@ -65,8 +65,8 @@ _STANDARD_INPUT: Final = "-"
     show_default=True,
     help="Requests that the API takes at once.",
 )
-@known_token_store_option
-@known_token_name_option
+@token_store_option
+@token_name_option
 @click.option(
     "--cloud",
     type=click.Choice(["azure", "gcp"]),
@@ -129,7 +129,7 @@ def publish(
                 connections,
                 project=project,
                 stage=stage or "",
-                reference=token_reference(twin.name, store, token_name),
+                reference=token_reference(twin.name, stage or "", store, token_name),
                 throttling=Throttling(rate, burst),
                 dry_run=dry_run,
             )

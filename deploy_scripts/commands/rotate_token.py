@@ -14,11 +14,11 @@ from deploy_scripts.commands.options import (
     USAGE,
     config_option,
     fail,
-    known_token_name_option,
-    known_token_store_option,
     project_option,
     stage_option,
+    token_name_option,
     token_reference,
+    token_store_option,
 )
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
 from deploy_scripts.plan import Stage, StageError
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 @config_option
 @stage_option
 @project_option
-@known_token_store_option
-@known_token_name_option
+@token_store_option
+@token_name_option
 @click.option(
     "--retire",
     is_flag=True,
@@ -82,7 +82,7 @@ def rotate_token(
     try:
         twin = TwinConfiguration.load(config)
         check_endpoints_on_aws(twin.layout)
-        reference = token_reference(twin.name, store, token_name)
+        reference = token_reference(twin.name, stage, store, token_name)
         source = endpoint_settings(Stage.load(project, stage), reference)
         rotation = Rotation(
             twin.layout,

@@ -6,6 +6,7 @@ which asks the HTTP endpoints of `chalice local` as it would ask another cloud.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -42,6 +43,7 @@ COMPONENT_NAME: Final = "telemetry"
 _HOST: Final = "127.0.0.1"
 _PACKAGED: Final = ("app.py", "chalicelib")
 _HTTP_LOG: Final = "chalice-local.log"
+_TOKEN_PARAMETER: Final = "ssm:/local-cloud/inter-cloud-token"  # noqa: S105 - a name
 _START_SECONDS: Final = 60.0
 
 
@@ -136,7 +138,9 @@ class LocalCloud:
         self.twin_name = twin_configuration.twin_name(config)
         stage = stage_environment(STAGE)
         self.table_name = stage["DYNAMODB_TABLE_NAME"]
-        self.token_parameter = stage_environment("multicloud")["INTER_CLOUD_TOKEN"]
+        # Where `chalice local --stage multicloud` by hand looks for it, if it can be had there.
+        reference = stage_environment("multicloud").get("INTER_CLOUD_TOKEN", "")
+        self.token_parameter = reference if reference.startswith("ssm:/") else _TOKEN_PARAMETER
         self._stage = stage
         self.aws = LocalAws(port=free_port(self._ports.aws))
         self.endpoints: Endpoints
@@ -194,6 +198,10 @@ class LocalCloud:
 
     def _start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        for name in (ENDPOINTS_FILE, ENVIRONMENT_FILE):
+            # One that was killed left them; nobody may take them for ours.
+            (self._directory / name).unlink(missing_ok=True)
         self._exit.enter_context(self.aws)
         self._report(f"AWS (DynamoDB, Lambda, SSM, IAM, API Gateway) at {self.aws.endpoint_url}")
         self._load_telemetry()
@@ -238,6 +246,16 @@ class LocalCloud:
         )
         self._register(device, *self._create_functions(self._chalice.url))
         self._write_files()
+
+    def _lock(self) -> None:
+        """Keep another local cloud out of the directory."""
+        lock = self._exit.enter_context((self._directory / ".lock").open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(
+                f"Another local cloud runs in {self._directory}; stop it, or use --directory."
+            ) from None
 
     def _load_telemetry(self) -> None:
         client = self.aws.client("dynamodb")
@@ -458,7 +476,7 @@ def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
 def stage_environment(stage: str, project: Path = PROJECT) -> dict[str, str]:
     """Return a Chalice stage's environment variables."""
     config = json.loads((project / ".chalice" / "config.json").read_text())
-    variables: dict[str, str] = config["stages"][stage]["environment_variables"]
+    variables: dict[str, str] = config["stages"].get(stage, {}).get("environment_variables", {})
     return variables
 
 

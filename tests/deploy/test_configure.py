@@ -210,7 +210,7 @@ def test_everything_else_in_the_file_survives(project):
 
 def test_secrets_manager_keeps_the_token_by_choice(project, aws):
     project.ok("--token-store", "secretsmanager", stage="by-secret")
-    name = "factory-twin/inter-cloud-token"
+    name = "factory-twin/by-secret/inter-cloud-token"
     kept = aws.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
     assert len(kept) >= 43
     variables = project.stages["by-secret"]["environment_variables"]

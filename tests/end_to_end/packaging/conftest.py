@@ -74,7 +74,7 @@ def configure_stages(project: Path, config: Path) -> None:
             for last_entry in (False, True):
                 url = f"https://reader.example.com/hot-reader{'-last-entry' * last_entry}"
                 connections.put(twin.layout, last_entry=last_entry, url=url, token="t" * 43)
-        tokens = ParameterStore(KnownToken(), default_token_name(twin.name))
+        tokens = ParameterStore(KnownToken(), default_token_name(twin.name, stage))
         Configuration(twin, connections, tokens, project=project, stage=stage).apply()
 
 

@@ -100,14 +100,14 @@ def test_only_traces_may_go_to_any_resource(package: Package, handler: str) -> N
 
 
 @pytest.mark.parametrize(("layout", "handler"), FUNCTIONS)
-def test_a_function_writes_to_its_stages_logs_only(
-    package: Package, layout: str, handler: str
-) -> None:
+def test_a_function_writes_to_its_own_log_only(package: Package, layout: str, handler: str) -> None:
     allowed = package.allowed(handler)
 
     assert {action for action in allowed if action.startswith("logs:")} == LOGS
     resources = {resource for action in LOGS for resource in allowed[action]}
-    assert resources == {f"arn:*:logs:*:*:log-group:/aws/lambda/hot-reader-{layout}*"}
+    suffix = "" if handler.startswith("app") else "-" + handler.rpartition(".")[2].replace("_", "-")
+    group = f"arn:*:logs:*:*:log-group:/aws/lambda/hot-reader-{layout}{suffix}"
+    assert resources == {group, f"{group}:*"}
 
 
 @pytest.mark.parametrize("layout", ["singlecloud", "compatible"])
@@ -134,8 +134,10 @@ def test_a_data_connector_has_no_right_to_any_storage(package: Package, handler:
 def test_a_data_connector_may_read_the_token_and_look_up_a_device(
     package: Package, handler: str
 ) -> None:
-    assert beyond_logs_and_traces(package, handler) == GET_TOKEN | {
-        "iottwinmaker:GetEntity": {"arn:*:iottwinmaker:*:*:workspace/*"}
+    token = "arn:*:ssm:*:*:parameter/factory-twin/connector/inter-cloud-token"
+    assert beyond_logs_and_traces(package, handler) == {
+        "ssm:GetParameter": {token},
+        "iottwinmaker:GetEntity": {"arn:*:iottwinmaker:*:*:workspace/*"},
     }
 
 
