@@ -312,7 +312,8 @@ def _keys_in(url: str) -> list[str]:
     query = urlsplit(url).query
     sent = urlsplit(requests.Request("POST", url).prepare().url or "").query
     values = [part.partition("=")[2] for part in f"{query}&{sent}".split("&")]
-    values += [value for _, value in parse_qsl(query)]
+    plain = [value for _, value in parse_qsl(query)]
+    values += [*plain, *(quote(value, safe="") for value in plain)]
     secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
     return sorted(secret - {""}, key=len, reverse=True)
 

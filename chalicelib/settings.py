@@ -391,11 +391,11 @@ def check_reader_url(name: str, url: str) -> None:
         parts = urlsplit(url)
         _ = parts.port  # is read, and so checked, only now
         host = (parts.hostname or "").encode("idna").decode()
-        if host and not _HOST.fullmatch(host):
-            raise ValueError
     except ValueError:
         # Its message can repeat credentials that were typed into the URL.
         raise ConfigurationError(f"{name} is not a URL: its host or port is malformed") from None
+    if host and not _HOST.fullmatch(host):
+        raise ConfigurationError(f"{name} is not a URL: its host is malformed")
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{name} must not hold a user name or password")
     if not parts.hostname or parts.scheme not in ("https", "http"):

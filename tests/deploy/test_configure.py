@@ -306,3 +306,52 @@ def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
     assert ours.get() is None
     assert not foreign.delete()
     assert foreign.get() == "f" * 43
+
+
+def test_a_second_run_without_options_keeps_the_tokens_place(project, aws):
+    project.ok("--token-name", "/mine/token")
+    assert "as it should be" in project.ok()
+    names = [each["Name"] for each in aws.client("ssm").describe_parameters()["Parameters"]]
+    assert names == ["/mine/token"]
+
+
+def test_somebody_elses_parameter_is_not_overwritten(project, aws):
+    ssm = aws.client("ssm")
+    ssm.put_parameter(Name="/db/password", Value="p" * 20, Type="SecureString")
+    project.providers("azure", "aws")
+    project.connect()
+    done = project.run("--token-name", "/db/password", stage="new")
+    assert done.exit_code == 2
+    assert "isn't overwritten" in " ".join(done.output.split())
+    kept = ssm.get_parameter(Name="/db/password", WithDecryption=True)["Parameter"]["Value"]
+    assert kept == "p" * 20
+    assert "new" not in project.stages
+
+
+def test_a_parameter_that_holds_no_token_is_not_taken_for_one(project, aws):
+    aws.client("ssm").put_parameter(Name="/db/password", Value="short", Type="SecureString")
+    done = project.run("--token-name", "/db/password", stage="new")
+    assert done.exit_code == 2
+    assert "must be a token" in " ".join(done.output.split())
+
+
+def test_a_url_with_a_key_is_not_written_into_the_stage(project):
+    project.providers("azure", "aws")
+    layout = TwinConfiguration.load(project.config).layout
+    connections = InterCloudConnections(project.config / "config_inter_cloud.json")
+    for last_entry in (False, True):
+        url = "https://reader.example.com/hot-reader?code=the-key-of-azure"
+        connections.put(layout, last_entry=last_entry, url=url, token=REMOTE)
+    done = project.run()
+    assert done.exit_code == 2
+    assert "the-key-of-azure" not in done.output
+    assert b"the-key-of-azure" not in (project.directory / ".chalice/config.json").read_bytes()
+
+
+@pytest.mark.parametrize("options", [("--stage", "../x"), ("--stage", "x", "--token-name", "a b")])
+def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, options):
+    done = CliRunner().invoke(
+        configure, ["--config", str(project.config), *options], env=project.aws.environment
+    )
+    assert done.exit_code == 2
+    assert not aws.client("ssm").describe_parameters()["Parameters"]

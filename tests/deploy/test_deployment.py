@@ -56,7 +56,12 @@ class Deployment:
             layout = TwinConfiguration.load(config).layout
             connections.put(layout, last_entry=last_entry, url=url, token=at.token)
 
-    def run(self, *command: str) -> str:
+    def refused(self, verb: str, stage: str, *options: str) -> str:
+        """Run a verb that must end with exit code 2."""
+        where = ["--config", "config", "--project", str(self.directory), "--stage", stage]
+        return self.run(sys.executable, "-m", "deploy_scripts", verb, *where, *options, code=2)
+
+    def run(self, *command: str, code: int = 0) -> str:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         environment |= self.cloud.aws.environment
         environment["AWS_ENDPOINT_URL_IOTTWINMAKER"] = self.cloud.endpoints.twinmaker_url
@@ -70,7 +75,7 @@ class Deployment:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def chalice(self, verb: str, stage: str) -> str:
@@ -189,7 +194,17 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
         "aws_l3_to_azure_l4_hot_reader",
         "aws_l3_to_azure_l4_hot_reader_last_entry",
     }
-    deployment.scripts("deploy", "multicloud", *OPTIONS)
+    deployment.scripts("deploy", "multicloud")
+    assert deployment.listing() == first
+
+    mistyped = deployment.refused("destroy", "multiclod", "--yes")
+    assert "no stage multiclod" in mistyped
+    record = deployment.directory / ".chalice" / "deployed" / "multicloud.json"
+    elsewhere = record.rename(record.with_suffix(".elsewhere"))
+    lost = deployment.refused("destroy", "multicloud", "--yes")
+    assert "no record of this deployment" in lost
+    assert "hot-reader-multicloud" in lost
+    elsewhere.rename(record)
     assert deployment.listing() == first
     deployment.providers("aws", "gcp")
     deployment.scripts("deploy", "multicloud", *OPTIONS)

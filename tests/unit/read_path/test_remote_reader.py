@@ -614,6 +614,21 @@ class TestSecrecy:
             failure = failure_of(reader_of(f"{server.url}?code=key-in-the-url"))
         assert "key-in-the-url" not in str(failure)
 
+    @pytest.mark.parametrize(
+        "query", ["code=SECRETKEY%3d%3d", "code=SECRET|KEY", "code=SECRETKEY=="]
+    )
+    def test_a_key_is_hidden_in_every_spelling(self, caplog, query):
+        caplog.set_level(logging.DEBUG)
+        echo = "key SECRETKEY== SECRETKEY%3D%3D SECRET|KEY SECRET%7CKEY is invalid"
+        with Scripted(error_response(403, "no", echo)) as server:
+            failure = failure_of(reader_of(f"{server.url}?{query}"))
+        hidden = (
+            ("SECRET|KEY", "SECRET%7CKEY") if "|" in query else ("SECRETKEY==", "SECRETKEY%3D%3D")
+        )
+        for key in hidden:
+            assert key not in str(failure)
+            assert key not in caplog.text
+
     def test_a_query_that_json_cannot_hold_is_refused_in_words(self):
         with pytest.raises(InvalidQueryError, match="can't be sent as JSON"):
             reader_of("http://127.0.0.1:9/").read(
