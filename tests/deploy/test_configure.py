@@ -306,6 +306,8 @@ def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
     assert ours.get() is None
     assert not foreign.delete()
     assert foreign.get() == "f" * 43
+    if store == "ssm":
+        client.delete_parameter(Name="/foreign")
 
 
 def test_a_second_run_without_options_keeps_the_tokens_place(project, aws):
