@@ -16,6 +16,7 @@ from chalicelib.errors import HotReaderError, InvalidQueryError
 from chalicelib.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
+    from botocore.config import Config
     from mypy_boto3_iottwinmaker import IoTTwinMakerClient
 
 DEVICE_ID_PROPERTY = "iotDeviceId"
@@ -110,12 +111,26 @@ def _ask_twinmaker(
 
 @lru_cache(maxsize=1)
 def _twinmaker_client() -> IoTTwinMakerClient:
-    import boto3  # only old component types need it
+    from botocore.config import Config  # only old component types need it
+
+    return twinmaker_client(
+        Config(
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+        )
+    )
+
+
+def twinmaker_client(config: Config) -> IoTTwinMakerClient:
+    """Return a client with endpoint, region and credentials from the environment.
+
+    Parameters
+    ----------
+    config
+        Time-outs and retries.
+    """
+    import boto3
     from botocore.config import Config
 
-    config = Config(
-        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
-    )
     client = boto3.client("iottwinmaker", config=config)
     if urlsplit(client.meta.endpoint_url).hostname not in LOOPBACK_HOSTS:
         return client

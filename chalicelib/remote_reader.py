@@ -310,6 +310,8 @@ class RemoteReader:
 def _keys_in(url: str) -> list[str]:
     """Return what may be secret in a URL's query (Azure's ?code=), in every spelling, longest first."""
     query = urlsplit(url).query
+    if not query:
+        return []
     sent = urlsplit(requests.Request("POST", url).prepare().url or "").query
     values = [part.partition("=")[2] for part in f"{query}&{sent}".split("&")]
     plain = [value for _, value in parse_qsl(query)]

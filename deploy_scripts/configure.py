@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -22,14 +22,13 @@ from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.inter_cloud import connection_id
+from deploy_scripts.plan import API_HANDLER, STAGES_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from deploy_scripts.inter_cloud import Connection, InterCloudConnections
     from deploy_scripts.twin_configuration import Device, TwinConfiguration
-
-STAGES_FILE: Final = Path(".chalice") / "config.json"
 
 _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",
@@ -41,7 +40,6 @@ _MANAGED: Final = (
 """The variables that follow from the configuration; one that doesn't any more is removed."""
 _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
-_API_HANDLER: Final = "api_handler"
 _GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
 
 
@@ -223,10 +221,13 @@ class Stage:
         Its environment variables, as far as they follow from the configuration.
     policies
         By Chalice's name of each function: its policy document.
+    token
+        What the other cloud's readers accept, if the stage reads there.
     """
 
     environment: Mapping[str, str]
     policies: Mapping[str, dict[str, Any]]
+    token: str | None = field(repr=False)
 
 
 class Configuration:
@@ -289,8 +290,8 @@ class Configuration:
         """
         document = self._document()
         before = document.get("stages", {}).get(self._stage, {})
-        wanted = self._wanted(before.get("environment_variables", {}))
-        changes = self._keep_token(dry_run=dry_run)
+        wanted = self._wanted(document["app_name"], before.get("environment_variables", {}))
+        changes = self._keep_token(wanted.token, dry_run=dry_run)
         after = self._merged(before, wanted)
         for function, policy in wanted.policies.items():
             path = self._project / ".chalice" / _policy_file(self._stage, function)
@@ -305,7 +306,7 @@ class Configuration:
                 write_json(self._project / STAGES_FILE, document)
         return changes
 
-    def _wanted(self, environment: Mapping[str, str]) -> Stage:
+    def _wanted(self, app_name: str, environment: Mapping[str, str]) -> Stage:
         layout = self._twin.layout
         surface = aws_surface(
             layout, local_connectors=HISTORY.local_function_variable in environment
@@ -321,20 +322,23 @@ class Configuration:
             or f"{self._twin.name}-hot-telemetry"
         )
         variables = {}
+        token = None
         if layout.layer_3_hot == "aws":
             variables["DYNAMODB_TABLE_NAME"] = table
         else:
             history, last_entry = self._remote_readers()
             variables[HISTORY.remote_url_variable] = history.url
             variables[LAST_ENTRY.remote_url_variable] = last_entry.url
+            token = history.token
         if layout.crosses_clouds:
             variables["INTER_CLOUD_TOKEN"] = self._tokens.reference
         # A TwinMaker event brings its types along; an HTTP query may come without.
         devices = self._twin.devices if surface.endpoints else ()
         variables["DIGITAL_TWIN_INFO"] = self._twin_info(devices, variables)
-        functions = [*surface.functions, *([_API_HANDLER] if surface.endpoints else [])]
-        policies = {name: self._policy(name, table, environment) for name in functions}
-        return Stage(variables, policies)
+        functions = [*surface.functions, *([API_HANDLER] if surface.endpoints else [])]
+        log_prefix = f"{app_name}-{self._stage}"
+        policies = {name: self._policy(name, table, log_prefix, environment) for name in functions}
+        return Stage(variables, policies, token)
 
     def _remote_readers(self) -> tuple[Connection, Connection]:
         """Return the connections of both reads, which must be there and have the same token."""
@@ -361,19 +365,18 @@ class Configuration:
             )
         return history, last_entry_connection
 
-    def _keep_token(self, *, dry_run: bool) -> list[str]:
-        """Put the token where the stage refers to: the connection's, or a new one."""
-        layout = self._twin.layout
-        if not layout.crosses_clouds:
+    def _keep_token(self, token: str | None, *, dry_run: bool) -> list[str]:
+        """Put the token where the stage refers to: the connection's, or (None) a new one."""
+        if not self._twin.layout.crosses_clouds:
             return []
         known = self._tokens.get()
-        if layout.layer_3_hot == "aws":
+        if token is None:
             if known is not None:
                 self._check_token(known)
                 return []
             token, what = secrets.token_urlsafe(32), "new token"
         else:
-            token, what = self._remote_readers()[0].token, "the connection's token"
+            what = "the connection's token"
             if known == token:
                 return []
         if known is not None and not self._tokens.is_ours():
@@ -416,13 +419,15 @@ class Configuration:
         # Half of the room is left to variables that people add.
         return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
 
-    def _policy(self, function: str, table: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    def _policy(
+        self, function: str, table: str, log_prefix: str, environment: Mapping[str, str]
+    ) -> dict[str, Any]:
         statements = []
         connects = function in DATA_CONNECTORS and self._twin.layout.crosses_clouds
-        if function in (*HOT_READERS, _API_HANDLER):
+        if function in (*HOT_READERS, API_HANDLER):
             resource = f"arn:*:dynamodb:*:*:table/{table}"
             statements.append(_allow("QueryTheHotTable", "dynamodb:Query", resource))
-        if connects or function == _API_HANDLER:
+        if connects or function == API_HANDLER:
             statements.append(self._tokens.statement())
         if connects:
             resource = "arn:*:iottwinmaker:*:*:workspace/*"
@@ -431,8 +436,7 @@ class Configuration:
         elif function in DATA_CONNECTORS:
             resource = _local_reader(function, environment)
             statements.append(_allow("InvokeTheLocalHotReader", "lambda:InvokeFunction", resource))
-        app_name = self._document()["app_name"]
-        name = f"{app_name}-{self._stage}" + ("" if function == _API_HANDLER else f"-{function}")
+        name = log_prefix if function == API_HANDLER else f"{log_prefix}-{function}"
         group = f"arn:*:logs:*:*:log-group:/aws/lambda/{name}"
         log = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
         traces = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")

@@ -42,7 +42,8 @@ API_HANDLER: Final = "api_handler"
 STORES: Final = {"aws": "DynamoDB", "azure": "Cosmos DB", "gcp": "Firestore"}
 CLOUDS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
-_STAGES_FILE: Final = ".chalice/config.json"
+STAGES_FILE: Final = ".chalice/config.json"
+"""Where Chalice keeps a project's stages."""
 _LONGEST_NAME: Final = 64
 """Characters of a Lambda function's name, and of its role's (IAM's service model, `roleNameType`)."""
 _READS: Final = ("history", "newest entry")
@@ -79,7 +80,7 @@ class Stage:
         StageError
             There is no such file, or it isn't one of Chalice's.
         """
-        path = project / _STAGES_FILE
+        path = project / STAGES_FILE
         try:
             document = json.loads(path.read_bytes())
             app_name = document["app_name"]
@@ -354,14 +355,14 @@ def _missing(
         if len(name) > _LONGEST_NAME:
             yield (
                 f"The name {name} has {len(name)} characters, and Lambda takes {_LONGEST_NAME}: "
-                f"choose a shorter stage, or a shorter app_name in {_STAGES_FILE}."
+                f"choose a shorter stage, or a shorter app_name in {STAGES_FILE}."
             )
     yield from _missing_settings(configuration, stage, aws)
 
 
 def _missing_settings(configuration: TwinConfiguration, stage: Stage, aws: Cloud) -> Iterator[str]:
     """Say what the stage's environment lacks, as the functions themselves would at their start."""
-    where = f"The stage {stage.name} in {_STAGES_FILE}"
+    where = f"The stage {stage.name} in {STAGES_FILE}"
     if stage.environment is None:
         yield f"{where} isn't there yet."
         return

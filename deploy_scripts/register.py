@@ -26,13 +26,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from chalicelib.device import twinmaker_client as configured_client
 from chalicelib.errors import ConfigurationError
 from chalicelib.layout import component_type_functions
-from chalicelib.settings import LOOPBACK_HOSTS
 from deploy_scripts.component_type import component_type, component_type_id, differences
 
 if TYPE_CHECKING:
@@ -206,15 +205,9 @@ def reader_functions(layout: ProviderLayout) -> tuple[str, str]:
 
 def twinmaker_client() -> Any:
     """Return a TwinMaker client with endpoint, region and credentials from the environment."""
-    import boto3
     from botocore.config import Config
 
-    config = Config(retries={"mode": "standard", "total_max_attempts": 8})
-    client = boto3.client("iottwinmaker", config=config)
-    if urlsplit(client.meta.endpoint_url).hostname not in LOOPBACK_HOSTS:
-        return client
-    # A local TwinMaker's host has no name with the service's 'api.' in front of it.
-    return boto3.client("iottwinmaker", config=config.merge(Config(inject_host_prefix=False)))
+    return configured_client(Config(retries={"mode": "standard", "total_max_attempts": 8}))
 
 
 class Registration:
