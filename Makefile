@@ -1,5 +1,5 @@
 # Everything a newcomer types. Each target sets up what it needs; nothing has to be installed first
-# beyond Python 3.11, Node 20 (for one of the test databases) and make.
+# beyond Python 3.11, Node 20 (for the local databases) and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,7 +17,7 @@ help: ## Show this help
 
 setup: $(VENV)/.ready ## Set up the Python environment in .venv
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt functions/azure/requirements.txt functions/gcp/requirements.txt
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; say which one: make PYTHON=python3.11 ..."; exit 1; }
@@ -29,7 +29,7 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
-	@echo "Setting up node_modules (dynalite, for the tests) ..."
+	@echo "Setting up node_modules (local stand-ins of the clouds' databases) ..."
 	@npm ci --no-audit --no-fund
 	@touch $@
 
