@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
@@ -16,8 +18,16 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.settings import DynamoDBSettings, HotReaderSettings
     from chalicelib.timestamps import SortKey
 
+# API Gateway gives a request 29 seconds: a store that is away must be known to be before.
+_CLIENT: Final = Config(
+    connect_timeout=2,
+    read_timeout=8,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=32,
+)
 _UNAVAILABLE: Final = frozenset(
     {
         "InternalServerError",
@@ -31,6 +41,16 @@ _UNAVAILABLE: Final = frozenset(
 _GROWTH: Final = 4
 _LARGEST_LIMIT: Final = 1_000_000
 """Items; a page's megabyte ends it long before."""
+
+
+def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> DynamoDBHotStore:
+    """Return the store that the settings name; nothing is sent yet."""
+    return DynamoDBHotStore(
+        boto3.client("dynamodb", config=_CLIENT),
+        table_name=settings.table_name,
+        device_id_attribute=entries.device_id_attribute,
+        timestamp_attribute=entries.timestamp_attribute,
+    )
 
 
 class DynamoDBHotStore:

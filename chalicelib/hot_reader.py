@@ -171,7 +171,7 @@ class HotReader:
                 if last is not None and (room == 0 or bytes_left < 0):
                     return HistoryPage(values, next_token.encode(last, query), flaws)
                 values[name].append((timestamp.text, value))
-                last = Position(str(entry.key), index)
+                last = Position(str(entry.key), index, entry.identity)
                 room -= 1
         return HistoryPage(values, None, flaws)
 
@@ -297,8 +297,8 @@ class _Resume:
         """Count the entry's properties that pages before have returned; None means all of them."""
         if self.position is None or self.timestamp is None:
             return 0
-        here = (timestamp.instant, entry.key)
-        there = (self.timestamp.instant, self.key)
+        here = (timestamp.instant, entry.key, entry.identity)
+        there = (self.timestamp.instant, self.key, self.position.identity)
         if here == there:
             return self.position.property_index + 1
         return 0 if (here < there) == self.descending else None

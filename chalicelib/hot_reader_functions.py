@@ -10,18 +10,20 @@ from typing import Any, Final
 
 from chalice import Blueprint
 
-from chalicelib.aws_hot_reader import AwsHotReader
+from chalicelib import dynamodb
+from chalicelib.hot_reader_service import HotReaderService
 from chalicelib.observability import Observability
 from chalicelib.reads import HISTORY, LAST_ENTRY
-from chalicelib.settings import HotReaderSettings, tracing_enabled
+from chalicelib.settings import DynamoDBSettings, HotReaderSettings, tracing_enabled
 from chalicelib.wire_contract import new_trace_id
 
 functions: Final = Blueprint(__name__)
 
 _settings: Final = HotReaderSettings.load(os.environ)
 _tracing: Final = tracing_enabled(os.environ)
-_history: Final = AwsHotReader(HISTORY, _settings)
-_last_entry: Final = AwsHotReader(LAST_ENTRY, _settings)
+_store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
+_history: Final = HotReaderService(HISTORY, _store, _settings)
+_last_entry: Final = HotReaderService(LAST_ENTRY, _store, _settings)
 _history_log: Final = Observability(HISTORY.name, tracing=_tracing)
 _last_entry_log: Final = Observability(LAST_ENTRY.name, tracing=_tracing)
 
@@ -39,7 +41,7 @@ def hot_reader_last_entry(event: dict[str, Any], context: Any) -> dict[str, Any]
 
 
 def _answer(
-    reader: AwsHotReader, log: Observability, event: dict[str, Any], context: Any
+    reader: HotReaderService, log: Observability, event: dict[str, Any], context: Any
 ) -> dict[str, Any]:
     with log.request(new_trace_id(), function_request_id=context.aws_request_id) as record:
         answer = reader.answer_event(event, record)

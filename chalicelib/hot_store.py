@@ -24,10 +24,13 @@ class StoredEntry(NamedTuple):
     values
         Property values by name, as plain values: str, bool, int, float, Decimal, list, dict, None.
         A number keeps its digits, so a store that has them hands out Decimal, not float.
+    identity
+        Tells entries of the same key apart, and puts them in order, in a store that allows several.
     """
 
     key: SortKey
     values: Mapping[str, Any]
+    identity: str = ""
 
 
 class HotStore(Protocol):
@@ -45,6 +48,9 @@ class HotStore(Protocol):
     ) -> Iterator[StoredEntry]:
         """Yield the entries whose key lies between two keys, in the order of the keys.
 
+        The order of keys is that of numbers, or of texts by their UTF-8 bytes; entries of the same
+        key follow each other in the order of their identities.
+
         The store's own pages are followed for as long as the caller takes entries, and no longer.
 
         Parameters
@@ -54,7 +60,7 @@ class HotStore(Protocol):
         lower, upper
             The first and the last key, both included; None for no bound. They need not exist.
         descending
-            True for the largest key first.
+            True for exactly the reverse order.
         properties
             The properties that the caller will look at; others may be left out.
         limit

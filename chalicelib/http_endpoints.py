@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalice import Blueprint, Response
 
-from chalicelib.aws_hot_reader import AwsHotReader
+from chalicelib import dynamodb
+from chalicelib.hot_reader_service import HotReaderService
 from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
 from chalicelib.observability import Observability
 from chalicelib.reads import HISTORY, LAST_ENTRY, Read
-from chalicelib.settings import EndpointSettings, HotReaderSettings, tracing_enabled
+from chalicelib.settings import (
+    DynamoDBSettings,
+    EndpointSettings,
+    HotReaderSettings,
+    tracing_enabled,
+)
 
 if TYPE_CHECKING:
     from chalice.app import Request
@@ -20,12 +26,13 @@ if TYPE_CHECKING:
 endpoints: Final = Blueprint(__name__)
 
 _settings: Final = HotReaderSettings.load(os.environ)
+_store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
 _endpoint_settings: Final = EndpointSettings.load(os.environ)
 _tracing: Final = tracing_enabled(os.environ)
 
 
 def _endpoint(read: Read[Any]) -> HttpEndpoint:
-    reader = AwsHotReader(read, _settings)
+    reader = HotReaderService(read, _store, _settings)
     observability = Observability(read.name, tracing=_tracing)
     return HttpEndpoint(reader.answer_payload, _endpoint_settings, observability)
 

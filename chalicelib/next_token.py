@@ -18,7 +18,7 @@ from chalicelib.errors import InvalidQueryError
 if TYPE_CHECKING:
     from chalicelib.query import HistoryQuery
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _LONGEST: Final = 17_880
 """Characters; TwinMaker's limit (API reference, GetPropertyValueHistory)."""
 
@@ -32,15 +32,18 @@ class Position(NamedTuple):
         The text of its entry's sort key.
     property_index
         Which of the selected properties it belongs to, counted from 0.
+    identity
+        Which of several entries with the same key (`StoredEntry.identity`).
     """
 
     key: str
     property_index: int
+    identity: str
 
 
 def encode(position: Position, query: HistoryQuery) -> str:
     """Return the token that continues a query after a position."""
-    token = [_VERSION, position.key, position.property_index, _digest(position, query)]
+    token = [_VERSION, *position, _digest(position, query)]
     text = json.dumps(token, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
@@ -55,8 +58,10 @@ def decode(token: str, query: HistoryQuery) -> Position:
     """
     try:
         match _unpack(token):
-            case [int(version), str(key), int(index), str(digest)] if version == _VERSION:
-                position = Position(key, index)
+            case [int(version), str(key), int(index), str(identity), str(digest)] if (
+                version == _VERSION
+            ):
+                position = Position(key, index, identity)
             case _:
                 raise _not_ours()
     except (ValueError, RecursionError) as error:

@@ -143,18 +143,16 @@ def _devices(listed: Any) -> dict[str, dict[str, DataType]]:
 
 @dataclass(frozen=True, slots=True)
 class HotReaderSettings:
-    """What a Hot Reader on AWS needs.
+    """What a Hot Reader needs, whatever its store.
 
     Attributes
     ----------
     twin
         The twin and its layout.
-    table_name
-        The hot table.
     device_id_attribute, timestamp_attribute
-        Names of its partition key and of its sort key.
+        Names of the stored entries' fields that hold the device's id and the instant.
     timestamp_format
-        How the sort key spells an instant.
+        How the second one spells an instant.
     page_bytes
         The largest answer, in bytes.
     page_values
@@ -162,7 +160,6 @@ class HotReaderSettings:
     """
 
     twin: DigitalTwinInfo
-    table_name: str
     device_id_attribute: str
     timestamp_attribute: str
     timestamp_format: TimestampFormat
@@ -181,12 +178,89 @@ class HotReaderSettings:
         page_values = _whole(environment, "PAGE_VALUES", 0, 0, 1_000_000)
         return cls(
             twin=DigitalTwinInfo.load(environment),
-            table_name=required(environment, "DYNAMODB_TABLE_NAME", "my-twin-hot-telemetry"),
-            device_id_attribute=environment.get("DEVICE_ID_ATTRIBUTE", "").strip() or "device_id",
-            timestamp_attribute=environment.get("TIMESTAMP_ATTRIBUTE", "").strip() or "timestamp",
+            device_id_attribute=_text(environment, "DEVICE_ID_ATTRIBUTE", "device_id"),
+            timestamp_attribute=_text(environment, "TIMESTAMP_ATTRIBUTE", "timestamp"),
             timestamp_format=_timestamp_format(environment),
             page_bytes=_whole(environment, "PAGE_BYTES", LARGEST_PAYLOAD, 65_536, LARGEST_PAYLOAD),
             page_values=page_values or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDBSettings:
+    """Where the hot storage on AWS is.
+
+    Attributes
+    ----------
+    table_name
+        The hot table: device id as partition key, instant as sort key.
+    """
+
+    table_name: str
+
+    @classmethod
+    def load(cls, environment: Environment) -> DynamoDBSettings:
+        """Read the settings; see `HotReaderSettings.load`."""
+        return cls(required(environment, "DYNAMODB_TABLE_NAME", "my-twin-hot-telemetry"))
+
+
+@dataclass(frozen=True, slots=True)
+class CosmosSettings:
+    """Where the hot storage on Azure is.
+
+    Attributes
+    ----------
+    endpoint
+        The Cosmos DB account's URL.
+    database, container
+        The container whose partition key is the device's id.
+    key
+        The account's (read-only) key; None to use the function's managed identity.
+    """
+
+    endpoint: str
+    database: str
+    container: str
+    key: str | None = field(repr=False)
+
+    @classmethod
+    def load(cls, environment: Environment) -> CosmosSettings:
+        """Read the settings; see `HotReaderSettings.load`."""
+        endpoint = required(environment, "COSMOS_ENDPOINT", "https://my-twin.documents.azure.com")
+        check_secure_url("COSMOS_ENDPOINT", endpoint, example="https://my-twin.documents.azure.com")
+        return cls(
+            endpoint=endpoint,
+            database=required(environment, "COSMOS_DATABASE", "my-twin"),
+            container=required(environment, "COSMOS_CONTAINER", "hot-telemetry"),
+            key=environment.get("COSMOS_KEY", "").strip() or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FirestoreSettings:
+    """Where the hot storage on Google Cloud is.
+
+    Attributes
+    ----------
+    project
+        The Google Cloud project; None for the one that the function runs in.
+    database
+        The Firestore database.
+    collection
+        The collection whose documents are the entries.
+    """
+
+    project: str | None
+    database: str
+    collection: str
+
+    @classmethod
+    def load(cls, environment: Environment) -> FirestoreSettings:
+        """Read the settings; see `HotReaderSettings.load`."""
+        return cls(
+            project=environment.get("FIRESTORE_PROJECT", "").strip() or None,
+            database=_text(environment, "FIRESTORE_DATABASE", "(default)"),
+            collection=required(environment, "FIRESTORE_COLLECTION", "hot-telemetry"),
         )
 
 
@@ -330,6 +404,10 @@ def required(environment: Environment, name: str, example: str) -> str:
     return value
 
 
+def _text(environment: Environment, name: str, default: str) -> str:
+    return environment.get(name, "").strip() or default
+
+
 def _whole(environment: Environment, name: str, default: int, least: int, most: int) -> int:
     text = environment.get(name, "").strip()
     if not text:
@@ -371,7 +449,12 @@ def _token(environment: Environment) -> TokenSource:
 
 
 def check_reader_url(name: str, url: str) -> None:
-    """Check a URL that a token will be sent to: HTTPS, or plain HTTP to this machine.
+    """Check a Hot Reader's URL; see `check_secure_url`."""
+    check_secure_url(name, url, example="https://reader.example.com/hot-reader")
+
+
+def check_secure_url(name: str, url: str, *, example: str) -> None:
+    """Check a URL that a credential will be sent to: HTTPS, or plain HTTP to this machine.
 
     Parameters
     ----------
@@ -379,11 +462,13 @@ def check_reader_url(name: str, url: str) -> None:
         What to call it in a message; the URL itself may hold a key and isn't in it.
     url
         The URL.
+    example
+        One that is right.
 
     Raises
     ------
     ConfigurationError
-        The token must not be sent there, or it is no URL.
+        A credential must not be sent there, or it is no URL.
     """
     if re.search(r"\s", url):
         raise ConfigurationError(f"{name} must not hold blanks")
@@ -399,9 +484,9 @@ def check_reader_url(name: str, url: str) -> None:
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{name} must not hold a user name or password")
     if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise ConfigurationError(f"{name} must look like https://reader.example.com/hot-reader")
+        raise ConfigurationError(f"{name} must look like {example}")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
         raise ConfigurationError(
-            f"{name} must use https: the token would cross the network in the clear to "
+            f"{name} must use https: a credential would cross the network in the clear to "
             f"{parts.hostname}. Plain http is for this machine only (localhost, 127.0.0.1, ::1)."
         )

@@ -23,6 +23,7 @@ from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings import (
     DataConnectorSettings,
     DigitalTwinInfo,
+    DynamoDBSettings,
     EndpointSettings,
     HotReaderSettings,
     ProviderLayout,
@@ -388,7 +389,7 @@ def _flaws(environment: Mapping[str, str], aws: Cloud) -> Iterator[str]:
     names = {function.name for function in aws.functions}
     loads: list[Callable[[], object]] = []
     if names & {API_HANDLER, *HOT_READERS}:
-        loads.append(partial(HotReaderSettings.load, environment))
+        loads += [partial(each.load, environment) for each in (HotReaderSettings, DynamoDBSettings)]
     if aws.endpoints:
         loads.append(partial(EndpointSettings.load, environment))
     if names & {*DATA_CONNECTORS}:

@@ -159,7 +159,7 @@ def test_a_token_with_a_position_outside_of_the_range_is_refused(filled):
 
     asked = {"iot_device_id": filled.device_id, "selected_properties": SELECTED}
     query = history_query(asked | {"start_time": START, "end_time": END})
-    forged = next_token.encode(next_token.Position("2026-02-01T00:00:00Z", 0), query)
+    forged = next_token.encode(next_token.Position("2026-02-01T00:00:00Z", 0, ""), query)
     with pytest.raises(InvalidQueryError, match="range"):
         page(filled.reader(), filled.device_id, SELECTED, next_token=forged)
 

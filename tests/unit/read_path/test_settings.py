@@ -10,9 +10,12 @@ import pytest
 from chalicelib.data_value import DataType
 from chalicelib.errors import ConfigurationError
 from chalicelib.settings import (
+    CosmosSettings,
     DataConnectorSettings,
     DigitalTwinInfo,
+    DynamoDBSettings,
     EndpointSettings,
+    FirestoreSettings,
     HotReaderSettings,
     ProviderLayout,
     tracing_enabled,
@@ -174,20 +177,52 @@ class TestDevices:
             self.load([device])
 
 
+COSMOS = {
+    "COSMOS_ENDPOINT": "https://twin.documents.azure.com:443/",
+    "COSMOS_DATABASE": "twin",
+    "COSMOS_CONTAINER": "hot-telemetry",
+}
+
+
+class TestTheStores:
+    def test_are_told_where_they_are(self):
+        assert DynamoDBSettings.load({"DYNAMODB_TABLE_NAME": " table "}).table_name == "table"
+        cosmos = CosmosSettings.load(COSMOS)
+        assert (cosmos.endpoint, cosmos.database) == (COSMOS["COSMOS_ENDPOINT"], "twin")
+        assert (cosmos.container, cosmos.key) == ("hot-telemetry", None)
+        firestore = FirestoreSettings.load({"FIRESTORE_COLLECTION": "telemetry"})
+        assert firestore == FirestoreSettings(None, "(default)", "telemetry")
+
+    @pytest.mark.parametrize("value", [None, "", " "])
+    @pytest.mark.parametrize(
+        ("load", "name", "others"),
+        [
+            (DynamoDBSettings.load, "DYNAMODB_TABLE_NAME", {}),
+            *((CosmosSettings.load, name, COSMOS) for name in COSMOS),
+            (FirestoreSettings.load, "FIRESTORE_COLLECTION", {}),
+        ],
+    )
+    def test_have_to_be_told(self, load, name, others, value):
+        given = others | {name: value}
+        with pytest.raises(ConfigurationError, match=f"{name} is not set"):
+            load({key: text for key, text in given.items() if text is not None})
+
+    def test_a_key_is_neither_shown_nor_sent_in_the_clear(self):
+        settings = CosmosSettings.load(COSMOS | {"COSMOS_KEY": "secret"})
+        assert settings.key == "secret"
+        assert "secret" not in repr(settings)
+        with pytest.raises(ConfigurationError, match="COSMOS_ENDPOINT must use https"):
+            CosmosSettings.load(COSMOS | {"COSMOS_ENDPOINT": "http://twin.example.com"})
+
+
 class TestTheHotReader:
-    def test_has_defaults_for_all_but_the_twin_and_the_table(self):
+    def test_has_defaults_for_all_but_the_twin(self):
         settings = HotReaderSettings.load(environment())
-        assert settings.table_name == "hot-table"
         assert settings.device_id_attribute == "device_id"
         assert settings.timestamp_attribute == "timestamp"
         assert settings.timestamp_format.read("2026-01-30T17:00:00Z").text == "2026-01-30T17:00:00Z"
         assert settings.page_bytes == 6_291_556
         assert settings.page_values is None
-
-    @pytest.mark.parametrize("value", [None, "", " "])
-    def test_has_to_be_told_its_table(self, value):
-        with pytest.raises(ConfigurationError, match="DYNAMODB_TABLE_NAME is not set"):
-            HotReaderSettings.load(environment(DYNAMODB_TABLE_NAME=value))
 
     def test_may_have_other_keys(self):
         settings = HotReaderSettings.load(

@@ -1,54 +1,40 @@
-"""The Hot Reader on AWS: put together from its settings, over DynamoDB."""
+"""One kind of read, answered from one store: what every host of a Hot Reader asks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
 from chalicelib import device
-from chalicelib.dynamodb import DynamoDBHotStore
 from chalicelib.hot_reader import HotReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chalicelib.hot_store import HotStore
     from chalicelib.observability import RequestRecord
     from chalicelib.query import LastEntryQuery
     from chalicelib.reads import Answer, Read
     from chalicelib.settings import HotReaderSettings
 
-# API Gateway gives a request 29 seconds: a store that is away must be known to be before.
-_CLIENT = Config(
-    connect_timeout=2,
-    read_timeout=8,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    max_pool_connections=32,
-)
 
-
-class AwsHotReader:
+class HotReaderService:
     """Answers one kind of read, asked by TwinMaker or over HTTP.
 
     Parameters
     ----------
     read
         History or last entry.
+    store
+        Where the entries are.
     settings
-        The table and how it is laid out.
+        The twin, and how its entries are laid out.
     """
 
-    def __init__(self, read: Read[Any], settings: HotReaderSettings) -> None:
+    def __init__(self, read: Read[Any], store: HotStore, settings: HotReaderSettings) -> None:
         self._read = read
         self._twin = settings.twin
         self._reader = HotReader(
-            DynamoDBHotStore(
-                boto3.client("dynamodb", config=_CLIENT),
-                table_name=settings.table_name,
-                device_id_attribute=settings.device_id_attribute,
-                timestamp_attribute=settings.timestamp_attribute,
-            ),
+            store,
             settings.timestamp_format,
             page_bytes=settings.page_bytes,
             page_values=settings.page_values,
