@@ -12,7 +12,7 @@ from chalice import Blueprint
 
 from chalicelib.data_connector import DataConnector
 from chalicelib.layout import DATA_CONNECTORS
-from chalicelib.observability import Observability
+from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings import DataConnectorSettings, tracing_enabled
 from chalicelib.wire_contract import new_trace_id
@@ -33,8 +33,8 @@ _NAME, _LAST_ENTRY_NAME = DATA_CONNECTORS
 _tracing: Final = tracing_enabled(os.environ)
 _history: Final = _connector(HISTORY)
 _last_entry: Final = _connector(LAST_ENTRY)
-_history_log: Final = Observability(_NAME, tracing=_tracing)
-_last_entry_log: Final = Observability(_LAST_ENTRY_NAME, tracing=_tracing)
+_history_log: Final = PowertoolsObservability(_NAME, tracing=_tracing)
+_last_entry_log: Final = PowertoolsObservability(_LAST_ENTRY_NAME, tracing=_tracing)
 
 
 @functions.lambda_function(name=_NAME)
@@ -50,7 +50,7 @@ def digital_twin_data_connector_last_entry(event: dict[str, Any], context: Any) 
 
 
 def _answer(
-    connector: DataConnector, log: Observability, event: dict[str, Any], context: Any
+    connector: DataConnector, log: PowertoolsObservability, event: dict[str, Any], context: Any
 ) -> dict[str, Any]:
     trace_id = new_trace_id()
     with log.request(trace_id, function_request_id=context.aws_request_id) as record:

@@ -12,7 +12,7 @@ from chalice import Blueprint
 
 from chalicelib import dynamodb
 from chalicelib.hot_reader_service import HotReaderService
-from chalicelib.observability import Observability
+from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings import DynamoDBSettings, HotReaderSettings, tracing_enabled
 from chalicelib.wire_contract import new_trace_id
@@ -24,8 +24,8 @@ _tracing: Final = tracing_enabled(os.environ)
 _store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
 _history: Final = HotReaderService(HISTORY, _store, _settings)
 _last_entry: Final = HotReaderService(LAST_ENTRY, _store, _settings)
-_history_log: Final = Observability(HISTORY.name, tracing=_tracing)
-_last_entry_log: Final = Observability(LAST_ENTRY.name, tracing=_tracing)
+_history_log: Final = PowertoolsObservability(HISTORY.name, tracing=_tracing)
+_last_entry_log: Final = PowertoolsObservability(LAST_ENTRY.name, tracing=_tracing)
 
 
 @functions.lambda_function(name=HISTORY.name)
@@ -41,7 +41,7 @@ def hot_reader_last_entry(event: dict[str, Any], context: Any) -> dict[str, Any]
 
 
 def _answer(
-    reader: HotReaderService, log: Observability, event: dict[str, Any], context: Any
+    reader: HotReaderService, log: PowertoolsObservability, event: dict[str, Any], context: Any
 ) -> dict[str, Any]:
     with log.request(new_trace_id(), function_request_id=context.aws_request_id) as record:
         answer = reader.answer_event(event, record)

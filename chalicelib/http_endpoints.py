@@ -11,7 +11,7 @@ from chalice import Blueprint, Response
 from chalicelib import dynamodb
 from chalicelib.hot_reader_service import HotReaderService
 from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
-from chalicelib.observability import Observability
+from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings import (
     DynamoDBSettings,
@@ -33,7 +33,7 @@ _tracing: Final = tracing_enabled(os.environ)
 
 def _endpoint(read: Read[Any]) -> HttpEndpoint:
     reader = HotReaderService(read, _store, _settings)
-    observability = Observability(read.name, tracing=_tracing)
+    observability = PowertoolsObservability(read.name, tracing=_tracing)
     return HttpEndpoint(reader.answer_payload, _endpoint_settings, observability)
 
 

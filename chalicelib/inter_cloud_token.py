@@ -17,6 +17,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.errors import ConfigurationError, HotReaderError, StoreUnavailableError
@@ -67,6 +68,12 @@ class TokenSource:
             if not name:
                 raise ConfigurationError(
                     f"{variable} names no {store} entry; it should look like {store}:/twin/token"
+                )
+            if find_spec("aws_lambda_powertools") is None:
+                raise ConfigurationError(
+                    f"{variable} refers to a store of AWS, which can't be read from here. Let the "
+                    "platform put the token itself there: a Key Vault reference on Azure, a secret "
+                    "of Secret Manager on Google Cloud."
                 )
             return cls(variable, store, name, max_age)
         if ":" in text or text.startswith("/"):

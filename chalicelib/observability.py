@@ -1,111 +1,63 @@
-"""Logs, metrics and traces of a function, by Powertools for AWS Lambda.
+"""What a function says about itself: log lines and counts, wherever it runs.
 
 Every log line of a request carries its trace id, on both clouds. A token never gets here: neither
-headers nor settings are logged.
+headers nor settings are logged. On AWS, Powertools writes (`chalicelib.powertools`); on the other
+clouds, lines of JSON (`chalicelib.json_log`).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
-
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.errors import HotReaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from aws_lambda_powertools import Tracer
+    from contextlib import AbstractContextManager
 
     from chalicelib.hot_reader import Flaws
     from chalicelib.reads import Answer
 
-NAMESPACE: Final = "MultiCloudHotReader"
-"""The CloudWatch namespace of all metrics; docs/operations.md lists them."""
+
+class Log(Protocol):
+    """Writes log lines: a message, and keys with values."""
+
+    def info(self, message: str, /, **keys: Any) -> None:
+        """Write what happened."""
+
+    def warning(self, message: str, /, **keys: Any) -> None:
+        """Write what deserves a look."""
+
+    def error(self, message: str, /, **keys: Any) -> None:
+        """Write what failed; the key `exc_info` is an exception."""
 
 
-class Observability:
-    """What one function says about itself.
+class RequestRecord(ABC):
+    """The log and the metrics of one request.
 
-    Parameters
+    Attributes
     ----------
-    function
-        The function's name: the `service` of its log lines and the dimension of its metrics.
-    tracing
-        True to send X-Ray subsegments.
+    logger
+        Its log.
     """
 
-    def __init__(self, function: str, *, tracing: bool = False) -> None:
-        self.logger = Logger(service=function)
-        self._function = function
-        self._tracer: Tracer | None = None
-        if tracing:
-            from aws_lambda_powertools import Tracer  # loads the X-Ray SDK
-
-            self._tracer = Tracer(service=function, auto_patch=False)
-
-    @contextmanager
-    def request(self, trace_id: str, **keys: Any) -> Iterator[RequestRecord]:
-        """Record one request: its log lines get the trace id, its metrics are written at the end.
-
-        Parameters
-        ----------
-        trace_id
-            The envelope's trace id.
-        **keys
-            What else every log line of the request shall carry.
-
-        Raises
-        ------
-        Exception
-            Whatever the request raises, logged with its trace id.
-        """
-        keys["trace_id"] = trace_id
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=self._function)
-        metrics.add_metadata("trace_id", trace_id)
-        self.logger.thread_safe_append_keys(**keys)
-        record = RequestRecord(self.logger, metrics, self._tracer)
-        record.count("Requests", 1)
-        try:
-            yield record
-        except Exception as error:
-            record.failed(
-                error,
-                status=getattr(error, "status", HotReaderError.status),
-                code=getattr(error, "code", HotReaderError.code),
-            )
-            raise
-        finally:
-            self.logger.thread_safe_remove_keys(list(keys))
-            metrics.flush_metrics()
-
-
-class RequestRecord:
-    """The log and the metrics of one request."""
-
-    def __init__(self, logger: Logger, metrics: EphemeralMetrics, tracer: Tracer | None) -> None:
+    def __init__(self, logger: Log) -> None:
         self.logger = logger
-        self._metrics = metrics
-        self._tracer = tracer
 
+    @abstractmethod
     def count(self, metric: str, number: int) -> None:
         """Add to a count."""
-        self._metrics.add_metric(metric, MetricUnit.Count, number)
 
+    @abstractmethod
     def milliseconds(self, metric: str, number: float) -> None:
         """Record a duration."""
-        self._metrics.add_metric(metric, MetricUnit.Milliseconds, number)
 
     @contextmanager
-    def subsegment(self, name: str) -> Iterator[None]:
-        """Trace a part of the request."""
-        if self._tracer is None:
-            yield
-            return
-        with self._tracer.provider.in_subsegment(f"## {name}"):
-            yield
+    def subsegment(self, name: str) -> Iterator[None]:  # noqa: ARG002 - a tracer needs it
+        """Trace a part of the request, if the request is traced."""
+        yield
 
     def answered(self, answer: Answer) -> None:
         """Record what a reader found, and what it had to leave out."""
@@ -137,3 +89,48 @@ class RequestRecord:
                 unreadable_timestamps=flaws.unreadable_timestamps,
                 examples=flaws.examples,
             )
+
+
+class Observability(ABC):
+    """What one function says about itself.
+
+    Parameters
+    ----------
+    function
+        The function's name, in every log line and with every metric.
+    """
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+
+    @abstractmethod
+    def _record(self, keys: dict[str, Any]) -> AbstractContextManager[RequestRecord]:
+        """Open the record of a request whose log lines carry some keys; write it out at the end."""
+
+    @contextmanager
+    def request(self, trace_id: str, **keys: Any) -> Iterator[RequestRecord]:
+        """Record one request: its log lines get the trace id, its metrics are written at the end.
+
+        Parameters
+        ----------
+        trace_id
+            The envelope's trace id.
+        **keys
+            What else every log line of the request shall carry.
+
+        Raises
+        ------
+        Exception
+            Whatever the request raises, logged with its trace id.
+        """
+        with self._record({**keys, "trace_id": trace_id}) as record:
+            record.count("Requests", 1)
+            try:
+                yield record
+            except Exception as error:
+                record.failed(
+                    error,
+                    status=getattr(error, "status", HotReaderError.status),
+                    code=getattr(error, "code", HotReaderError.code),
+                )
+                raise

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.data_connector import DataConnector
 from chalicelib.errors import HotReaderError, InvalidQueryError, RemoteReaderError
-from chalicelib.observability import Observability
+from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.remote_reader import RemoteAnswer, RemoteReader
 from chalicelib.settings import DataConnectorSettings
@@ -137,7 +137,7 @@ class TestOnOneCloud:
 
 @pytest.fixture
 def record():
-    with Observability("data-connector-of-the-tests").request("trace-1") as record:
+    with PowertoolsObservability("data-connector-of-the-tests").request("trace-1") as record:
         yield record
 
 

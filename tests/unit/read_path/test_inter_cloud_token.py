@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 
 from chalicelib.errors import ConfigurationError, StoreUnavailableError
 from chalicelib.inter_cloud_token import TokenSource
-from chalicelib.observability import Observability
+from chalicelib.powertools import PowertoolsObservability
 
 VARIABLE = "INTER_CLOUD_TOKEN"
 CURRENT = "current-token-0123456789"
@@ -265,7 +265,7 @@ class TestAge:
         token.current()
         later(61)
         store.fail(503, "ServiceUnavailable")
-        with Observability("reader-of-this-test").request("trace-of-this-test"):
+        with PowertoolsObservability("reader-of-this-test").request("trace-of-this-test"):
             token.current()
         (line,) = [each for each in capsys.readouterr().out.splitlines() if "known so far" in each]
         assert json.loads(line)["trace_id"] == "trace-of-this-test"
@@ -328,3 +328,9 @@ class TestSecrecy:
         source("ssm:/twin/token").current()
         assert "http" in caplog.text  # urllib3 does log at this level
         assert CURRENT not in caplog.text
+
+
+def test_a_store_of_aws_is_refused_where_there_is_none(monkeypatch):
+    monkeypatch.setattr("chalicelib.inter_cloud_token.find_spec", lambda _name: None)
+    with pytest.raises(ConfigurationError, match=f"{VARIABLE}.*Key Vault.*Secret Manager"):
+        TokenSource.parse(VARIABLE, "ssm:/twin/token", max_age=60)

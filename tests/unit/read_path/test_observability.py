@@ -19,7 +19,7 @@ from chalicelib.errors import HotStoreError, InvalidQueryError, RemoteReaderErro
 from chalicelib.hot_reader import Flaws
 from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
 from chalicelib.inter_cloud_token import TokenSource
-from chalicelib.observability import NAMESPACE, Observability
+from chalicelib.powertools import NAMESPACE, PowertoolsObservability
 from chalicelib.reads import HISTORY, Answer
 from chalicelib.settings import DataConnectorSettings, EndpointSettings
 from deploy_scripts.local_cloud.stack import PROJECT
@@ -58,7 +58,7 @@ class CurrentStdout:
 @pytest.fixture
 def observability():
     # Powertools keeps a logger for each name: each test needs one of its own.
-    made = Observability(f"function-{next(_numbers)}")
+    made = PowertoolsObservability(f"function-{next(_numbers)}")
     handler = made.logger.logger_handler
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(CurrentStdout())
@@ -199,7 +199,7 @@ class TestMetrics:
 
 
 class TestTheEndpointsMetrics:
-    def ask(self, observability: Observability, read: Any, **headers: str) -> int:
+    def ask(self, observability: PowertoolsObservability, read: Any, **headers: str) -> int:
         token = TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
         settings = EndpointSettings(token, requests_per_second=None, compress=False)
         endpoint = HttpEndpoint(read, settings, observability)
@@ -250,7 +250,7 @@ EVENT = {
 
 
 class TestTheConnectorsMetrics:
-    def ask(self, observability: Observability, url: str) -> None:
+    def ask(self, observability: PowertoolsObservability, url: str) -> None:
         providers = {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}
         info = {"config": {"digital_twin_name": "my-twin"}, "config_providers": providers}
         environment = {
@@ -303,8 +303,8 @@ class TestTheConnectorsMetrics:
 class TestTraces:
     REQUEST = """
 import sys
-from chalicelib.observability import Observability
-with Observability("traced", tracing={tracing}).request("trace-1") as record:
+from chalicelib.powertools import PowertoolsObservability
+with PowertoolsObservability("traced", tracing={tracing}).request("trace-1") as record:
     with record.subsegment("hot storage"):
         pass
 print("aws_xray_sdk" in sys.modules)

@@ -1,0 +1,76 @@
+"""Logs, metrics and traces on AWS, by Powertools for AWS Lambda."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from chalicelib.observability import Observability, RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools import Tracer
+
+    from chalicelib.observability import Log
+
+NAMESPACE: Final = "MultiCloudHotReader"
+"""The CloudWatch namespace of all metrics; docs/operations.md lists them."""
+
+
+class PowertoolsObservability(Observability):
+    """Log lines of JSON, metrics in CloudWatch's embedded format, X-Ray subsegments.
+
+    Parameters
+    ----------
+    function
+        The function's name: the `service` of its log lines and the dimension of its metrics.
+    tracing
+        True to send X-Ray subsegments.
+    """
+
+    def __init__(self, function: str, *, tracing: bool = False) -> None:
+        super().__init__(function)
+        self.logger = Logger(service=function)
+        self._tracer: Tracer | None = None
+        if tracing:
+            from aws_lambda_powertools import Tracer  # loads the X-Ray SDK
+
+            self._tracer = Tracer(service=function, auto_patch=False)
+
+    @contextmanager
+    def _record(self, keys: dict[str, Any]) -> Iterator[RequestRecord]:
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=self._function)
+        metrics.add_metadata("trace_id", keys["trace_id"])
+        self.logger.thread_safe_append_keys(**keys)
+        try:
+            yield _PowertoolsRecord(self.logger, metrics, self._tracer)
+        finally:
+            self.logger.thread_safe_remove_keys(list(keys))
+            metrics.flush_metrics()
+
+
+class _PowertoolsRecord(RequestRecord):
+    """The record of one request."""
+
+    def __init__(self, logger: Logger, metrics: EphemeralMetrics, tracer: Tracer | None) -> None:
+        super().__init__(cast("Log", logger))  # what isn't Python's own argument becomes a key
+        self._metrics = metrics
+        self._tracer = tracer
+
+    def count(self, metric: str, number: int) -> None:
+        self._metrics.add_metric(metric, MetricUnit.Count, number)
+
+    def milliseconds(self, metric: str, number: float) -> None:
+        self._metrics.add_metric(metric, MetricUnit.Milliseconds, number)
+
+    @contextmanager
+    def subsegment(self, name: str) -> Iterator[None]:
+        if self._tracer is None:
+            yield
+            return
+        with self._tracer.provider.in_subsegment(f"## {name}"):
+            yield
