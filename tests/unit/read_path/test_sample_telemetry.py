@@ -176,7 +176,7 @@ def client(httpserver):
 class TestLoad:
     def test_writes_again_what_a_busy_table_left(self, httpserver, client, monkeypatch):
         pauses: list[float] = []
-        monkeypatch.setattr("deploy_scripts.sample_telemetry.time.sleep", pauses.append)
+        monkeypatch.setattr("deploy_scripts.hot_storage.dynamodb.time.sleep", pauses.append)
         table = BusyTable(at_once=10)
         httpserver.expect_request("/").respond_with_handler(table.answer)
         entries = generate(60)
