@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from chalicelib.errors import InvalidQueryError
 from chalicelib.next_token import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from chalicelib.hot_store import HotStore, StoredEntry
     from chalicelib.query import HistoryQuery, LastEntryQuery
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _VALUE_BYTES: Final = 64
 """An upper bound for what surrounds a time and a value in an answer: keys, quotes, blanks."""
 _EXAMPLES: Final = 3
+_AHEAD_SECONDS: Final = 2.0
+"""How long a read may take that goes on for pages ahead: nobody has asked for them yet."""
 
 
 @dataclass(slots=True)
@@ -74,17 +77,21 @@ class HistoryPage:
     next_token
         How to go on; None on the last page.
     flaws
-        What was left out.
+        What was left out, of the pages that follow as well.
+    following
+        Pages that were read ahead: what the `next_token` leads to, then what that page's leads to.
     """
 
     values: Mapping[str, list[tuple[str, DataValue]]]
     next_token: str | None
     flaws: Flaws
+    following: Sequence[HistoryPage] = ()
 
     @property
     def count(self) -> int:
-        """How many values the page holds, over all properties."""
-        return sum(map(len, self.values.values()))
+        """How many values were read, over all properties and pages."""
+        own = sum(map(len, self.values.values()))
+        return own + sum(each.count for each in self.following)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,8 @@ class HotReader:
     page_values
         The most values on a page, also when a query asks for more or names no number; None for no
         such bound.
+    clock
+        Tells the time in monotonic seconds; tests replace it.
     """
 
     def __init__(
@@ -126,14 +135,19 @@ class HotReader:
         *,
         page_bytes: int,
         page_values: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._timestamps = timestamps
         self._page_bytes = page_bytes
         self._page_values = page_values
+        self._clock = clock
 
     def history(self, query: HistoryQuery) -> HistoryPage:
-        """Read one page of a device's history.
+        """Read one page of a device's history, and as many ahead as asked for and bounds allow.
+
+        A page that is read ahead is the one that its `next_token` would lead to now. Reading ahead
+        ends where the bytes of one answer end, and when it has taken too long.
 
         Raises
         ------
@@ -147,14 +161,18 @@ class HotReader:
         matches = _conditions(query, flaws)
         resume = _Resume.after(query, self._timestamps)
         types = query.property_types
-        values: dict[str, list[tuple[str, DataValue]]] = {
-            name: [] for name in query.selected_properties
-        }
-        room = math.inf if query.max_results is None else query.max_results
-        bytes_left = self._page_bytes - _overhead(query)
+        values: dict[str, list[tuple[str, DataValue]]] = _no_values(query)
+        page_size = math.inf if query.max_results is None else query.max_results
+        room = page_size
+        overhead = _overhead(query)
+        bytes_left = self._page_bytes - overhead
         last: Position | None = None
+        pages: list[HistoryPage] = []
+        ahead_until = self._clock() + _AHEAD_SECONDS
 
         for entry, timestamp in self._in_order(query, resume, flaws):
+            if pages and self._clock() > ahead_until:
+                return _joined(pages)
             skip = resume.properties_done(timestamp, entry)
             if skip is None or not matches(entry):
                 continue
@@ -169,11 +187,16 @@ class HotReader:
                     continue
                 bytes_left -= _VALUE_BYTES + len(timestamp.text) + _encoded_size(value)
                 if last is not None and (room == 0 or bytes_left < 0):
-                    return HistoryPage(values, next_token.encode(last, query), flaws)
+                    if room == 0 or not pages:
+                        pages.append(HistoryPage(values, next_token.encode(last, query), flaws))
+                    bytes_left -= overhead
+                    if room > 0 or bytes_left < 0 or len(pages) > query.pages_ahead:
+                        return _joined(pages)
+                    values, room = _no_values(query), page_size
                 values[name].append((timestamp.text, value))
                 last = Position(str(entry.key), index, entry.identity)
                 room -= 1
-        return HistoryPage(values, None, flaws)
+        return _joined([*pages, HistoryPage(values, None, flaws)])
 
     def last_entry(self, query: LastEntryQuery) -> LastEntry:
         """Read the newest entry of a device, by instant.
@@ -208,9 +231,11 @@ class HotReader:
         return LastEntry(values, flaws)
 
     def _bounded(self, query: HistoryQuery) -> HistoryQuery:
-        if self._page_values is None or (query.max_results or math.inf) <= self._page_values:
+        if self._page_values is None:
             return query
-        return replace(query, max_results=self._page_values)
+        page_size = min(query.max_results or self._page_values, self._page_values)
+        pages_ahead = min(query.pages_ahead, self._page_values // page_size - 1)
+        return replace(query, max_results=page_size, pages_ahead=pages_ahead)
 
     def _in_order(
         self, query: HistoryQuery, resume: _Resume, flaws: Flaws
@@ -235,6 +260,15 @@ class HotReader:
         ):
             if query.start <= timestamp.instant <= query.end:
                 yield entry, timestamp
+
+
+def _no_values(query: HistoryQuery) -> dict[str, list[tuple[str, DataValue]]]:
+    return {name: [] for name in query.selected_properties}
+
+
+def _joined(pages: list[HistoryPage]) -> HistoryPage:
+    first, *following = pages
+    return replace(first, following=following) if following else first
 
 
 def _sorted_by_instant(
@@ -325,14 +359,15 @@ def _conditions(query: HistoryQuery, flaws: Flaws) -> Callable[[StoredEntry], bo
 
 
 def _entries_needed(query: HistoryQuery) -> int | None:
-    """Estimate how many entries a page takes, if every entry has every property.
+    """Estimate how many entries the pages take, if every entry has every property.
 
     One value more than the page holds tells that it isn't the last; one entry more tells that a
     second is over; and the entry that the page before stopped in is read again.
     """
     if query.max_results is None or query.filters:
         return None
-    entries = math.ceil((query.max_results + 1) / len(query.selected_properties))
+    values = query.max_results * (1 + query.pages_ahead)
+    entries = math.ceil((values + 1) / len(query.selected_properties))
     return entries + 1 + (query.next_token is not None)
 
 

@@ -94,6 +94,10 @@ class Document:
             raise InvalidQueryError(f"{key} must be a whole number, 0 or more")
         return value or None
 
+    def pages_ahead(self, key: str) -> int:
+        """Return a count; 0 if it is missing."""
+        return self.max_results(key) or 0
+
     def token(self, key: str) -> str | None:
         """Return a `nextToken`; None if it is missing or empty."""
         value = self._content.get(key)

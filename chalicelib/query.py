@@ -97,6 +97,8 @@ class HistoryQuery(LastEntryQuery):
         How many values, over all properties, a page may hold; None for as many as fit.
     next_token
         Where the page before stopped; None for the first page.
+    pages_ahead
+        How many of the pages that follow may be read along with this one.
     """
 
     start: int
@@ -105,6 +107,7 @@ class HistoryQuery(LastEntryQuery):
     descending: bool = False
     max_results: int | None = None
     next_token: str | None = None
+    pages_ahead: int = 0
 
     @property
     def properties(self) -> tuple[str, ...]:

@@ -67,7 +67,12 @@ class Read(Generic[Query]):
 
 def _history(reader: HotReader, query: HistoryQuery) -> Answer:
     page = reader.history(query)
-    return Answer(twinmaker.history_answer(query, page), page.count, page.flaws)
+    document = twinmaker.history_answer(query, page)
+    if page.following:
+        document[wire_contract.FOLLOWING_PAGES] = [
+            twinmaker.history_answer(query, each) for each in page.following
+        ]
+    return Answer(document, page.count, page.flaws)
 
 
 def _last_entry(reader: HotReader, query: LastEntryQuery) -> Answer:

@@ -24,6 +24,10 @@ MESSAGE_TYPE: Final = "query"
 TOKEN_HEADER: Final = "X-Inter-Cloud-Token"  # noqa: S105 - a header's name
 
 _TRACE_ID: Final = re.compile(r"[!-~]{1,128}")
+FOLLOWING_PAGES: Final = "followingPages"
+"""The key under which an answer carries pages that were read ahead."""
+
+_COUNTS: Final = ("max_results", "pages_ahead")
 _JSON_PARAMETERS: Final = ("property_types", "property_filters")
 
 
@@ -82,6 +86,7 @@ def _payload(query: LastEntryQuery) -> dict[str, Any]:
             "order_by_time": "DESCENDING" if query.descending else "ASCENDING",
             "max_results": query.max_results,
             "next_token": query.next_token,
+            "pages_ahead": query.pages_ahead,
         }
     return payload
 
@@ -134,9 +139,9 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
 
 
 def _parameter(name: str, value: str) -> Any:
-    if name == "max_results":
+    if name in _COUNTS:
         if not re.fullmatch("[0-9]{1,9}", value):
-            raise InvalidQueryError("max_results must be a whole number, 0 or more")
+            raise InvalidQueryError(f"{name} must be a whole number, 0 or more")
         return int(value)
     if name in _JSON_PARAMETERS:
         try:
@@ -169,6 +174,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         descending=document.order_is_descending("order_by_time"),
         max_results=document.max_results("max_results"),
         next_token=document.token("next_token"),
+        pages_ahead=document.pages_ahead("pages_ahead"),
     )
 
 

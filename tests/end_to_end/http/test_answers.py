@@ -141,7 +141,13 @@ def test_keys_that_arent_known_are_ignored(service: Service, path: str) -> None:
 def test_optional_keys_may_be_null(service: Service, path: str) -> None:
     optional = ["property_types", "entity_id", "component_name"]
     if path == HISTORY:
-        optional += ["property_filters", "order_by_time", "max_results", "next_token"]
+        optional += [
+            "property_filters",
+            "order_by_time",
+            "max_results",
+            "next_token",
+            "pages_ahead",
+        ]
     plain = service.post(path, payload_for(path))
 
     nulls = service.post(path, payload_for(path, **dict.fromkeys(optional)), trace_id=None)

@@ -49,6 +49,7 @@ MISTYPED: dict[str, list[Any]] = {
     "order_by_time": ["UP", 1, ["ASCENDING"]],
     "max_results": [-1, 1.5, "5", True, [5]],
     "next_token": [5, ["a"], {}],
+    "pages_ahead": [-1, 1.5, "5", True, [5]],
     "entity_id": [5, "", ["a"]],
     "component_name": [5, "", ["a"]],
 }
@@ -141,6 +142,7 @@ def test_a_missing_parameter_is_named(service: Service, path: str, key: str) -> 
         ("max_results", "many"),
         ("max_results", "-1"),
         ("max_results", "1.5"),
+        ("pages_ahead", "some"),
         ("next_token", "abc"),
     ],
 )

@@ -186,6 +186,7 @@ SENT_QUERIES = {
         descending=True,
         max_results=200,
         next_token="opaque",
+        pages_ahead=24,
     ),
     "LastEntryEnvelope": LastEntryQuery(device_id="pump-1", selected_properties=("pressure",)),
 }

@@ -166,6 +166,7 @@ def test_a_history_query_travels_as_the_contract_says():
             "order_by_time": "ASCENDING",
             "max_results": 200,
             "next_token": None,
+            "pages_ahead": 0,
             "entity_id": "machine-1",
             "component_name": "temperature-sensor-1",
         },

@@ -66,6 +66,7 @@ history_queries = st.builds(
     descending=st.booleans(),
     max_results=st.none() | st.integers(1, 10_000),
     next_token=st.none() | names,
+    pages_ahead=st.integers(0, 100),
 ).map(
     lambda query: replace(query, start=min(query.start, query.end), end=max(query.start, query.end))
 )
@@ -164,6 +165,7 @@ class TestPayloads:
             "order_by_time",
             "max_results",
             "next_token",
+            "pages_ahead",
             "entity_id",
             "component_name",
         ],
@@ -211,6 +213,10 @@ class TestPayloads:
             ("max_results", -1),
             ("max_results", 1.0),
             ("max_results", True),
+            ("pages_ahead", "1"),
+            ("pages_ahead", -1),
+            ("pages_ahead", 1.0),
+            ("pages_ahead", False),
             ("next_token", 7),
             ("next_token", []),
             ("entity_id", 7),
@@ -306,6 +312,7 @@ class TestParameters:
             {
                 "iot_device_id": ["7"],
                 "max_results": ["20"],
+                "pages_ahead": ["3"],
                 "property_types": ['{"temperature": "DOUBLE"}'],
                 "property_filters": ["[]"],
                 "unknown": ["{}"],
@@ -314,6 +321,7 @@ class TestParameters:
         assert got == {
             "iot_device_id": "7",
             "max_results": 20,
+            "pages_ahead": 3,
             "property_types": {"temperature": "DOUBLE"},
             "property_filters": [],
             "unknown": "{}",
@@ -324,10 +332,11 @@ class TestParameters:
         with pytest.raises(InvalidQueryError, match=f"{name} must be given once"):
             wire_contract.payload_of_parameters({name: ["1", "2"]})
 
+    @pytest.mark.parametrize("name", ["max_results", "pages_ahead"])
     @pytest.mark.parametrize("value", ["", "many", "-1", "1.5", "1e3", " 1", "1" * 5_000, "\u0663"])
-    def test_that_are_no_number_are_refused(self, value):
-        with pytest.raises(InvalidQueryError, match="max_results must be a whole number"):
-            wire_contract.payload_of_parameters({"max_results": [value]})
+    def test_that_are_no_number_are_refused(self, name, value):
+        with pytest.raises(InvalidQueryError, match=f"{name} must be a whole number"):
+            wire_contract.payload_of_parameters({name: [value]})
 
     @pytest.mark.parametrize("name", ["property_types", "property_filters"])
     @pytest.mark.parametrize("value", ["", "temperature", "{", "[" * 100_000, "NaN"])
