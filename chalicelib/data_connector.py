@@ -8,17 +8,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib import device, wire_contract
 from chalicelib.errors import HotReaderError, RemoteReaderError
+from chalicelib.query import HistoryQuery
+from chalicelib.read_ahead import ReadAhead
 from chalicelib.remote_reader import RemoteReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_lambda import LambdaClient
 
     from chalicelib.observability import RequestRecord
+    from chalicelib.query import LastEntryQuery
     from chalicelib.reads import Read
     from chalicelib.settings import DataConnectorSettings
 
@@ -48,6 +54,7 @@ class DataConnector:
         self._read = read
         self._settings = settings
         self._remote = RemoteReader(settings.remote, read.answer_type) if settings.remote else None
+        self._read_ahead = ReadAhead(settings.read_ahead) if settings.read_ahead else None
 
     def answer(
         self,
@@ -71,42 +78,26 @@ class DataConnector:
             return self._local(event, record)
         device_id = device.resolve(event, self._settings.twin.name)
         query = self._read.from_event(event, device_id)
-        envelope = wire_contract.envelope(
-            query,
-            source_cloud=self._settings.remote.source_cloud,
-            timestamp=time.time_ns(),
-            trace_id=trace_id,
-        )
         seconds = _WITHOUT_CONTEXT
         if context is not None:
             seconds = context.get_remaining_time_in_millis() / 1000 - self._settings.remote.margin
-        return self._ask_remote(self._remote, envelope, seconds, record)
 
-    def _ask_remote(
-        self,
-        remote: RemoteReader,
-        envelope: Mapping[str, Any],
-        seconds: float,
-        record: RequestRecord,
-    ) -> dict[str, Any]:
-        def before_retry(reason: str, pause: float) -> None:
-            record.logger.warning("Remote try failed", reason=reason, retry_in_seconds=pause)
+        remote, source_cloud = self._remote, self._settings.remote.source_cloud
 
-        started = time.perf_counter()
-        attempts = 0
-        try:
-            with record.subsegment("remote hot reader"):
-                answer = remote.read(envelope, seconds=seconds, before_retry=before_retry)
-            attempts = answer.attempts
-        except RemoteReaderError as error:
-            attempts = error.attempts
-            raise
-        finally:
-            record.milliseconds("RemoteLatency", (time.perf_counter() - started) * 1000)
-            record.count("RemoteAttempts", attempts)
-        record.count("ValuesReturned", _values_in(answer.document))
-        record.logger.info("Answered by the remote reader", attempts=answer.attempts)
-        return answer.document
+        def ask(query: LastEntryQuery) -> dict[str, Any]:
+            envelope = wire_contract.envelope(
+                query, source_cloud=source_cloud, timestamp=time.time_ns(), trace_id=trace_id
+            )
+            return _ask_remote(remote, envelope, seconds, record)
+
+        if self._read_ahead is not None and isinstance(query, HistoryQuery):
+            answer = _reading_ahead(self._read_ahead, query, ask, record)
+        else:
+            answer = ask(query)
+        # TwinMaker wants its page and nothing else.
+        answer.pop(wire_contract.FOLLOWING_PAGES, None)
+        record.count("ValuesReturned", _values_in(answer))
+        return answer
 
     def _local(self, event: Mapping[str, Any], record: RequestRecord) -> dict[str, Any]:
         """Pass the event on to the Hot Reader in this account."""
@@ -136,6 +127,48 @@ class DataConnector:
         record.count("ValuesReturned", _values_in(answer))
         record.logger.info("Answered by the local reader")
         return answer
+
+
+def _reading_ahead(
+    read_ahead: ReadAhead,
+    query: HistoryQuery,
+    ask: Callable[[LastEntryQuery], dict[str, Any]],
+    record: RequestRecord,
+) -> dict[str, Any]:
+    """Answer with a page that was read ahead, or ask for the page and those behind it."""
+    kept = read_ahead.take(query)
+    if kept is not None:
+        record.count("ReadAheadHits", 1)
+        record.logger.info("Answered by what was read ahead")
+        return kept
+    if query.next_token is not None:
+        record.count("ReadAheadMisses", 1)
+    asked = read_ahead.now()
+    answer = ask(replace(query, pages_ahead=read_ahead.pages(query)))
+    read_ahead.keep(query, answer, answer.get(wire_contract.FOLLOWING_PAGES, ()), asked)
+    return answer
+
+
+def _ask_remote(
+    remote: RemoteReader, envelope: Mapping[str, Any], seconds: float, record: RequestRecord
+) -> dict[str, Any]:
+    def before_retry(reason: str, pause: float) -> None:
+        record.logger.warning("Remote try failed", reason=reason, retry_in_seconds=pause)
+
+    started = time.perf_counter()
+    attempts = 0
+    try:
+        with record.subsegment("remote hot reader"):
+            answer = remote.read(envelope, seconds=seconds, before_retry=before_retry)
+        attempts = answer.attempts
+    except RemoteReaderError as error:
+        attempts = error.attempts
+        raise
+    finally:
+        record.milliseconds("RemoteLatency", (time.perf_counter() - started) * 1000)
+        record.count("RemoteAttempts", attempts)
+    record.logger.info("Answered by the remote reader", attempts=answer.attempts)
+    return answer.document
 
 
 def _values_in(answer: Mapping[str, Any]) -> int:

@@ -24,7 +24,7 @@ import urllib3
 
 from chalicelib.errors import InvalidQueryError, RemoteReaderError
 from chalicelib.settings import LARGEST_PAYLOAD, LOOPBACK_HOSTS, RemoteReaderSettings
-from chalicelib.wire_contract import TOKEN_HEADER
+from chalicelib.wire_contract import FOLLOWING_PAGES, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -263,8 +263,14 @@ class RemoteReader:
             return isinstance(values, dict) and all(
                 isinstance(each, dict) for each in values.values()
             )
-        return isinstance(values, list) and all(
-            isinstance(each, dict) and isinstance(each.get("values"), list) for each in values
+        following = document.get(FOLLOWING_PAGES, [])
+        return (
+            isinstance(values, list)
+            and all(
+                isinstance(each, dict) and isinstance(each.get("values"), list) for each in values
+            )
+            and isinstance(following, list)
+            and all(isinstance(each, dict) and self._is_answer(each) for each in following)
         )
 
     @staticmethod

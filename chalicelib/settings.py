@@ -325,6 +325,41 @@ class RemoteReaderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAheadSettings:
+    """How far a data connector reads ahead, and how long it uses what it has read.
+
+    Attributes
+    ----------
+    pages
+        How many pages are asked for along with one that a caller pages to, at least one.
+    most_bytes
+        What the kept pages may take in memory, all together.
+    open_seconds, closed_seconds
+        How old a page may get whose range isn't over yet, and one whose range is; 0 keeps none.
+    grace
+        Seconds after its end until a range is over: as long as entries may be late.
+    """
+
+    pages: int
+    most_bytes: int
+    open_seconds: int
+    closed_seconds: int
+    grace: int
+
+    @classmethod
+    def load(cls, environment: Environment) -> ReadAheadSettings | None:
+        """Read the settings; None if nothing shall be read ahead. See `HotReaderSettings.load`."""
+        settings = cls(
+            pages=_whole(environment, "READ_AHEAD_PAGES", 24, 0, 100),
+            most_bytes=_whole(environment, "READ_AHEAD_MEMORY_MB", 32, 1, 4_096) * 1_000_000,
+            open_seconds=_whole(environment, "READ_AHEAD_OPEN_SECONDS", 5, 0, 3_600),
+            closed_seconds=_whole(environment, "READ_AHEAD_CLOSED_SECONDS", 60, 0, 86_400),
+            grace=_whole(environment, "READ_AHEAD_GRACE_SECONDS", 60, 0, 604_800),
+        )
+        return settings if settings.pages else None
+
+
+@dataclass(frozen=True, slots=True)
 class DataConnectorSettings:
     """What a data connector needs: where to read, and nothing else.
 
@@ -336,11 +371,14 @@ class DataConnectorSettings:
         Another cloud's Hot Reader, if the telemetry is on another cloud.
     local_function
         The Hot Reader's Lambda function in this account, if it is on this cloud.
+    read_ahead
+        How far to read ahead on another cloud; None for not at all.
     """
 
     twin: DigitalTwinInfo
     remote: RemoteReaderSettings | None = field(default=None)
     local_function: str | None = None
+    read_ahead: ReadAheadSettings | None = None
 
     @classmethod
     def load(
@@ -381,7 +419,7 @@ class DataConnectorSettings:
             read_timeout=_whole(environment, "REMOTE_READ_TIMEOUT_MS", 10_000, 1, 900_000) / 1000,
             margin=_whole(environment, "ANSWER_MARGIN_MS", 500, 0, 60_000) / 1000,
         )
-        return cls(twin, remote=remote)
+        return cls(twin, remote=remote, read_ahead=ReadAheadSettings.load(environment))
 
 
 def tracing_enabled(environment: Environment) -> bool:

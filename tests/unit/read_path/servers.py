@@ -10,9 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from chalicelib.http_endpoint import HttpRequest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
+
+    from chalicelib.http_endpoint import HttpEndpoint
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 30
@@ -163,6 +167,35 @@ class Scripted(RawServer):
                     linger = struct.pack("ii", 1, 0)
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 return
+
+
+class Endpoint(RawServer):
+    """Serves an HTTP endpoint of ours, for POST.
+
+    Parameters
+    ----------
+    endpoint
+        What answers.
+    """
+
+    def __init__(self, endpoint: HttpEndpoint) -> None:
+        self._endpoint = endpoint
+        self.requests: list[Received] = []
+        super().__init__(self._answer)
+
+    @property
+    def payloads(self) -> list[Any]:
+        """What was asked."""
+        return [each.document["payload"] for each in self.requests]
+
+    def _answer(self, connection: socket.socket, _number: int) -> None:
+        with connection.makefile("rb") as stream:
+            while request := read_request(stream):
+                self.requests.append(request)
+                answer = self._endpoint.answer(
+                    HttpRequest("POST", request.headers, body=request.body)
+                )
+                connection.sendall(response(answer.status, answer.body, dict(answer.headers)))
 
 
 class Dripping(RawServer):

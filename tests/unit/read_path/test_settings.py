@@ -18,6 +18,7 @@ from chalicelib.settings import (
     FirestoreSettings,
     HotReaderSettings,
     ProviderLayout,
+    ReadAheadSettings,
     tracing_enabled,
 )
 
@@ -290,6 +291,11 @@ NUMBERS = [
     (connector, "REMOTE_CONNECT_TIMEOUT_MS", 1, 60_000),
     (connector, "REMOTE_READ_TIMEOUT_MS", 1, 900_000),
     (connector, "ANSWER_MARGIN_MS", 0, 60_000),
+    (connector, "READ_AHEAD_PAGES", 0, 100),
+    (connector, "READ_AHEAD_MEMORY_MB", 1, 4_096),
+    (connector, "READ_AHEAD_OPEN_SECONDS", 0, 3_600),
+    (connector, "READ_AHEAD_CLOSED_SECONDS", 0, 86_400),
+    (connector, "READ_AHEAD_GRACE_SECONDS", 0, 604_800),
 ]
 
 
@@ -467,6 +473,34 @@ class TestTheRemote:
         )
         assert settings.remote is not None
         assert settings.remote.url == f"{URL}-2"
+
+
+class TestReadingAhead:
+    def load(self, **variables: str) -> Any:
+        return connector(environment(twin_info("azure"), **variables)).read_ahead
+
+    def test_has_defaults(self):
+        assert self.load() == ReadAheadSettings(
+            pages=24, most_bytes=32_000_000, open_seconds=5, closed_seconds=60, grace=60
+        )
+
+    def test_may_have_other_bounds(self):
+        settings = self.load(
+            READ_AHEAD_PAGES="4",
+            READ_AHEAD_MEMORY_MB="8",
+            READ_AHEAD_OPEN_SECONDS="0",
+            READ_AHEAD_CLOSED_SECONDS="600",
+            READ_AHEAD_GRACE_SECONDS="3600",
+        )
+        assert settings == ReadAheadSettings(
+            pages=4, most_bytes=8_000_000, open_seconds=0, closed_seconds=600, grace=3_600
+        )
+
+    def test_is_switched_off_by_no_pages(self):
+        assert self.load(READ_AHEAD_PAGES="0") is None
+
+    def test_is_for_other_clouds_only(self):
+        assert connector(environment()).read_ahead is None
 
 
 class TestTracing:
