@@ -32,6 +32,6 @@ if surface.endpoints:
 
 if DATA_CONNECTORS[0] in surface.functions:
     # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry
-    from chalicelib.data_connector_functions import functions as data_connectors
+    from chalicelib.data_connector_blueprint import functions as data_connectors
 
     app.register_blueprint(data_connectors)

@@ -1,6 +1,7 @@
 """The Digital Twin Data Connectors as Lambda functions, for TwinMaker to invoke.
 
-Lambda imports this module to run them, and not app.py. boto3 isn't loaded unless it is needed.
+Lambda imports this module to run them, and not app.py. A cold start loads what the functions need and
+nothing else: neither Chalice (`chalicelib.data_connector_blueprint`) nor, as a rule, boto3.
 """
 
 from __future__ import annotations
@@ -8,16 +9,12 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-from chalice import Blueprint
-
 from chalicelib.data_connector import DataConnector
 from chalicelib.layout import DATA_CONNECTORS
 from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings import DataConnectorSettings, tracing_enabled
 from chalicelib.wire_contract import new_trace_id
-
-functions: Final = Blueprint(__name__)
 
 
 def _connector(read: Read[Any]) -> DataConnector:
@@ -37,13 +34,11 @@ _history_log: Final = PowertoolsObservability(_NAME, tracing=_tracing)
 _last_entry_log: Final = PowertoolsObservability(_LAST_ENTRY_NAME, tracing=_tracing)
 
 
-@functions.lambda_function(name=_NAME)
 def digital_twin_data_connector(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer TwinMaker's `dataReader` from another cloud's Hot Reader."""
     return _answer(_history, _history_log, event, context)
 
 
-@functions.lambda_function(name=_LAST_ENTRY_NAME)
 def digital_twin_data_connector_last_entry(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer TwinMaker's `attributePropertyValueReaderByEntity` from another cloud's Hot Reader."""
     return _answer(_last_entry, _last_entry_log, event, context)

@@ -1,19 +1,19 @@
-"""Logs, metrics and traces on AWS, by Powertools for AWS Lambda."""
+"""Logs, metrics and traces on AWS: Powertools for AWS Lambda writes the first two."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from chalicelib import xray
 from chalicelib.observability import Observability, RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from aws_lambda_powertools import Tracer
+    from contextlib import AbstractContextManager
 
     from chalicelib.observability import Log
 
@@ -35,11 +35,7 @@ class PowertoolsObservability(Observability):
     def __init__(self, function: str, *, tracing: bool = False) -> None:
         super().__init__(function)
         self.logger = Logger(service=function)
-        self._tracer: Tracer | None = None
-        if tracing:
-            from aws_lambda_powertools import Tracer  # loads the X-Ray SDK
-
-            self._tracer = Tracer(service=function, auto_patch=False)
+        self._tracing = tracing
 
     @contextmanager
     def _record(self, keys: dict[str, Any]) -> Iterator[RequestRecord]:
@@ -47,7 +43,7 @@ class PowertoolsObservability(Observability):
         metrics.add_metadata("trace_id", keys["trace_id"])
         self.logger.thread_safe_append_keys(**keys)
         try:
-            yield _PowertoolsRecord(self.logger, metrics, self._tracer)
+            yield _PowertoolsRecord(self.logger, metrics, self._tracing)
         finally:
             self.logger.thread_safe_remove_keys(list(keys))
             metrics.flush_metrics()
@@ -56,10 +52,10 @@ class PowertoolsObservability(Observability):
 class _PowertoolsRecord(RequestRecord):
     """The record of one request."""
 
-    def __init__(self, logger: Logger, metrics: EphemeralMetrics, tracer: Tracer | None) -> None:
+    def __init__(self, logger: Logger, metrics: EphemeralMetrics, tracing: bool) -> None:  # noqa: FBT001
         super().__init__(cast("Log", logger))  # what isn't Python's own argument becomes a key
         self._metrics = metrics
-        self._tracer = tracer
+        self._tracing = tracing
 
     def count(self, metric: str, number: int) -> None:
         self._metrics.add_metric(metric, MetricUnit.Count, number)
@@ -67,10 +63,5 @@ class _PowertoolsRecord(RequestRecord):
     def milliseconds(self, metric: str, number: float) -> None:
         self._metrics.add_metric(metric, MetricUnit.Milliseconds, number)
 
-    @contextmanager
-    def subsegment(self, name: str) -> Iterator[None]:
-        if self._tracer is None:
-            yield
-            return
-        with self._tracer.provider.in_subsegment(f"## {name}"):
-            yield
+    def subsegment(self, name: str) -> AbstractContextManager[None]:
+        return xray.subsegment(f"## {name}") if self._tracing else nullcontext()

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import zipfile
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -114,23 +114,17 @@ def test_every_module_of_ours_imports(
 
 
 @runs_here
-@pytest.mark.parametrize(
-    "tracing",
-    [
-        pytest.param({}, id="outside of Lambda"),
-        pytest.param({"POWERTOOLS_TRACE_DISABLED": "true"}, id="without traces"),
-    ],
-)
-def test_a_data_connector_starts_without_the_aws_sdk(
-    unzipped: Path, connector: Package, tracing: dict[str, Any]
+@pytest.mark.parametrize("lambda_variables", [False, True], ids=["plain", "in Lambda"])
+def test_a_data_connector_starts_without_the_aws_sdk_and_without_chalice(
+    unzipped: Path,
+    connector: Package,
+    lambda_variables: bool,
 ) -> None:
-    lambda_variables = in_lambda(unzipped) if tracing else {}
-    environment = variables_of(connector) | lambda_variables | tracing
+    environment = variables_of(connector) | (in_lambda(unzipped) if lambda_variables else {})
     loaded = load(unzipped, environment, "chalicelib.data_connector_functions")
 
-    sdk = {
-        name for name in loaded if name.partition(".")[0] in ("boto3", "botocore", "aws_xray_sdk")
-    }
+    sdk = {name for name in loaded if name.partition(".")[0] in ("boto3", "botocore")}
     assert "requests" in loaded
+    assert "chalice" not in loaded
     # Powertools looks whether there is a botocore; that loads its first file, and no other.
     assert sdk <= {"botocore"}

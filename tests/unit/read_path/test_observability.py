@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import re
 import socket
-import subprocess
 import sys
 import threading
+import time
 from itertools import count
 from typing import Any
 
@@ -22,7 +22,6 @@ from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.powertools import NAMESPACE, PowertoolsObservability
 from chalicelib.reads import HISTORY, Answer
 from chalicelib.settings import DataConnectorSettings, EndpointSettings
-from deploy_scripts.local_cloud.stack import PROJECT
 
 from .servers import PATIENCE_SECONDS, Scripted, error_response, response
 
@@ -301,51 +300,87 @@ class TestTheConnectorsMetrics:
 
 
 class TestTraces:
-    REQUEST = """
-import sys
-from chalicelib.powertools import PowertoolsObservability
-with PowertoolsObservability("traced", tracing={tracing}).request("trace-1") as record:
-    with record.subsegment("hot storage"):
-        pass
-print("aws_xray_sdk" in sys.modules)
-"""
+    TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 
-    def run(self, *, tracing: bool, **variables: str) -> str:
-        """Answer a request in a process of its own, and tell if it loaded the X-Ray SDK."""
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "POWERTOOLS_", "LAMBDA_"))
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", self.REQUEST.format(tracing=tracing)],
-            cwd=PROJECT,
-            env=environment | variables,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=PATIENCE_SECONDS,
-        )
-        return done.stdout.splitlines()[-1]
-
-    def test_cost_no_import_while_they_are_off(self):
-        assert self.run(tracing=False, LAMBDA_TASK_ROOT="/var/task") == "False"
-
-    def test_show_a_part_of_a_request_as_a_subsegment(self):
+    @pytest.fixture
+    def daemon(self, monkeypatch):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
             daemon.bind(("127.0.0.1", 0))
             daemon.settimeout(PATIENCE_SECONDS)
-            loaded = self.run(
-                tracing=True,
-                LAMBDA_TASK_ROOT="/var/task",
-                AWS_XRAY_DAEMON_ADDRESS=f"127.0.0.1:{daemon.getsockname()[1]}",
-                _X_AMZN_TRACE_ID=(
-                    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-                ),
-            )
-            _, _, document = daemon.recv(65_536).partition(b"\n")
-        subsegment = json.loads(document)
-        assert loaded == "True"
-        assert subsegment["name"] == "## hot storage"
-        assert subsegment["trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
-        assert subsegment["parent_id"] == "53995c3f42cd8ad8"
+            address = f"127.0.0.1:{daemon.getsockname()[1]}"
+            monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+            monkeypatch.setenv("_X_AMZN_TRACE_ID", self.TRACE)
+            yield daemon
+
+    def received(self, daemon: socket.socket) -> Any:
+        header, _, document = daemon.recv(65_536).partition(b"\n")
+        assert json.loads(header) == {"format": "json", "version": 1}
+        return json.loads(document)
+
+    def nothing_came(self, daemon: socket.socket) -> bool:
+        # What a request sends is there when it ends: nothing is under way on this machine.
+        daemon.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            daemon.recv(65_536)
+        return True
+
+    def request(self, *, tracing: bool, error: Exception | None = None) -> None:
+        log = PowertoolsObservability(f"traced-{next(_numbers)}", tracing=tracing)
+        with log.request("trace-1") as record, record.subsegment("hot storage"):
+            if error is not None:
+                raise error
+
+    def test_show_a_part_of_a_request_as_a_subsegment(self, daemon):
+        before = time.time()
+        self.request(tracing=True)
+        subsegment = self.received(daemon)
+        assert before <= subsegment["start_time"] <= subsegment["end_time"] <= time.time()
+        assert re.fullmatch("[0-9a-f]{16}", subsegment["id"])
+        assert {name: subsegment[name] for name in ("name", "type", "trace_id", "parent_id")} == {
+            "name": "## hot storage",
+            "type": "subsegment",
+            "trace_id": "1-5759e988-bd862e3fe1be46a994272793",
+            "parent_id": "53995c3f42cd8ad8",
+        }
+        assert "fault" not in subsegment
+
+    def test_show_a_part_that_failed_as_a_fault(self, daemon):
+        with pytest.raises(HotStoreError):
+            self.request(tracing=True, error=HotStoreError("no such table"))
+        subsegment = self.received(daemon)
+        assert subsegment["fault"] is True
+        (exception,) = subsegment["cause"]["exceptions"]
+        assert (exception["type"], exception["message"]) == ("HotStoreError", "no such table")
+
+    def test_go_to_the_daemon_wherever_it_is_said_to_be(self, daemon, monkeypatch):
+        address = f"127.0.0.1:{daemon.getsockname()[1]}"
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", f"tcp:127.0.0.1:1 udp:{address}")
+        self.request(tracing=True)
+        assert self.received(daemon)["name"] == "## hot storage"
+
+    def test_are_not_sent_while_they_are_off(self, daemon):
+        self.request(tracing=False)
+        assert self.nothing_came(daemon)
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+            "Parent=53995c3f42cd8ad8;Sampled=1",
+        ],
+    )
+    def test_are_not_sent_of_what_is_not_sampled(self, daemon, monkeypatch, header):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+        self.request(tracing=True)
+        assert self.nothing_came(daemon)
+
+    @pytest.mark.parametrize("address", ["", "127.0.0.1", "127.0.0.1:many", "127.0.0.1:1", "::"])
+    def test_that_cannot_be_sent_are_lost(self, monkeypatch, address, capsys):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", self.TRACE)
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+        self.request(tracing=True)
+        (metrics,) = Output(capsys.readouterr().out).metric_lines
+        assert metrics["Requests"] == [1]
