@@ -721,6 +721,17 @@ class _Pool:
             self._workers -= ending
         self._clean_up()
 
+    def end_idle(self) -> None:
+        """Stop the idle workers; the next invocation starts one."""
+        with self._changed:
+            ending = set(self._idle)
+            self._idle.clear()
+        for worker in ending:
+            worker.close()
+        with self._changed:
+            self._workers -= ending
+            self._changed.notify_all()
+
     def pids(self) -> list[int]:
         """Process ids of the workers."""
         with self._changed:
@@ -956,6 +967,13 @@ class LambdaRuntime:
         with self._lock:
             pools = [pool for pool in self._pools.values() if pool.spec.name == name]
         return [pid for pool in pools for pid in pool.pids()]
+
+    def cool_down(self, name: str) -> None:
+        """End a function's idle workers, as time does: its next invocation is a cold start."""
+        with self._lock:
+            pools = [pool for pool in self._pools.values() if pool.spec.name == name]
+        for pool in pools:
+            pool.end_idle()
 
     def forget(self, name: str) -> None:
         """End a function's workers, all versions, as deleting the function does."""

@@ -453,6 +453,18 @@ def test_forgetting_a_function_ends_its_workers(
     assert value(runtime, spec)["calls"] == 1
 
 
+def test_a_function_that_cooled_down_starts_again(
+    runtime: LambdaRuntime, make_spec: Callable[..., FunctionSpec]
+) -> None:
+    spec = make_spec(COUNTER)
+    warm = value(runtime, spec)
+    runtime.cool_down("probe")
+    assert is_gone(warm["pid"])
+    assert runtime.worker_pids("probe") == []
+    again = value(runtime, spec)
+    assert (again["calls"], again["root"]) == (1, warm["root"])
+
+
 def test_an_event_runs_without_anybody_waiting(
     runtime: LambdaRuntime, make_spec: Callable[..., FunctionSpec], meeting: Meeting
 ) -> None:

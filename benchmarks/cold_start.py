@@ -1,0 +1,228 @@
+"""The data connector's cold start, packaged, until its first answer.
+
+Both connectors are packaged by `chalice package` and run by Lambda's own runtime client on a local
+Runtime API, in a process that is started for each round.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.far_reader import (
+    DEVICE,
+    TOKEN,
+    FarReader,
+    event,
+    far_reader,
+    twin_info,
+)
+from benchmarks.measure import Finding, Timing
+from deploy_scripts.local_cloud.lambda_runtime import FunctionSpec, LambdaRuntime
+from deploy_scripts.local_cloud.stack import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BASELINE: Final = Path(__file__).parent / "baseline_connector"
+_STAGE: Final = "benchmark"
+_REGION: Final = "eu-central-1"
+_TWIN: Final = "my-twin"
+
+
+def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
+    """Measure from the start of a process to its first answer.
+
+    Parameters
+    ----------
+    quick
+        True for few rounds.
+    report
+        Is told what is going on.
+    """
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        report("packaging the data connector and the baseline")
+        ours = packaged(PROJECT, directory / "ours")
+        baseline = packaged(_BASELINE, directory / "baseline")
+        reader = stack.enter_context(far_reader(1_000))
+        twinmaker = stack.enter_context(_twinmaker())
+        report("cold starts, each to its first answer")
+        yield compared(
+            {
+                "data connector": _spec(
+                    "data-connector",
+                    "chalicelib.data_connector_functions.digital_twin_data_connector",
+                    ours,
+                    variables_for(reader),
+                ),
+                "baseline": _spec(
+                    "baseline",
+                    "app.digital_twin_data_connector",
+                    baseline,
+                    variables_for(reader) | twinmaker,
+                ),
+            },
+            rounds=5 if quick else 15,
+        )
+
+
+def packaged(source: Path, directory: Path) -> Path:
+    """Package a Chalice project, and return the zip file.
+
+    Parameters
+    ----------
+    source
+        Has an app.py, and a chalicelib if it needs one.
+    directory
+        Where to work; it is made.
+    """
+    project, output = directory / "project", directory / "package"
+    (project / ".chalice").mkdir(parents=True)
+    for name in ("app.py", "chalicelib"):
+        if (source / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source / name, project / name, ignore=ignored)
+        elif (source / name).exists():
+            shutil.copy(source / name, project)
+    shutil.copy(PROJECT / "requirements.txt", project)  # the same for both
+    stage = {"environment_variables": variables_for(FarReader(1)), "autogen_policy": True}
+    config = {"version": "2.0", "app_name": "benchmark", "stages": {_STAGE: stage}}
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    chalice = Path(sys.executable).with_name("chalice")
+    subprocess.run(  # noqa: S603 - the project's own tool
+        [chalice, "package", "--stage", _STAGE, output],
+        cwd=project,
+        env={**os.environ, "AWS_DEFAULT_REGION": _REGION},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return output / "deployment.zip"
+
+
+def variables_for(reader: FarReader) -> dict[str, str]:
+    """Return the environment of both connectors."""
+    return {
+        "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
+        "DIGITAL_TWIN_NAME": _TWIN,
+        "INTER_CLOUD_TOKEN": TOKEN,
+        "REMOTE_READER_URL": reader.url("hot-reader"),
+        "REMOTE_READER_LAST_ENTRY_URL": reader.url("hot-reader-last-entry"),
+    }
+
+
+def _spec(name: str, handler: str, package: Path, variables: dict[str, str]) -> FunctionSpec:
+    return FunctionSpec(
+        name=name,
+        handler=handler,
+        code=package.read_bytes(),
+        environment=variables,
+        timeout=29,
+        memory=1024,
+        region=_REGION,
+    )
+
+
+def compared(functions: dict[str, FunctionSpec], *, rounds: int) -> Finding:
+    """Start each function again and again, in turn, and time it until it has answered.
+
+    Parameters
+    ----------
+    functions
+        "data connector" and "baseline".
+    rounds
+        How many starts of each are timed.
+    """
+    payload = json.dumps(event()).encode()
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    with LambdaRuntime() as runtime:
+        for number in range(rounds + 1):
+            for name, function in functions.items():
+                runtime.cool_down(function.name)
+                started = time.perf_counter()
+                answer = runtime.invoke(function, payload)
+                taken = time.perf_counter() - started
+                if answer.function_error or b"doubleValue" not in answer.payload:
+                    raise RuntimeError(f"{name}: {answer.payload!r} {runtime.logs(function.name)}")
+                if number:  # the first unpacks the zip, too
+                    seconds[name].append(taken)
+    timings = {name: Timing(tuple(each)) for name, each in seconds.items()}
+    share = timings["data connector"].median / timings["baseline"].median
+    return Finding(
+        title="cold start to first answer of the data connector, packaged, against the baseline "
+        "packaged the same way",
+        target="at most half",
+        measured=f"{share:.2f} ({timings['data connector'].median * 1000:.0f} ms against "
+        f"{timings['baseline'].median * 1000:.0f} ms)",
+        met=share <= 0.5,
+        timings=timings,
+        figures={"zip_bytes": {name: len(each.code) for name, each in functions.items()}},
+    )
+
+
+class _GetEntity(BaseHTTPRequestHandler):
+    """Answers as TwinMaker does, for the baseline."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        component = {
+            "componentName": "telemetry",
+            "componentTypeId": f"{_TWIN}-{DEVICE}",
+            "status": {"state": "ACTIVE"},
+            "properties": {},
+        }
+        body = json.dumps(
+            {
+                "entityId": "machine-1",
+                "entityName": "machine-1",
+                "arn": "arn:aws:iottwinmaker:eu-central-1:123456789012:workspace/x/entity/y",
+                "status": {"state": "ACTIVE"},
+                "workspaceId": "benchmarks",
+                "components": {"telemetry": component},
+                "parentEntityId": "$ROOT",
+                "hasChildEntities": False,
+                "creationDateTime": 1769792400,
+                "updateDateTime": 1769792400,
+            }
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's signature
+        pass
+
+
+@contextmanager
+def _twinmaker() -> Iterator[dict[str, str]]:
+    """Run what answers GetEntity at once, and yield the variables that lead a function there."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _GetEntity) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield {
+                "AWS_ENDPOINT_URL_IOTTWINMAKER": f"http://127.0.0.1:{server.server_address[1]}",
+                # A local host has no name with the service's 'api.' in front of it.
+                "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            }
+        finally:
+            server.shutdown()
+
+
+if __name__ == "__main__":
+    for finding in findings(quick=True, report=print):
+        print(finding.title, finding.measured, finding.met, finding.to_json()["timings"], sep="\n")  # noqa: T201
