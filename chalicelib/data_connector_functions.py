@@ -1,7 +1,8 @@
 """The Digital Twin Data Connectors as Lambda functions, for TwinMaker to invoke.
 
 Lambda imports this module to run them, and not app.py. A cold start loads what the functions need and
-nothing else: neither Chalice (`chalicelib.data_connector_blueprint`) nor, as a rule, boto3.
+nothing else: neither Chalice (`chalicelib.data_connector_blueprint`) nor Powertools nor, as a rule,
+boto3.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
+from chalicelib.cloudwatch import CloudWatchObservability
 from chalicelib.data_connector import DataConnector
 from chalicelib.layout import DATA_CONNECTORS
-from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY, Read
-from chalicelib.settings import DataConnectorSettings, tracing_enabled
+from chalicelib.settings import DataConnectorSettings, log_level, tracing_enabled
 from chalicelib.wire_contract import new_trace_id
 
 
@@ -30,8 +31,9 @@ _NAME, _LAST_ENTRY_NAME = DATA_CONNECTORS
 _tracing: Final = tracing_enabled(os.environ)
 _history: Final = _connector(HISTORY)
 _last_entry: Final = _connector(LAST_ENTRY)
-_history_log: Final = PowertoolsObservability(_NAME, tracing=_tracing)
-_last_entry_log: Final = PowertoolsObservability(_LAST_ENTRY_NAME, tracing=_tracing)
+_level: Final = log_level(os.environ)
+_history_log: Final = CloudWatchObservability(_NAME, level=_level, tracing=_tracing)
+_last_entry_log: Final = CloudWatchObservability(_LAST_ENTRY_NAME, level=_level, tracing=_tracing)
 
 
 def digital_twin_data_connector(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def digital_twin_data_connector_last_entry(event: dict[str, Any], context: Any) 
 
 
 def _answer(
-    connector: DataConnector, log: PowertoolsObservability, event: dict[str, Any], context: Any
+    connector: DataConnector, log: CloudWatchObservability, event: dict[str, Any], context: Any
 ) -> dict[str, Any]:
     trace_id = new_trace_id()
     with log.request(trace_id, function_request_id=context.aws_request_id) as record:

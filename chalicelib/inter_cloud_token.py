@@ -190,10 +190,12 @@ def _provider(store: str) -> BaseProvider:
 
 
 def _warn(message: str) -> None:
-    """Log with the request's trace id, which Powertools keeps for the thread."""
+    """Log with the request's trace id."""
     from aws_lambda_powertools import Logger
 
-    Logger(service="inter-cloud-token").warning(message)
+    from chalicelib.observability import current_trace_id
+
+    Logger(service="inter-cloud-token").warning(message, trace_id=current_trace_id())
 
 
 def _split(what: str, value: str) -> list[str]:

@@ -68,15 +68,21 @@ class JsonLog:
             **self._keys,
             **keys,
         }
-        self._emit(level, _dumped(line))
+        self._emit(level, json_line(line))
 
 
-def _dumped(line: Mapping[str, Any]) -> str:
+def json_line(line: Mapping[str, Any]) -> str:
+    """Spell a log line; what JSON doesn't have is written as its text."""
     try:
         return orjson.dumps(line, default=str).decode()
     except orjson.JSONEncodeError:  # text that isn't Unicode, say: from a caller, or in a message
         escaped = repr(line).encode(errors="backslashreplace").decode()
-        return orjson.dumps({"severity": line["severity"], "message": escaped}).decode()
+        return orjson.dumps({**_first(line), "message": escaped}).decode()
+
+
+def _first(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first key of a line with its value: the level."""
+    return dict([next(iter(line.items()))])
 
 
 class JsonLogObservability(Observability):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib.errors import HotReaderError
 
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 
     from chalicelib.hot_reader import Flaws
     from chalicelib.reads import Answer
+
+
+NAMESPACE: Final = "MultiCloudHotReader"
+"""The CloudWatch namespace of all metrics; docs/operations.md lists them."""
+
+_current_trace_id: Final[ContextVar[str | None]] = ContextVar("trace_id", default=None)
+
+
+def current_trace_id() -> str | None:
+    """Return the trace id of the request that is being answered; None outside of one."""
+    return _current_trace_id.get()
 
 
 class Log(Protocol):
@@ -124,6 +136,7 @@ class Observability(ABC):
         """
         with self._record({**keys, "trace_id": trace_id}) as record:
             record.count("Requests", 1)
+            before = _current_trace_id.set(trace_id)
             try:
                 yield record
             except Exception as error:
@@ -133,3 +146,5 @@ class Observability(ABC):
                     code=getattr(error, "code", HotReaderError.code),
                 )
                 raise
+            finally:
+                _current_trace_id.reset(before)

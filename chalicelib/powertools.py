@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chalicelib import xray
-from chalicelib.observability import Observability, RequestRecord
+from chalicelib.observability import NAMESPACE, Observability, RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from chalicelib.observability import Log
-
-NAMESPACE: Final = "MultiCloudHotReader"
-"""The CloudWatch namespace of all metrics; docs/operations.md lists them."""
 
 
 class PowertoolsObservability(Observability):

@@ -7,6 +7,7 @@ should look like. docs/settings.md lists them all.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -426,6 +427,23 @@ def tracing_enabled(environment: Environment) -> bool:
     """Say whether X-Ray traces are wanted: in Lambda, unless POWERTOOLS_TRACE_DISABLED is true."""
     in_lambda = bool(environment.get("LAMBDA_TASK_ROOT"))
     return in_lambda and not _flag(environment, "POWERTOOLS_TRACE_DISABLED")
+
+
+def log_level(environment: Environment) -> int:
+    """Return the lowest level that is logged, as Python's logging counts: POWERTOOLS_LOG_LEVEL.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such level.
+    """
+    name = _text(environment, "POWERTOOLS_LOG_LEVEL", "INFO").upper()
+    levels = logging.getLevelNamesMapping()
+    if name not in levels:
+        raise ConfigurationError(
+            f"POWERTOOLS_LOG_LEVEL is {name!r}; it must be one of DEBUG, INFO, WARNING, ERROR"
+        )
+    return levels[name]
 
 
 def required(environment: Environment, name: str, example: str) -> str:

@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -41,15 +41,16 @@ def subsegment(name: str) -> Iterator[None]:
     Exception
         Whatever the part raises; the trace shows it as a fault.
     """
-    trace = _sampled_trace()
-    if trace is None:
+    found = trace()
+    if found is None or not found.sampled or not found.parent:
         yield
         return
     document: dict[str, Any] = {
         "name": name,
         "id": secrets.token_hex(8),
         "type": "subsegment",
-        **trace,
+        "trace_id": found.root,
+        "parent_id": found.parent,
         "start_time": time.time(),
     }
     try:
@@ -66,13 +67,30 @@ def subsegment(name: str) -> Iterator[None]:
         _send(document | {"end_time": time.time()})
 
 
-def _sampled_trace() -> dict[str, str] | None:
-    """Read the tracing header of the invocation: it is another one each time."""
+class Trace(NamedTuple):
+    """What a tracing header says (AWS X-Ray developer guide, 'Tracing header').
+
+    Attributes
+    ----------
+    root
+        The trace's id.
+    parent
+        The id of the segment of the invocation; empty if there is none.
+    sampled
+        True if somebody wants to see it.
+    """
+
+    root: str
+    parent: str
+    sampled: bool
+
+
+def trace() -> Trace | None:
+    """Read the tracing header of the invocation, another one each time; None if there is none."""
     header = os.environ.get("_X_AMZN_TRACE_ID", "")
     fields = dict(field.partition("=")[::2] for field in header.replace(" ", "").split(";"))
-    if fields.get("Sampled") != "1" or not fields.get("Root") or not fields.get("Parent"):
-        return None
-    return {"trace_id": fields["Root"], "parent_id": fields["Parent"]}
+    root = fields.get("Root")
+    return Trace(root, fields.get("Parent", ""), fields.get("Sampled") == "1") if root else None
 
 
 def _send(document: dict[str, Any]) -> None:

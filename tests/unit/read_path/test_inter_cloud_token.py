@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from werkzeug import Request, Response
 
+from chalicelib.cloudwatch import CloudWatchObservability
 from chalicelib.errors import ConfigurationError, StoreUnavailableError
 from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.powertools import PowertoolsObservability
@@ -258,14 +259,15 @@ class TestAge:
         assert "the value known so far is used" in log
         assert CURRENT not in log
 
+    @pytest.mark.parametrize("kind", [PowertoolsObservability, CloudWatchObservability])
     def test_that_a_known_value_is_used_on_is_logged_with_the_requests_trace_id(
-        self, store, later, capsys
+        self, store, later, capsys, kind
     ):
         token = source("ssm:/twin/token")
         token.current()
         later(61)
         store.fail(503, "ServiceUnavailable")
-        with PowertoolsObservability("reader-of-this-test").request("trace-of-this-test"):
+        with kind("reader-of-this-test").request("trace-of-this-test"):
             token.current()
         (line,) = [each for each in capsys.readouterr().out.splitlines() if "known so far" in each]
         assert json.loads(line)["trace_id"] == "trace-of-this-test"

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.cloudwatch import CloudWatchObservability
 from chalicelib.data_connector import DataConnector
 from chalicelib.errors import HotStoreError, InvalidQueryError, RemoteReaderError
 from chalicelib.hot_reader import Flaws
 from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
 from chalicelib.inter_cloud_token import TokenSource
-from chalicelib.powertools import NAMESPACE, PowertoolsObservability
+from chalicelib.observability import NAMESPACE, current_trace_id
+from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, Answer
 from chalicelib.settings import DataConnectorSettings, EndpointSettings
 
@@ -54,14 +56,24 @@ class CurrentStdout:
         sys.stdout.flush()
 
 
-@pytest.fixture
-def observability():
+def make(kind: type[Any], **options: Any) -> Any:
     # Powertools keeps a logger for each name: each test needs one of its own.
-    made = PowertoolsObservability(f"function-{next(_numbers)}")
-    handler = made.logger.logger_handler
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(CurrentStdout())
+    made = kind(f"function-{next(_numbers)}", **options)
+    if isinstance(made, PowertoolsObservability):
+        handler = made.logger.logger_handler
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(CurrentStdout())
     return made
+
+
+@pytest.fixture(params=[PowertoolsObservability, CloudWatchObservability])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def observability(kind):
+    return make(kind)
 
 
 @pytest.fixture
@@ -98,6 +110,23 @@ class TestTheLog:
         failed, after = output().lines
         assert failed["trace_id"] == "trace-1"
         assert "trace_id" not in after
+
+    def test_knows_the_trace_id_while_a_request_is_answered(self, observability):
+        with observability.request("trace-1"):
+            assert current_trace_id() == "trace-1"
+        assert current_trace_id() is None
+
+    def test_forgets_the_trace_id_of_a_failed_request(self, observability):
+        with pytest.raises(ValueError, match="broken"), observability.request("trace-1"):
+            raise ValueError("broken")
+        assert current_trace_id() is None
+
+    def test_has_the_id_of_the_trace_that_lambda_makes(self, observability, output, monkeypatch):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b;Parent=c;Sampled=0")
+        with observability.request("trace-1") as record:
+            record.logger.info("one")
+        (line,) = output().lines
+        assert line["xray_trace_id"] == "1-a-b"
 
     def test_keeps_requests_at_the_same_time_apart(self, observability, output):
         both_run = threading.Barrier(2, timeout=PATIENCE_SECONDS)
@@ -150,6 +179,63 @@ class TestTheLog:
             record.answered(Answer({"propertyValues": []}, 7, Flaws()))
         (answered,) = output().lines
         assert (answered["values"], answered["more"]) == (7, False)
+
+
+class TestBothKinds:
+    """Whatever writes a line, the same query has to find it."""
+
+    ONLY_BY_POWERTOOLS = ("location", "stack_trace")
+    ITS_OWN = ("timestamp", "exception", "service")
+
+    def lines(self, kind: type[Any], output: Any) -> tuple[list[Any], Any]:
+        def fail() -> None:
+            with make(kind).request("trace-1", function_request_id="request-1") as record:
+                record.logger.info("one", number=1, nested={"a": [1]}, other=object)
+                record.milliseconds("RemoteLatency", 1.5)
+                record.count("RemoteAttempts", 2)
+                raise HotStoreError("broken")
+
+        with pytest.raises(HotStoreError):
+            fail()
+        found = output()
+        (metrics,) = found.metric_lines
+        del metrics["_aws"]["Timestamp"], metrics["service"]
+        return found.lines, metrics
+
+    def test_write_the_same(self, output, monkeypatch):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b;Parent=c;Sampled=0")
+        theirs, their_metrics = self.lines(PowertoolsObservability, output)
+        ours, our_metrics = self.lines(CloudWatchObservability, output)
+        assert our_metrics == their_metrics
+        for one, other in zip(ours, theirs, strict=True):
+            assert set(one) == set(other) - set(self.ONLY_BY_POWERTOOLS)
+            assert {name: one[name] for name in one if name not in self.ITS_OWN} == {
+                name: other[name] for name in one if name not in self.ITS_OWN
+            }
+            pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\+0000"
+            assert re.fullmatch(pattern, one["timestamp"])
+            assert re.fullmatch(pattern, other["timestamp"])
+
+    def test_write_from_a_level_on(self, output, monkeypatch):
+        monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "WARNING")
+        for made in (
+            make(PowertoolsObservability),
+            make(CloudWatchObservability, level=logging.WARNING),
+        ):
+            with made.request("trace-1") as record:
+                record.logger.info("one")
+                record.logger.warning("two")
+            found = output()
+            assert [line["message"] for line in found.lines] == ["two"]
+            assert found.metrics() == {"Requests": 1}
+
+    def test_write_what_is_no_unicode(self, output):
+        # Powertools loses such a line.
+        with make(CloudWatchObservability).request("trace-1") as record:
+            record.logger.warning("from a caller", text="\ud800")
+        (line,) = output().lines
+        assert line["level"] == "WARNING"
+        assert "from a caller" in line["message"]
 
 
 class TestMetrics:
@@ -324,8 +410,12 @@ class TestTraces:
             daemon.recv(65_536)
         return True
 
+    @pytest.fixture(autouse=True)
+    def _remember_kind(self, kind):
+        self.kind = kind
+
     def request(self, *, tracing: bool, error: Exception | None = None) -> None:
-        log = PowertoolsObservability(f"traced-{next(_numbers)}", tracing=tracing)
+        log = make(self.kind, tracing=tracing)
         with log.request("trace-1") as record, record.subsegment("hot storage"):
             if error is not None:
                 raise error

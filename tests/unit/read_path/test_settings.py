@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from chalicelib.settings import (
     HotReaderSettings,
     ProviderLayout,
     ReadAheadSettings,
+    log_level,
     tracing_enabled,
 )
 
@@ -501,6 +503,22 @@ class TestReadingAhead:
 
     def test_is_for_other_clouds_only(self):
         assert connector(environment()).read_ahead is None
+
+
+class TestTheLogLevel:
+    @pytest.mark.parametrize(
+        ("value", "level"),
+        [("", logging.INFO), (" ", logging.INFO), ("debug", 10), ("WARNING", 30), ("Error", 40)],
+    )
+    def test_is_a_name_in_any_case(self, value, level):
+        assert log_level({"POWERTOOLS_LOG_LEVEL": value}) == level
+
+    def test_is_info_unless_it_is_set(self):
+        assert log_level({}) == logging.INFO
+
+    def test_that_does_not_exist_is_refused(self):
+        with pytest.raises(ConfigurationError, match="POWERTOOLS_LOG_LEVEL is 'LOUD'"):
+            log_level({"POWERTOOLS_LOG_LEVEL": "loud"})
 
 
 class TestTracing:
