@@ -22,9 +22,9 @@ from benchmarks.far_reader import (
 )
 from benchmarks.measure import Finding, in_turn
 from chalicelib import wire_contract
+from chalicelib.cloudwatch import CloudWatchObservability
 from chalicelib.data_connector import DataConnector
 from chalicelib.json_log import JsonLogObservability
-from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY
 from chalicelib.settings import LARGEST_TWINMAKER_PAGE, DataConnectorSettings
 
@@ -97,7 +97,7 @@ def _long_history(reader: FarReader, *, rounds: int) -> Finding:
 def _one_call(reader: FarReader, *, rounds: int) -> Finding:
     connector = _connector(reader)
     with redirect_stdout(io.StringIO()):
-        log = PowertoolsObservability("benchmark")
+        log = CloudWatchObservability("benchmark")
         timings = in_turn(
             {
                 "data connector": lambda: _answer(connector, log),
