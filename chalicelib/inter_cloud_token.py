@@ -14,13 +14,14 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from chalicelib.aws_call import Operation, call
 from chalicelib.errors import ConfigurationError, HotReaderError, StoreUnavailableError
+from chalicelib.moment import Moment
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters.base import BaseProvider
@@ -120,28 +121,36 @@ class TokenSource:
 
     def _fetch(self) -> str:
         """Fetch the value; a store that is away doesn't matter as long as a value is known."""
+        known = (self.store, self.value)
+        last = _last_fetched.get(known)
+        if last and last.since.seconds_until(_now()) < last.good_for:
+            return last.value
+        try:
+            value = self._ask_store()
+        except StoreUnavailableError as error:
+            if not last:
+                raise
+            _warn(f"{error}; the value known so far is used")
+            _last_fetched[known] = _Fetched(last.value, _now(), _SPARE_SECONDS)
+            return last.value
+        if not isinstance(value, str):
+            raise ConfigurationError(f"What {self._description} must be text, not binary data.")
+        _last_fetched[known] = _Fetched(value, _now(), self.max_age)
+        return value
+
+    def _ask_store(self) -> Any:
+        value = _read_at_once(self.store, self.value)
+        if value is not None:
+            return value
         from aws_lambda_powertools.utilities.parameters.exceptions import (  # imports boto3
             GetParameterError,
         )
 
-        known = (self.store, self.value)
-        last = _last_fetched.get(known)
-        if last and time.monotonic() < last.good_until:
-            return last.value
         options: dict[str, Any] = {"decrypt": True} if self.store == "ssm" else {}
         try:
-            value = _provider(self.store).get(self.value, max_age=self.max_age, **options)
+            return _provider(self.store).get(self.value, force_fetch=True, **options)
         except GetParameterError as error:
-            explained = self._explained(error)
-            if isinstance(explained, StoreUnavailableError) and last:
-                _warn(f"{explained}; the value known so far is used")
-                _last_fetched[known] = _Fetched(last.value, time.monotonic() + _SPARE_SECONDS)
-                return last.value
-            raise explained from error
-        if not isinstance(value, str):
-            raise ConfigurationError(f"What {self._description} must be text, not binary data.")
-        _last_fetched[known] = _Fetched(value)
-        return value
+            raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> HotReaderError:
         """Tell a refusal, which needs a person, from a store that is away."""
@@ -161,19 +170,36 @@ class TokenSource:
 
 
 class _Fetched(NamedTuple):
-    """A value, and until when (monotonic seconds) it is used without asking a store that is away."""
+    """A value, and for how many seconds it is used without asking again."""
 
     value: str
-    good_until: float = 0.0
+    since: Moment
+    good_for: float
 
 
+_now: Final = Moment.now
 _last_fetched: Final[dict[tuple[str | None, str], _Fetched]] = {}
 _SPARE_SECONDS: Final = 10.0
+"""For which a store that is away isn't asked again."""
+
+_GET_PARAMETER: Final = Operation("ssm", "SSM", "AmazonSSM.GetParameter")
+_GET_SECRET: Final = Operation("secretsmanager", "SECRETS_MANAGER", "secretsmanager.GetSecretValue")
+
+
+def _read_at_once(store: str | None, name: str) -> str | None:
+    """Read an entry without the SDK, as a cold start should; None if the SDK has to be asked."""
+    if store == "ssm":
+        answer = call(_GET_PARAMETER, {"Name": name, "WithDecryption": True}) or {}
+        parameter = answer.get("Parameter")
+        value = parameter.get("Value") if isinstance(parameter, dict) else None
+    else:
+        value = (call(_GET_SECRET, {"SecretId": name}) or {}).get("SecretString")
+    return value if isinstance(value, str) else None
 
 
 @lru_cache(maxsize=2)
 def _provider(store: str) -> BaseProvider:
-    """Return Powertools' cached reader of a store, with time-outs that fit into a request."""
+    """Return Powertools' reader of a store, with time-outs that fit into a request."""
     from aws_lambda_powertools.utilities import parameters
     from botocore.config import Config
 

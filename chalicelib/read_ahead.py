@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
+
+from chalicelib.moment import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,33 +29,6 @@ _ENTRY_BYTES: Final = 512
 
 _Key = tuple[bytes, str]
 """A query, however far it has been paged, and the token that leads to the page."""
-
-
-class Moment(NamedTuple):
-    """A point in time on two clocks.
-
-    The age of a page is told by the one on which more time has passed: a frozen function's monotonic
-    clock may have stood still, and a wall clock may be set back.
-
-    Attributes
-    ----------
-    monotonic
-        Seconds.
-    wall
-        Nanoseconds since 1970-01-01T00:00:00Z.
-    """
-
-    monotonic: float
-    wall: int
-
-    @classmethod
-    def now(cls) -> Moment:
-        """Look at the clocks."""
-        return cls(time.monotonic(), time.time_ns())
-
-    def seconds_until(self, later: Moment) -> float:
-        """Return how much time has passed until another moment."""
-        return max(later.monotonic - self.monotonic, (later.wall - self.wall) / 1e9)
 
 
 class _Kept(NamedTuple):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from werkzeug import Request, Response
 
+from chalicelib import inter_cloud_token
 from chalicelib.cloudwatch import CloudWatchObservability
 from chalicelib.errors import ConfigurationError, StoreUnavailableError
 from chalicelib.inter_cloud_token import TokenSource
+from chalicelib.moment import Moment
 from chalicelib.powertools import PowertoolsObservability
 
 VARIABLE = "INTER_CLOUD_TOKEN"
@@ -23,6 +25,15 @@ OTHER = "some-other-token-0123456"
 
 def source(text: str, *, max_age: int = 60) -> TokenSource:
     return TokenSource.parse(VARIABLE, text, max_age=max_age)
+
+
+@pytest.fixture(params=["on a machine", "in Lambda"])
+def aws_environment(aws_environment, monkeypatch, request):
+    """In Lambda the SDK is asked only where a plain call gave no answer."""
+    if request.param == "in Lambda":
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "a-function")
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    return aws_environment
 
 
 @pytest.fixture
@@ -40,20 +51,36 @@ def put_parameter(aws_environment):
 
 
 @pytest.fixture
+def create_secret(aws_environment):
+    """Make a secret of Secrets Manager, and delete it after the test."""
+    client = aws_environment.client("secretsmanager")
+    arns = []
+
+    def create(**secret: Any) -> str:
+        arn: str = client.create_secret(**secret)["ARN"]
+        arns.append(arn)
+        return arn
+
+    yield create
+    for arn in arns:
+        client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
+@pytest.fixture
 def later(monkeypatch):
     """Let the time pass by which fetched values age."""
 
-    class Clock(datetime):
-        passed = timedelta()
+    passed = 0.0
 
-        @classmethod
-        def now(cls, tz=None):
-            return super().now(tz) + cls.passed
+    def now() -> Moment:
+        monotonic, wall = Moment.now()
+        return Moment(monotonic + passed, wall + int(passed * 1e9))
 
-    monkeypatch.setattr("aws_lambda_powertools.utilities.parameters.base.datetime", Clock)
+    monkeypatch.setattr(inter_cloud_token, "_now", now)
 
     def later(seconds: float) -> None:
-        Clock.passed += timedelta(seconds=seconds)
+        nonlocal passed
+        passed += seconds
 
     return later
 
@@ -183,16 +210,13 @@ class TestAReference:
         assert token.current() == CURRENT
         assert token.accepts(PREVIOUS)
 
-    def test_to_secrets_manager_is_fetched_by_name_and_by_arn(self, aws_environment):
-        client = aws_environment.client("secretsmanager")
-        arn = client.create_secret(Name="twin-token", SecretString=CURRENT)["ARN"]
+    def test_to_secrets_manager_is_fetched_by_name_and_by_arn(self, create_secret):
+        arn = create_secret(Name="twin-token", SecretString=CURRENT)
         assert source("secretsmanager:twin-token").current() == CURRENT
         assert source(f"secretsmanager:{arn}").current() == CURRENT
 
-    def test_to_a_binary_secret_is_refused(self, aws_environment):
-        aws_environment.client("secretsmanager").create_secret(
-            Name="binary-token", SecretBinary=CURRENT.encode()
-        )
+    def test_to_a_binary_secret_is_refused(self, create_secret):
+        create_secret(Name="binary-token", SecretBinary=CURRENT.encode())
         with pytest.raises(ConfigurationError, match=r"binary-token.* must be text, not binary"):
             source("secretsmanager:binary-token").current()
 
@@ -229,6 +253,21 @@ class TestAReference:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")
         with pytest.raises(StoreUnavailableError, match="can't be fetched"):
             source("ssm:/twin/token").current()
+
+
+class TestAFunctionOfLambda:
+    @pytest.fixture(autouse=True)
+    def _no_sdk(self, aws_environment, monkeypatch):
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "a-function")
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        monkeypatch.setattr(inter_cloud_token, "_provider", None)
+
+    def test_reads_a_parameter_without_the_sdk(self, put_parameter):
+        put_parameter("/twin/token", CURRENT)
+        assert source("ssm:/twin/token").current() == CURRENT
+
+    def test_reads_a_secret_without_the_sdk(self, store):
+        assert source("secretsmanager:twin-token").current() == CURRENT
 
 
 class TestAge:
@@ -316,8 +355,11 @@ class TestSecrecy:
         ],
     )
     def test_botocores_log_is_raised_from_debug_and_else_left_alone(
-        self, put_parameter, root, before, after
+        self, put_parameter, monkeypatch, root, before, after
     ):
+        monkeypatch.delenv(
+            "AWS_LAMBDA_FUNCTION_NAME", raising=False
+        )  # it would do without botocore
         put_parameter("/twin/token", CURRENT)
         logging.getLogger().setLevel(root)
         logging.getLogger("botocore").setLevel(before)

@@ -22,9 +22,10 @@ from chalicelib.hot_reader import HotReader
 from chalicelib.hot_reader_service import HotReaderService
 from chalicelib.http_endpoint import HttpEndpoint
 from chalicelib.json_log import JsonLogObservability
+from chalicelib.moment import Moment
 from chalicelib.property_filter import PropertyFilter
 from chalicelib.query import HistoryQuery
-from chalicelib.read_ahead import Moment, ReadAhead
+from chalicelib.read_ahead import ReadAhead
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings import (
     DataConnectorSettings,
