@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from chalicelib.timestamps import SortKey
 
 # The caller of a Hot Reader waits for 29 seconds at most: a store that is away must be known to be
-# before. `timeout` bounds what is sent for one page; no new try begins after it.
+# before. The SDK retries in two layers, one around the other, so few retries each are many; `timeout`
+# bounds them all for one page: no new try begins after it.
 _CLIENT: Final[Mapping[str, Any]] = {
     "connection_timeout": 2,
     "read_timeout": 6,
     "timeout": 10,
     "retry_total": 2,
+    "retry_throttle_total": 1,
     "retry_backoff_max": 2,
     "retry_backoff_factor": 0.1,
 }
@@ -253,10 +255,11 @@ def _explained() -> Iterator[None]:
         lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
         if status in _UNAVAILABLE or status >= 500 or lags:
             raise StoreUnavailableError(
-                f"Cosmos DB is throttling or away: {error}", retry_after=_retry_after(error)
+                f"Cosmos DB is throttling or away (status {status}): {error}",
+                retry_after=_retry_after(error),
             ) from error
         raise HotStoreError(
-            f"Cosmos DB refuses the read: {error}. Check COSMOS_ENDPOINT, COSMOS_DATABASE, "
+            f"Cosmos DB refuses the read (status {status}): {error}. Check COSMOS_ENDPOINT, COSMOS_DATABASE, "
             "COSMOS_CONTAINER, and COSMOS_KEY or the role of the function's identity (Cosmos DB "
             "Built-in Data Reader)."
         ) from error
