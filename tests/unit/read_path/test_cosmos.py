@@ -24,7 +24,7 @@ from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from deploy_scripts.sample_telemetry import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from azure.cosmos import ContainerProxy
     from pytest_httpserver import HTTPServer
@@ -232,6 +232,7 @@ class Account:
         self.answers = [found(0, 1)]
         self.account_status = 200
         self.partition_key = "/device_id"
+        self.answer: Callable[[Request], Response] | None = None
         self.silent = False
         self.released = threading.Event()
         for path in ("/", "/dbs/twin/colls/hot-telemetry/"):
@@ -256,6 +257,8 @@ class Account:
         self.queries.append(request)
         if self.silent:
             self.released.wait(30)
+        if self.answer:
+            return self.answer(request)
         return self.answers[min(len(self.queries), len(self.answers)) - 1]
 
     def store(self, **more: Any) -> cosmos.CosmosHotStore:
@@ -334,15 +337,22 @@ class TestAQuery:
         account.answers = [found(0, 0, more="1"), found(0, 0, more="2"), found(0, 1)]
         assert len(list(read(account.store(), "d"))) == 1
 
-    def test_isnt_continued_with_the_token_of_another(self, account):
-        account.answers = [found(0, 2, more="of the first"), found(0, 1), found(2, 1)]
+    def test_isnt_continued_with_the_token_of_another_thread(self, account):
+        def answer(request: Request) -> Response:
+            (device,) = json.loads(request.headers["x-ms-documentdb-partitionkey"])
+            before, _, page = request.headers.get("x-ms-continuation", f"{device} 0").partition(" ")
+            if before != device:
+                mixed_up.append(before)
+            more = f"{device} {int(page) + 1}" if int(page) < 30 else None
+            return found(int(page), 1, more=more)
+
+        mixed_up: list[str] = []
+        account.answer = answer
         store = account.store()
-        first = read(store, "d")
-        next(first)
-        list(read(store, "another"))
-        assert [entry.identity for entry in first] == ["1", "2"]
-        tokens = [query.headers.get("x-ms-continuation") for query in account.queries]
-        assert tokens == [None, None, "of the first"]
+        with ThreadPoolExecutor(4) as threads:
+            read_by = threads.map(lambda device: list(read(store, device)), "abcd")
+            assert [len(entries) for entries in read_by] == [31] * 4
+        assert mixed_up == []
 
 
 class TestAFailure:
