@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib.settings import ProviderLayout
+from deploy_scripts.commands.deploy import forget_endpoints
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.deployed import DeployedStage
 from deploy_scripts.function_url import FunctionUrl
@@ -581,6 +582,26 @@ def test_throttling_is_for_the_api_only(project, before):
     options = ("--rate", "20") if before else (*FUNCTION_URL, "--burst", "20")
     assert "REQUESTS_PER_SECOND" in project.refused(*options)
     assert project.state() == state
+
+
+@pytest.mark.parametrize("endpoint", ["api-gateway", "function-url"])
+def test_connections_to_either_endpoint_are_forgotten_with_the_stage_and_no_others(
+    project, monkeypatch, endpoint
+):
+    for name, value in project.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    project.ok("--endpoint", endpoint)
+    deployed = DeployedStage.load(project.directory, "multicloud")
+    own, layout = ProviderLayout("aws", "azure"), ProviderLayout("aws", "aws")
+    assert forget_endpoints(project.config, own, deployed) == []
+    assert forget_endpoints(project.config, layout, deployed, dry_run=True) == list(IDS)
+    assert set(project.saved) == set(IDS)
+    assert forget_endpoints(project.config, layout, deployed) == list(IDS)
+    connections = InterCloudConnections(project.connections)
+    elsewhere = f"https://{'x' * 32}.lambda-url.eu-central-1.on.aws/hot-reader"
+    connections.put(own, last_entry=False, url=elsewhere, token=TOKEN)
+    assert forget_endpoints(project.config, layout, deployed) == []
+    assert set(project.saved) == {HISTORY}
 
 
 @pytest.mark.parametrize("option", [FUNCTION_URL, ("--rate", "3"), ("--burst", "3")])
