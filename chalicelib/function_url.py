@@ -28,7 +28,8 @@ class HotReaderApp(Chalice):
     """A Chalice app whose HTTP handler answers the events of a Function URL, too."""
 
     def __init__(self, app_name: str) -> None:
-        super().__init__(app_name=app_name)
+        # Chalice's log has the name of the history's own log, which then had each line twice.
+        super().__init__(app_name=app_name, configure_logs=False)
         self._by_path: dict[str, HttpEndpoint] = {}
 
     def serve_function_url(self, endpoints: Mapping[str, HttpEndpoint]) -> None:

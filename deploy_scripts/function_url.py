@@ -49,8 +49,15 @@ class _Statement:
             found.get("Effect") == "Allow"
             and found.get("Action") == self.action
             and found.get("Principal") in ("*", {"AWS": "*"})
-            and found.get("Condition") == self.condition
+            and _texts(found.get("Condition")) == _texts(self.condition)
         )
+
+
+def _texts(condition: Any) -> Any:
+    """Spell each value of a condition as text: a policy may hold `true` or `"true"`."""
+    if isinstance(condition, dict):
+        return {name: _texts(value) for name, value in condition.items()}
+    return str(condition).lower()
 
 
 _STATEMENTS: Final = (

@@ -743,7 +743,8 @@ _ADVICE: Final = {
     401: "The right token is refused: the endpoint has another one. Save its token with the "
     "connection, configure and deploy; if it was changed just now, wait a minute (docs/settings.md).",
     403: "Something before the Hot Reader refuses: a missing function key or access restriction; on "
-    "API Gateway also a path that isn't there. Check the URL, and deploy again.",
+    "API Gateway also a path that isn't there. Check the URL, and deploy again. A Function URL may need a "
+    "minute after it was published.",
     404: "There is no such path: check the URL (it ends in /hot-reader or /hot-reader-last-entry), "
     "and whether the Hot Reader is deployed there.",
     405: "The URL isn't a Hot Reader's, which takes POST: check it.",

@@ -116,7 +116,7 @@ def _config(function: Any) -> Any:
 
 def leads_to_function_url(path: str) -> bool:
     """Tell whether a request's path is of a Function URL."""
-    return _HOST_PART in path.split("/", 2)[1]
+    return _HOST_PART in path.removeprefix("/").partition("/")[0]
 
 
 def answer(
@@ -136,7 +136,7 @@ def answer(
         Invokes moto's function with an event.
     """
     target = str(environ.get("RAW_URI") or environ["PATH_INFO"]).partition("?")[0]
-    _, host, path = target.split("/", 2) if target.count("/") > 1 else (*target.split("/", 1), "")
+    host, _, path = target.removeprefix("/").partition("/")
     function = next((each for each in _functions(account_id) if _host(each) == host), None)
     if function is None:
         return _message(HTTPStatus.NOT_FOUND, None)

@@ -224,3 +224,12 @@ def test_an_event_of_api_gateway_is_for_chalice(app):
     }
     answer = app(event, None)
     assert json.loads(answer["body"]) == {"by": "Chalice"}
+
+
+def test_a_log_of_the_apps_name_has_each_line_once(capsys):
+    app = HotReaderApp(app_name="once")
+    Observability("once", tracing=False).logger.warning("told")
+    app.log.warning("told by Chalice")
+    printed = capsys.readouterr()
+    lines = (printed.out + printed.err).splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["told", "told by Chalice"]
