@@ -148,7 +148,6 @@ def destroy(
     What is gone already doesn't matter. The configuration files and the hot storage stay, and so does
     a token that wasn't made for this stage.
     """
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     console = Console()
@@ -174,10 +173,7 @@ def destroy(
         )
         for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
             console.print(f"connection {each}", markup=False)
-        function_url = FunctionUrl.of_stage(boto3.client("lambda"), deployed)
-        if function_url is not None:
-            for each in function_url.remove(boto3.client("lambda"), dry_run=dry_run):
-                console.print(f"{'would delete' if dry_run else 'deleted'} {each}", markup=False)
+        _delete_function_url(deployed, console, dry_run=dry_run)
         if deployed and deployed.lambda_arns:
             if dry_run:
                 console.print(f"would run: chalice delete --stage {stage}")
@@ -224,6 +220,17 @@ def _deployed(project: Path, stage: Stage) -> DeployedStage | None:
             USAGE,
         )
     return None
+
+
+def _delete_function_url(
+    deployed: DeployedStage | None, console: Console, *, dry_run: bool
+) -> None:
+    import boto3
+
+    lambda_ = boto3.client("lambda")
+    found = FunctionUrl.of_stage(lambda_, deployed)
+    for each in found.remove(lambda_, dry_run=dry_run) if found else ():
+        console.print(f"{'would delete' if dry_run else 'deleted'} {each}", markup=False)
 
 
 def _delete_token(tokens: TokenStore, console: Console, *, dry_run: bool) -> None:
