@@ -14,7 +14,7 @@ from chalicelib.errors import StoreUnavailableError
 from chalicelib.function_url import HotReaderApp
 from chalicelib.http_endpoint import HttpEndpoint
 from chalicelib.inter_cloud_token import TokenSource
-from chalicelib.observability import Observability
+from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import Answer
 from chalicelib.settings import LARGEST_PAYLOAD, EndpointSettings
 
@@ -57,7 +57,9 @@ def app(reader: Reader) -> HotReaderApp:
     app = HotReaderApp(app_name="function-url-app")
     token = TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
     settings = EndpointSettings(token, requests_per_second=None, compress=False)
-    endpoint = HttpEndpoint(reader, settings, Observability("function-url-endpoint", tracing=False))
+    endpoint = HttpEndpoint(
+        reader, settings, PowertoolsObservability("function-url-endpoint", tracing=False)
+    )
     app.serve_function_url({PATH: endpoint})
     app.route("/by-chalice")(lambda: {"by": "Chalice"})
     return app
@@ -228,7 +230,7 @@ def test_an_event_of_api_gateway_is_for_chalice(app):
 
 def test_a_log_of_the_apps_name_has_each_line_once(capsys):
     app = HotReaderApp(app_name="once")
-    Observability("once", tracing=False).logger.warning("told")
+    PowertoolsObservability("once", tracing=False).logger.warning("told")
     app.log.warning("told by Chalice")
     printed = capsys.readouterr()
     lines = (printed.out + printed.err).splitlines()
