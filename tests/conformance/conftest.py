@@ -17,7 +17,9 @@ from chalicelib.hot_store import StoredEntry
 from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.firestore import LocalFirestore
 from deploy_scripts.sample_telemetry import attribute_value
+from tests.conformance.firestore import FirestoreCollections
 from tests.conformance.oracle import Stored
 from tests.dynalite import Dynalite
 
@@ -118,7 +120,7 @@ class DynamoDBTables:
 class Subject:
     """A device in a store, and readers of it."""
 
-    tables: DynamoDBTables | MemoryStore
+    tables: DynamoDBTables | FirestoreCollections | MemoryStore
     device_id: str = field(default_factory=lambda: f"device-{next(_DEVICE_NUMBERS)}")
     entries: list[Stored] = field(default_factory=list)
 
@@ -153,7 +155,13 @@ def dynalite_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dynamo
         yield DynamoDBTables(stack.enter_context(Dynalite(log)).client())
 
 
-@pytest.fixture(params=["memory", "dynamodb-moto", "dynamodb-dynalite"])
+@pytest.fixture(scope="session")
+def firestore_collections() -> Iterator[FirestoreCollections]:
+    with LocalFirestore() as firestore:
+        yield FirestoreCollections(firestore.client())
+
+
+@pytest.fixture(params=["memory", "dynamodb-moto", "dynamodb-dynalite", "firestore"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     """A device of its own in each store."""
     match request.param:
@@ -161,5 +169,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
             return Subject(MemoryStore())
         case "dynamodb-moto":
             return Subject(request.getfixturevalue("moto_tables"))
+        case "firestore":
+            return Subject(request.getfixturevalue("firestore_collections"))
         case _:
             return Subject(request.getfixturevalue("dynalite_tables"))

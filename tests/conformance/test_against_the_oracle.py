@@ -100,7 +100,7 @@ def test_mixed_offsets_in_memory(stored, edges, order, size):
     check(subject, "mixed_offsets", edges, order, size, None)
 
 
-@pytest.mark.parametrize("tables", ["moto_tables", "dynalite_tables"])
+@pytest.mark.parametrize("tables", ["moto_tables", "dynalite_tables", "firestore_collections"])
 @given(
     stored=entries(utc_zones),
     edges=st.tuples(instants(utc_zones), instants(utc_zones)).map(list),
@@ -113,7 +113,7 @@ def test_mixed_offsets_in_memory(stored, edges, order, size):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_utc_spellings_in_dynamodb(request, tables, stored, edges, order, size, least):
+def test_utc_spellings_in_a_database(request, tables, stored, edges, order, size, least):
     subject = Subject(request.getfixturevalue(tables))
     subject.put(*stored)
     check(subject, "iso8601", edges, order, size, least)
