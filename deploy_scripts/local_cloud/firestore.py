@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -53,8 +54,11 @@ class LocalFirestore:
                 text=True,
                 start_new_session=True,  # a Ctrl-C is ours to handle
             )
+            give_up = threading.Timer(_START_SECONDS, self._process.kill)
+            give_up.start()
             assert self._process.stdout is not None  # noqa: S101 - it is a pipe
             port = self._process.stdout.readline().strip()
+            give_up.cancel()
             if not port:
                 self.__exit__(None, None, None)
                 errors.seek(0)
