@@ -65,20 +65,22 @@ const RANKS = [
   ["map_value"],
 ];
 
-function kindOf(value) {
-  return Object.keys(value).find((key) => value[key] !== undefined);
-}
-
-function rankOf(value) {
-  return RANKS.findIndex((kinds) => kinds.includes(kindOf(value)));
-}
+const RANK = Object.fromEntries(RANKS.flatMap((types, rank) => types.map((type) => [type, rank])));
 
 function compareSimple(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+// By UTF-8 bytes: as UTF-16 units, but for surrogates, which stand for what comes after all the others.
 function compareText(a, b) {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  return at === length ? a.length - b.length : weight(a.charCodeAt(at)) - weight(b.charCodeAt(at));
+}
+
+function weight(unit) {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 function compareNumbers(a, b) {
@@ -96,12 +98,10 @@ function comparePaths(a, b) {
   return left.length - right.length;
 }
 
-// Values are as toV1ValueObject gives them: {string_value: "a"}.
-function compare(a, b) {
-  const ranks = rankOf(a) - rankOf(b);
-  if (ranks) return ranks;
-  const [left, right] = [a[kindOf(a)], b[kindOf(b)]];
-  switch (kindOf(a)) {
+// Takes values as the stand-in keeps them: {type: "string_value", value: "a"}.
+function compare({ type, value: left }, { type: otherType, value: right }) {
+  if (RANK[type] !== RANK[otherType]) return RANK[type] - RANK[otherType];
+  switch (type) {
     case "null_value":
       return 0;
     case "boolean_value":
@@ -118,7 +118,7 @@ function compare(a, b) {
     case "reference_value":
       return comparePaths(left, right);
   }
-  throw new Error(`the stand-in doesn't order by a ${kindOf(a)}`);
+  throw new Error(`the stand-in doesn't order by a ${type}`);
 }
 
 function fieldName(path) {
@@ -127,16 +127,15 @@ function fieldName(path) {
   throw new Error(`the stand-in reads top-level fields only: ${path}`);
 }
 
-function valueOf(document, path) {
-  if (path === NAME) return { reference_value: document.getPath() };
+function reader(path) {
+  if (path === NAME) return (document) => ({ type: "reference_value", value: document.getPath() });
   const name = fieldName(path);
-  return Object.hasOwn(document.fields, name) ? document.fields[name].toV1ValueObject() : undefined;
+  return ({ fields }) => (Object.hasOwn(fields, name) ? fields[name] : undefined);
 }
 
-// Its own toObject names every kind, the others with their defaults.
-function plain(message) {
-  const kind = RANKS.flat().find((each) => message[`has_${each}`]);
-  return { [kind]: message[kind] };
+function sentValue(message) {
+  const type = Object.keys(RANK).find((each) => message[`has_${each}`]);
+  return { type, value: message[type] };
 }
 
 function matcher(where) {
@@ -150,16 +149,21 @@ function matcher(where) {
   const { field, op, value } = where.field_filter;
   const operator = OPERATORS[op];
   if (!operator) throw new Error(`the stand-in doesn't know the operator ${op}`);
-  const wanted = plain(value);
+  const [read, wanted] = [reader(field.field_path), sentValue(value)];
   return (document) => {
-    const found = valueOf(document, field.field_path);
+    const found = read(document);
     // A range only holds values of its own type.
-    return found !== undefined && rankOf(found) === rankOf(wanted) && operator(compare(found, wanted));
+    return (
+      found !== undefined &&
+      RANK[found.type] === RANK[wanted.type] &&
+      operator(compare(found, wanted))
+    );
   };
 }
 
 function projected(document, select) {
-  const names = new Set(select.fields.map(({ field_path }) => field_path).filter((p) => p !== NAME).map(fieldName));
+  const paths = select.fields.map(({ field_path }) => field_path);
+  const names = new Set(paths.filter((path) => path !== NAME).map(fieldName));
   const fields = Object.entries(document.fields).filter(([name]) => names.has(name));
   const copy = Object.create(document);
   copy.fields = Object.fromEntries(fields);
@@ -175,11 +179,12 @@ FirestoreState.prototype.v1Query = function (parent, query) {
   if (!orders.some(({ path }) => path === NAME)) {
     orders.push({ path: NAME, sign: orders.at(-1)?.sign ?? 1 });
   }
+  const readers = orders.map(({ path }) => reader(path));
   const matches = query.has_where ? matcher(query.where) : () => true;
   let rows = documents
     .getAllDocuments()
     .filter((document) => document.metadata.hasExist && matches(document))
-    .map((document) => ({ document, keys: orders.map(({ path }) => valueOf(document, path)) }))
+    .map((document) => ({ document, keys: readers.map((read) => read(document)) }))
     // An index holds only documents that have its fields.
     .filter(({ keys }) => keys.every((key) => key !== undefined));
   const compareKeys = (left, right) => {
@@ -191,7 +196,7 @@ FirestoreState.prototype.v1Query = function (parent, query) {
   };
   rows.sort((a, b) => compareKeys(a.keys, b.keys));
   if (query.has_start_at) {
-    const from = query.start_at.values.map(plain);
+    const from = query.start_at.values.map(sentValue);
     const { before } = query.start_at;
     rows = rows.filter(({ keys }) => {
       const order = compareKeys(keys, from);

@@ -23,7 +23,7 @@ from chalicelib.settings import LARGEST_PAYLOAD, FirestoreSettings, HotReaderSet
 from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from chalicelib.wire_contract import history_query, last_entry_query
 from deploy_scripts.local_cloud.firestore import LocalFirestore
-from tests.conformance.asking import END, START, count, pages, times
+from tests.conformance.asking import END, START, DirectAsker, count, pages, times
 
 from .firestore_server import FirestoreServer, Page, client_at
 
@@ -315,7 +315,7 @@ class TestEntries:
         reader = HotReader(
             store_at(database, collection.id), Iso8601Format(), page_bytes=LARGEST_PAYLOAD
         )
-        answer = pages(reader, "sensor", ["n"], order_by_time=order, max_results=size)
+        answer = pages(DirectAsker(reader), "sensor", ["n"], order_by_time=order, max_results=size)
         found = [
             value["value"]["integerValue"]
             for one in answer
@@ -383,7 +383,9 @@ class TestEntries:
         assert list(found.values) == ["n"]
         # Only those that come before the newest in descending order of kinds were met.
         assert 0 < found.flaws.unreadable_timestamps <= len(wrong)
-        assert times(pages(reader, "sensor", ["n"]), "n")[0].startswith("2026-01-30T17:00:00")
+        assert times(pages(DirectAsker(reader), "sensor", ["n"]), "n")[0].startswith(
+            "2026-01-30T17:00:00"
+        )
 
     def test_are_only_those_of_the_device(self, database, collection):
         put(collection, {"timestamp": "1"}, device_id="another")
