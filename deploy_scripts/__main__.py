@@ -156,6 +156,7 @@ def load_telemetry(
     from datetime import timedelta
 
     from deploy_scripts import sample_telemetry, twin_configuration
+    from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 
     chosen = [
         device
@@ -177,11 +178,8 @@ def load_telemetry(
         import boto3
 
         with _progress(console) as advance:
-            sample_telemetry.load(
-                boto3.client("dynamodb"),
-                table,
-                generated,
-                progress=lambda more: advance(entries, more),
+            DynamoDBWriter(boto3.client("dynamodb"), table).write(
+                generated, progress=lambda more: advance(entries, more)
             )
         console.print(f"{entries:,} entries of {device.id} in {table}")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,9 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.timestamps import NANOSECONDS, utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from collections.abc import Callable, Iterator
 
     from chalicelib.data_value import DataType
     from deploy_scripts.twin_configuration import Device, DeviceProperty
@@ -42,8 +39,6 @@ _ANY_WORDS: Final = ("A", "B", "C")
 _GAP_CHANCE: Final = 0.004
 _LONGEST_GAP: Final = 40
 _LACK_CHANCE: Final = 0.03
-_BATCH: Final = 25
-"""Items; the most that BatchWriteItem takes (DynamoDB API reference)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,83 +176,3 @@ def hash_of(name: str, number: int) -> int:
 def latest_round_minute(now: datetime | None = None) -> datetime:
     """Return the minute that has begun last, in UTC: a tidy end for sample telemetry."""
     return (now or datetime.now(UTC)).replace(second=0, microsecond=0)
-
-
-def load(
-    client: DynamoDBClient,
-    table_name: str,
-    entries: Iterable[Entry],
-    *,
-    device_id_attribute: str = "device_id",
-    timestamp_attribute: str = "timestamp",
-    progress: Callable[[int], None] = lambda _count: None,
-) -> int:
-    """Write entries into a hot table.
-
-    Parameters
-    ----------
-    client, table_name
-        Where to; the table exists.
-    entries
-        What to write.
-    device_id_attribute, timestamp_attribute
-        The names of the table's keys.
-    progress
-        Is told how many more entries have been written.
-
-    Returns
-    -------
-    int
-        How many were written.
-
-    Raises
-    ------
-    botocore.exceptions.ClientError
-        DynamoDB refuses.
-    """
-    written = 0
-    batch: list[dict[str, Any]] = []
-    for entry in entries:
-        item = {name: attribute_value(value) for name, value in entry.values.items()}
-        item[device_id_attribute] = {"S": entry.device_id}
-        item[timestamp_attribute] = {"S": entry.timestamp}
-        batch.append({"PutRequest": {"Item": item}})
-        if len(batch) == _BATCH:
-            written += _write(client, table_name, batch, progress)
-            batch = []
-    return written + _write(client, table_name, batch, progress)
-
-
-def _write(
-    client: DynamoDBClient,
-    table_name: str,
-    batch: list[Any],
-    progress: Callable[[int], None],
-) -> int:
-    waiting = batch
-    pause = 0.05
-    while waiting:
-        answer = client.batch_write_item(RequestItems={table_name: waiting})
-        left: list[Any] = list(answer.get("UnprocessedItems", {}).get(table_name, []))
-        progress(len(waiting) - len(left))
-        if left:  # the table throttles (DynamoDB API reference, BatchWriteItem)
-            time.sleep(pause)
-            pause = min(2 * pause, 5.0)
-        waiting = left
-    return len(batch)
-
-
-def attribute_value(value: Any) -> dict[str, Any]:
-    """Put a plain value into an AttributeValue (DynamoDB API reference)."""
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case None:
-            return {"NULL": True}
-        case int() | Decimal():
-            return {"N": str(value)}
-        case list():
-            return {"L": [attribute_value(item) for item in value]}
-        case dict():
-            return {"M": {name: attribute_value(item) for name, item in value.items()}}
-    return {"S": str(value)}

@@ -27,6 +27,7 @@ from chalicelib.layout import APP_NAME
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import sample_telemetry, twin_configuration
 from deploy_scripts.component_type import component_type
+from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
 
@@ -263,11 +264,8 @@ class LocalCloud:
         self.telemetry_end = sample_telemetry.latest_round_minute()
         total = self._entries * len(self.devices)
         self._progress(total, 0)
-        sample_telemetry.load(
-            client,
-            self.table_name,
-            self.telemetry(),
-            progress=lambda more: self._progress(total, more),
+        DynamoDBWriter(client, self.table_name).write(
+            self.telemetry(), progress=lambda more: self._progress(total, more)
         )
         self._report(f"{total:,} entries of {len(self.devices)} devices in {self.table_name}")
 

@@ -1,18 +1,187 @@
-"""Asking a reader by the wire contract's payload, page by page."""
+"""Asking a Hot Reader by the wire contract's payload: itself, or whatever hosts it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import base64
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib import twinmaker, wire_contract
+import requests
+
+from chalicelib.data_connector import DataConnector
+from chalicelib.errors import InvalidQueryError, RemoteReaderError
+from chalicelib.hot_reader import Flaws
+from chalicelib.json_log import JsonLogObservability
+from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.settings import DataConnectorSettings
+from deploy_scripts.demo import only
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from chalicelib.hot_reader import HotReader
 
 START, END = "2026-01-30T17:00:00Z", "2026-01-30T18:00:00Z"
+TOKEN = "token-of-the-conformance-suite"
+PATIENCE_SECONDS = 60
+"""Only how long something broken holds a test up."""
 
 
-def page(reader: HotReader, device_id: str, selected: list[str], **more: Any) -> dict[str, Any]:
+@dataclass
+class Answered:
+    """An answer's document, and where to learn what was left out of it."""
+
+    document: dict[str, Any]
+    left_out: Callable[[], Flaws] = field(repr=False)
+
+    @property
+    def flaws(self) -> Flaws:
+        return self.left_out()
+
+
+class Asker(Protocol):
+    """A way to ask; what isn't a valid query is an `InvalidQueryError`."""
+
+    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered: ...
+
+
+class DirectAsker:
+    """Asks the reader itself."""
+
+    def __init__(self, reader: HotReader) -> None:
+        self._reader = reader
+
+    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
+        answer = read.answer(self._reader, read.from_payload(payload))
+        return Answered(answer.document, lambda: answer.flaws)
+
+
+class HttpAsker:
+    """Asks HTTP endpoints.
+
+    Parameters
+    ----------
+    urls
+        The endpoint of each read's name.
+    output
+        Returns everything that the host has logged.
+    """
+
+    def __init__(self, urls: Mapping[str, str], output: Callable[[], str]) -> None:
+        self.urls = urls
+        self.output = output
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["X-Inter-Cloud-Token"] = TOKEN
+
+    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
+        trace_id = uuid.uuid4().hex
+        response = self._session.post(
+            self.urls[read.name],
+            json={"payload": payload, "trace_id": trace_id},
+            timeout=PATIENCE_SECONDS,
+        )
+        document = response.json()
+        if response.status_code == 400 and document["error"]["code"] == "invalid_query":
+            raise InvalidQueryError(document["error"]["message"])
+        assert response.status_code == 200, response.text
+        return Answered(document, lambda: flaws_in(self.output(), trace_id))
+
+
+class ConnectorAsker:
+    """Asks a data connector, as TwinMaker does, in front of HTTP endpoints."""
+
+    def __init__(self, remote: HttpAsker) -> None:
+        self._remote = remote
+        self._log = JsonLogObservability("connector", emit=lambda _level, _line: None)
+        providers = {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}
+        info = {"config": {"digital_twin_name": "my-twin"}, "config_providers": providers}
+        environment = {"DIGITAL_TWIN_INFO": json.dumps(info), "INTER_CLOUD_TOKEN": TOKEN}
+        self._connectors = {
+            read.name: DataConnector(
+                read,
+                DataConnectorSettings.load(
+                    environment | {"URL": remote.urls[read.name]},
+                    url_variable="URL",
+                    local_variable="",
+                ),
+            )
+            for read in (HISTORY, LAST_ENTRY)
+        }
+
+    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
+        trace_id = uuid.uuid4().hex
+        connector = self._connectors[read.name]
+        try:
+            with self._log.request(trace_id) as record:
+                document = connector.answer(event_of(payload), None, trace_id, record)
+        except RemoteReaderError as error:
+            if "invalid_query" in str(error):
+                raise InvalidQueryError(str(error)) from error
+            raise
+        return Answered(document, lambda: flaws_in(self._remote.output(), trace_id))
+
+
+class LambdaAsker:
+    """Invokes a Lambda function for each read's name, with TwinMaker's event."""
+
+    def __init__(self, client: Any, functions: Mapping[str, str]) -> None:
+        self._client = client
+        self._functions = functions
+
+    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
+        answer = self._client.invoke(
+            FunctionName=self._functions[read.name],
+            Payload=json.dumps(event_of(payload)),
+            LogType="Tail",
+        )
+        document = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            assert document["errorType"] == InvalidQueryError.__name__, document
+            raise InvalidQueryError(document["errorMessage"])
+        log = base64.b64decode(answer["LogResult"]).decode()
+        return Answered(document, lambda: flaws_in(log))
+
+
+def event_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """Spell a payload as TwinMaker's event."""
+    filters = payload.get("property_filters") or []
+    types = payload.get("property_types") or {}
+    known = [*payload["selected_properties"], *(each.get("propertyName") for each in filters)]
+    definitions: dict[str, Any] = {name: {} for name in known if name}
+    for name, declared in types.items():
+        data_type = {"type": declared} if isinstance(declared, str) else declared
+        definitions[name] = {"definition": {"dataType": data_type}}
+    device = {"iotDeviceId": {"value": {"stringValue": payload["iot_device_id"]}}}
+    event = {
+        "workspaceId": "conformance",
+        "selectedProperties": payload["selected_properties"],
+        "properties": definitions | device,
+        "propertyFilters": filters,
+        "startTime": payload.get("start_time"),
+        "endTime": payload.get("end_time"),
+        "orderByTime": payload.get("order_by_time"),
+        "maxResults": payload.get("max_results"),
+        "nextToken": payload.get("next_token"),
+    }
+    return {name: value for name, value in event.items() if value is not None}
+
+
+def flaws_in(log: str, trace_id: str = "") -> Flaws:
+    """Read what was left out of one answer from the host's log."""
+    for line in reversed(log.splitlines()):
+        if "unrepresentable_values" not in line or trace_id not in line or "{" not in line:
+            continue
+        told = json.loads(line[line.index("{") :])
+        return Flaws(
+            told["unrepresentable_values"], told["unreadable_timestamps"], told["examples"]
+        )
+    return Flaws()
+
+
+def ask_page(asker: Asker, device_id: str, selected: list[str], **more: Any) -> Answered:
     payload = {
         "iot_device_id": device_id,
         "selected_properties": selected,
@@ -20,27 +189,31 @@ def page(reader: HotReader, device_id: str, selected: list[str], **more: Any) ->
         "end_time": END,
         **more,
     }
-    query = wire_contract.history_query(payload)
-    return twinmaker.history_answer(query, reader.history(query))
+    return asker.ask(HISTORY, payload)
 
 
-def pages(
-    reader: HotReader, device_id: str, selected: list[str], **more: Any
-) -> list[dict[str, Any]]:
+def page(asker: Asker, device_id: str, selected: list[str], **more: Any) -> dict[str, Any]:
+    return ask_page(asker, device_id, selected, **more).document
+
+
+def pages(asker: Asker, device_id: str, selected: list[str], **more: Any) -> list[dict[str, Any]]:
     """Follow nextToken to the end."""
-    all_pages = [page(reader, device_id, selected, **more)]
+    all_pages = [page(asker, device_id, selected, **more)]
     while "nextToken" in all_pages[-1]:
         more["next_token"] = all_pages[-1]["nextToken"]
-        all_pages.append(page(reader, device_id, selected, **more))
+        all_pages.append(page(asker, device_id, selected, **more))
     return all_pages
 
 
-def last_entry(
-    reader: HotReader, device_id: str, selected: list[str], **more: Any
-) -> dict[str, Any]:
-    payload = {"iot_device_id": device_id, "selected_properties": selected, **more}
-    query = wire_contract.last_entry_query(payload)
-    return twinmaker.last_entry_answer(query, reader.last_entry(query))
+def ask_last_entry(asker: Asker, device_id: str, selected: list[str]) -> Answered:
+    payload = {"iot_device_id": device_id, "selected_properties": selected}
+    return asker.ask(LAST_ENTRY, payload)
+
+
+def last_entry(asker: Asker, device_id: str, selected: list[str]) -> dict[str, Any]:
+    """Return the plain values of the newest entry."""
+    found = ask_last_entry(asker, device_id, selected).document["propertyValues"]
+    return {name: only(each["propertyValue"]) for name, each in found.items()}
 
 
 def count(one_page: dict[str, Any]) -> int:

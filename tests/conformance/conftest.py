@@ -1,165 +1,190 @@
-"""The stores that the conformance suite runs against. A new store is one more fixture here."""
+"""What the conformance suite runs against: every store, and every host in front of one.
+
+A new store or host is one more fixture here.
+"""
 
 from __future__ import annotations
 
-import bisect
 import itertools
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from chalicelib.dynamodb import DynamoDBHotStore
 from chalicelib.hot_reader import HotReader
-from chalicelib.hot_store import StoredEntry
 from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.sample_telemetry import attribute_value
-from tests.conformance.oracle import Stored
+from deploy_scripts.local_cloud.firestore import LocalFirestore
+from tests.conformance.asking import DirectAsker
+from tests.conformance.dynamodb import DynamoDBTables
+from tests.conformance.firestore import FirestoreCollections
+from tests.conformance.hosts import Chalice, CloudFunctions, Connector, HttpHost, Lambda
+from tests.conformance.memory import MemoryStore
 from tests.dynalite import Dynalite
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from chalicelib.hot_store import HotStore
     from chalicelib.timestamps import TimestampFormat
+    from tests.conformance.asking import Asker
+    from tests.conformance.hosts import Host
+    from tests.conformance.oracle import Stored
 
-FORMATS: dict[str, tuple[TimestampFormat, str]] = {
-    "iso8601": (Iso8601Format(), "S"),
-    "mixed_offsets": (Iso8601Format(mixed_offsets=True), "S"),
-    "epoch_milliseconds": (EpochMillisecondsFormat(as_text=False), "N"),
-    "epoch_milliseconds_text": (EpochMillisecondsFormat(as_text=True), "S"),
+
+@dataclass(frozen=True)
+class Spelling:
+    """How keys are spelled: the format, the type of the sort key, and the settings that say so."""
+
+    timestamps: TimestampFormat
+    key_type: str
+    settings: dict[str, str]
+
+
+SPELLINGS = {
+    "iso8601": Spelling(Iso8601Format(), "S", {}),
+    "mixed_offsets": Spelling(Iso8601Format(mixed_offsets=True), "S", {"MIXED_OFFSETS": "true"}),
+    "epoch_milliseconds": Spelling(
+        EpochMillisecondsFormat(as_text=False), "N", {"TIMESTAMP_FORMAT": "epoch_milliseconds"}
+    ),
+    "epoch_milliseconds_text": Spelling(
+        EpochMillisecondsFormat(as_text=True), "S", {"TIMESTAMP_FORMAT": "epoch_milliseconds_text"}
+    ),
 }
 _DEVICE_NUMBERS = itertools.count()
 
 
-class MemoryStore:
-    """A store in memory, for many random examples in little time."""
+class Tables(Protocol):
+    """Where a store keeps entries, by the type of their sort key: S (text) or N (number).
 
-    def __init__(self) -> None:
-        self.entries: dict[str, list[StoredEntry]] = {}
-        self.taken = 0
+    Attributes
+    ----------
+    unique_keys
+        True if the store keeps one entry for each key of a device.
+    """
 
-    def put(self, device_id: str, entries: Sequence[Stored]) -> None:
-        rows = {row.key: row for row in self.entries.get(device_id, [])}
-        rows |= {each.key: StoredEntry(each.key, each.values) for each in entries}
-        self.entries[device_id] = sorted(rows.values(), key=lambda row: str(row.key).encode())
+    unique_keys: bool
 
-    def read(
-        self,
-        device_id: str,
-        lower: Any,
-        upper: Any,
-        *,
-        descending: bool,
-        properties: Collection[str],
-        limit: int | None,
-    ) -> Iterator[StoredEntry]:
-        rows = self.entries.get(device_id, [])
-        keys = [str(row.key).encode() for row in rows]
-        first = 0 if lower is None else bisect.bisect_left(keys, str(lower).encode())
-        last = len(keys) if upper is None else bisect.bisect_right(keys, str(upper).encode())
-        chosen = rows[first:last]
-        for row in reversed(chosen) if descending else chosen:
-            self.taken += 1
-            yield row
+    def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None: ...
+
+    def store(self, key_type: str) -> HotStore: ...
 
 
-class DynamoDBTables:
-    """Tables of one DynamoDB endpoint, one for each type of sort key."""
+class HostedTables(Tables, Protocol):
+    """Tables that a host can be told of."""
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
-        for key_type in ("S", "N"):
-            client.create_table(
-                TableName=f"hot-telemetry-{key_type}",
-                KeySchema=[
-                    {"AttributeName": "device_id", "KeyType": "HASH"},
-                    {"AttributeName": "timestamp", "KeyType": "RANGE"},
-                ],
-                AttributeDefinitions=[
-                    {"AttributeName": "device_id", "AttributeType": "S"},
-                    {"AttributeName": "timestamp", "AttributeType": key_type},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
-            client.get_waiter("table_exists").wait(
-                TableName=f"hot-telemetry-{key_type}", WaiterConfig={"Delay": 1}
-            )
+    def settings(self, key_type: str) -> dict[str, str]: ...
 
-    def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
-        requests = [
-            {
-                "PutRequest": {
-                    "Item": {name: attribute_value(value) for name, value in each.values.items()}
-                    | {"device_id": {"S": device_id}, "timestamp": {key_type: each.key}}
-                }
-            }
-            for each in entries
-        ]
-        for first in range(0, len(requests), 25):
-            self.client.batch_write_item(
-                RequestItems={f"hot-telemetry-{key_type}": requests[first : first + 25]}
-            )
 
-    def store(self, key_type: str) -> DynamoDBHotStore:
-        return DynamoDBHotStore(
-            self.client,
-            table_name=f"hot-telemetry-{key_type}",
-            device_id_attribute="device_id",
-            timestamp_attribute="timestamp",
-        )
+@dataclass
+class Direct:
+    """Readers of a store, without a host."""
+
+    tables: Tables
+
+    def asker(self, spelling: Spelling, page_bytes: int) -> Asker:
+        store = self.tables.store(spelling.key_type)
+        return DirectAsker(HotReader(store, spelling.timestamps, page_bytes=page_bytes))
+
+
+@dataclass
+class Hosted:
+    """Readers of a store, behind a host."""
+
+    tables: HostedTables
+    host: Host
+
+    def asker(self, spelling: Spelling, page_bytes: int) -> Asker:
+        settings = self.tables.settings(spelling.key_type) | spelling.settings
+        if page_bytes != LARGEST_PAYLOAD:
+            settings["PAGE_BYTES"] = str(page_bytes)
+        return self.host.asker(settings)
 
 
 @dataclass
 class Subject:
-    """A device in a store, and readers of it."""
+    """A device of its own, and readers of it."""
 
-    tables: DynamoDBTables | MemoryStore
+    readers: Direct | Hosted
     device_id: str = field(default_factory=lambda: f"device-{next(_DEVICE_NUMBERS)}")
     entries: list[Stored] = field(default_factory=list)
 
     def put(self, *entries: Stored, key_type: str = "S") -> None:
         self.entries += entries
-        if isinstance(self.tables, MemoryStore):
-            rows = [Stored(Decimal(e.key) if key_type == "N" else e.key, e.values) for e in entries]  # type: ignore[arg-type]
-            self.tables.put(self.device_id, rows)
-        else:
-            self.tables.put(self.device_id, entries, key_type)
+        self.readers.tables.put(self.device_id, entries, key_type)
 
-    def reader(
-        self, timestamp_format: str = "iso8601", *, page_bytes: int = LARGEST_PAYLOAD
-    ) -> HotReader:
-        timestamps, key_type = FORMATS[timestamp_format]
-        store: HotStore = (
-            self.tables if isinstance(self.tables, MemoryStore) else self.tables.store(key_type)
-        )
-        return HotReader(store, timestamps, page_bytes=page_bytes)
+    def reader(self, spelling: str = "iso8601", *, page_bytes: int = LARGEST_PAYLOAD) -> Asker:
+        return self.readers.asker(SPELLINGS[spelling], page_bytes)
 
 
 @pytest.fixture(scope="session")
-def moto_tables() -> Iterator[DynamoDBTables]:
-    with LocalAws() as aws:
-        yield DynamoDBTables(aws.client("dynamodb"))
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def moto_tables(aws: LocalAws) -> DynamoDBTables:
+    return DynamoDBTables(aws.client("dynamodb"))
 
 
 @pytest.fixture(scope="session")
 def dynalite_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDBTables]:
+    with Dynalite(tmp_path_factory.mktemp("dynalite") / "log") as dynalite:
+        yield DynamoDBTables(dynalite.client())
+
+
+@pytest.fixture(scope="session")
+def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
-        log = tmp_path_factory.mktemp("dynalite") / "log"
-        yield DynamoDBTables(stack.enter_context(Dynalite(log)).client())
+        yield HttpHost(Chalice(tmp_path_factory.mktemp("chalice"), aws, stack))
 
 
-@pytest.fixture(params=["memory", "dynamodb-moto", "dynamodb-dynalite"])
-def subject(request: pytest.FixtureRequest) -> Subject:
-    """A device of its own in each store."""
-    match request.param:
-        case "memory":
-            return Subject(MemoryStore())
-        case "dynamodb-moto":
-            return Subject(request.getfixturevalue("moto_tables"))
-        case _:
-            return Subject(request.getfixturevalue("dynalite_tables"))
+@pytest.fixture(scope="session")
+def firestore_collections() -> Iterator[FirestoreCollections]:
+    with LocalFirestore() as local:
+        yield FirestoreCollections(local)
+
+
+@pytest.fixture(scope="session")
+def cloud_functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
+    with ExitStack() as stack:
+        yield HttpHost(CloudFunctions(tmp_path_factory.mktemp("functions"), stack))
+
+
+def _direct(tables: str):
+    return lambda fixture: Direct(fixture(tables))
+
+
+def _hosted(tables: str, host):
+    return lambda fixture: Hosted(fixture(tables), host(fixture))
+
+
+READERS = {
+    "memory": lambda _fixture: Direct(MemoryStore()),
+    "dynamodb-moto": _direct("moto_tables"),
+    "dynamodb-dynalite": _direct("dynalite_tables"),
+    "firestore": _direct("firestore_collections"),
+    "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
+    "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
+    "connector-chalice": _hosted("dynalite_tables", lambda fixture: Connector(fixture("chalice"))),
+    "functions": _hosted("firestore_collections", lambda fixture: fixture("cloud_functions")),
+    "connector-functions": _hosted(
+        "firestore_collections", lambda fixture: Connector(fixture("cloud_functions"))
+    ),
+}
+"""Each store without a host; then each host, and a data connector in front of it."""
+
+
+@pytest.fixture(scope="session", params=READERS)
+def readers(request: pytest.FixtureRequest) -> Direct | Hosted:
+    made: Direct | Hosted = READERS[request.param](request.getfixturevalue)
+    return made
+
+
+@pytest.fixture
+def subject(readers: Direct | Hosted) -> Subject:
+    """A device of its own in each store, behind each host."""
+    return Subject(readers)

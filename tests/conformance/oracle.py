@@ -17,10 +17,11 @@ _SPELLING = re.compile(r"(.{19})(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?")
 
 @dataclass(frozen=True)
 class Stored:
-    """An entry of the table: its sort key as text, and its values."""
+    """An entry of the table: its sort key as text, its values, and what tells it from its like."""
 
     key: str
     values: dict[str, Any]
+    identity: str = ""
 
     @property
     def instant(self) -> Fraction:
@@ -43,8 +44,10 @@ def instant_of(text: str) -> Fraction:
 
 
 def in_order(entries: list[Stored], *, descending: bool = False) -> list[Stored]:
-    """Sort by instant, and entries of one instant by their key's text."""
-    return sorted(entries, key=lambda each: (each.instant, each.key), reverse=descending)
+    """Sort by instant, entries of one instant by their key's text, and those of one key by identity."""
+    return sorted(
+        entries, key=lambda each: (each.instant, each.key, each.identity), reverse=descending
+    )
 
 
 def history(

@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.wire_contract import history_query, last_entry_query
-from tests.conformance.asking import last_entry, pages, times
+from tests.conformance.asking import ask_last_entry, ask_page, count, last_entry, pages, times
 from tests.conformance.conftest import Subject
 from tests.conformance.oracle import Stored
 
@@ -86,18 +85,8 @@ def test_keys_with_other_offsets_are_found_with_the_setting(subject):
 
 def test_an_entry_that_needs_the_setting_is_counted_not_misplaced(subject):
     subject.put(at("17:10:00Z"), at("17:30:00+04:00"))
-    reader = subject.reader()
-    found = reader.history(
-        history_query(
-            {
-                "iot_device_id": subject.device_id,
-                "selected_properties": ["n"],
-                "start_time": "2026-01-30T17:00:00Z",
-                "end_time": "2026-01-30T18:00:00Z",
-            }
-        )
-    )
-    assert found.count == 1
+    found = ask_page(subject.reader(), subject.device_id, ["n"])
+    assert count(found.document) == 1
     assert found.flaws.unreadable_timestamps == 1
     assert "MIXED_OFFSETS" in found.flaws.examples[0]
 
@@ -119,31 +108,27 @@ def test_epoch_milliseconds_are_supported(subject, timestamp_format, key_type):
 
 def test_the_last_entry_is_the_newest_by_instant_not_by_key(subject):
     subject.put(at("17:00:45.5Z", 1), at("17:00:45Z", 2), at("17:00:45.25Z", 3))
-    answer = last_entry(subject.reader(), subject.device_id, ["n"])
-    assert answer["propertyValues"]["n"]["propertyValue"] == {"integerValue": 1}
+    assert last_entry(subject.reader(), subject.device_id, ["n"]) == {"n": 1}
 
 
 def test_the_last_entry_among_mixed_offsets_is_the_newest_by_instant(subject):
     subject.put(at("17:59:00Z", 1), at("20:00:00+04:00", 2))
-    answer = last_entry(subject.reader("mixed_offsets"), subject.device_id, ["n"])
-    assert answer["propertyValues"]["n"]["propertyValue"] == {"integerValue": 1}
+    assert last_entry(subject.reader("mixed_offsets"), subject.device_id, ["n"]) == {"n": 1}
 
 
 def test_a_property_that_the_newest_entry_lacks_is_left_out(subject):
     subject.put(Stored("2026-01-30T17:00:00Z", {"n": Decimal(1), "m": Decimal(2)}), at("17:00:01Z"))
-    answer = last_entry(subject.reader(), subject.device_id, ["n", "m"])
-    assert list(answer["propertyValues"]) == ["n"]
+    assert last_entry(subject.reader(), subject.device_id, ["n", "m"]) == {"n": 1}
 
 
 def test_a_device_without_entries_has_no_last_entry(subject):
-    assert last_entry(subject.reader(), subject.device_id, ["n"]) == {"propertyValues": {}}
+    assert last_entry(subject.reader(), subject.device_id, ["n"]) == {}
 
 
 def test_epoch_text_that_sorts_in_the_wrong_place_is_counted_not_misplaced(subject):
     for key in ("52345", "1769792400000"):
         subject.put(Stored(key, {"n": Decimal(1)}))
-    found = subject.reader("epoch_milliseconds_text").last_entry(
-        last_entry_query({"iot_device_id": subject.device_id, "selected_properties": ["n"]})
-    )
-    assert list(found.values) == ["n"]
+    reader = subject.reader("epoch_milliseconds_text")
+    found = ask_last_entry(reader, subject.device_id, ["n"])
+    assert list(found.document["propertyValues"]) == ["n"]
     assert found.flaws.unreadable_timestamps == 1

@@ -62,6 +62,25 @@ def test_entries_that_arrive_at_the_end_are_neither_repeated_nor_missed(filled):
     assert read_back([first, *rest]) == by_property(expected, SELECTED)
 
 
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_entries_of_one_key_are_all_returned_once(subject, order, size):
+    """Where a store allows several; where it doesn't, the last one written stays."""
+    written = [
+        Stored("2026-01-30T17:00:00Z", {"a": Decimal(number), "b": Decimal(-number)}, str(number))
+        for number in range(9)
+    ]
+    if subject.readers.tables.unique_keys:
+        written = written[-1:]
+    subject.put(*written)
+    asked = {"order_by_time": order, "max_results": size}
+    answer = pages(subject.reader(), subject.device_id, ["a", "b"], **asked)
+    expected = oracle.history(
+        subject.entries, ["a", "b"], START, END, descending=order == "DESCENDING"
+    )
+    assert read_back(answer) == by_property(expected, ["a", "b"])
+
+
 def test_a_selected_property_without_values_appears_empty(filled):
     answer = page(filled.reader(), filled.device_id, ["a", "nothing"], max_results=1)
     assert [each["values"] for each in answer["propertyValues"]][1] == []

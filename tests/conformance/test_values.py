@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.wire_contract import history_query
-from tests.conformance.asking import END, START, page
+from tests.conformance.asking import ask_page, count, page
 from tests.conformance.oracle import Stored
 
 REPRESENTABLE = [
@@ -99,31 +98,19 @@ def test_what_the_type_cannot_express_is_left_out_and_counted(subject, declared,
         Stored("2026-01-30T17:00:00Z", {"n": stored, "other": Decimal(1)}),
         Stored("2026-01-30T17:00:01Z", {"other": Decimal(2)}),
     )
-    query = history_query(
-        {
-            "iot_device_id": subject.device_id,
-            "selected_properties": ["n", "other"],
-            "property_types": {} if declared is None else {"n": declared},
-            "start_time": START,
-            "end_time": END,
-        }
+    found = ask_page(
+        subject.reader(),
+        subject.device_id,
+        ["n", "other"],
+        property_types={} if declared is None else {"n": declared},
     )
-    found = subject.reader().history(query)
-    assert (len(found.values["n"]), len(found.values["other"])) == (0, 2)
+    values = [len(each["values"]) for each in found.document["propertyValues"]]
+    assert values == [0, 2]
     assert found.flaws.unrepresentable_values == 1
     assert found.flaws.examples
 
 
 def test_a_null_is_no_value_and_no_flaw(subject):
     subject.put(Stored("2026-01-30T17:00:00Z", {"n": None}))
-    query = history_query(
-        {
-            "iot_device_id": subject.device_id,
-            "selected_properties": ["n"],
-            "property_types": {"n": "DOUBLE"},
-            "start_time": START,
-            "end_time": END,
-        }
-    )
-    found = subject.reader().history(query)
-    assert (found.count, found.flaws.unrepresentable_values) == (0, 0)
+    found = ask_page(subject.reader(), subject.device_id, ["n"], property_types={"n": "DOUBLE"})
+    assert (count(found.document), found.flaws.unrepresentable_values) == (0, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from deploy_scripts import sample_telemetry
+from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.stack import create_hot_table, stage_environment
 
@@ -36,7 +36,7 @@ def aws() -> Iterator[LocalAws]:
         client = aws.client("dynamodb")
         table_name = stage_environment(STAGE)["DYNAMODB_TABLE_NAME"]
         create_hot_table(client, table_name)
-        sample_telemetry.load(client, table_name, entries())
+        DynamoDBWriter(client, table_name).write(entries())
         aws.client("ssm").put_parameter(Name=TOKEN_PARAMETER, Value=TOKEN, Type="SecureString")
         yield aws
 

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.data_value import DataType
 from deploy_scripts import sample_telemetry
 from deploy_scripts.component_type import component_type
+from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.local_cloud.stack import (
     PROJECT,
     ChaliceLocal,
@@ -62,10 +63,8 @@ def reader(
     with ExitStack() as stack:
         dynalite = stack.enter_context(Dynalite(directory / "dynalite.log"))
         create_hot_table(dynalite.client(), cloud.table_name)
-        sample_telemetry.load(
-            dynalite.client(),
-            cloud.table_name,
-            (sample_telemetry.Entry(DEVICE.id, each.key, each.values) for each in entries),
+        DynamoDBWriter(dynalite.client(), cloud.table_name).write(
+            sample_telemetry.Entry(DEVICE.id, each.key, each.values) for each in entries
         )
         environment = cloud.aws.environment | {
             "AWS_ENDPOINT_URL_DYNAMODB": dynalite.url,

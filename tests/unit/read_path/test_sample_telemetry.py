@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -16,9 +17,12 @@ from werkzeug import Request, Response
 from chalicelib.data_value import DataType, to_data_value
 from chalicelib.timestamps import NANOSECONDS, parse_instant
 from deploy_scripts import sample_telemetry
+from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter, attribute_value
 from deploy_scripts.local_cloud.stack import create_hot_table
-from deploy_scripts.sample_telemetry import Entry, attribute_value
 from deploy_scripts.twin_configuration import Device, DeviceProperty
+
+if TYPE_CHECKING:
+    from deploy_scripts.sample_telemetry import Entry
 
 END = datetime(2026, 1, 30, 18, tzinfo=UTC)
 MANY = 3_000
@@ -172,12 +176,12 @@ def client(httpserver):
 class TestLoad:
     def test_writes_again_what_a_busy_table_left(self, httpserver, client, monkeypatch):
         pauses: list[float] = []
-        monkeypatch.setattr("deploy_scripts.sample_telemetry.time.sleep", pauses.append)
+        monkeypatch.setattr("deploy_scripts.hot_storage.dynamodb.time.sleep", pauses.append)
         table = BusyTable(at_once=10)
         httpserver.expect_request("/").respond_with_handler(table.answer)
         entries = generate(60)
         told: list[int] = []
-        written = sample_telemetry.load(client, "hot", entries, progress=told.append)
+        written = DynamoDBWriter(client, "hot").write(entries, progress=told.append)
         assert written == sum(told) == 60
         assert table.sent == [25, 15, 5, 25, 15, 5, 10]
         assert [item["timestamp"] for item in table.items] == [
@@ -189,21 +193,21 @@ class TestLoad:
     def test_writes_in_batches_of_twenty_five(self, httpserver, client, count, batches):
         table = BusyTable(at_once=25)
         httpserver.expect_request("/").respond_with_handler(table.answer)
-        assert sample_telemetry.load(client, "hot", generate(count)) == count
+        assert DynamoDBWriter(client, "hot").write(generate(count)) == count
         assert table.sent == batches
 
     def test_says_so_if_the_table_refuses(self, httpserver, client):
         error = {"__type": "ResourceNotFoundException", "message": "no such table"}
         httpserver.expect_request("/").respond_with_json(error, 400)
         with pytest.raises(ClientError, match="no such table"):
-            sample_telemetry.load(client, "hot", generate(1))
+            DynamoDBWriter(client, "hot").write(generate(1))
 
     def test_puts_into_a_table_what_was_generated(self, aws):
         client = aws.client("dynamodb")
         create_hot_table(client, "hot-telemetry-of-load")
         entries = generate(40)
         told: list[int] = []
-        sample_telemetry.load(client, "hot-telemetry-of-load", entries, progress=told.append)
+        DynamoDBWriter(client, "hot-telemetry-of-load").write(entries, progress=told.append)
         items = client.scan(TableName="hot-telemetry-of-load")["Items"]
         expected = [
             {name: attribute_value(value) for name, value in entry.values.items()}

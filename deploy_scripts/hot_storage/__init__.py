@@ -1,0 +1,1 @@
+"""Writes telemetry into hot storage, for trying out."""

@@ -1,0 +1,71 @@
+"""Hot tables on a DynamoDB endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.dynamodb import DynamoDBHotStore
+from deploy_scripts.hot_storage.dynamodb import attribute_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.conformance.oracle import Stored
+
+
+class DynamoDBTables:
+    """Tables of one DynamoDB endpoint, one for each type of sort key."""
+
+    unique_keys = True
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        for key_type in ("S", "N"):
+            client.create_table(
+                TableName=self.name(key_type),
+                KeySchema=[
+                    {"AttributeName": "device_id", "KeyType": "HASH"},
+                    {"AttributeName": "timestamp", "KeyType": "RANGE"},
+                ],
+                AttributeDefinitions=[
+                    {"AttributeName": "device_id", "AttributeType": "S"},
+                    {"AttributeName": "timestamp", "AttributeType": key_type},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+            client.get_waiter("table_exists").wait(
+                TableName=self.name(key_type), WaiterConfig={"Delay": 1}
+            )
+
+    def name(self, key_type: str) -> str:
+        return f"hot-telemetry-{key_type}"
+
+    def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
+        requests = [
+            {
+                "PutRequest": {
+                    "Item": {name: attribute_value(value) for name, value in each.values.items()}
+                    | {"device_id": {"S": device_id}, "timestamp": {key_type: each.key}}
+                }
+            }
+            for each in entries
+        ]
+        for first in range(0, len(requests), 25):
+            self.client.batch_write_item(
+                RequestItems={self.name(key_type): requests[first : first + 25]}
+            )
+
+    def store(self, key_type: str) -> DynamoDBHotStore:
+        return DynamoDBHotStore(
+            self.client,
+            table_name=self.name(key_type),
+            device_id_attribute="device_id",
+            timestamp_attribute="timestamp",
+        )
+
+    def settings(self, key_type: str) -> dict[str, str]:
+        """Return what a function must be told to read them."""
+        return {
+            "DYNAMODB_TABLE_NAME": self.name(key_type),
+            "AWS_ENDPOINT_URL_DYNAMODB": self.client.meta.endpoint_url,
+        }

@@ -1,0 +1,134 @@
+"""The hosts that the conformance suite asks, each started when a test first needs it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.layout import HOT_READERS
+from deploy_scripts.local_cloud.cloud_functions import CloudFunction
+from deploy_scripts.local_cloud.stack import PROJECT
+from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
+from tests.end_to_end.http.service import running
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from deploy_scripts.local_cloud.aws import LocalAws
+
+
+class Host(Protocol):
+    """Something that hosts Hot Readers."""
+
+    def asker(self, settings: Mapping[str, str]) -> Asker:
+        """Return how to ask readers of these settings; the same settings, the same readers."""
+
+
+def twin_info(layer_3_hot: str, layer_4: str) -> str:
+    providers = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
+    return json.dumps({"config": {"digital_twin_name": "my-twin"}, "config_providers": providers})
+
+
+class Chalice:
+    """`chalice local`."""
+
+    def __init__(self, directory: Path, aws: LocalAws, stack: ExitStack) -> None:
+        self._directory = directory
+        self._aws = aws
+        self._stack = stack
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        stage: dict[str, str | None] = {
+            "DIGITAL_TWIN_INFO": twin_info("aws", "azure"),
+            "INTER_CLOUD_TOKEN": TOKEN,
+            **settings,
+        }
+        directory = self._directory / str(len(list(self._directory.iterdir())))
+        directory.mkdir()
+        service = self._stack.enter_context(running(directory, self._aws.environment, stage))
+        return HttpAsker({name: f"{service.url}/{name}" for name in HOT_READERS}, service.output)
+
+
+class CloudFunctions:
+    """functions-framework, with both readers in one function."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self._directory = directory
+        self._stack = stack
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        environment = {
+            "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
+            "INTER_CLOUD_TOKEN": TOKEN,
+            **settings,
+        }
+        log = self._directory / f"{len(list(self._directory.iterdir()))}.log"
+        function = self._stack.enter_context(CloudFunction("hot_readers", environment, log=log))
+        return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, log.read_text)
+
+
+class HttpKind(Protocol):
+    """A kind of host that answers over HTTP."""
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker: ...
+
+
+class HttpHost:
+    """A host that answers over HTTP, and keeps running for later tests."""
+
+    def __init__(self, kind: HttpKind) -> None:
+        self._kind = kind
+        self._started: dict[str, HttpAsker] = {}
+
+    def asker(self, settings: Mapping[str, str]) -> HttpAsker:
+        key = json.dumps(settings, sort_keys=True)
+        if key not in self._started:
+            self._started[key] = self._kind.start(settings)
+        return self._started[key]
+
+
+class Connector:
+    """A data connector in front of another host."""
+
+    def __init__(self, remote: HttpHost) -> None:
+        self._remote = remote
+        self._connectors: dict[HttpAsker, ConnectorAsker] = {}
+
+    def asker(self, settings: Mapping[str, str]) -> ConnectorAsker:
+        remote = self._remote.asker(settings)
+        if remote not in self._connectors:
+            self._connectors[remote] = ConnectorAsker(remote)
+        return self._connectors[remote]
+
+
+class Lambda:
+    """Lambda functions, invoked directly."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+        self._started: dict[str, LambdaAsker] = {}
+
+    def asker(self, settings: Mapping[str, str]) -> LambdaAsker:
+        key = json.dumps(settings, sort_keys=True)
+        if key not in self._started:
+            self._started[key] = self._start(settings)
+        return self._started[key]
+
+    def _start(self, settings: Mapping[str, str]) -> LambdaAsker:
+        number = len(self._started)
+        functions = {name: f"{name}-{number}" for name in HOT_READERS}
+        for name, function in functions.items():
+            self._aws.create_function(
+                function,
+                handler=f"chalicelib.hot_reader_functions.{name.replace('-', '_')}",
+                source=PROJECT,
+                include=("app.py", "chalicelib"),
+                environment={
+                    "DIGITAL_TWIN_INFO": twin_info("aws", "aws"),
+                    "POWERTOOLS_TRACE_DISABLED": "true",
+                    **settings,
+                },
+            )
+        return LambdaAsker(self._aws.client("lambda"), functions)
