@@ -6,6 +6,7 @@ should look like. docs/settings.md lists them all.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -232,8 +233,20 @@ class CosmosSettings:
             endpoint=endpoint,
             database=required(environment, "COSMOS_DATABASE", "my-twin"),
             container=required(environment, "COSMOS_CONTAINER", "hot-telemetry"),
-            key=environment.get("COSMOS_KEY", "").strip() or None,
+            key=_account_key(environment),
         )
+
+
+def _account_key(environment: Environment) -> str | None:
+    key = environment.get("COSMOS_KEY", "").strip()
+    try:
+        base64.b64decode(key, validate=True)
+    except ValueError:
+        raise ConfigurationError(
+            "COSMOS_KEY is not a key: it must be Base64 text, as the Azure portal shows it under "
+            "'Keys'. Leave it out to use the function's managed identity."
+        ) from None
+    return key or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from chalicelib.hot_reader import HotReader
 from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.conformance.asking import DirectAsker
+from tests.conformance.cosmos import CosmosContainers
 from tests.conformance.dynamodb import DynamoDBTables
 from tests.conformance.firestore import FirestoreCollections
 from tests.conformance.hosts import Chalice, CloudFunctions, Connector, HttpHost, Lambda
@@ -149,6 +151,12 @@ def firestore_collections() -> Iterator[FirestoreCollections]:
 
 
 @pytest.fixture(scope="session")
+def cosmos_containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CosmosContainers]:
+    with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as cosmos:
+        yield CosmosContainers(cosmos)
+
+
+@pytest.fixture(scope="session")
 def cloud_functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
         yield HttpHost(CloudFunctions(tmp_path_factory.mktemp("functions"), stack))
@@ -166,6 +174,7 @@ READERS = {
     "memory": lambda _fixture: Direct(MemoryStore()),
     "dynamodb-moto": _direct("moto_tables"),
     "dynamodb-dynalite": _direct("dynalite_tables"),
+    "cosmos": _direct("cosmos_containers"),
     "firestore": _direct("firestore_collections"),
     "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),

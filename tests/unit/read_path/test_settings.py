@@ -223,11 +223,17 @@ class TestTheStores:
             FirestoreSettings.load(given)
 
     def test_a_key_is_neither_shown_nor_sent_in_the_clear(self):
-        settings = CosmosSettings.load(COSMOS | {"COSMOS_KEY": "secret"})
-        assert settings.key == "secret"
-        assert "secret" not in repr(settings)
+        settings = CosmosSettings.load(COSMOS | {"COSMOS_KEY": " c2VjcmV0Cg== "})
+        assert settings.key == "c2VjcmV0Cg=="
+        assert "c2VjcmV0Cg==" not in repr(settings)
         with pytest.raises(ConfigurationError, match="COSMOS_ENDPOINT must use https"):
             CosmosSettings.load(COSMOS | {"COSMOS_ENDPOINT": "http://twin.example.com"})
+
+    def test_what_is_no_key_is_refused_without_being_shown(self):
+        with pytest.raises(ConfigurationError, match="COSMOS_KEY is not a key") as refused:
+            CosmosSettings.load(COSMOS | {"COSMOS_KEY": "hunter2"})
+        assert "hunter2" not in str(refused.value)
+        assert refused.value.__suppress_context__
 
 
 class TestTheHotReader:
