@@ -17,7 +17,6 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
@@ -29,13 +28,15 @@ from deploy_scripts import sample_telemetry, twin_configuration
 from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.child_process import PROJECT as PROJECT
+from deploy_scripts.local_cloud.child_process import free_port as free_port
 from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
-PROJECT: Final = Path(__file__).parents[2]
 STAGE: Final = "local"
 ENDPOINTS_FILE: Final = "endpoints.json"
 ENVIRONMENT_FILE: Final = "environment"
@@ -505,16 +506,6 @@ def twinmaker_client(endpoints: Endpoints, credentials: Mapping[str, str]) -> An
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
         config=Config(inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}),
     )
-
-
-def free_port(preferred: int = 0) -> int:
-    """Return the preferred port if it is free on loopback, else another one that is."""
-    for port in (preferred, 0):
-        with suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((_HOST, port))
-            return int(probe.getsockname()[1])
-    raise RuntimeError("no port is free on this machine")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.layout import HOT_READERS
+from deploy_scripts.local_cloud.cloud_functions import CloudFunction
 from deploy_scripts.local_cloud.stack import PROJECT
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
@@ -48,6 +49,24 @@ class Chalice:
         directory.mkdir()
         service = self._stack.enter_context(running(directory, self._aws.environment, stage))
         return HttpAsker({name: f"{service.url}/{name}" for name in HOT_READERS}, service.output)
+
+
+class CloudFunctions:
+    """functions-framework, with both readers in one function."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self._directory = directory
+        self._stack = stack
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        environment = {
+            "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
+            "INTER_CLOUD_TOKEN": TOKEN,
+            **settings,
+        }
+        log = self._directory / f"{len(list(self._directory.iterdir()))}.log"
+        function = self._stack.enter_context(CloudFunction("hot_readers", environment, log=log))
+        return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, log.read_text)
 
 
 class HttpKind(Protocol):
