@@ -24,8 +24,7 @@ from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from chalicelib.wire_contract import history_query, last_entry_query
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.conformance.asking import END, START, DirectAsker, count, pages, times
-
-from .firestore_server import FirestoreServer, Page, client_at
+from tests.firestore_server import FirestoreServer, Page, client_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
