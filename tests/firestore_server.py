@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PROJECT = "wire"
+PATIENCE_SECONDS = 30
+"""Only how long a query that does not end holds a test up."""
 _DOCUMENTS = f"projects/{PROJECT}/databases/(default)/documents"
 
 
@@ -37,7 +39,7 @@ class Page:
 class FirestoreServer:
     """Starts on entry, ends on exit. Pages are given out in order, the last one again and again.
 
-    A commit fails once for each of `commit_failures`, and then succeeds.
+    `ended` is released when a query ends, also when the caller takes no more. A commit fails once for each of `commit_failures`, and then succeeds.
     """
 
     def __init__(self, *pages: Page, commit_failures: Sequence[grpc.StatusCode] = ()) -> None:
@@ -47,6 +49,7 @@ class FirestoreServer:
         self.queries: list[Any] = []
         self.parents: list[str] = []
         self.seconds: list[float] = []
+        self.ended = threading.Semaphore(0)
         self._stopping = threading.Event()
         self._server = grpc.server(ThreadPoolExecutor(4))
         run_query = grpc.unary_stream_rpc_method_handler(
@@ -71,7 +74,7 @@ class FirestoreServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._server.stop(None).wait()
+        self._server.stop(PATIENCE_SECONDS).wait()
 
     def client(self) -> firestore.Client:
         return client_at(self.host)
@@ -80,6 +83,7 @@ class FirestoreServer:
         self.queries.append(request.structured_query)
         self.parents.append(request.parent)
         self.seconds.append(context.time_remaining())
+        context.add_callback(self.ended.release)
         page = self.pages[min(len(self.queries), len(self.pages)) - 1]
         if page.progress:
             yield types.RunQueryResponse(skipped_results=1)

@@ -46,6 +46,8 @@ WEIRD_NAMES = [
     "a/b[]",
 ]
 Code = grpc.StatusCode
+PATIENCE_SECONDS = 30
+"""Only how long a broken store holds a test up."""
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +154,14 @@ class TestPages:
             assert len(server.queries) == 1
             assert next(entries).identity == "d3"
             assert len(server.queries) == 2
+
+    def test_are_cancelled_when_the_caller_takes_no_more(self, monkeypatch):
+        monkeypatch.setattr(firestore, "_QUERY_SECONDS", 2 * PATIENCE_SECONDS)
+        with FirestoreServer(Page(documents(1), stuck=True)) as server:
+            entries = read(store_at(server.client()))
+            assert next(entries).identity == "d1"
+            del entries
+            assert server.ended.acquire(timeout=PATIENCE_SECONDS)
 
     def test_grow_and_then_do_not(self, monkeypatch):
         monkeypatch.setattr(firestore, "_LARGEST_PAGE", 10)
