@@ -145,8 +145,10 @@ def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def firestore_collections() -> Iterator[FirestoreCollections]:
-    with LocalFirestore() as local:
+def firestore_collections(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[FirestoreCollections]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
         yield FirestoreCollections(local)
 
 

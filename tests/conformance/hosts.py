@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.layout import HOT_READERS
-from deploy_scripts.local_cloud.cloud_functions import CloudFunction
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from deploy_scripts.local_cloud.stack import PROJECT
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
@@ -65,7 +65,9 @@ class CloudFunctions:
             **settings,
         }
         log = self._directory / f"{len(list(self._directory.iterdir()))}.log"
-        function = self._stack.enter_context(CloudFunction("hot_readers", environment, log=log))
+        function = self._stack.enter_context(
+            LocalCloudFunction("hot_readers", environment, log=log)
+        )
         return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, log.read_text)
 
 
