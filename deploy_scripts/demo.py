@@ -204,8 +204,8 @@ class Demo:
             title = f"{first.name} from {reading.title}"
             self._series.append(Series(title, first.unit or "", reading.points[first.name]))
         return (
-            f"newest entry; {reading.values:,} values in {reading.pages} pages of {_PAGE}, each one "
-            "as it was put there"
+            f"GetPropertyValue: the newest entry; GetPropertyValueHistory: {reading.values:,} values in "
+            f"{reading.pages} pages of {_PAGE}, each one as it was put there"
         )
 
     def _agree(self) -> str:
