@@ -334,7 +334,7 @@ class Configuration:
             variables["INTER_CLOUD_TOKEN"] = self._tokens.reference
         # A TwinMaker event brings its types along; an HTTP query may come without.
         devices = self._twin.devices if surface.endpoints else ()
-        variables["DIGITAL_TWIN_INFO"] = self._twin_info(devices, variables)
+        variables["DIGITAL_TWIN_INFO"] = digital_twin_info(self._twin, devices, variables)
         functions = [*surface.functions, *([API_HANDLER] if surface.endpoints else [])]
         log_prefix = f"{app_name}-{self._stage}"
         policies = {name: self._policy(name, table, log_prefix, environment) for name in functions}
@@ -404,21 +404,6 @@ class Configuration:
                 f"{self._tokens.reference} can't be written: {code}. Check the name and your rights."
             ) from None
 
-    def _twin_info(self, devices: Iterable[Device], others: Mapping[str, str]) -> str:
-        """Spell `DIGITAL_TWIN_INFO`: with the devices, if there are any and Lambda has room."""
-        info: dict[str, Any] = {
-            "config": {"digital_twin_name": self._twin.name},
-            "config_providers": {
-                "layer_3_hot_provider": self._twin.layout.layer_3_hot,
-                "layer_4_provider": self._twin.layout.layer_4,
-            },
-        }
-        listed = [_device(each) for each in devices]
-        full = json.dumps(info | ({"config_iot_devices": listed} if listed else {}))
-        size = sum(len(f"{name}{value}".encode()) for name, value in others.items())
-        # Half of the room is left to variables that people add.
-        return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
-
     def _policy(
         self, function: str, table: str, log_prefix: str, environment: Mapping[str, str]
     ) -> dict[str, Any]:
@@ -474,6 +459,41 @@ class Configuration:
         return document
 
 
+def digital_twin_info(
+    twin: TwinConfiguration, devices: Iterable[Device], others: Mapping[str, str]
+) -> str:
+    """Spell `DIGITAL_TWIN_INFO`: with the devices, if there are any and Lambda has room.
+
+    Lambda takes 4 KB of variables (AWS Lambda developer guide, 'Quotas'); half of them is left to
+    those that people add. A Hot Reader on another cloud is told the same, so that all type alike.
+
+    Parameters
+    ----------
+    twin
+        The twin's configuration.
+    devices
+        The devices whose declared types the function needs.
+    others
+        The function's other variables.
+
+    Returns
+    -------
+    str
+        JSON, as `chalicelib.settings.DigitalTwinInfo` reads it.
+    """
+    info: dict[str, Any] = {
+        "config": {"digital_twin_name": twin.name},
+        "config_providers": {
+            "layer_3_hot_provider": twin.layout.layer_3_hot,
+            "layer_4_provider": twin.layout.layer_4,
+        },
+    }
+    listed = [_device(each) for each in devices]
+    full = json.dumps(info | ({"config_iot_devices": listed} if listed else {}))
+    size = sum(len(f"{name}{value}".encode()) for name, value in others.items())
+    return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
+
+
 def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
     """Return the ARN (or its pattern) of the Hot Reader that a connector on one cloud invokes."""
     reads = (HISTORY.local_function_variable, LAST_ENTRY.local_function_variable)
@@ -523,11 +543,16 @@ def _read_json(path: Path) -> Any:
 
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON file, all of it or nothing."""
+    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that others may read, all of it or nothing; one that is there keeps its mode."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     unfinished = Path(name)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(json.dumps(document, indent=2) + "\n")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
         unfinished.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
         unfinished.replace(path)
     except BaseException:

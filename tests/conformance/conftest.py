@@ -17,10 +17,19 @@ from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
+from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.conformance.asking import DirectAsker
 from tests.conformance.cosmos import CosmosContainers
 from tests.conformance.dynamodb import DynamoDBTables
-from tests.conformance.hosts import AzureFunctions, Chalice, Connector, HttpHost, Lambda
+from tests.conformance.firestore import FirestoreCollections
+from tests.conformance.hosts import (
+    AzureFunctions,
+    Chalice,
+    CloudFunctions,
+    Connector,
+    HttpHost,
+    Lambda,
+)
 from tests.conformance.memory import MemoryStore
 from tests.dynalite import Dynalite
 
@@ -143,9 +152,23 @@ def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
+def firestore_collections(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[FirestoreCollections]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
+        yield FirestoreCollections(local)
+
+
+@pytest.fixture(scope="session")
 def cosmos_containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CosmosContainers]:
     with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as cosmos:
         yield CosmosContainers(cosmos)
+
+
+@pytest.fixture(scope="session")
+def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
+    with ExitStack() as stack:
+        yield HttpHost(CloudFunctions(tmp_path_factory.mktemp("gcp"), stack))
 
 
 @pytest.fixture(scope="session")
@@ -167,10 +190,14 @@ READERS = {
     "dynamodb-moto": _direct("moto_tables"),
     "dynamodb-dynalite": _direct("dynalite_tables"),
     "cosmos": _direct("cosmos_containers"),
+    "firestore": _direct("firestore_collections"),
     "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
-    "connector-chalice": _hosted("dynalite_tables", lambda fixture: Connector(fixture("chalice"))),
     "azure": _hosted("cosmos_containers", lambda fixture: fixture("azure")),
+    "gcp": _hosted("firestore_collections", lambda fixture: fixture("gcp")),
+    "connector-chalice": _hosted("dynalite_tables", lambda fixture: Connector(fixture("chalice"))),
+    "connector-azure": _hosted("cosmos_containers", lambda fixture: Connector(fixture("azure"))),
+    "connector-gcp": _hosted("firestore_collections", lambda fixture: Connector(fixture("gcp"))),
 }
 """Each store without a host; then each host, and a data connector in front of it."""
 

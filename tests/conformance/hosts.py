@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from chalicelib.layout import HOT_READERS
 from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
 from deploy_scripts.local_cloud.child_process import PROJECT, free_port
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
 
@@ -52,22 +53,45 @@ class Chalice:
 
 
 class AzureFunctions:
-    """The Azure functions."""
+    """Azure Functions: an app with both readers."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self._directory = directory
         self._stack = stack
 
     def start(self, settings: Mapping[str, str]) -> HttpAsker:
-        app_settings = {
-            "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
-            "INTER_CLOUD_TOKEN": TOKEN,
-            **settings,
-        }
-        log = self._directory / f"{len(list(self._directory.iterdir()))}.log"
-        app = LocalAzureFunctions(app_settings, port=free_port(), log=log)
+        app = LocalAzureFunctions(
+            {
+                "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            port=free_port(),
+            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+        )
         self._stack.enter_context(app)
-        return HttpAsker({name: f"{app.url}/{name}" for name in HOT_READERS}, log.read_text)
+        return HttpAsker({name: f"{app.url}/{name}" for name in HOT_READERS}, app.output)
+
+
+class CloudFunctions:
+    """functions-framework, with both readers in one function."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self._directory = directory
+        self._stack = stack
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        function = LocalCloudFunction(
+            "hot_readers",
+            {
+                "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+        )
+        self._stack.enter_context(function)
+        return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, function.output)
 
 
 class HttpKind(Protocol):
