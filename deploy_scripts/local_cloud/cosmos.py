@@ -1,9 +1,9 @@
 """A local Cosmos DB: @vercel/cosmosdb-server, a stand-in that unmodified Azure SDKs talk to.
 
-What it does differently from the service, found by reading and running version 1.0.1:
+Two things that its version 1.0.1 lacks are added in cosmos_server.js: transactional batches, and
+queries that see one partition only. What it still does differently from the service, found by reading
+and running it:
 
-- A query runs over all documents of the container: the partition key header is ignored, and only the
-  WHERE clause tells devices apart.
 - Texts are compared by their UTF-16 code units, which for ASCII, and so for every timestamp, is the
   order of the bytes, as in the service.
 - Documents of the same key come in the order of their `_rid`, ascending in both orders.
