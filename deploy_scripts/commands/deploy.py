@@ -29,7 +29,7 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register, summary_table
 from deploy_scripts.configure import ConfigureError
-from deploy_scripts.deployed import DeployedStage, NotDeployedError
+from deploy_scripts.deployed import DeployedStage
 from deploy_scripts.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
@@ -39,6 +39,7 @@ from deploy_scripts.inter_cloud import (
 from deploy_scripts.plan import Stage, StageError
 from deploy_scripts.publish import Throttling, unpublish
 from deploy_scripts.register import Registration, RegistrationError, Twin, twinmaker_client
+from deploy_scripts.stage_record import TWIN_FUNCTIONS, RecordError, StageRecord
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
@@ -76,8 +77,14 @@ def deploy(
 ) -> None:
     """Configure, `chalice deploy`, then publish or register, as the layout needs.
 
-    Each step can be run by itself, and all of them again: what is right already isn't touched. To see
-    what a step would change, give its own verb --dry-run.
+    Each step can be run by itself, and all of them again: what is right already isn't touched, and
+    what a run left that was cut off is taken up. To see what a step would change, give its own verb
+    --dry-run.
+
+    If the twin was on AWS and isn't any more, its component types and entities, as far as they were
+    made by register, are taken out of TwinMaker before their functions are deleted: they couldn't be
+    read any more. The workspace and your dashboards stay. If an entity of somebody else's uses them,
+    nothing is taken away and deploy ends there.
     """
     console = Console()
     try:
@@ -90,6 +97,9 @@ def deploy(
 
     console.rule("configure", align="left")
     ctx.invoke(configure, **where, **tokens, table=table)
+    _before_chalice(
+        twin, stage, project, console, registered=Twin(twin.name, workspace or twin.name)
+    )
     console.rule("chalice deploy", align="left")
     chalice("deploy", stage, project)
     for each in forget_endpoints(config, twin.layout, DeployedStage.load(project, stage)):
@@ -134,21 +144,25 @@ def destroy(
 ) -> None:
     """Take away what was deployed, and only that: entities and component types first.
 
-    What is gone already doesn't matter. The configuration files and the hot storage stay, and so does
-    a token that wasn't made for this stage.
+    What is gone already doesn't matter, and neither does a record of Chalice that is missing: then what
+    AWS itself shows to be this twin's is taken away (docs/operations.md, 'A run was cut off'). The
+    configuration files and the hot storage stay, and so does a token that wasn't made for this stage.
     """
+    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     console = Console()
     try:
         twin = TwinConfiguration.load(config)
         stages = Stage.load(project, stage)
-        if stages.environment is None:
-            fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
-        deployed = _deployed(project, stages)
         tokens = token_store_of(
             store, token_name, twin_name=twin.name, stage=stage, project=project
         )
+        # A run that was cut off may have made a token for a stage that isn't written yet.
+        if stages.environment is None and not tokens.is_ours():
+            fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
+        record = StageRecord(project, stages, twin.name, client=boto3.client)
+        deployed = record.deployed
         InterCloudConnections(config / CONNECTIONS_FILE).load()
         if not (yes or dry_run):
             question = f"Take away everything of the twin {twin.name} in the stage {stage}?"
@@ -162,17 +176,22 @@ def destroy(
         )
         for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
             console.print(f"connection {each}", markup=False)
-        if deployed and deployed.lambda_arns:
-            if dry_run:
-                console.print(f"would run: chalice delete --stage {stage}")
-            else:
-                chalice("delete", stage, project)
+        _show_record(record, console, dry_run=dry_run)
+        for api in record.spare_apis:
+            console.print(f"{'would delete' if dry_run else 'deleting'} the REST API {api.id}")
+            if not dry_run:
+                record.delete_api(api)
+        if record.resources and dry_run:
+            console.print(f"would run: chalice delete --stage {stage}")
+        elif record.resources:
+            chalice("delete", stage, project)
         _delete_token(tokens, console, dry_run=dry_run)
     except (
         ConfigurationError,
         ConfigurationProblems,
         ConfigureError,
         InterCloudError,
+        RecordError,
         StageError,
     ) as error:
         fail(str(error), USAGE)
@@ -181,33 +200,50 @@ def destroy(
     console.print("Dry run: nothing was changed." if dry_run else "Done.")
 
 
-def _deployed(project: Path, stage: Stage) -> DeployedStage | None:
-    """Return Chalice's record of a stage; None if nothing is deployed.
+def _before_chalice(
+    twin: TwinConfiguration, stage: str, project: Path, console: Console, *, registered: Twin
+) -> None:
+    """Set right what a run left that was cut off, and take a twin that moved away out of TwinMaker.
 
-    Without a record, functions of the stage's name are looked for: a deployment whose record is
-    elsewhere, or was cut off before Chalice wrote one, must not be taken for none.
+    A REST API besides the recorded one is deleted if it was never deployed: then it has no URL.
     """
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return DeployedStage.load(project, stage.name)
-    except NotDeployedError:
-        pages = boto3.client("lambda").get_paginator("list_functions").paginate()
-        name = f"{stage.app_name}-{stage.name}"
-        found = [
-            each["FunctionName"]
-            for page in pages
-            for each in page["Functions"]
-            if each["FunctionName"] == name or each["FunctionName"].startswith(f"{name}-")
-        ]
-    if found:
-        fail(
-            f"There is no record of this deployment in {project}, but AWS has {', '.join(found)}. "
-            "Destroy it from where it was deployed, or run deploy here first and then destroy. "
-            "Nothing was touched.",
-            USAGE,
-        )
-    return None
+        record = StageRecord(project, Stage.load(project, stage), twin.name, client=boto3.client)
+        _show_record(record, console, dry_run=False)
+        for api in record.spare_apis:
+            if api.reachable:
+                console.print(
+                    f"[yellow]There is a second REST API that leads to this stage's function: {api.id}. "
+                    "If nobody calls it any more, delete it: aws apigateway delete-rest-api "
+                    f"--rest-api-id {api.id}[/yellow]",
+                    soft_wrap=True,
+                )
+            else:
+                record.delete_api(api)
+                console.print(f"deleted the REST API {api.id}: a run that was cut off left it")
+        # Only then is TwinMaker asked: not each region has one.
+        if twin.layout.layer_4 != "aws" and record.deployed.lambda_arns.keys() & {*TWIN_FUNCTIONS}:
+            console.rule("deregister", align="left")
+            console.print(
+                f"The twin moves to {twin.layout.layer_4}: what register made in the workspace "
+                f"{registered.workspace_id} is taken out of TwinMaker.",
+                soft_wrap=True,
+            )
+            _deregister(registered, record.deployed, console, delete_workspace=False, dry_run=False)
+    except (ConfigurationError, RecordError, StageError) as error:
+        fail(str(error), USAGE)
+    except (RegistrationError, BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+
+
+def _show_record(record: StageRecord, console: Console, *, dry_run: bool) -> None:
+    if not dry_run:
+        record.write()
+    for change in record.changes:
+        console.print(change, markup=False, soft_wrap=True)
 
 
 def _delete_token(tokens: TokenStore, console: Console, *, dry_run: bool) -> None:

@@ -200,11 +200,8 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
     mistyped = deployment.refused("destroy", "multiclod", "--yes")
     assert "no stage multiclod" in mistyped
     record = deployment.directory / ".chalice" / "deployed" / "multicloud.json"
-    elsewhere = record.rename(record.with_suffix(".elsewhere"))
-    lost = deployment.refused("destroy", "multicloud", "--yes")
-    assert "no record of this deployment" in lost
-    assert "hot-reader-multicloud" in lost
-    elsewhere.rename(record)
+    record.unlink()  # as if it had been deployed elsewhere
+    deployment.scripts("deploy", "multicloud", *OPTIONS)
     assert deployment.listing() == first
     deployment.providers("aws", "gcp")
     deployment.scripts("deploy", "multicloud", *OPTIONS)
@@ -212,6 +209,11 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
         "aws_l3_to_gcp_l4_hot_reader",
         "aws_l3_to_gcp_l4_hot_reader_last_entry",
     }
+    record.unlink()
+    assert "would run" in deployment.scripts(
+        "destroy", "multicloud", *OPTIONS, "--yes", "--dry-run"
+    )
+    assert not record.exists()
     deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes")
     assert deployment.listing() == before
 
