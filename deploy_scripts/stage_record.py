@@ -49,9 +49,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-TWIN_FUNCTIONS: Final = (*HOT_READERS, *DATA_CONNECTORS)
+_TWIN_FUNCTIONS: Final = (*HOT_READERS, *DATA_CONNECTORS)
 """The functions that TwinMaker invokes."""
-_FUNCTIONS: Final = (*TWIN_FUNCTIONS, API_HANDLER)
+_FUNCTIONS: Final = (*_TWIN_FUNCTIONS, API_HANDLER)
+_FUNCTION: Final = "lambda_function"
+_LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
 _GONE: Final = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"})
 
 
@@ -126,6 +128,11 @@ class StageRecord:
     def deployed(self) -> DeployedStage:
         """The stage as it is on AWS."""
         return DeployedStage.of(self._stage.name, self.resources)
+
+    @property
+    def has_twin_functions(self) -> bool:
+        """True if there are functions that TwinMaker invokes."""
+        return not self.deployed.lambda_arns.keys().isdisjoint(_TWIN_FUNCTIONS)
 
     def write(self) -> None:
         """Write the record, if it doesn't agree with AWS."""
@@ -304,10 +311,6 @@ class StageRecord:
         region = self._gateway.meta.region_name
         suffix = ".cn" if region.startswith("cn-") else ""
         return f"https://{api_id}.execute-api.{region}.amazonaws.com{suffix}/{api_stage}/"
-
-
-_FUNCTION: Final = "lambda_function"
-_LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
 
 
 def _called(resource: Json) -> str:

@@ -37,9 +37,9 @@ from deploy_scripts.inter_cloud import (
     connection_id,
 )
 from deploy_scripts.plan import Stage, StageError
-from deploy_scripts.publish import Throttling, unpublish
+from deploy_scripts.publish import unpublish
 from deploy_scripts.register import Registration, RegistrationError, Twin, twinmaker_client
-from deploy_scripts.stage_record import TWIN_FUNCTIONS, RecordError, StageRecord
+from deploy_scripts.stage_record import RecordError, StageRecord
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
@@ -95,19 +95,18 @@ def deploy(
     where = {"config": config, "stage": stage, "project": project}
     tokens = {"store": store, "token_name": token_name}
 
+    # Before anything is written: it may not be this twin's place.
+    record = _record(project, stage, twin)
     console.rule("configure", align="left")
     ctx.invoke(configure, **where, **tokens, table=table)
-    _before_chalice(
-        twin, stage, project, console, registered=Twin(twin.name, workspace or twin.name)
-    )
+    _before_chalice(twin, record, console, registered=Twin(twin.name, workspace or twin.name))
     console.rule("chalice deploy", align="left")
     chalice("deploy", stage, project)
     for each in forget_endpoints(config, twin.layout, DeployedStage.load(project, stage)):
         console.print(f"removed the connection {each}", markup=False)
     if aws_surface(twin.layout).endpoints:
         console.rule("publish", align="left")
-        limits = Throttling()
-        ctx.invoke(publish, **where, rate=limits.rate, burst=limits.burst)
+        ctx.invoke(publish, **where)
     if twin.layout.layer_4 == "aws":
         console.rule("register", align="left")
         ctx.invoke(
@@ -173,18 +172,11 @@ def destroy(
             console,
             delete_workspace=delete_workspace,
             dry_run=dry_run,
+            needed=twin.layout.layer_4 == "aws" or record.has_twin_functions,
         )
         for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
             console.print(f"connection {each}", markup=False)
-        _show_record(record, console, dry_run=dry_run)
-        for api in record.spare_apis:
-            console.print(f"{'would delete' if dry_run else 'deleting'} the REST API {api.id}")
-            if not dry_run:
-                record.delete_api(api)
-        if record.resources and dry_run:
-            console.print(f"would run: chalice delete --stage {stage}")
-        elif record.resources:
-            chalice("delete", stage, project)
+        _delete_deployed(record, stage, project, console, dry_run=dry_run)
         _delete_token(tokens, console, dry_run=dry_run)
     except (
         ConfigurationError,
@@ -200,18 +192,28 @@ def destroy(
     console.print("Dry run: nothing was changed." if dry_run else "Done.")
 
 
+def _record(project: Path, stage: str, twin: TwinConfiguration) -> StageRecord:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return StageRecord(project, Stage.load(project, stage), twin.name, client=boto3.client)
+    except (ConfigurationError, RecordError, StageError) as error:
+        fail(str(error), USAGE)
+    except (BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+
+
 def _before_chalice(
-    twin: TwinConfiguration, stage: str, project: Path, console: Console, *, registered: Twin
+    twin: TwinConfiguration, record: StageRecord, console: Console, *, registered: Twin
 ) -> None:
     """Set right what a run left that was cut off, and take a twin that moved away out of TwinMaker.
 
     A REST API besides the recorded one is deleted if it was never deployed: then it has no URL.
     """
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        record = StageRecord(project, Stage.load(project, stage), twin.name, client=boto3.client)
         _show_record(record, console, dry_run=False)
         for api in record.spare_apis:
             if api.reachable:
@@ -225,18 +227,30 @@ def _before_chalice(
                 record.delete_api(api)
                 console.print(f"deleted the REST API {api.id}: a run that was cut off left it")
         # Only then is TwinMaker asked: not each region has one.
-        if twin.layout.layer_4 != "aws" and record.deployed.lambda_arns.keys() & {*TWIN_FUNCTIONS}:
+        if twin.layout.layer_4 != "aws" and record.has_twin_functions:
             console.rule("deregister", align="left")
             console.print(
                 f"The twin moves to {twin.layout.layer_4}: what register made in the workspace "
                 f"{registered.workspace_id} is taken out of TwinMaker.",
                 soft_wrap=True,
             )
-            _deregister(registered, record.deployed, console, delete_workspace=False, dry_run=False)
-    except (ConfigurationError, RecordError, StageError) as error:
-        fail(str(error), USAGE)
+            _deregister(registered, record.deployed, console)
     except (RegistrationError, BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
+
+
+def _delete_deployed(
+    record: StageRecord, stage: str, project: Path, console: Console, *, dry_run: bool
+) -> None:
+    _show_record(record, console, dry_run=dry_run)
+    for api in record.spare_apis:
+        console.print(f"{'would delete' if dry_run else 'deleting'} the REST API {api.id}")
+        if not dry_run:
+            record.delete_api(api)
+    if record.resources and dry_run:
+        console.print(f"would run: chalice delete --stage {stage}")
+    elif record.resources:
+        chalice("delete", stage, project)
 
 
 def _show_record(record: StageRecord, console: Console, *, dry_run: bool) -> None:
@@ -301,18 +315,28 @@ def _deregister(
     deployed: DeployedStage | None,
     console: Console,
     *,
-    delete_workspace: bool,
-    dry_run: bool,
+    delete_workspace: bool = False,
+    dry_run: bool = False,
+    needed: bool = True,
 ) -> None:
-    """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by."""
+    """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by.
+
+    If it isn't `needed`, TwinMaker may be out of reach: not each region has one.
+    """
     import boto3
+    from botocore.exceptions import EndpointConnectionError
 
     lambda_ = boto3.client("lambda")
     registration = Registration(twinmaker_client(), lambda_, boto3.client("iam"))
     own = set(deployed.lambda_arns.values()) if deployed else set()
-    others = sorted(
-        arn for arn in registration.functions_in_use(twin) - own if _exists(lambda_, arn)
-    )
+    try:
+        in_use = registration.functions_in_use(twin)
+    except EndpointConnectionError:
+        if needed:
+            raise
+        console.print("TwinMaker can't be reached, and this layout has nothing in it.")
+        return
+    others = sorted(arn for arn in in_use - own if _exists(lambda_, arn))
     if others:
         console.print(
             f"kept {twin.workspace_id}'s component types: they read by {', '.join(others)}, which "

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 STAGE: Final = "multicloud"
 TOKEN_NAME: Final = "/factory-twin/killed"
 WORKSPACE: Final = "killed"
+NOWHERE: Final = "http://127.0.0.1:1"
 REMOTE_TOKEN: Final = "r" * 43
 
 Moment = Literal["before", "after"]
@@ -84,6 +85,7 @@ class World:
         self.aws = aws
         self._twinmaker_url = twinmaker.url
         self._proxies = [_Proxy(url, self._at_request) for url in (aws.endpoint_url, twinmaker.url)]
+        self.has_twinmaker = True
         self._kill: Kill | None = None
         self._process: Any = None
         self._run = Run(None, "")
@@ -133,8 +135,12 @@ class World:
         """Run a verb that may fail."""
         where = ["--config", "config", "--project", str(self.directory), "--stage", STAGE]
         place = ["--token-name", TOKEN_NAME, "--workspace", WORKSPACE]
-        arguments = [verb, *where, *place, *options]
+        return self.process(verb, *where, *place, *options, kill=kill)
+
+    def process(self, *arguments: str, kill: Kill | None = None) -> Run:
+        """Run a command line as it is."""
         aws, twinmaker = (proxy.url for proxy in self._proxies)
+        twinmaker = twinmaker if self.has_twinmaker else NOWHERE
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **self.aws.environment,

@@ -108,3 +108,73 @@ def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) ->
     assert "factory-twin-temperature-sensor-1" not in world.destroy().output
     left = world.everything()
     assert {**left, "files": nothing["files"]} == nothing
+
+
+def test_endpoints_are_deployed_and_destroyed_where_there_is_no_twinmaker(world: World) -> None:
+    nothing = world.everything()
+    world.has_twinmaker = False
+    world.providers("aws", "azure")
+    world.deploy()
+    world.destroy()
+    left = world.everything()
+    assert {**left, "files": nothing["files"]} == nothing
+
+
+def test_somebody_elses_place_is_refused_before_anything_is_written(world: World) -> None:
+    world.providers("aws", "azure")
+    world.deploy()
+    record = world.directory / ".chalice" / "deployed" / "multicloud.json"
+    record.unlink()
+    (world.config / "config.json").write_text('{"digital_twin_name": "another-twin"}')
+    before = world.everything()
+    for verb, options in (("deploy", ()), ("destroy", ("--yes",))):
+        refused = world.try_to(verb, *options)
+        assert refused.code == 2
+        assert "isn't shown to be of the twin another-twin" in refused.output
+        assert world.everything() == before
+
+
+def test_moving_away_stops_at_an_entity_of_somebody_elses(world: World) -> None:
+    world.providers("azure", "aws")
+    world.deploy()
+    twinmaker = world.twinmaker()
+    own = {"componentTypeId": "factory-twin-temperature-sensor-1"}
+    twinmaker.create_entity(
+        workspaceId="killed", entityId="mine", entityName="mine", components={"telemetry": own}
+    )
+    functions = world.everything()["functions"]
+    world.providers("aws", "azure")
+    refused = world.try_to("deploy")
+    assert refused.code == 1
+    assert "Nothing was removed" in refused.output
+    assert "mine" in refused.output
+    assert world.everything()["functions"] == functions
+
+
+def test_what_was_chosen_outlives_the_next_deployments(world: World) -> None:
+    """Limits of the API, and the hot table's name while the hot storage is elsewhere."""
+
+    def limits() -> tuple[float, int]:
+        gateway = world.aws.client("apigateway")
+        (api,) = gateway.get_rest_apis()["items"]
+        settings = gateway.get_stage(restApiId=api["id"], stageName="api")["methodSettings"]["*/*"]
+        return settings["throttlingRateLimit"], settings["throttlingBurstLimit"]
+
+    def table() -> str | None:
+        (each, *_) = world.aws.client("lambda").list_functions()["Functions"]
+        name: str | None = each["Environment"]["Variables"].get("DYNAMODB_TABLE_NAME")
+        return name
+
+    world.providers("aws", "azure")
+    world.deploy("--table", "mine")
+    assert limits() == (100, 200)
+    where = ("--config", "config", "--project", str(world.directory), "--stage", "multicloud")
+    assert world.process("publish", *where, "--rate", "7", "--burst", "11").code == 0
+    world.deploy()
+    assert (limits(), table()) == ((7, 11), "mine")
+    world.providers("azure", "aws")
+    world.deploy()
+    assert table() is None
+    world.providers("aws", "azure")
+    world.deploy()
+    assert (limits(), table()) == ((100, 200), "mine")
