@@ -27,6 +27,8 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
 from deploy_scripts.plan import Stage, StageError
 from deploy_scripts.publish import (
+    FIRST_BURST,
+    FIRST_RATE,
     PublishError,
     Throttling,
     check_endpoints_on_aws,
@@ -54,16 +56,12 @@ _STANDARD_INPUT: Final = "-"
 @click.option(
     "--rate",
     type=click.IntRange(min=1),
-    default=Throttling().rate,
-    show_default=True,
-    help="Requests per second that the API takes.",
+    help=f"Requests per second that the API takes.  [default: what it has, or {FIRST_RATE}]",
 )
 @click.option(
     "--burst",
     type=click.IntRange(min=1),
-    default=Throttling().burst,
-    show_default=True,
-    help="Requests that the API takes at once.",
+    help=f"Requests that the API takes at once.  [default: what it has, or {FIRST_BURST}]",
 )
 @token_store_option
 @token_name_option
@@ -78,15 +76,15 @@ _STANDARD_INPUT: Final = "-"
     "--token-file",
     type=click.Path(path_type=Path),
     help="With --cloud: a file of mode 0600 that holds the token that they accept; - is standard "
-    "input.  [default: the connections' token, or else standard input]",
+    "input.  [default: what is piped in, or else the connections' token, or else it asks]",
 )
 @dry_run_option
 def publish(
     config: Path,
     stage: str | None,
     project: Path,
-    rate: int,
-    burst: int,
+    rate: int | None,
+    burst: int | None,
     store: str | None,
     token_name: str | None,
     cloud: str | None,
@@ -179,8 +177,10 @@ def _token(
 ) -> str:
     """Return the token that a person gave, or else the one that the connections have."""
     if token_file is None:
-        known = known_token(layout, connections)
-        if known is not None:
+        # A token that is piped in is meant; only without one is the known one kept.
+        piped = "" if sys.stdin.isatty() else sys.stdin.read()
+        known = piped.strip() or known_token(layout, connections)
+        if known:
             return known
     if token_file is None or str(token_file) == _STANDARD_INPUT:
         if sys.stdin.isatty():
