@@ -116,7 +116,6 @@ def publish(
     if cloud is not None and not (url and last_entry_url):
         raise click.UsageError("--cloud needs --url and --last-entry-url.")
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
-    limits = Throttling()
     try:
         twin = TwinConfiguration.load(config)
         if cloud is not None:
@@ -136,9 +135,7 @@ def publish(
                 project=project,
                 stage=stage or "",
                 reference=token_reference(twin.name, stage or "", store, token_name),
-                throttling=Throttling(rate or limits.rate, burst or limits.burst)
-                if rate or burst
-                else None,
+                throttling=Throttling(rate, burst) if rate or burst else None,
                 endpoint=endpoint,
                 dry_run=dry_run,
             )

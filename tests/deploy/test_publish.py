@@ -481,15 +481,15 @@ def test_unpublish_of_one_cloud_has_nothing_to_do(tmp_path):
 def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
     """From the API to a Function URL and back, over and over.
 
-    The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage, UpdateStage; then twice
+    The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage; then twice
     AddPermission and CreateFunctionUrlConfig, or DeleteFunctionUrlConfig and twice RemovePermission.
     """
     switches = [("--endpoint", "function-url"), ("--endpoint", "api-gateway", "--rate", "40")]
     undisturbed = {}
-    for options in switches:
+    for options in (*switches, *switches):  # what the API takes stays from one round to the next
         project.ok(*options)
         undisturbed[options] = project.state()
-    for call in range(1, 9):
+    for call in range(1, 8):
         for options in switches:
             project.connections.unlink()
             assert project.killed(call, *options), call
@@ -497,6 +497,17 @@ def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
             assert project.state() == undisturbed[options], (call, options)
     for options in switches:
         assert not project.killed(9, *options)
+
+
+def test_killed_before_it_throttles_and_run_again_it_ends_as_if_undisturbed(project):
+    """The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage and UpdateStage."""
+    project.ok("--rate", "40")
+    for call in range(1, 6):
+        rate = ("--rate", str(50 + call))
+        assert project.killed(call, *rate), call
+        project.ok(*rate)
+        assert project.throttling() == (50 + call, 200)
+    assert not project.killed(6, "--rate", "60")
 
 
 # --- Function URLs ----------------------------------------------------------------------------
