@@ -199,8 +199,8 @@ def _assignments(names: Sequence[Name]) -> str:
             missing.append(each.variable)
     if missing:
         # A script ends here if something wasn't filled in; an interactive shell says so.
-        checks = " ".join(f'"${{{name}:?fill it in}}"' for name in missing)
-        lines = ["# Fill in what is empty.", *lines, f": {checks}"]
+        checks = [f': "${{{name}:?fill it in}}"' for name in missing]
+        lines = ["# Fill in what is empty.", *lines, *checks]
     return "\n".join(lines) + "\n"
 
 
