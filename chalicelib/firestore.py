@@ -49,7 +49,10 @@ _QUERY_SECONDS: Final = 8.0
 _LONGEST_PAUSE: Final = 0.4
 """Seconds before the second try; twice as many before the third."""
 _NO_RETRY: Final = Retry(predicate=lambda _error: False)
-"""The SDK's own retries know no end in the middle of a page, and fail before its first document."""
+"""The SDK's own retries know no end in the middle of a page, and fail before its first document.
+
+None instead of this breaks the SDK when an error comes.
+"""
 _WORTH_A_RETRY: Final = (Aborted, InternalServerError, ServiceUnavailable)
 _UNAVAILABLE: Final = (
     *_WORTH_A_RETRY,
@@ -62,7 +65,8 @@ _UNAVAILABLE: Final = (
 _FIRST_PAGE: Final = 300
 """Documents, if the caller gives no hint."""
 _GROWTH: Final = 4
-_LARGEST_PAGE: Final = 5_000
+_LARGEST_PAGE: Final = 1_000
+"""It bounds what is billed in vain when the caller stops, and how long a page takes."""
 _NO_FIELD_NAME: Final = re.compile("__.*__", re.DOTALL)
 _LONGEST_FIELD_NAME: Final = 1_500
 """Bytes (Firestore documentation, 'Quotas and limits')."""

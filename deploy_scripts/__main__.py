@@ -74,8 +74,8 @@ for verb in (plan, configure, package, deploy, publish, register, verify, rotate
 def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) -> None:
     """Run the local cloud until Ctrl-C.
 
-    AWS, the Hot Readers, the data connectors and TwinMaker, with sample telemetry, all on this
-    machine. When all is ready, DIRECTORY/endpoints.json says where everything is. A busy port is
+    AWS with TwinMaker and the data connectors, and the Hot Readers on AWS, Azure and Google Cloud,
+    each with sample telemetry in its hot storage, all on this machine. When all is ready, DIRECTORY/endpoints.json says where everything is. A busy port is
     replaced by a free one.
     """
     from deploy_scripts.local_cloud.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
@@ -204,7 +204,9 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     console.print("Starting the local cloud ...")
     with ExitStack() as running:
         with _progress(console) as advance:
-            cloud = running.enter_context(LocalCloud(report=report, progress=advance, **options))
+            cloud = running.enter_context(
+                LocalCloud(report=report, progress=advance, other_clouds=True, **options)
+            )
         yield cloud
 
 

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 API_HANDLER: Final = "api_handler"
 """What Chalice calls the one Lambda function behind all HTTP endpoints."""
 STORES: Final = {"aws": "DynamoDB", "azure": "Cosmos DB", "gcp": "Firestore"}
+API_GATEWAY: Final = "api-gateway"
+FUNCTION_URL: Final = "function-url"
+ENDPOINT_KINDS: Final = {API_GATEWAY: "API Gateway", FUNCTION_URL: "Function URL"}
+"""What can be in front of that function."""
 CLOUDS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
 STAGES_FILE: Final = ".chalice/config.json"
@@ -130,11 +134,14 @@ class Endpoint:
         `history` or `newest entry`.
     function
         The name of the function behind it.
+    kind
+        On AWS, what is in front of it: `api-gateway` or `function-url`.
     """
 
     path: str
     reads: str
     function: str
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +238,25 @@ class Plan:
 
     @classmethod
     def make(
-        cls, configuration: TwinConfiguration, stage: Stage, connections: InterCloudConnections
+        cls,
+        configuration: TwinConfiguration,
+        stage: Stage,
+        connections: InterCloudConnections,
+        endpoint: str | None = None,
     ) -> Plan:
         """Make a plan.
+
+        Parameters
+        ----------
+        configuration
+            The twin's.
+        stage
+            The Chalice stage.
+        connections
+            Those that are saved.
+        endpoint
+            What is chosen to be in front of endpoints on AWS; None for what the connections lead to,
+            or else `api-gateway`.
 
         Raises
         ------
@@ -243,7 +266,8 @@ class Plan:
         layout = configuration.layout
         names = dict.fromkeys((layout.layer_3_hot, layout.layer_4))
         planned = _connections(layout, connections)
-        clouds = tuple(_cloud(name, configuration, stage, planned) for name in names)
+        kind = endpoint or _endpoint_kind(planned)
+        clouds = tuple(_cloud(name, configuration, stage, planned, kind) for name in names)
         missing = dict.fromkeys(_missing(configuration, stage, clouds, planned))
         return cls(configuration.name, stage.name, layout, clouds, tuple(missing))
 
@@ -278,15 +302,26 @@ def _connections(
     return tuple(planned)
 
 
+def _endpoint_kind(connections: tuple[PlannedConnection, ...]) -> str:
+    # The host of a Function URL has this part (AWS Lambda developer guide, "Invoking Lambda function
+    # URLs").
+    leads_to_one = any(".lambda-url." in (each.url or "") for each in connections)
+    return FUNCTION_URL if leads_to_one else API_GATEWAY
+
+
 def _cloud(
     provider: str,
     configuration: TwinConfiguration,
     stage: Stage,
     connections: tuple[PlannedConnection, ...],
+    kind: str,
 ) -> Cloud:
     layout = configuration.layout
     has_twin = layout.layer_4 == provider
-    functions, endpoints = (_on_aws if provider == "aws" else _elsewhere)(provider, layout, stage)
+    if provider == "aws":
+        functions, endpoints = _on_aws(layout, stage, kind)
+    else:
+        functions, endpoints = _elsewhere(provider, layout)
     return Cloud(
         provider,
         STORES[provider] if layout.layer_3_hot == provider else None,
@@ -301,17 +336,17 @@ def _cloud(
 _Deployed = tuple[tuple[Function, ...], tuple[Endpoint, ...]]
 
 
-def _on_aws(_provider: str, layout: ProviderLayout, stage: Stage) -> _Deployed:
+def _on_aws(layout: ProviderLayout, stage: Stage, kind: str) -> _Deployed:
     surface = aws_surface(layout, local_connectors=_has_local_connectors(stage))
     prefix = f"{stage.app_name}-{stage.name}"
     functions = tuple(Function(name, f"{prefix}-{name}") for name in surface.functions)
     if surface.endpoints:
         functions += (Function(API_HANDLER, prefix),)
     endpoints = zip(surface.endpoints, _READS, strict=False)
-    return functions, tuple(Endpoint(path, reads, API_HANDLER) for path, reads in endpoints)
+    return functions, tuple(Endpoint(path, reads, API_HANDLER, kind) for path, reads in endpoints)
 
 
-def _elsewhere(provider: str, layout: ProviderLayout, _stage: Stage) -> _Deployed:
+def _elsewhere(provider: str, layout: ProviderLayout) -> _Deployed:
     if layout.layer_3_hot != provider or not layout.crosses_clouds:
         return (), ()
     functions = tuple(Function(name, None) for name in HOT_READERS)

@@ -19,6 +19,7 @@ from deploy_scripts.commands.options import (
     USAGE,
     config_option,
     dry_run_option,
+    endpoint_option,
     fail,
     project_option,
     stage_option,
@@ -30,6 +31,7 @@ from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register, summary_table
 from deploy_scripts.configure import ConfigureError
 from deploy_scripts.deployed import DeployedStage, NotDeployedError
+from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
@@ -37,7 +39,7 @@ from deploy_scripts.inter_cloud import (
     connection_id,
 )
 from deploy_scripts.plan import Stage, StageError
-from deploy_scripts.publish import Throttling, unpublish
+from deploy_scripts.publish import unpublish
 from deploy_scripts.register import Registration, RegistrationError, Twin, twinmaker_client
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
@@ -53,6 +55,7 @@ workspace_option = click.option("--workspace", help="TwinMaker's.  [default: the
 @project_option
 @token_store_option
 @token_name_option
+@endpoint_option
 @click.option("--table", help="The hot table, if it is on AWS.")
 @workspace_option
 @click.option("--create-workspace", is_flag=True, help="Create the workspace if it isn't there.")
@@ -67,6 +70,7 @@ def deploy(
     project: Path,
     store: str | None,
     token_name: str | None,
+    endpoint: str | None,
     table: str | None,
     workspace: str | None,
     create_workspace: bool,  # noqa: FBT001 - click passes options by name
@@ -79,12 +83,16 @@ def deploy(
     Each step can be run by itself, and all of them again: what is right already isn't touched. To see
     what a step would change, give its own verb --dry-run.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     console = Console()
     try:
         twin = TwinConfiguration.load(config)
         InterCloudConnections(config / CONNECTIONS_FILE).load()
     except (ConfigurationProblems, InterCloudError) as error:
         fail(str(error), USAGE)
+    if endpoint and not aws_surface(twin.layout).endpoints:
+        fail("--endpoint is for hot storage on AWS and the twin on another cloud.", USAGE)
     where = {"config": config, "stage": stage, "project": project}
     tokens = {"store": store, "token_name": token_name}
 
@@ -92,12 +100,15 @@ def deploy(
     ctx.invoke(configure, **where, **tokens, table=table)
     console.rule("chalice deploy", align="left")
     chalice("deploy", stage, project)
-    for each in forget_endpoints(config, twin.layout, DeployedStage.load(project, stage)):
+    try:
+        forgotten = forget_endpoints(config, twin.layout, DeployedStage.load(project, stage))
+    except (BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+    for each in forgotten:
         console.print(f"removed the connection {each}", markup=False)
     if aws_surface(twin.layout).endpoints:
         console.rule("publish", align="left")
-        limits = Throttling()
-        ctx.invoke(publish, **where, rate=limits.rate, burst=limits.burst)
+        ctx.invoke(publish, **where, endpoint=endpoint)
     if twin.layout.layer_4 == "aws":
         console.rule("register", align="left")
         ctx.invoke(
@@ -162,6 +173,7 @@ def destroy(
         )
         for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
             console.print(f"connection {each}", markup=False)
+        _delete_function_url(deployed, console, dry_run=dry_run)
         if deployed and deployed.lambda_arns:
             if dry_run:
                 console.print(f"would run: chalice delete --stage {stage}")
@@ -210,6 +222,17 @@ def _deployed(project: Path, stage: Stage) -> DeployedStage | None:
     return None
 
 
+def _delete_function_url(
+    deployed: DeployedStage | None, console: Console, *, dry_run: bool
+) -> None:
+    import boto3
+
+    lambda_ = boto3.client("lambda")
+    found = FunctionUrl.of_stage(lambda_, deployed)
+    for each in found.remove(lambda_, dry_run=dry_run) if found else ():
+        console.print(f"{'would delete' if dry_run else 'deleted'} {each}", markup=False)
+
+
 def _delete_token(tokens: TokenStore, console: Console, *, dry_run: bool) -> None:
     if tokens.get() is None:
         return
@@ -247,14 +270,19 @@ def forget_endpoints(
     list[str]
         The ids of those that were there.
     """
+    import boto3
+
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
     known = connections.load()
+    function_url = FunctionUrl.of_stage(boto3.client("lambda"), deployed)
     forgotten = []
     for layer_4 in sorted({*PROVIDER_SPELLINGS.values()} - {"aws"}):
         other = ProviderLayout("aws", layer_4)
         connection = known.get(connection_id(other, last_entry=False))
         api = deployed.rest_api if deployed else None
         elsewhere = connection and api and not connection.url.startswith(api.url.rstrip("/"))
+        if connection and function_url and function_url.leads_here(connection.url):
+            elsewhere = False
         if other != layout and not elsewhere:
             forgotten += unpublish(other, connections, dry_run=dry_run)
     return forgotten

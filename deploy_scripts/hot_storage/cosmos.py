@@ -48,8 +48,8 @@ class CosmosWriter:
         self,
         container: ContainerProxy,
         *,
-        device_id_attribute: str,
-        timestamp_attribute: str,
+        device_id_attribute: str = "device_id",
+        timestamp_attribute: str = "timestamp",
         numeric_timestamps: bool = False,
     ) -> None:
         self._container = container

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deploy_scripts.sample_telemetry import Entry
 
 _BATCH: Final = 500
-"""Documents. A commit has no such limit any more, only one of 10 MiB; this stays far below."""
+"""Documents in a commit, which may hold 10 MiB (Firestore documentation, 'Quotas and limits')."""
 _PATIENCE: Final = Retry(
     predicate=if_exception_type(
         Aborted, DeadlineExceeded, InternalServerError, ResourceExhausted, ServiceUnavailable

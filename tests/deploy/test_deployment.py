@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports
 from deploy_scripts.twin_configuration import TwinConfiguration
+from tests.end_to_end.http.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +45,10 @@ class Deployment:
         for name in ("app.py", "requirements.txt"):
             shutil.copy(PROJECT / name, directory)
 
+    @property
+    def connections(self) -> InterCloudConnections:
+        return InterCloudConnections(self.directory / "config" / "config_inter_cloud.json")
+
     def providers(self, layer_3_hot: str, layer_4: str) -> None:
         document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
         (self.directory / "config" / "config_providers.json").write_text(json.dumps(document))
@@ -50,11 +56,10 @@ class Deployment:
     def connect(self) -> None:
         """Save what whoever deployed the other cloud's reader would save."""
         config = self.directory / "config"
-        connections = InterCloudConnections(config / "config_inter_cloud.json")
         at = self.cloud.endpoints
         for last_entry, url in ((False, at.hot_reader_url), (True, at.hot_reader_last_entry_url)):
             layout = TwinConfiguration.load(config).layout
-            connections.put(layout, last_entry=last_entry, url=url, token=at.token)
+            self.connections.put(layout, last_entry=last_entry, url=url, token=at.token)
 
     def refused(self, verb: str, stage: str, *options: str) -> str:
         """Run a verb that must end with exit code 2."""
@@ -91,6 +96,7 @@ class Deployment:
         workspaces = twinmaker.list_workspaces()["workspaceSummaries"]
         return {
             "functions": self.functions(),
+            "function urls": self.function_urls(),
             "roles": {each["RoleName"] for each in client("iam").list_roles()["Roles"]},
             "apis": [each["id"] for each in client("apigateway").get_rest_apis()["items"]],
             "parameters": [
@@ -106,9 +112,7 @@ class Deployment:
                 )
                 for each in workspaces
             },
-            "connections": set(
-                InterCloudConnections(self.directory / "config" / "config_inter_cloud.json").load()
-            ),
+            "connections": set(self.connections.load()),
         }
 
     def pointed_at(self, device_id: str) -> set[str]:
@@ -118,6 +122,14 @@ class Deployment:
         )
         arns = [each["implementedBy"]["lambda"]["arn"] for each in found["functions"].values()]
         return {arn.rpartition(":")[2] for arn in arns}
+
+    def function_urls(self) -> list[str]:
+        client = self.cloud.aws.client("lambda")
+        found = []
+        for name in self.functions():
+            with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+                found.append(client.get_function_url_config(FunctionName=name)["FunctionUrl"])
+        return found
 
     def functions(self) -> set[str]:
         listed = self.cloud.aws.client("lambda").list_functions()["Functions"]
@@ -142,6 +154,12 @@ def workspace(cloud: LocalCloud) -> tuple[str, ...]:
         *("--workspace", "deployed", "--create-workspace", "--entities"),
         *("--role-arn", role, "--s3-location", "arn:aws:s3:::twinmaker"),
     )
+
+
+def test_a_function_url_is_for_layouts_with_endpoints_on_aws(deployment):
+    deployment.providers("azure", "aws")
+    refused = deployment.refused("deploy", "multicloud", "--endpoint", "function-url")
+    assert "--endpoint is for hot storage on AWS" in refused
 
 
 def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
@@ -184,7 +202,8 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     assert "gone" in deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
 
 
-def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
+def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace, cloud):
+    """First by the API, then by a Function URL, which a switch of the layout leaves."""
     del workspace  # makes the role that is listed
     before = deployment.listing()
     deployment.providers("aws", "azure")
@@ -194,8 +213,15 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
         "aws_l3_to_azure_l4_hot_reader",
         "aws_l3_to_azure_l4_hot_reader_last_entry",
     }
-    deployment.scripts("deploy", "multicloud")
-    assert deployment.listing() == first
+    shown = deployment.scripts("deploy", "multicloud", "--endpoint", "function-url")
+    assert "nothing throttles a Function URL" in shown
+    (url,) = deployment.function_urls()
+    assert deployment.listing() == first | {"function urls": [url]}
+    first = deployment.listing()
+    ask_both_endpoints(deployment, cloud, url)
+    verified = deployment.scripts("verify", "multicloud")
+    assert f"ok Function URL: {url}" in verified
+    assert "All is well" in verified
 
     mistyped = deployment.refused("destroy", "multiclod", "--yes")
     assert "no stage multiclod" in mistyped
@@ -212,8 +238,37 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
         "aws_l3_to_gcp_l4_hot_reader",
         "aws_l3_to_gcp_l4_hot_reader_last_entry",
     }
-    deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes")
+    assert {each.url for each in deployment.connections.load().values()} == {
+        f"{url}hot-reader",
+        f"{url}hot-reader-last-entry",
+    }
+    trial = deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes", "--dry-run")
+    assert "would delete Function URL of hot-reader-multicloud" in trial
+    assert deployment.function_urls() == [url]
+    ended = deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes")
+    assert "deleted Function URL of hot-reader-multicloud" in ended
     assert deployment.listing() == before
+
+
+def ask_both_endpoints(deployment: Deployment, cloud: LocalCloud, url: str) -> None:
+    """Read all of a device at a deployed URL, which has to answer by the contract."""
+    token = deployment.connections.load()["aws_l3_to_azure_l4_hot_reader"].token
+    service = Service(url.rstrip("/"), deployment.directory / "no-log")
+    names = ["pressure", "running"]
+    times = {"start_time": "2000-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"}
+    query = {"iot_device_id": "pump-1", "selected_properties": names, **times}
+    history = service.request("POST", "/hot-reader", token=token, json={"payload": query})
+    stored = [entry for entry in cloud.telemetry() if entry.device_id == "pump-1"]
+    assert stored
+    assert sum(len(each["values"]) for each in history.json()["propertyValues"]) == sum(
+        len(entry.values.keys() & {*names}) for entry in stored
+    )
+    assert history.headers["Content-Encoding"] == "gzip"  # nobody but the function does it
+    repeated = {"iot_device_id": "pump-1", "selected_properties": names}
+    newest = service.request("GET", "/hot-reader-last-entry", token=token, params=repeated)
+    assert newest.json()["propertyValues"].keys() == {*names}
+    for wrong in (None, "another-token-of-good-length"):
+        assert service.request("POST", "/hot-reader", token=wrong, json={}).status_code == 401
 
 
 def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, cloud):

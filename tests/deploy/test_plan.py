@@ -172,6 +172,38 @@ def test_endpoints_are_public_where_another_cloud_reads_and_nowhere_else(twin, l
     assert public == ([layout.layer_3_hot] if layout.crosses_clouds else [])
 
 
+FUNCTION_URL = "https://abc.lambda-url.eu-central-1.on.aws/hot-reader"
+
+
+@pytest.mark.parametrize(
+    ("saved", "chosen", "kind"),
+    [
+        (None, None, "api-gateway"),
+        (None, "function-url", "function-url"),
+        (FUNCTION_URL, None, "function-url"),
+        (FUNCTION_URL, "api-gateway", "api-gateway"),
+    ],
+)
+def test_endpoints_on_aws_are_behind_what_is_chosen_or_else_saved(twin, saved, chosen, kind):
+    layout = ProviderLayout("aws", "gcp")
+    twin.providers("aws", "gcp")
+    if saved:
+        save(twin, layout, saved)
+    stage = Stage("dev", "app", environment_of(layout))
+    configuration = TwinConfiguration.load(twin.path)
+    plan = Plan.make(configuration, stage, connections_of(twin), chosen)
+    assert {each.kind for each in on(plan, "aws").endpoints} == {kind}
+    shown = "Function URL" if kind == "function-url" else "API Gateway"
+    assert f"/hot-reader-last-entry  newest entry  by api_handler  {shown}\n" in text_of(plan)
+
+
+def test_plan_takes_the_choice_as_an_option(twin):
+    twin.providers("aws", "gcp")
+    options = ["--config", str(twin.path), "--endpoint", "function-url", "--format", "json"]
+    (aws, _) = json.loads(CliRunner().invoke(command, options).stdout)["clouds"]
+    assert [each["kind"] for each in aws["endpoints"]] == ["function-url", "function-url"]
+
+
 @pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.crosses_clouds], ids=name_of)
 def test_a_connection_per_read_is_used_by_the_twins_cloud(twin, layout):
     plan = plan_of(twin, layout)

@@ -7,17 +7,20 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, PermissionDenied
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from deploy_scripts.hot_storage.firestore import FirestoreWriter, document_id
+from deploy_scripts.hot_storage.firestore import FirestoreWriter, document_id, field_value
 from deploy_scripts.local_cloud import firestore
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from deploy_scripts.local_cloud.stack import PROJECT
 from deploy_scripts.sample_telemetry import Entry
+from tests.firestore_server import FirestoreServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +125,37 @@ def test_entries_are_written_in_batches_and_only_once(client: Client, entries: l
 
 def _timestamp(document: dict[str, str]) -> str:
     return document["t"]
+
+
+def test_a_database_that_throttles_is_waited_for(entries: list[Entry]):
+    throttled = [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE]
+    with FirestoreServer(commit_failures=throttled) as server:
+        assert FirestoreWriter(server.client(), "entries").write(entries[:3]) == 3
+        assert [len(each.writes) for each in server.commits] == [3]
+
+
+def test_a_database_that_refuses_is_an_error(entries: list[Entry]):
+    refused = [grpc.StatusCode.PERMISSION_DENIED]
+    with FirestoreServer(commit_failures=refused) as server, pytest.raises(PermissionDenied):
+        FirestoreWriter(server.client(), "entries").write(entries[:3])
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (Decimal(21), 21),
+        (Decimal("21.0"), 21.0),
+        (Decimal("1E+3"), 1_000),
+        (Decimal(2**63 - 1), 2**63 - 1),
+        (Decimal(2**63), float(2**63)),
+        ([Decimal("0.5"), {"a": Decimal(1)}], [0.5, {"a": 1}]),
+        (True, True),
+        (None, None),
+        ("21", "21"),
+    ],
+)
+def test_numbers_are_kept_as_the_database_has_them(value: Any, kept: Any):
+    assert repr(field_value(value)) == repr(kept)
 
 
 def test_every_entry_has_a_document_of_its_own():

@@ -24,8 +24,7 @@ from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from chalicelib.wire_contract import history_query, last_entry_query
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.conformance.asking import END, START, DirectAsker, count, pages, times
-
-from .firestore_server import FirestoreServer, Page, client_at
+from tests.firestore_server import FirestoreServer, Page, client_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +46,8 @@ WEIRD_NAMES = [
     "a/b[]",
 ]
 Code = grpc.StatusCode
+PATIENCE_SECONDS = 30
+"""Only how long a broken store holds a test up."""
 
 
 @pytest.fixture(autouse=True)
@@ -154,13 +155,21 @@ class TestPages:
             assert next(entries).identity == "d3"
             assert len(server.queries) == 2
 
+    def test_are_cancelled_when_the_caller_takes_no_more(self, monkeypatch):
+        monkeypatch.setattr(firestore, "_QUERY_SECONDS", 2 * PATIENCE_SECONDS)
+        with FirestoreServer(Page(documents(1), stuck=True)) as server:
+            entries = read(store_at(server.client()))
+            assert next(entries).identity == "d1"
+            del entries
+            assert server.ended.acquire(timeout=PATIENCE_SECONDS)
+
     def test_grow_and_then_do_not(self, monkeypatch):
         monkeypatch.setattr(firestore, "_LARGEST_PAGE", 10)
         full = [Page(documents(*range(size))) for size in (2, 8, 10, 10)]
         _, server = read_from(*full, Page(), limit=2)
         assert [query.limit for query in server.queries] == [2, 8, 10, 10, 10]
 
-    @pytest.mark.parametrize(("hint", "size"), [(None, 300), (1_000_000, 5_000)])
+    @pytest.mark.parametrize(("hint", "size"), [(None, 300), (1_000_000, 1_000)])
     def test_are_of_a_sensible_size_without_a_sensible_hint(self, hint, size):
         _, server = read_from(Page(), limit=hint)
         assert server.queries[0].limit == size

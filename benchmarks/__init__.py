@@ -1,0 +1,1 @@
+"""Benchmarks: how fast the read path is, told as ratios of two things measured in turn in one run."""

@@ -1,0 +1,165 @@
+"""The other clouds of the local cloud: hot storage and Hot Readers on Azure and on Google Cloud."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from chalicelib.layout import HOT_READERS
+from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
+from deploy_scripts.local_cloud.child_process import free_port
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunctions
+from deploy_scripts.local_cloud.cosmos import LocalCosmos
+from deploy_scripts.local_cloud.firestore import LocalFirestore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from deploy_scripts.sample_telemetry import Entry
+
+_CONTAINER: Final = "hot-telemetry"
+"""What the Cosmos DB container and the Firestore collection are called."""
+
+
+class Writer(Protocol):
+    """Writes telemetry into a hot storage."""
+
+    def write(self, entries: Iterable[Entry], *, progress: Callable[[int], None]) -> int:
+        """Write entries; see the writers of `deploy_scripts.hot_storage`."""
+
+
+class OtherCloud(Protocol):
+    """A cloud beside AWS: its storage runs from entry to exit, its Hot Readers from `serve` on.
+
+    Attributes
+    ----------
+    provider
+        `azure` or `gcp`.
+    title
+        Its hot storage and its host, in words.
+    environment
+        What SDKs and the command line need to reach its hot storage.
+    urls
+        The endpoints of its Hot Readers, by the reads' names.
+    """
+
+    provider: str
+    title: str
+    environment: Mapping[str, str]
+    urls: Mapping[str, str]
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def writer(self) -> Writer:
+        """Return what fills its hot storage."""
+
+    def serve(self, settings: Mapping[str, str]) -> None:
+        """Start its Hot Readers, or start them again, with settings beside where the storage is."""
+
+    def stop_serving(self) -> None:
+        """Stop its Hot Readers, as if the cloud were away."""
+
+
+class LocalAzure:
+    """Cosmos DB, and the Hot Readers on Azure Functions; see `OtherCloud`."""
+
+    provider = "azure"
+    title = "Azure (Cosmos DB, Azure Functions)"
+
+    def __init__(self, directory: Path, *, twin_name: str) -> None:
+        self._cosmos = LocalCosmos(directory / "cosmos.log")
+        self._log = directory / "azure-functions.log"
+        self._port = free_port()
+        self._functions: LocalAzureFunctions | None = None
+        self.environment = {
+            "COSMOS_ENDPOINT": self._cosmos.endpoint,
+            "COSMOS_KEY": self._cosmos.key,
+            "COSMOS_DATABASE": twin_name,
+            "COSMOS_CONTAINER": _CONTAINER,
+        }
+        self.urls: Mapping[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Start the storage."""
+        self._cosmos.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything."""
+        self.stop_serving()
+        self._cosmos.stop()
+
+    def writer(self) -> Writer:
+        """Return what fills the container; it is created."""
+        from deploy_scripts.hot_storage.cosmos import CosmosWriter
+
+        container = self._cosmos.create_container(self.environment["COSMOS_DATABASE"], _CONTAINER)
+        return CosmosWriter(container)
+
+    def serve(self, settings: Mapping[str, str]) -> None:
+        """Start the Hot Readers; see `OtherCloud.serve`."""
+        self._functions = LocalAzureFunctions(
+            {**self.environment, **settings}, port=self._port, log=self._log
+        )
+        self._functions.start()
+        self.urls = {name: f"{self._functions.url}/{name}" for name in HOT_READERS}
+
+    def stop_serving(self) -> None:
+        """Stop the Hot Readers."""
+        if self._functions is not None:
+            self._functions.stop()
+
+
+class LocalGoogleCloud:
+    """Firestore, and the Hot Readers on Cloud Functions; see `OtherCloud`."""
+
+    provider = "gcp"
+    title = "Google Cloud (Firestore, Cloud Functions)"
+
+    def __init__(self, directory: Path, *, twin_name: str) -> None:
+        self._directory = directory
+        self._twin_name = twin_name
+        self._firestore = LocalFirestore(project=twin_name)
+        self._functions = ExitStack()
+        self.environment: Mapping[str, str] = {}
+        self.urls: Mapping[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Start the storage."""
+        self._firestore.__enter__()
+        self.environment = {**self._firestore.environment, "FIRESTORE_COLLECTION": _CONTAINER}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything."""
+        self.stop_serving()
+        self._firestore.__exit__(None, None, None)
+
+    def writer(self) -> Writer:
+        """Return what fills the collection."""
+        from deploy_scripts.hot_storage.firestore import FirestoreWriter
+
+        return FirestoreWriter(self._firestore.client(), _CONTAINER)
+
+    def serve(self, settings: Mapping[str, str]) -> None:
+        """Start the Hot Readers; see `OtherCloud.serve`."""
+        functions = self._functions.enter_context(
+            LocalCloudFunctions({**self.environment, **settings}, directory=self._directory)
+        )
+        self.urls = dict(
+            zip(
+                HOT_READERS,
+                (functions.hot_reader_url, functions.hot_reader_last_entry_url),
+                strict=True,
+            )
+        )
+
+    def stop_serving(self) -> None:
+        """Stop the Hot Readers."""
+        self._functions.close()
+
+
+OTHER_CLOUDS: Final = (LocalAzure, LocalGoogleCloud)
