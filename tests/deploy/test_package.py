@@ -9,6 +9,7 @@ import shlex
 import stat
 import subprocess
 import sys
+import textwrap
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.settings import (
     CosmosSettings,
     DigitalTwinInfo,
@@ -496,6 +498,8 @@ def test_an_option_of_the_other_cloud_is_refused(command, cloud):
 # --- the commands -----------------------------------------------------------------------------
 
 
+OLD: Final = f"{'b' * 43},{'a' * 43}"
+"""What the secret store has: two tokens, as if a change had been cut off."""
 STUB: Final = """#!{python} -IS
 import json, pathlib, sys
 name, words, files = pathlib.Path(sys.argv[0]).name, sys.argv[1:], {{}}
@@ -507,7 +511,10 @@ known = log.read_text() if log.exists() else ""
 log.write_text(known + json.dumps([name, words, files]) + "\\n")
 if words[:3] == ["keyvault", "secret", "show"] or words[:2] == ["secrets", "describe"]:
     sys.exit('"secret", "set"' not in known and '"secrets", "create"' not in known)
+if words[:3] == ["keyvault", "secret", "download"]:
+    pathlib.Path(words[words.index("--file") + 1]).write_text({old!r})
 answers = {{
+    "access": {old!r},
     "principalId": "principal-1",
     "id": "id-1",
     "defaultHostName || properties.defaultHostName": "my-app.azurewebsites.net",
@@ -527,7 +534,7 @@ class Shell:
         self.bin.mkdir()
         for name in ("az", "gcloud"):
             stub = self.bin / name
-            stub.write_text(STUB.format(python=sys.executable, log=str(self.log)))
+            stub.write_text(STUB.format(python=sys.executable, log=str(self.log), old=OLD))
             stub.chmod(0o755)
         (self.bin / "python").symlink_to(sys.executable)
 
@@ -837,3 +844,34 @@ def test_the_last_command_is_one_that_publish_takes(command, cloud):
     parsed = publish.make_context("publish", words).params
     assert parsed["cloud"] == cloud
     assert str(parsed["token_file"]) == "$TOKEN_FILE"
+
+
+# --- changing the token, as the pages say -----------------------------------------------------
+
+
+@each_cloud
+def test_the_pages_commands_let_the_readers_accept_the_new_token_and_the_current_one(
+    cloud, shell, tmp_path, monkeypatch
+):
+    page = (PROJECT / "docs" / "layouts" / f"{cloud}-aws.md").read_text()
+    section = page.partition("\n## Change the token\n")[2]
+    first = textwrap.dedent(section.partition("```console\n")[2].partition("```")[0])
+    names = "APP=a; PROJECT=p; RESOURCE_GROUP=g; KEY_VAULT=k"
+    (tmp_path / "dist").mkdir()
+    monkeypatch.chdir(tmp_path)
+    done = shell.run(f"{names}\n{first}")
+    assert done.returncode == 0, done.stderr
+    (both,) = [
+        text
+        for _, _, files in shell.calls()
+        for path, text in files.items()
+        if path.endswith("-both")
+    ]
+    new = Path("dist/inter-cloud-token-new").read_text().strip()
+    source = TokenSource.parse("INTER_CLOUD_TOKEN", both, max_age=1)
+    assert source.current() == new
+    assert source.accepts("b" * 43)
+    files = list(Path("dist").iterdir())
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files} == {0}
+    arguments = " ".join(word for _, words, _ in shell.calls() for word in words)
+    assert not [token for token in (new, "b" * 43) if token in arguments]
