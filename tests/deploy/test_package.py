@@ -303,12 +303,13 @@ def test_other_code_is_another_zip(small):
     assert zipped(contents(small.directory, CLOUDS["gcp"])) != first
 
 
-def test_every_file_in_a_zip_is_a_plain_one_that_all_may_read(small, tmp_path):
+def test_every_file_in_a_zip_is_a_plain_one_of_a_fixed_time_that_all_may_read(small, tmp_path):
     path = tmp_path / "it.zip"
     path.write_bytes(zipped(contents(small.directory, CLOUDS["gcp"])))
     with zipfile.ZipFile(path) as written:
-        modes = {entry.external_attr >> 16 for entry in written.infolist()}
-    assert modes == {stat.S_IFREG | 0o644}
+        entries = written.infolist()
+    assert {entry.external_attr >> 16 for entry in entries} == {stat.S_IFREG | 0o644}
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
 
 
 @each_cloud
