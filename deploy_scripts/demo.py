@@ -12,6 +12,7 @@ import requests
 from botocore.exceptions import ClientError
 from rich.table import Table
 
+from chalicelib.layout import HOT_READERS
 from chalicelib.timestamps import NANOSECONDS, parse_instant, utc_text
 from chalicelib.wire_contract import TOKEN_HEADER
 from deploy_scripts.chart import Series, svg
@@ -64,6 +65,8 @@ class Reading:
     ----------
     title
         Where.
+    invoked
+        What TwinMaker invokes to read there.
     entity_id
         The entity whose component reads there.
     newest
@@ -77,6 +80,7 @@ class Reading:
     """
 
     title: str
+    invoked: str
     entity_id: str
     newest: dict[str, Any] = field(default_factory=dict)
     points: dict[str, Points] = field(default_factory=dict)
@@ -115,9 +119,12 @@ class Demo:
         self._start = utc_text(min(instants))
         self._end = utc_text(max(instants))
         self._series: list[Series] = []
-        self._readings = [Reading("AWS (DynamoDB), by hot-reader", self._at.direct_entity_id)] + [
-            Reading(f"{cloud.title}, by the data connector", self._at.clouds[provider].entity_id)
-            for provider, cloud in cloud.clouds.items()
+        self._readings = [
+            Reading("AWS (DynamoDB)", HOT_READERS[0], self._at.direct_entity_id),
+            *(
+                Reading(each.title, "data connector", self._at.clouds[provider].entity_id)
+                for provider, each in cloud.clouds.items()
+            ),
         ]
         self.steps: list[Step] = []
 
@@ -194,11 +201,11 @@ class Demo:
             (each for each in self._device.properties if each.data_type.type in _NUMERIC), None
         )
         if first and reading.points[first.name]:
-            title = f"{self._device.id} {first.name} from {reading.title}"
+            title = f"{first.name} from {reading.title}"
             self._series.append(Series(title, first.unit or "", reading.points[first.name]))
         return (
-            f"newest entry; {reading.values:,} values in {reading.pages} pages of {_PAGE}, each one "
-            "as it was put there"
+            f"GetPropertyValue: the newest entry; GetPropertyValueHistory: {reading.values:,} values in "
+            f"{reading.pages} pages of {_PAGE}, each one as it was put there"
         )
 
     def _agree(self) -> str:
@@ -242,9 +249,7 @@ class Demo:
             for page in self._pages(device.id, [first.name]):
                 points += [(each["time"], only(each["value"])) for each in page["values"]]
             if points:
-                self._series.append(
-                    Series(f"{device.id} {first.name}, over HTTP", first.unit or "", points)
-                )
+                self._series.append(Series(f"{device.id} {first.name}", first.unit or "", points))
             stored = sum(
                 first.name in entry.values
                 for entry in self._entries
@@ -377,6 +382,7 @@ class Demo:
             for each in self._device.properties
         ]
         return [
+            ("TwinMaker invokes", [reading.invoked for reading in self._readings]),
             *rows,
             ("values", [f"{reading.values:,}" for reading in self._readings]),
             ("pages", [str(reading.pages) for reading in self._readings]),

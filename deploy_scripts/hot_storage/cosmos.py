@@ -40,8 +40,6 @@ class CosmosWriter:
         The container.
     device_id_attribute, timestamp_attribute
         The names of the fields with the device's id and the timestamp.
-    numeric_timestamps
-        True to write timestamps, which count milliseconds then, as numbers.
     """
 
     def __init__(
@@ -50,12 +48,10 @@ class CosmosWriter:
         *,
         device_id_attribute: str = "device_id",
         timestamp_attribute: str = "timestamp",
-        numeric_timestamps: bool = False,
     ) -> None:
         self._container = container
         self._device_id_attribute = device_id_attribute
         self._timestamp_attribute = timestamp_attribute
-        self._timestamp: Callable[[str], int | str] = int if numeric_timestamps else str
 
     def write(
         self, entries: Iterable[Entry], *, progress: Callable[[int], None] = lambda _count: None
@@ -91,7 +87,7 @@ class CosmosWriter:
         return {name: json_value(value) for name, value in entry.values.items()} | {
             "id": document_id(entry.timestamp),
             self._device_id_attribute: entry.device_id,
-            self._timestamp_attribute: self._timestamp(entry.timestamp),
+            self._timestamp_attribute: entry.timestamp,
         }
 
     def _write(self, device_id: str, documents: list[dict[str, Any]]) -> None:

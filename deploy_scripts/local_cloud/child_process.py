@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -72,7 +73,7 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C is ours to handle
+                start_new_session=True,  # a Ctrl-C is ours to handle, and its own processes are told
             )
         self._process = process
         give_up = time.monotonic() + _START_SECONDS
@@ -87,12 +88,18 @@ class ChildProcess:
         raise RuntimeError(f"{self._name} didn't start: {self._last_lines()}")
 
     def stop(self) -> None:
-        """Stop it, if it runs."""
+        """Stop it, if it runs, with the processes that it started."""
         if self._process is None:
             return
         self._process.terminate()
         self._process.communicate()
+        with suppress(ProcessLookupError):  # as a rule they have ended, too
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process = None
+
+    def output(self) -> str:
+        """Return everything that it has printed."""
+        return self._log.read_text(errors="replace")
 
     def __enter__(self) -> Self:
         """Start it; see `start`."""
@@ -104,7 +111,7 @@ class ChildProcess:
         self.stop()
 
     def _last_lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-5:])
+        return "\n".join(self.output().splitlines()[-20:])
 
 
 def node_command(program: Path, *arguments: str) -> list[str | Path]:

@@ -14,6 +14,7 @@ What it does differently from the service, found by reading and running version 
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -82,6 +83,9 @@ class LocalCosmos:
         """Return a client that may do everything."""
         from azure.cosmos import CosmosClient
 
+        warnings.filterwarnings(
+            "ignore", f"Unverified HTTPS request is being made to host '{HOST}'"
+        )
         # Its certificate is its own, and it names itself by other hosts than this one.
         return CosmosClient(
             self.endpoint, self.key, connection_verify=False, enable_endpoint_discovery=False

@@ -209,8 +209,6 @@ FirestoreState.prototype.v1Query = function (parent, query) {
 };
 
 const { server } = new FirestoreServer();
-server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+server.bindAsync(`127.0.0.1:${process.argv[2]}`, grpc.ServerCredentials.createInsecure(), (error) => {
   if (error) throw error;
-  console.log(port);
 });
-process.stdin.on("end", () => process.exit()).resume();

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from chalicelib.layout import HOT_READERS
 from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
 from deploy_scripts.local_cloud.child_process import free_port
-from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunctions
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 
@@ -37,7 +36,7 @@ class OtherCloud(Protocol):
     provider
         `azure` or `gcp`.
     title
-        Its hot storage and its host, in words.
+        Its name, and its hot storage's.
     environment
         What SDKs and the command line need to reach its hot storage.
     urls
@@ -46,7 +45,7 @@ class OtherCloud(Protocol):
 
     provider: str
     title: str
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     urls: Mapping[str, str]
 
     def __enter__(self) -> Self: ...
@@ -67,7 +66,7 @@ class LocalAzure:
     """Cosmos DB, and the Hot Readers on Azure Functions; see `OtherCloud`."""
 
     provider = "azure"
-    title = "Azure (Cosmos DB, Azure Functions)"
+    title = "Azure (Cosmos DB)"
 
     def __init__(self, directory: Path, *, twin_name: str) -> None:
         self._cosmos = LocalCosmos(directory / "cosmos.log")
@@ -117,26 +116,25 @@ class LocalGoogleCloud:
     """Firestore, and the Hot Readers on Cloud Functions; see `OtherCloud`."""
 
     provider = "gcp"
-    title = "Google Cloud (Firestore, Cloud Functions)"
+    title = "Google Cloud (Firestore)"
 
     def __init__(self, directory: Path, *, twin_name: str) -> None:
         self._directory = directory
-        self._twin_name = twin_name
-        self._firestore = LocalFirestore(project=twin_name)
-        self._functions = ExitStack()
-        self.environment: Mapping[str, str] = {}
+        self._firestore = LocalFirestore(directory / "firestore.log", project=twin_name)
+        self._functions: list[LocalCloudFunction] = []
+        self._ports = {name: free_port() for name in HOT_READERS}
+        self.environment = {**self._firestore.environment, "FIRESTORE_COLLECTION": _CONTAINER}
         self.urls: Mapping[str, str] = {}
 
     def __enter__(self) -> Self:
         """Start the storage."""
-        self._firestore.__enter__()
-        self.environment = {**self._firestore.environment, "FIRESTORE_COLLECTION": _CONTAINER}
+        self._firestore.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop everything."""
         self.stop_serving()
-        self._firestore.__exit__(None, None, None)
+        self._firestore.stop()
 
     def writer(self) -> Writer:
         """Return what fills the collection."""
@@ -145,21 +143,22 @@ class LocalGoogleCloud:
         return FirestoreWriter(self._firestore.client(), _CONTAINER)
 
     def serve(self, settings: Mapping[str, str]) -> None:
-        """Start the Hot Readers; see `OtherCloud.serve`."""
-        functions = self._functions.enter_context(
-            LocalCloudFunctions({**self.environment, **settings}, directory=self._directory)
-        )
-        self.urls = dict(
-            zip(
-                HOT_READERS,
-                (functions.hot_reader_url, functions.hot_reader_last_entry_url),
-                strict=True,
+        """Start the Hot Readers, each a function of its own; see `OtherCloud.serve`."""
+        for name, port in self._ports.items():
+            function = LocalCloudFunction(
+                name.replace("-", "_"),
+                {**self.environment, **settings},
+                port=port,
+                log=self._directory / f"cloud-function-{name}.log",
             )
-        )
+            self._functions.append(function)
+            function.start()
+            self.urls = {**self.urls, name: f"{function.url}/{name}"}
 
     def stop_serving(self) -> None:
         """Stop the Hot Readers."""
-        self._functions.close()
+        while self._functions:
+            self._functions.pop().stop()
 
 
-OTHER_CLOUDS: Final = (LocalAzure, LocalGoogleCloud)
+OTHER_CLOUDS: Final[tuple[Callable[..., OtherCloud], ...]] = (LocalAzure, LocalGoogleCloud)

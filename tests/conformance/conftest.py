@@ -22,7 +22,14 @@ from tests.conformance.asking import DirectAsker
 from tests.conformance.cosmos import CosmosContainers
 from tests.conformance.dynamodb import DynamoDBTables
 from tests.conformance.firestore import FirestoreCollections
-from tests.conformance.hosts import Chalice, CloudFunctions, Connector, HttpHost, Lambda
+from tests.conformance.hosts import (
+    AzureFunctions,
+    Chalice,
+    CloudFunctions,
+    Connector,
+    HttpHost,
+    Lambda,
+)
 from tests.conformance.memory import MemoryStore
 from tests.dynalite import Dynalite
 
@@ -145,8 +152,10 @@ def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def firestore_collections() -> Iterator[FirestoreCollections]:
-    with LocalFirestore() as local:
+def firestore_collections(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[FirestoreCollections]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
         yield FirestoreCollections(local)
 
 
@@ -157,9 +166,15 @@ def cosmos_containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cosm
 
 
 @pytest.fixture(scope="session")
-def cloud_functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
+def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
-        yield HttpHost(CloudFunctions(tmp_path_factory.mktemp("functions"), stack))
+        yield HttpHost(CloudFunctions(tmp_path_factory.mktemp("gcp"), stack))
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
+    with ExitStack() as stack:
+        yield HttpHost(AzureFunctions(tmp_path_factory.mktemp("azure"), stack))
 
 
 def _direct(tables: str):
@@ -178,11 +193,11 @@ READERS = {
     "firestore": _direct("firestore_collections"),
     "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
+    "azure": _hosted("cosmos_containers", lambda fixture: fixture("azure")),
+    "gcp": _hosted("firestore_collections", lambda fixture: fixture("gcp")),
     "connector-chalice": _hosted("dynalite_tables", lambda fixture: Connector(fixture("chalice"))),
-    "functions": _hosted("firestore_collections", lambda fixture: fixture("cloud_functions")),
-    "connector-functions": _hosted(
-        "firestore_collections", lambda fixture: Connector(fixture("cloud_functions"))
-    ),
+    "connector-azure": _hosted("cosmos_containers", lambda fixture: Connector(fixture("azure"))),
+    "connector-gcp": _hosted("firestore_collections", lambda fixture: Connector(fixture("gcp"))),
 }
 """Each store without a host; then each host, and a data connector in front of it."""
 

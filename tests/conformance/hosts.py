@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.layout import HOT_READERS
-from deploy_scripts.local_cloud.cloud_functions import CloudFunction
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
+from deploy_scripts.local_cloud.child_process import PROJECT, free_port
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
 
@@ -51,6 +52,27 @@ class Chalice:
         return HttpAsker({name: f"{service.url}/{name}" for name in HOT_READERS}, service.output)
 
 
+class AzureFunctions:
+    """Azure Functions: an app with both readers."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self._directory = directory
+        self._stack = stack
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        app = LocalAzureFunctions(
+            {
+                "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            port=free_port(),
+            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+        )
+        self._stack.enter_context(app)
+        return HttpAsker({name: f"{app.url}/{name}" for name in HOT_READERS}, app.output)
+
+
 class CloudFunctions:
     """functions-framework, with both readers in one function."""
 
@@ -59,14 +81,17 @@ class CloudFunctions:
         self._stack = stack
 
     def start(self, settings: Mapping[str, str]) -> HttpAsker:
-        environment = {
-            "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
-            "INTER_CLOUD_TOKEN": TOKEN,
-            **settings,
-        }
-        log = self._directory / f"{len(list(self._directory.iterdir()))}.log"
-        function = self._stack.enter_context(CloudFunction("hot_readers", environment, log=log))
-        return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, log.read_text)
+        function = LocalCloudFunction(
+            "hot_readers",
+            {
+                "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+        )
+        self._stack.enter_context(function)
+        return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, function.output)
 
 
 class HttpKind(Protocol):

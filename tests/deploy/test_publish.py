@@ -199,7 +199,22 @@ def test_both_endpoints_of_a_real_deployment_are_saved_with_the_token(project):
 def test_the_api_is_throttled(project):
     project.ok("--rate", "7", "--burst", "11")
     assert project.throttling() == (7, 11)
-    project.ok()
+    assert "Nothing to change" in project.ok()
+    assert project.throttling() == (7, 11)
+    project.ok("--burst", "13")
+    assert project.throttling() == (7, 13)
+
+
+def test_an_api_that_nobody_has_throttled_gets_usual_limits(project):
+    project.aws.client("apigateway").update_stage(
+        restApiId=project.api["rest_api_id"],
+        stageName="api",
+        patchOperations=[
+            {"op": "replace", "path": f"/*/*/throttling/{limit}", "value": "-1"}
+            for limit in ("rateLimit", "burstLimit")
+        ],
+    )
+    assert "100 requests per second, bursts of 200" in project.ok()
     assert project.throttling() == (100, 200)
 
 
@@ -389,6 +404,19 @@ def test_a_known_token_is_replaced_by_one_that_is_given(remote):
     remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
     remote.ok(*FROM_AZURE, "--token-file", "-", stage=None, given=NEW)
     assert {each["token"] for each in remote.saved.values()} == {NEW}
+
+
+def test_a_token_that_is_piped_in_is_used_though_another_one_is_known(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    shown = remote.ok(*FROM_AZURE, stage=None, given=f"{NEW}\n")
+    assert {each["token"] for each in remote.saved.values()} == {NEW}
+    assert NEW not in shown
+
+
+def test_a_malformed_token_that_is_piped_in_is_refused_and_the_known_one_stays(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    assert "short" not in remote.refused(*FROM_AZURE, stage=None, given="short")
+    assert {each["token"] for each in remote.saved.values()} == {TOKEN}
 
 
 def test_a_token_file_must_be_private(remote, tmp_path):

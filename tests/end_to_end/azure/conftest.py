@@ -28,11 +28,7 @@ class Start(Protocol):
 @pytest.fixture(scope="session")
 def cosmos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCosmos]:
     with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as cosmos:
-        writer = CosmosWriter(
-            cosmos.create_container(DATABASE, CONTAINER),
-            device_id_attribute="device_id",
-            timestamp_attribute="timestamp",
-        )
+        writer = CosmosWriter(cosmos.create_container(DATABASE, CONTAINER))
         writer.write(entries())
         yield cosmos
 

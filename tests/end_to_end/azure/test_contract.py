@@ -1,7 +1,14 @@
-"""The same contract as on AWS: the same tests, asked of the functions on Azure."""
+"""The same contract as on AWS: the same tests, asked of the functions on Azure.
+
+The examples of the OpenAPI document aren't asked here: their `nextToken` is a DynamoDB table's.
+"""
 
 from tests.end_to_end.http.test_answers import *  # noqa: F403
 from tests.end_to_end.http.test_invalid_queries import *  # noqa: F403
+from tests.end_to_end.http.test_openapi import (  # noqa: F401
+    test_a_method_that_isnt_documented_is_refused,
+    test_every_documented_operator_works,
+)
 from tests.end_to_end.http.test_over_the_wire import *  # noqa: F403
 from tests.end_to_end.http.test_refusals import (  # noqa: F401
     limited,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -74,6 +75,22 @@ def test_the_app_loads_without_asking_anybody(complete: dict[str, str]) -> None:
     ended = load_app(complete | {"COSMOS_ENDPOINT": "https://nobody.example.com"})
 
     assert ended.returncode == 0, ended.stderr
+
+
+def test_the_app_loads_from_a_package_of_its_own(complete: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_bytes((APP / "function_app.py").read_bytes())
+    shutil.copytree(PROJECT / "chalicelib", tmp_path / "chalicelib")
+    code = "import function_app, chalicelib; print(chalicelib.__file__)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]} | complete,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.stdout.startswith(str(tmp_path)), ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy_scripts.hot_storage.firestore import FirestoreWriter
-from deploy_scripts.local_cloud.cloud_functions import CloudFunction
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.end_to_end.http.queries import entries
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def firestore() -> Iterator[LocalFirestore]:
-    with LocalFirestore() as firestore:
+def firestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFirestore]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as firestore:
         FirestoreWriter(firestore.client(), COLLECTION).write(entries())
         yield firestore
 
@@ -38,7 +38,7 @@ def start(firestore: LocalFirestore, tmp_path_factory: pytest.TempPathFactory) -
         changed = firestore.environment | SETTINGS | dict(stage or {}) | dict(environment or {})
         variables = {name: value for name, value in changed.items() if value is not None}
         log = tmp_path_factory.mktemp("functions") / "functions-framework.log"
-        with CloudFunction("hot_readers", variables, log=log) as function:
+        with LocalCloudFunction("hot_readers", variables, log=log) as function:
             yield FunctionsService(function.url, log)
 
     return start

@@ -17,7 +17,7 @@ import grpc
 import pytest
 import requests
 
-from deploy_scripts.local_cloud.cloud_functions import CloudFunction, LocalCloudFunctions
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from deploy_scripts.local_cloud.stack import PROJECT
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, history, last_entry, payload_for
 from tests.end_to_end.http.service import PATIENCE_SECONDS, TOKEN, TOKEN_HEADER, error_of
@@ -45,32 +45,35 @@ def post(url: str, payload: Any) -> requests.Response:
 
 
 @pytest.fixture(scope="module")
-def functions(
+def cloud(
     firestore: LocalFirestore, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LocalCloudFunctions]:
-    directory = tmp_path_factory.mktemp("functions")
-    environment = firestore.environment | SETTINGS
-    with LocalCloudFunctions(environment, directory=directory) as functions:
-        yield functions
+) -> Iterator[tuple[LocalCloudFunction, LocalCloudFunction]]:
+    """Each Hot Reader as a function of its own: the history's, the newest entry's."""
+    logs = tmp_path_factory.mktemp("functions")
+    settings = firestore.environment | SETTINGS
+    with (
+        LocalCloudFunction("hot_reader", settings, log=logs / "history.log") as history,
+        LocalCloudFunction("hot_reader_last_entry", settings, log=logs / "last.log") as last,
+    ):
+        yield history, last
 
 
 class TestTwoFunctions:
-    def test_answer_each_its_own_kind_of_query(self, functions: LocalCloudFunctions) -> None:
-        found = post(functions.hot_reader_url, history()).json()["propertyValues"]
+    def test_answer_each_its_own_kind_of_query(self, cloud) -> None:
+        of_history, of_last_entry = cloud
+        found = post(of_history.url, history()).json()["propertyValues"]
         assert isinstance(found, list)
-        found = post(functions.hot_reader_last_entry_url, last_entry()).json()["propertyValues"]
+        found = post(of_last_entry.url, last_entry()).json()["propertyValues"]
         assert found["temperature"]["propertyValue"] == {"doubleValue": 22.25}
 
     @pytest.mark.parametrize("path", ["/", "/hot-reader-last-entry", "/any/path?a=b"])
-    def test_answer_on_every_path_of_their_url(
-        self, functions: LocalCloudFunctions, path: str
-    ) -> None:
-        url = functions.hot_reader_url.removesuffix(HISTORY)
+    def test_answer_on_every_path_of_their_url(self, cloud, path: str) -> None:
+        url = cloud[0].url
         assert post(url + path, history()).json() == post(url, history()).json()
 
-    def test_log_each_under_its_own_name(self, functions: LocalCloudFunctions) -> None:
-        post(functions.hot_reader_url, history())
-        log = functions.logs["hot-reader"].read_text()
+    def test_log_each_under_its_own_name(self, cloud) -> None:
+        post(cloud[0].url, history())
+        log = cloud[0].output()
         services = {json.loads(line)["service"] for line in log.splitlines() if line[:1] == "{"}
         assert services == {"hot-reader"}
 
@@ -184,7 +187,7 @@ class TestTheOutput:
         self, start: Start, tmp_path: Path, given: str
     ) -> None:
         (tmp_path / "sitecustomize.py").write_text(
-            "import logging\nlogging.basicConfig(level=logging.DEBUG)\n"
+            "import logging\nlogging.basicConfig(level=logging.DEBUG)\nlogging.debug('talkative')\n"
         )
         talkative = {"PYTHONPATH": str(tmp_path), "GOOGLE_SDK_PYTHON_LOGGING_SCOPE": "google"}
         with start(environment=talkative) as service:
@@ -192,7 +195,7 @@ class TestTheOutput:
                 service.request("POST", path, token=given, json={"payload": payload_for(path)})
                 service.request("DELETE", path, token=given)
             output = service.output()
-        assert "DEBUG" in output
+        assert "DEBUG:root:talkative" in output
         assert given not in output
 
 
@@ -239,9 +242,9 @@ def test_a_function_ends_when_the_process_that_started_it_is_killed(
 ) -> None:
     program = (
         "import json, os, pathlib, signal, sys\n"
-        "from deploy_scripts.local_cloud.cloud_functions import CloudFunction\n"
+        "from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction\n"
         "log = pathlib.Path(sys.argv[1])\n"
-        "function = CloudFunction('hot_reader', dict(os.environ), log=log).__enter__()\n"
+        "function = LocalCloudFunction('hot_reader', dict(os.environ), log=log).__enter__()\n"
         "print(function.url, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -264,6 +267,6 @@ def test_a_function_ends_when_the_process_that_started_it_is_killed(
 
 
 def test_a_function_that_does_not_exist_is_told(tmp_path: Path, firestore: LocalFirestore) -> None:
-    function = CloudFunction("nothing", firestore.environment | SETTINGS, log=tmp_path / "log")
+    function = LocalCloudFunction("nothing", firestore.environment | SETTINGS, log=tmp_path / "log")
     with pytest.raises(RuntimeError, match="nothing"), function:
         pytest.fail("it started")

@@ -29,7 +29,7 @@ for name in {modules!r}:
     importlib.import_module(name)
 print(json.dumps({{name: getattr(m, "__file__", None) for name, m in sys.modules.items()}}))
 """
-OTHER_CLOUDS: Final = {"firestore"}
+OTHER_CLOUDS: Final = {"cosmos", "firestore"}
 """Modules whose SDK isn't in a package for Lambda."""
 REGION: Final = {"AWS_DEFAULT_REGION": "eu-central-1"}
 

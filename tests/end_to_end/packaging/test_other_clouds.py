@@ -78,7 +78,9 @@ class Package:
         venv.create(self.environment, symlinks=True, with_pip=False)
         requirements = self.code / "requirements.txt"
         pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
-        subprocess.run([*pip, "install", "--quiet", "--requirement", requirements], check=True)
+        subprocess.run(
+            [*pip, "install", "--quiet", "--no-compile", "--requirement", requirements], check=True
+        )
 
     def settings(self) -> dict[str, str]:
         """The settings, as the platform gives them to the function."""
@@ -162,7 +164,7 @@ def asked(
             package.install()
             yield Asked(package, {"COSMOS_KEY": cosmos.key}, telemetry)
     else:
-        with LocalFirestore() as firestore:
+        with LocalFirestore(package.directory / "firestore.log") as firestore:
             FirestoreWriter(firestore.client(), CONTAINER).write(telemetry)
             package.write("--firestore-project", firestore.project, "--collection", CONTAINER)
             package.install()

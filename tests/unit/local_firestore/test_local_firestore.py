@@ -16,7 +16,7 @@ from google.api_core.exceptions import GoogleAPICallError, PermissionDenied
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from deploy_scripts.hot_storage.firestore import FirestoreWriter, document_id, field_value
-from deploy_scripts.local_cloud import firestore
+from deploy_scripts.local_cloud import child_process, firestore
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from deploy_scripts.local_cloud.stack import PROJECT
 from deploy_scripts.sample_telemetry import Entry
@@ -32,27 +32,27 @@ PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with LocalFirestore() as local:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
         yield local.client()
 
 
 def test_a_package_that_is_missing_is_told_with_its_remedy(monkeypatch, tmp_path: Path):
-    monkeypatch.setattr(firestore, "_PACKAGE", tmp_path / "nothing")
-    with pytest.raises(RuntimeError, match="npm ci"):
-        LocalFirestore().__enter__()
+    monkeypatch.setattr(child_process, "PROJECT", tmp_path)
+    with pytest.raises(RuntimeError, match="make test"):
+        LocalFirestore(tmp_path / "log")
 
 
 def test_a_server_that_ends_is_told_with_what_it_printed(monkeypatch, tmp_path: Path):
     broken = tmp_path / "broken.mjs"
     broken.write_text("throw new Error('no memory left')")
-    monkeypatch.setattr(firestore, "_SERVER", broken)
+    monkeypatch.setattr(firestore, "node_command", lambda *_: ["node", broken])
     with pytest.raises(RuntimeError, match="no memory left"):
-        LocalFirestore().__enter__()
+        LocalFirestore(tmp_path / "log").start()
 
 
-def test_its_environment_is_all_that_the_sdk_needs():
-    with LocalFirestore(project="elsewhere") as local:
+def test_its_environment_is_all_that_the_sdk_needs(tmp_path: Path):
+    with LocalFirestore(tmp_path / "log", project="elsewhere") as local:
         program = (
             "from google.cloud.firestore import Client\n"
             "print([each.id for each in Client(project='elsewhere').collection('c').stream()])"
@@ -69,16 +69,16 @@ def test_its_environment_is_all_that_the_sdk_needs():
     assert ended.stdout == "['d']\n"
 
 
-def test_it_ends_when_the_process_that_started_it_is_killed():
+def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path):
     program = (
-        "import os, signal\n"
+        "import os, pathlib, signal, sys\n"
         "from deploy_scripts.local_cloud.firestore import LocalFirestore\n"
-        "local = LocalFirestore().__enter__()\n"
+        "local = LocalFirestore(pathlib.Path(sys.argv[1])).__enter__()\n"
         "print(local.host, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, str(tmp_path / "log")],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         text=True,

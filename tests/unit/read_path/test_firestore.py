@@ -274,8 +274,8 @@ class TestAFailure:
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Any]:
-    with LocalFirestore() as local:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
         yield local.client()
 
 
