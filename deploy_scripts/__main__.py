@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.deploy import deploy, destroy
 from deploy_scripts.commands.options import config_option
+from deploy_scripts.commands.package import package
 from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
@@ -56,7 +57,7 @@ def cli() -> None:
     """Multi-Cloud Hot Reader: deployments, the local cloud, sample telemetry and the demo."""
 
 
-for verb in (plan, configure, deploy, publish, register, verify, rotate_token, destroy):
+for verb in (plan, configure, package, deploy, publish, register, verify, rotate_token, destroy):
     cli.add_command(verb)
 
 

@@ -38,6 +38,8 @@ _MANAGED: Final = (
     LAST_ENTRY.remote_url_variable,
 )
 """The variables that follow from the configuration; one that doesn't any more is removed."""
+KEPT_TABLE: Final = "hot_table"
+"""Where a stage without a hot table on AWS keeps its name. Chalice takes no notice of it."""
 _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
 _GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
@@ -117,7 +119,14 @@ class ParameterStore:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ParameterAlreadyExists":
                 raise
-            self._client.put_parameter(**parameter, Overwrite=True)
+            self._client.put_parameter(**parameter, **self._key(), Overwrite=True)
+
+    def _key(self) -> dict[str, str]:
+        """Return the KMS key that the parameter is under: else SSM would take its own."""
+        only = {"Key": "Name", "Option": "Equals", "Values": [self._name]}
+        pages = self._client.get_paginator("describe_parameters").paginate(ParameterFilters=[only])
+        keys = [each["KeyId"] for page in pages for each in page["Parameters"] if "KeyId" in each]
+        return {"KeyId": keys[0]} if keys else {}
 
     def is_ours(self) -> bool:
         """Look at the parameter's tags; see `TokenStore.is_ours`."""
@@ -223,11 +232,14 @@ class Stage:
         By Chalice's name of each function: its policy document.
     token
         What the other cloud's readers accept, if the stage reads there.
+    kept_table
+        The hot table for when the hot storage comes back to AWS, if it hasn't its usual name.
     """
 
     environment: Mapping[str, str]
     policies: Mapping[str, dict[str, Any]]
     token: str | None = field(repr=False)
+    kept_table: str | None
 
 
 class Configuration:
@@ -290,7 +302,9 @@ class Configuration:
         """
         document = self._document()
         before = document.get("stages", {}).get(self._stage, {})
-        wanted = self._wanted(document["app_name"], before.get("environment_variables", {}))
+        wanted = self._wanted(
+            document["app_name"], before.get("environment_variables", {}), before.get(KEPT_TABLE)
+        )
         changes = self._keep_token(wanted.token, dry_run=dry_run)
         after = self._merged(before, wanted)
         for function, policy in wanted.policies.items():
@@ -306,7 +320,9 @@ class Configuration:
                 write_json(self._project / STAGES_FILE, document)
         return changes
 
-    def _wanted(self, app_name: str, environment: Mapping[str, str]) -> Stage:
+    def _wanted(
+        self, app_name: str, environment: Mapping[str, str], kept_table: str | None
+    ) -> Stage:
         layout = self._twin.layout
         surface = aws_surface(
             layout, local_connectors=HISTORY.local_function_variable in environment
@@ -316,11 +332,8 @@ class Configuration:
                 f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is "
                 "deployed on AWS."
             )
-        table = (
-            self._table
-            or environment.get("DYNAMODB_TABLE_NAME")
-            or f"{self._twin.name}-hot-telemetry"
-        )
+        usual = f"{self._twin.name}-hot-telemetry"
+        table = self._table or environment.get("DYNAMODB_TABLE_NAME") or kept_table or usual
         variables = {}
         token = None
         if layout.layer_3_hot == "aws":
@@ -338,7 +351,8 @@ class Configuration:
         functions = [*surface.functions, *([API_HANDLER] if surface.endpoints else [])]
         log_prefix = f"{app_name}-{self._stage}"
         policies = {name: self._policy(name, table, log_prefix, environment) for name in functions}
-        return Stage(variables, policies, token)
+        needs_keeping = layout.layer_3_hot != "aws" and table != usual
+        return Stage(variables, policies, token, table if needs_keeping else None)
 
     def _remote_readers(self) -> tuple[Connection, Connection]:
         """Return the connections of both reads, which must be there and have the same token."""
@@ -443,9 +457,11 @@ class Configuration:
         defaults: dict[str, Any] = {"autogen_policy": False, "xray": True}
         if aws_surface(self._twin.layout).endpoints:
             defaults["api_gateway_stage"] = "api"
+        kept_table = {KEPT_TABLE: wanted.kept_table} if wanted.kept_table else {}
         return {
             **defaults,
-            **before,
+            **{key: value for key, value in before.items() if key != KEPT_TABLE},
+            **kept_table,
             **stage_policy,
             "environment_variables": {**kept, **wanted.environment},
             "lambda_functions": functions,

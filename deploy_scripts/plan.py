@@ -6,7 +6,7 @@ A plan is made from the configuration alone: it asks no cloud and changes nothin
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,11 +70,19 @@ class Stage:
         What the names of its functions start with.
     environment
         Its environment variables; None if the stage hasn't been written yet.
+    handler_environment
+        Those of the endpoints' function, `api_handler`, as far as it has other ones.
     """
 
     name: str
     app_name: str = APP_NAME
     environment: Mapping[str, str] | None = None
+    handler_environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoints_environment(self) -> Mapping[str, str]:
+        """The environment variables of the endpoints' function."""
+        return {**(self.environment or {}), **self.handler_environment}
 
     @classmethod
     def load(cls, project: Path, name: str) -> Stage:
@@ -97,13 +105,15 @@ class Stage:
                 **document.get("environment_variables", {}),
                 **stage.get("environment_variables", {}),
             }
+            handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
+            of_handler = dict(handler.get("environment_variables", {}))
         except OSError as error:
             raise StageError(f"{path} can't be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
-        if not all(isinstance(value, str) for value in environment.values()):
+        if not all(isinstance(each, str) for each in [*environment.values(), *of_handler.values()]):
             raise StageError(f"{path}: the environment variables of {name} must be texts")
-        return cls(name, app_name, environment)
+        return cls(name, app_name, environment, of_handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +410,7 @@ def _missing_settings(configuration: TwinConfiguration, stage: Stage, aws: Cloud
     """Say what the stage's environment lacks, as the functions themselves would at their start."""
     where = f"The stage {stage.name} in {STAGES_FILE}"
     if stage.environment is None:
-        yield f"{where} isn't there yet."
+        yield f"{where} isn't there yet: deploy writes it."
         return
     try:
         twin = DigitalTwinInfo.load(stage.environment)
@@ -413,11 +423,12 @@ def _missing_settings(configuration: TwinConfiguration, stage: Stage, aws: Cloud
     ):
         if stated != configured:
             yield (
-                f"{where} is for {what} {stated}, the configuration for {configured}: change the "
-                "stage's DIGITAL_TWIN_INFO, or choose another stage."
+                f"{where} is for {what} {stated}, the configuration for {configured}: deploy "
+                "changes that. If the stage is still needed as it is, choose another one."
             )
     if twin.layout == configuration.layout:
-        yield from (f"{where}: {flaw}" for flaw in _flaws(stage.environment, aws))
+        environment = stage.endpoints_environment if aws.endpoints else stage.environment
+        yield from (f"{where}: {flaw}" for flaw in _flaws(environment, aws))
 
 
 def _flaws(environment: Mapping[str, str], aws: Cloud) -> Iterator[str]:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 
+FIRST_RATE: Final = 100
+FIRST_BURST: Final = 200
+
 _READS: Final = (False, True)
 """The values of `last_entry`, in the order of `ENDPOINTS`."""
 
@@ -64,13 +67,13 @@ class Throttling:
     Attributes
     ----------
     rate
-        Requests per second that it keeps up with.
+        Requests per second that it keeps up with; None for what it has, or else `FIRST_RATE`.
     burst
-        Requests that it takes at once.
+        Requests that it takes at once; None for what it has, or else `FIRST_BURST`.
     """
 
-    rate: int = 100
-    burst: int = 200
+    rate: int | None = None
+    burst: int | None = None
 
 
 # --- Hot Readers on AWS -----------------------------------------------------------------------
@@ -114,7 +117,8 @@ def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource
     """
     if stage.environment is None:
         raise PublishError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
-    stated = stage.environment.get(TOKEN_VARIABLE, "").strip()
+    environment = stage.endpoints_environment
+    stated = environment.get(TOKEN_VARIABLE, "").strip()
     if stated and TokenSource.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
         raise PublishError(
             f"The stage {stage.name} holds the token itself in {TOKEN_VARIABLE}, where everyone who "
@@ -126,7 +130,7 @@ def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource
             "Leave out --token-store and --token-name; or run configure with them, and deploy."
         )
     named = {TOKEN_VARIABLE: stated or reference or ""}
-    return EndpointSettings.load({**stage.environment, **named}).token
+    return EndpointSettings.load({**environment, **named}).token
 
 
 def token_store(source: TokenSource, client: Callable[..., Any]) -> TokenStore:
@@ -303,13 +307,13 @@ def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) 
     stage = urlsplit(api.url).path.strip("/")
     where = {"restApiId": api.id, "stageName": stage}
     settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
-    if (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")) == (
-        wanted.rate,
-        wanted.burst,
-    ):
+    known = (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit"))
+    rate = wanted.rate or _set_before(known[0]) or FIRST_RATE
+    burst = wanted.burst or _set_before(known[1]) or FIRST_BURST
+    if known == (rate, burst):
         return []
     if not dry_run:
-        limits = {"rateLimit": wanted.rate, "burstLimit": wanted.burst}
+        limits = {"rateLimit": rate, "burstLimit": burst}
         gateway.update_stage(
             **where,
             patchOperations=[
@@ -317,7 +321,12 @@ def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) 
                 for name, limit in limits.items()
             ],
         )
-    return [f"throttling of the API: {wanted.rate} requests per second, bursts of {wanted.burst}"]
+    return [f"throttling of the API: {rate:g} requests per second, bursts of {burst}"]
+
+
+def _set_before(limit: float | None) -> float | None:
+    # API Gateway shows -1 where throttling is off (API Gateway API reference, MethodSetting).
+    return limit if limit and limit > 0 else None
 
 
 # --- Hot Readers on another cloud -------------------------------------------------------------

@@ -28,6 +28,8 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
 from deploy_scripts.plan import FUNCTION_URL, Stage, StageError
 from deploy_scripts.publish import (
+    FIRST_BURST,
+    FIRST_RATE,
     Published,
     PublishError,
     Throttling,
@@ -56,14 +58,12 @@ _STANDARD_INPUT: Final = "-"
 @click.option(
     "--rate",
     type=click.IntRange(min=1),
-    show_default=str(Throttling().rate),
-    help="Requests per second that the API takes.",
+    help=f"Requests per second that the API takes.  [default: what it has, or {FIRST_RATE}]",
 )
 @click.option(
     "--burst",
     type=click.IntRange(min=1),
-    show_default=str(Throttling().burst),
-    help="Requests that the API takes at once.",
+    help=f"Requests that the API takes at once.  [default: what it has, or {FIRST_BURST}]",
 )
 @endpoint_option
 @token_store_option
@@ -79,7 +79,7 @@ _STANDARD_INPUT: Final = "-"
     "--token-file",
     type=click.Path(path_type=Path),
     help="With --cloud: a file of mode 0600 that holds the token that they accept; - is standard "
-    "input.  [default: the connections' token, or else standard input]",
+    "input.  [default: what is piped in, or else the connections' token, or else it asks]",
 )
 @dry_run_option
 def publish(
@@ -116,7 +116,6 @@ def publish(
     if cloud is not None and not (url and last_entry_url):
         raise click.UsageError("--cloud needs --url and --last-entry-url.")
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
-    limits = Throttling()
     try:
         twin = TwinConfiguration.load(config)
         if cloud is not None:
@@ -136,9 +135,7 @@ def publish(
                 project=project,
                 stage=stage or "",
                 reference=token_reference(twin.name, stage or "", store, token_name),
-                throttling=Throttling(rate or limits.rate, burst or limits.burst)
-                if rate or burst
-                else None,
+                throttling=Throttling(rate, burst) if rate or burst else None,
                 endpoint=endpoint,
                 dry_run=dry_run,
             )
@@ -198,8 +195,10 @@ def _token(
 ) -> str:
     """Return the token that a person gave, or else the one that the connections have."""
     if token_file is None:
-        known = known_token(layout, connections)
-        if known is not None:
+        # A token that is piped in is meant; only without one is the known one kept.
+        piped = "" if sys.stdin.isatty() else sys.stdin.read()
+        known = piped.strip() or known_token(layout, connections)
+        if known:
             return known
     if token_file is None or str(token_file) == _STANDARD_INPUT:
         if sys.stdin.isatty():

@@ -436,7 +436,9 @@ class LocalCloud:
         self._exit.callback(endpoints.unlink, missing_ok=True)
         self._exit.callback(environment.unlink, missing_ok=True)
         exports = self.aws.environment | {
-            "AWS_ENDPOINT_URL_IOTTWINMAKER": self.endpoints.twinmaker_url
+            "AWS_ENDPOINT_URL_IOTTWINMAKER": self.endpoints.twinmaker_url,
+            # 127.0.0.1 has no name with `api.` or `data.` in front of it.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
         for cloud in self.clouds.values():
             exports |= cloud.environment

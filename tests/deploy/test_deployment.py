@@ -26,10 +26,14 @@ LONGEST_FUNCTION_NAME = 64
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+def local_cloud_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("local-cloud")
+
+
+@pytest.fixture(scope="module")
+def cloud(local_cloud_files: Path) -> Iterator[LocalCloud]:
     """The other cloud (its HTTP endpoints), and the AWS account that is deployed to."""
-    directory = tmp_path_factory.mktemp("local-cloud")
-    with LocalCloud(directory=directory, entries=50, ports=Ports(0, 0, 0)) as running:
+    with LocalCloud(directory=local_cloud_files, entries=50, ports=Ports(0, 0, 0)) as running:
         yield running
 
 
@@ -89,6 +93,13 @@ class Deployment:
     def scripts(self, verb: str, stage: str, *options: str) -> str:
         where = ["--config", "config", "--project", str(self.directory), "--stage", stage]
         return self.run(sys.executable, "-m", "deploy_scripts", verb, *where, *options)
+
+    def plan(self, stage: str) -> dict[str, Any]:
+        where = ("--config", "config", "--stage", stage, "--format", "json")
+        planned: dict[str, Any] = json.loads(
+            self.run(sys.executable, "-m", "deploy_scripts", "plan", *where)
+        )
+        return planned
 
     def listing(self) -> dict[str, Any]:
         """List everything in the account that a deployment could leave behind."""
@@ -202,6 +213,42 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     assert "gone" in deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
 
 
+def test_a_twin_that_reads_google_cloud_is_planned_deployed_verified_and_destroyed(
+    deployment, workspace
+):
+    before = deployment.listing()
+    deployment.providers("gcp", "aws")
+    missing = deployment.plan("multicloud")["missing"]
+    assert [each for each in missing if "gcp_l3_to_aws_l4_hot_reader" in each]
+    assert "has no connection" in deployment.refused("deploy", "multicloud", *OPTIONS, *workspace)
+    assert deployment.listing() == before
+    deployment.connect()
+    planned = deployment.plan("multicloud")
+    assert [each["provider"] for each in planned["clouds"]] == ["gcp", "aws"]
+    assert not [each for each in planned["missing"] if "connection" in each]
+
+    deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    (aws,) = (each for each in planned["clouds"] if each["provider"] == "aws")
+    made = deployment.functions() - before["functions"]
+    assert made == {each["deployed_name"] for each in aws["functions"]}
+    assert made == deployment.pointed_at("pump-1")
+    assert "All is well" in deployment.scripts("verify", "multicloud", "--workspace", "deployed")
+    first = deployment.listing()
+    again = deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    assert deployment.listing() == first
+    assert "agrees with the configuration" in again
+
+    away = ("--workspace", "deployed", "--delete-workspace", "--yes")
+    deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
+    after = deployment.listing()
+    # The connections belong to whoever deployed the readers on Google Cloud.
+    assert after["connections"] == {
+        "gcp_l3_to_aws_l4_hot_reader",
+        "gcp_l3_to_aws_l4_hot_reader_last_entry",
+    }
+    assert {**after, "connections": before["connections"]} == before
+
+
 def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace, cloud):
     """First by the API, then by a Function URL, which a switch of the layout leaves."""
     del workspace  # makes the role that is listed
@@ -226,11 +273,8 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace, c
     mistyped = deployment.refused("destroy", "multiclod", "--yes")
     assert "no stage multiclod" in mistyped
     record = deployment.directory / ".chalice" / "deployed" / "multicloud.json"
-    elsewhere = record.rename(record.with_suffix(".elsewhere"))
-    lost = deployment.refused("destroy", "multicloud", "--yes")
-    assert "no record of this deployment" in lost
-    assert "hot-reader-multicloud" in lost
-    elsewhere.rename(record)
+    record.unlink()  # as if it had been deployed elsewhere
+    deployment.scripts("deploy", "multicloud", *OPTIONS)
     assert deployment.listing() == first
     deployment.providers("aws", "gcp")
     deployment.scripts("deploy", "multicloud", *OPTIONS)
@@ -242,8 +286,11 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace, c
         f"{url}hot-reader",
         f"{url}hot-reader-last-entry",
     }
+    record.unlink()
     trial = deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes", "--dry-run")
     assert "would delete Function URL of hot-reader-multicloud" in trial
+    assert "would run" in trial
+    assert not record.exists()
     assert deployment.function_urls() == [url]
     ended = deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes")
     assert "deleted Function URL of hot-reader-multicloud" in ended
@@ -313,6 +360,21 @@ def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, 
     }
     deployment.chalice("delete", "multicloud")
     assert deployment.functions() == before
+
+
+def test_the_environment_file_is_all_that_a_plain_sdk_needs(cloud, local_cloud_files, tmp_path):
+    file = local_cloud_files / "environment"
+    script = "import boto3; print(boto3.client('iottwinmaker').list_workspaces())"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        ["bash", "-c", f'. "{file}" && exec "{sys.executable}" -c "{script}"'],
+        cwd=tmp_path,
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert cloud.endpoints.workspace_id in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("layer_4", ["azure", "aws"])

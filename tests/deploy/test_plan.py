@@ -338,7 +338,7 @@ def test_a_setting_that_the_stage_lacks_is_missing(twin, layout, variable):
 )
 def test_a_stage_that_isnt_there_is_missing(twin, layout):
     assert plan_of(twin, layout, Stage("new")).missing[-1] == (
-        "The stage new in .chalice/config.json isn't there yet."
+        "The stage new in .chalice/config.json isn't there yet: deploy writes it."
     )
 
 
@@ -346,6 +346,7 @@ def test_a_stage_of_another_layout_is_pointed_out(twin):
     stage = Stage("dev", "app", environment_of(ProviderLayout("aws", "azure")))
     (missing,) = plan_of(twin, ProviderLayout("aws", "aws"), stage).missing
     assert "for the layout aws (hot storage) and azure (twin)" in missing
+    assert "deploy changes that" in missing
 
 
 def test_a_stage_of_another_twin_is_pointed_out(twin):
@@ -408,6 +409,28 @@ def test_the_projects_own_stages_are_read():
 def test_stages_that_cant_be_read_are_an_error(tmp_path, document):
     with pytest.raises(StageError, match=r"configuration of Chalice|must be texts"):
         Stage.load(chalice_project(tmp_path, document), "dev")
+
+
+def test_variables_of_the_endpoints_function_alone_are_merged(tmp_path):
+    document = {
+        "app_name": "a",
+        "stages": {
+            "dev": {
+                "environment_variables": {"A": "common", "B": "common"},
+                "lambda_functions": {"api_handler": {"environment_variables": {"B": "own"}}},
+            }
+        },
+    }
+    stage = Stage.load(chalice_project(tmp_path, document), "dev")
+    assert stage.environment == {"A": "common", "B": "common"}
+    assert stage.endpoints_environment == {"A": "common", "B": "own"}
+
+
+def test_a_flaw_in_the_endpoints_functions_own_variables_is_pointed_out(twin):
+    layout = ProviderLayout("aws", "azure")
+    own = {"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": "soon"}
+    (missing,) = plan_of(twin, layout, Stage("dev", "app", environment_of(layout), own)).missing
+    assert "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS is 'soon'" in missing
 
 
 def test_a_project_without_stages_is_an_error(tmp_path):

@@ -199,7 +199,22 @@ def test_both_endpoints_of_a_real_deployment_are_saved_with_the_token(project):
 def test_the_api_is_throttled(project):
     project.ok("--rate", "7", "--burst", "11")
     assert project.throttling() == (7, 11)
-    project.ok()
+    assert "Nothing to change" in project.ok()
+    assert project.throttling() == (7, 11)
+    project.ok("--burst", "13")
+    assert project.throttling() == (7, 13)
+
+
+def test_an_api_that_nobody_has_throttled_gets_usual_limits(project):
+    project.aws.client("apigateway").update_stage(
+        restApiId=project.api["rest_api_id"],
+        stageName="api",
+        patchOperations=[
+            {"op": "replace", "path": f"/*/*/throttling/{limit}", "value": "-1"}
+            for limit in ("rateLimit", "burstLimit")
+        ],
+    )
+    assert "100 requests per second, bursts of 200" in project.ok()
     assert project.throttling() == (100, 200)
 
 
@@ -391,6 +406,19 @@ def test_a_known_token_is_replaced_by_one_that_is_given(remote):
     assert {each["token"] for each in remote.saved.values()} == {NEW}
 
 
+def test_a_token_that_is_piped_in_is_used_though_another_one_is_known(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    shown = remote.ok(*FROM_AZURE, stage=None, given=f"{NEW}\n")
+    assert {each["token"] for each in remote.saved.values()} == {NEW}
+    assert NEW not in shown
+
+
+def test_a_malformed_token_that_is_piped_in_is_refused_and_the_known_one_stays(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    assert "short" not in remote.refused(*FROM_AZURE, stage=None, given="short")
+    assert {each["token"] for each in remote.saved.values()} == {TOKEN}
+
+
 def test_a_token_file_must_be_private(remote, tmp_path):
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
@@ -453,15 +481,15 @@ def test_unpublish_of_one_cloud_has_nothing_to_do(tmp_path):
 def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
     """From the API to a Function URL and back, over and over.
 
-    The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage, UpdateStage; then twice
+    The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage; then twice
     AddPermission and CreateFunctionUrlConfig, or DeleteFunctionUrlConfig and twice RemovePermission.
     """
     switches = [("--endpoint", "function-url"), ("--endpoint", "api-gateway", "--rate", "40")]
     undisturbed = {}
-    for options in switches:
+    for options in (*switches, *switches):  # what the API takes stays from one round to the next
         project.ok(*options)
         undisturbed[options] = project.state()
-    for call in range(1, 9):
+    for call in range(1, 8):
         for options in switches:
             project.connections.unlink()
             assert project.killed(call, *options), call
@@ -469,6 +497,17 @@ def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
             assert project.state() == undisturbed[options], (call, options)
     for options in switches:
         assert not project.killed(9, *options)
+
+
+def test_killed_before_it_throttles_and_run_again_it_ends_as_if_undisturbed(project):
+    """The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage and UpdateStage."""
+    project.ok("--rate", "40")
+    for call in range(1, 6):
+        rate = ("--rate", str(50 + call))
+        assert project.killed(call, *rate), call
+        project.ok(*rate)
+        assert project.throttling() == (50 + call, 200)
+    assert not project.killed(6, "--rate", "60")
 
 
 # --- Function URLs ----------------------------------------------------------------------------

@@ -290,6 +290,13 @@ def test_a_twin_on_one_cloud_needs_no_token_and_is_read_by_type_without_entities
 # --- configuration and record -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("option", ["--url", "--last-entry-url"])
+def test_a_url_that_no_hop_would_ask_is_refused(aws_aws, option):
+    done = aws_aws.verify(option, "https://reader.example.com/hot-reader")
+    assert done.exit_code == 2
+    assert "leave out --url" in " ".join(done.output.split())
+
+
 def test_a_mistake_in_a_file_is_a_configuration_that_cannot_be_read(azure_aws):
     azure_aws.providers("azur", "aws")
     hop, before = azure_aws.broken(code=2)
