@@ -29,6 +29,7 @@ from tests.conformance.hosts import (
     Connector,
     HttpHost,
     Lambda,
+    LambdaConnector,
 )
 from tests.conformance.memory import MemoryStore
 from tests.dynalite import Dynalite
@@ -195,6 +196,7 @@ READERS = {
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
     "azure": _hosted("cosmos_containers", lambda fixture: fixture("azure")),
     "gcp": _hosted("firestore_collections", lambda fixture: fixture("gcp")),
+    "connector-lambda": _hosted("dynalite_tables", lambda fixture: LambdaConnector(fixture("aws"))),
     "connector-chalice": _hosted("dynalite_tables", lambda fixture: Connector(fixture("chalice"))),
     "connector-azure": _hosted("cosmos_containers", lambda fixture: Connector(fixture("azure"))),
     "connector-gcp": _hosted("firestore_collections", lambda fixture: Connector(fixture("gcp"))),
