@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deploy_scripts.demo import only
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports
 from deploy_scripts.twin_configuration import TwinConfiguration
+from tests.conformance import oracle
+from tests.conformance.oracle import by_property, plain, read_back
 from tests.end_to_end.http.service import Service
+from tests.end_to_end.read_path.reading import by_twinmaker, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +36,10 @@ def local_cloud_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cloud(local_cloud_files: Path) -> Iterator[LocalCloud]:
-    """The other cloud (its HTTP endpoints), and the AWS account that is deployed to."""
-    with LocalCloud(directory=local_cloud_files, entries=50, ports=Ports(0, 0, 0)) as running:
+    """The AWS account that is deployed to, and the Hot Readers on the other clouds."""
+    with LocalCloud(
+        directory=local_cloud_files, entries=50, ports=Ports(0, 0, 0), other_clouds=True
+    ) as running:
         yield running
 
 
@@ -59,11 +65,12 @@ class Deployment:
 
     def connect(self) -> None:
         """Save what whoever deployed the other cloud's reader would save."""
-        config = self.directory / "config"
-        at = self.cloud.endpoints
+        layout = TwinConfiguration.load(self.directory / "config").layout
+        at = self.cloud.endpoints.clouds[layout.layer_3_hot]
         for last_entry, url in ((False, at.hot_reader_url), (True, at.hot_reader_last_entry_url)):
-            layout = TwinConfiguration.load(config).layout
-            self.connections.put(layout, last_entry=last_entry, url=url, token=at.token)
+            self.connections.put(
+                layout, last_entry=last_entry, url=url, token=self.cloud.endpoints.token
+            )
 
     def refused(self, verb: str, stage: str, *options: str) -> str:
         """Run a verb that must end with exit code 2."""
@@ -126,6 +133,36 @@ class Deployment:
             "connections": set(self.connections.load()),
         }
 
+    def read_by_twinmaker(self) -> None:
+        """Read every entity's history and newest entry, which must be what is in the hot storage."""
+        twinmaker = self.cloud.twinmaker()
+        components = [
+            (entity["entityId"], component["componentName"], component["componentTypeId"])
+            for entity in twinmaker.list_entities(workspaceId="deployed")["entitySummaries"]
+            for component in twinmaker.get_entity(
+                workspaceId="deployed", entityId=entity["entityId"]
+            )["components"].values()
+        ]
+        devices = {f"factory-twin-{device.id}": device for device in self.cloud.devices}
+        assert {type_id for _, _, type_id in components} == devices.keys()
+        for entity_id, component_name, type_id in components:
+            device = devices[type_id]
+            asked = {
+                "workspaceId": "deployed",
+                "entityId": entity_id,
+                "componentName": component_name,
+                "selectedProperties": [each.name for each in device.properties],
+            }
+            names = asked["selectedProperties"]
+            entries = stored(self.cloud, device.id)
+            ever = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
+            pages = by_twinmaker(twinmaker, **asked, startTime=ever[0], endTime=ever[1])
+            assert read_back(pages) == by_property(oracle.history(entries, names, *ever), names)
+            answer = twinmaker.get_property_value(**asked)["propertyValues"]
+            assert {name: plain(only(each["propertyValue"])) for name, each in answer.items()} == {
+                name: plain(value) for name, value in oracle.newest(entries).values.items()
+            }
+
     def pointed_at(self, device_id: str) -> set[str]:
         """Return the functions that a device's component type points at."""
         found = self.cloud.twinmaker().get_component_type(
@@ -182,6 +219,7 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
     verified = deployment.scripts("verify", "multicloud", "--workspace", "deployed")
     assert "GetPropertyValueHistory" in verified
+    deployment.read_by_twinmaker()
     connectors = deployment.pointed_at("pump-1")
     assert connectors == {
         "hot-reader-multicloud-digital-twin-data-connector",
@@ -233,6 +271,7 @@ def test_a_twin_that_reads_google_cloud_is_planned_deployed_verified_and_destroy
     assert made == {each["deployed_name"] for each in aws["functions"]}
     assert made == deployment.pointed_at("pump-1")
     assert "All is well" in deployment.scripts("verify", "multicloud", "--workspace", "deployed")
+    deployment.read_by_twinmaker()
     first = deployment.listing()
     again = deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
     assert deployment.listing() == first
