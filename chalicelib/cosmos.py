@@ -65,7 +65,7 @@ _LARGEST_PAGE: Final = 10_000
 def connect(settings: CosmosSettings, entries: HotReaderSettings) -> CosmosHotStore:
     """Return the store that the settings name; nothing is sent yet."""
     return CosmosHotStore(
-        _Container(settings, entries.device_id_attribute).open,
+        LazyContainer(settings, entries.device_id_attribute).open,
         device_id_attribute=entries.device_id_attribute,
         timestamp_attribute=entries.timestamp_attribute,
     )
@@ -181,7 +181,7 @@ class CosmosHotStore:
         return page, headers.get("x-ms-continuation")
 
 
-class _Container:
+class LazyContainer:
     """Opens a container when it is first needed: the SDK asks the account before it gives a client.
 
     Parameters

@@ -72,8 +72,8 @@ _LONGEST_FIELD_NAME: Final = 1_500
 """Bytes (Firestore documentation, 'Quotas and limits')."""
 
 
-def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> FirestoreHotStore:
-    """Return the store that the settings name; no connection is made yet.
+def client_of(settings: FirestoreSettings) -> Client:
+    """Return a client of the settings' database; no connection is made yet.
 
     It so happens that functions-framework loads a function before it forks, and a gRPC connection
     doesn't survive that.
@@ -81,10 +81,10 @@ def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> Firestor
     Raises
     ------
     ConfigurationError
-        Nothing tells the project or gives credentials, or the collection is none.
+        Nothing tells the project or gives credentials.
     """
     try:
-        client = Client(project=settings.project, database=settings.database)
+        return Client(project=settings.project, database=settings.database)
     except DefaultCredentialsError as error:
         raise ConfigurationError(
             f"There are no Google credentials ({error}). On Google Cloud, the function's service "
@@ -95,9 +95,19 @@ def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> Firestor
             f"FIRESTORE_PROJECT is not set, and nothing else tells the project ({error}). Set it to "
             "something like: my-project-1234"
         ) from error
+
+
+def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> FirestoreHotStore:
+    """Return the store that the settings name; no connection is made yet.
+
+    Raises
+    ------
+    ConfigurationError
+        Nothing tells the project or gives credentials, or the collection is none.
+    """
     try:
         return FirestoreHotStore(
-            client,
+            client_of(settings),
             collection=settings.collection,
             device_id_attribute=entries.device_id_attribute,
             timestamp_attribute=entries.timestamp_attribute,

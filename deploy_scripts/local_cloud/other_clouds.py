@@ -12,20 +12,13 @@ from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from deploy_scripts.sample_telemetry import Entry
+    from deploy_scripts.hot_storage import Writer
 
 _CONTAINER: Final = "hot-telemetry"
 """What the Cosmos DB container and the Firestore collection are called."""
-
-
-class Writer(Protocol):
-    """Writes telemetry into a hot storage."""
-
-    def write(self, entries: Iterable[Entry], *, progress: Callable[[int], None]) -> int:
-        """Write entries; see the writers of `deploy_scripts.hot_storage`."""
 
 
 class OtherCloud(Protocol):

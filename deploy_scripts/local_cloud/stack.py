@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from deploy_scripts.local_cloud.other_clouds import OtherCloud, Writer
+    from deploy_scripts.hot_storage import Writer
+    from deploy_scripts.local_cloud.other_clouds import OtherCloud
 
 STAGE: Final = "local"
 ENDPOINTS_FILE: Final = "endpoints.json"
