@@ -40,7 +40,7 @@ local: $(VENV)/.ready node_modules/.ready ## Run the local cloud until Ctrl-C
 	@$(BIN)/python -m deploy_scripts local --entries $(ENTRIES)
 
 test: $(VENV)/.ready node_modules/.ready ## Run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.ready ## Run the linters and the type checker
 	$(BIN)/ruff check .
