@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 from deploy_scripts.local_cloud.stack import PROJECT, free_port
 
@@ -51,8 +51,8 @@ class Dynalite:
         self._process.terminate()
         self._process.wait()
 
-    def client(self) -> Any:
-        return boto3.client(
+    def client(self, session: Session | None = None) -> Any:
+        return (session or Session()).create_client(
             "dynamodb",
             endpoint_url=self.url,
             region_name="eu-central-1",
