@@ -62,7 +62,7 @@ class TextbookReader:
                 if name in item:
                     value = _data_value(item[name], types[name])
                     values[name].append({"time": item["timestamp"], "value": value})
-        answer = {
+        answer: dict[str, Any] = {
             "propertyValues": [
                 {"entityPropertyReference": _reference(name), "values": values[name]}
                 for name in selected
@@ -79,9 +79,7 @@ class TextbookReader:
         twinmaker = boto3.client("iottwinmaker", config=config, **self._client)
         entity = twinmaker.get_entity(workspaceId="benchmark", entityId="machine-1")
         properties = entity["components"]["sensor"]["properties"]
-        return {
-            name: each["definition"]["dataType"]["type"] for name, each in properties.items()
-        }
+        return {name: each["definition"]["dataType"]["type"] for name, each in properties.items()}
 
     def _table(self) -> Any:
         return boto3.resource("dynamodb", **self._client).Table(self._table_name)

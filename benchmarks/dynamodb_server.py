@@ -120,7 +120,11 @@ def _range(request: Mapping[str, Any]) -> tuple[Entries, int, int]:
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
     condition = request["KeyConditionExpression"].replace("(", "").replace(")", "")
     match = _CONDITION.fullmatch(condition)
-    if match is None or names[match[1]] != DEVICE_ID or names.get(match[3]) not in (None, TIMESTAMP):
+    if (
+        match is None
+        or names[match[1]] != DEVICE_ID
+        or names.get(match[3]) not in (None, TIMESTAMP)
+    ):
         raise ValueError(f"a key condition that isn't known: {condition}")
     entries = Entries(values[match[2]]["S"])
     lowest, highest = match[4], match[5]
@@ -248,7 +252,7 @@ class DynamoDBServer:
 @contextmanager
 def running() -> Iterator[DynamoDBServer]:
     """Run the server in a process of its own."""
-    process = subprocess.Popen(  # noqa: S603 - ourselves
+    process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.dynamodb_server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -266,8 +270,13 @@ def running() -> Iterator[DynamoDBServer]:
 
 def _main() -> None:
     server = _Server(("127.0.0.1", 0), _Handler)
-    # However the parent ends, the pipe closes, and no server is left behind.
-    threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
+
+    def end_with_parent() -> None:
+        # However the parent ends, the pipe closes, and no server is left behind.
+        sys.stdin.read()
+        server.shutdown()
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()
     server.serve_forever()

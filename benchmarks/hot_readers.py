@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmarks.dynamodb_server import DynamoDBServer
 
-START: Final = "2026-01-01T00:00:00Z"
+START: Final = "2025-12-31T00:00:00Z"
 END: Final = "2030-01-01T00:00:00Z"
 
 

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from chalicelib.dynamodb_pages import page_session
+from chalicelib.dynamodb_pages import ItemColumns, page_session
 from chalicelib.errors import HotStoreError, StoreUnavailableError
 from chalicelib.hot_store import StoredColumn, StoredEntry
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.hot_store import EntryBatch
     from chalicelib.settings import DynamoDBSettings, HotReaderSettings
     from chalicelib.timestamps import SortKey
 
@@ -110,14 +111,17 @@ class DynamoDBHotStore:
         descending: bool,
         properties: Collection[str],
         limit: int | None,
-    ) -> Iterator[ItemBatch]:
+    ) -> Iterator[EntryBatch]:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
         request = self._request(device_id, lower, upper, descending, properties, limit)
         follow_up = max((limit or 0) // _SMALLER, _SMALLEST_FOLLOW_UP)
         while True:
             page = self._query(request)
-            if page["Items"]:
-                yield ItemBatch(page["Items"], self._timestamp_attribute)
+            items: Any = page["Items"]
+            if isinstance(items, ItemColumns):
+                yield ColumnBatch(items, self._timestamp_attribute)
+            elif items:
+                yield ItemBatch(items, self._timestamp_attribute)
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -200,9 +204,8 @@ class ItemBatch:
         self._items = items
         self._timestamp_attribute = timestamp_attribute
         (kind,) = items[0][timestamp_attribute]
-        self.keys: list[SortKey] = [item[timestamp_attribute][kind] for item in items]
-        if kind == "N":
-            self.keys = [Decimal(key) for key in self.keys]
+        keys = [item[timestamp_attribute][kind] for item in items]
+        self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
@@ -225,6 +228,37 @@ class ItemBatch:
         except KeyError:  # one is stored in another way
             return None
         return StoredColumn(_COLUMN_KINDS[kind], values, rows)
+
+
+class ColumnBatch:
+    """The items of a page that came as columns; see `EntryBatch`.
+
+    Parameters
+    ----------
+    items
+        At least one.
+    timestamp_attribute
+        The name of the sort key.
+    """
+
+    def __init__(self, items: ItemColumns, timestamp_attribute: str) -> None:
+        self._columns = items.columns
+        kind, keys = items.columns[timestamp_attribute]
+        self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
+
+    def entry(self, index: int) -> StoredEntry:
+        """Return one entry."""
+        values = {
+            name: _PLAIN[kind](values[index]) for name, (kind, values) in self._columns.items()
+        }
+        return StoredEntry(self.keys[index], values)
+
+    def column(self, name: str, first: int, last: int) -> StoredColumn | None:
+        """Return a property's values; see `EntryBatch.column`."""
+        if name not in self._columns:
+            return StoredColumn("text", (), ())
+        kind, values = self._columns[name]
+        return StoredColumn(_COLUMN_KINDS[kind], values[first:last], None)
 
 
 def _attribute(key: SortKey) -> dict[str, str]:

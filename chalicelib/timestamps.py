@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import operator
 import re
+from bisect import bisect_right
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -276,18 +278,21 @@ class Iso8601Format:
         It is among keys that end in `Z` and have the same number of digits, and among keys of
         different seconds.
         """
-        texts = [key for key in keys if isinstance(key, str)]
-        if self._mixed_offsets or len(texts) < len(keys):
+        if self._mixed_offsets or not all(map(isinstance, keys, repeat(str))):
             return None
+        texts = cast("Sequence[str]", keys)
         if not _PLAIN_KEYS.fullmatch("".join(texts)) or not _ascends(texts):
             return None
         if len(set(map(len, texts))) > 1 and not _ascends([text[:19] for text in texts]):
             return None
-        try:
-            for day in {text[:10] for text in texts}:
+        place = 0
+        while place < len(texts):
+            day = texts[place][:10]
+            try:
                 _midnight(day)
-        except ValueError:
-            return None
+            except ValueError:
+                return None
+            place = bisect_right(texts, day + _AFTER_ANY_SUFFIX, place)
         return texts
 
 
