@@ -150,6 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
     lock = threading.Lock()
     queries = 0
     items = 0
+    last_request = b""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -157,11 +158,14 @@ class _Handler(BaseHTTPRequestHandler):
         with self.lock:
             _Handler.queries += 1
             _Handler.items += items
+            _Handler.last_request = body
         self._send(content, {"x-amz-crc32": checksum, "x-amzn-RequestId": "benchmark"})
 
     def do_GET(self) -> None:
         if self.path == "/counts":
             self._send(orjson.dumps({"queries": self.queries, "items": self.items}), {})
+        elif self.path == "/last-request":
+            self._send(self.last_request, {})
         else:
             self._send(_ENTITY, {})
 
@@ -247,6 +251,10 @@ class DynamoDBServer:
     def counts(self) -> Counts:
         """Ask what it has answered."""
         return Counts(**urllib3.request("GET", f"{self.url}/counts").json())
+
+    def last_request(self) -> bytes:
+        """Return the body of the Query that it has answered last."""
+        return urllib3.request("GET", f"{self.url}/last-request").data
 
 
 @contextmanager

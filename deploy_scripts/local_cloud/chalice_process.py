@@ -18,9 +18,11 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     from chalice.cli import main
-    from chalice.local import ChaliceRequestHandler
+    from chalice.local import ChaliceRequestHandler, ThreadedHTTPServer
 
     # It sends head and body apart; on a kept connection the body would wait for 40 ms (Nagle).
     ChaliceRequestHandler.disable_nagle_algorithm = True
+    # Of more than five connections at once it would refuse some, or let them wait for a second.
+    ThreadedHTTPServer.request_queue_size = 128
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.exit(main())
