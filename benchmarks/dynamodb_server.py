@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any, Final
 
 import orjson
@@ -143,43 +143,46 @@ def _encoded(body: bytes) -> tuple[bytes, str, int]:
     return content, str(zlib.crc32(content)), page["Count"]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(StreamRequestHandler):
+    """Reads just as much of HTTP as botocore and urllib3 need."""
+
     disable_nagle_algorithm = True
-    wbufsize = -1
     lock = threading.Lock()
     queries = 0
     items = 0
     last_request = b""
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+    def handle(self) -> None:
+        """Answer the requests of a connection."""
+        while line := self.rfile.readline():
+            method, path, _ = line.split(b" ")
+            length = 0
+            while (header := self.rfile.readline()).strip():
+                name, _, value = header.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            body = self.rfile.read(length)
+            if method == b"POST":
+                self._query(body)
+            elif path == b"/counts":
+                self._send(orjson.dumps({"queries": self.queries, "items": self.items}))
+            else:
+                self._send(self.last_request if path == b"/last-request" else _ENTITY)
+
+    def _query(self, body: bytes) -> None:
         content, checksum, items = _encoded(body)
         with self.lock:
             _Handler.queries += 1
             _Handler.items += items
             _Handler.last_request = body
-        self._send(content, {"x-amz-crc32": checksum, "x-amzn-RequestId": "benchmark"})
+        self._send(content, f"x-amz-crc32: {checksum}\r\nx-amzn-RequestId: benchmark\r\n")
 
-    def do_GET(self) -> None:
-        if self.path == "/counts":
-            self._send(orjson.dumps({"queries": self.queries, "items": self.items}), {})
-        elif self.path == "/last-request":
-            self._send(self.last_request, {})
-        else:
-            self._send(_ENTITY, {})
-
-    def _send(self, content: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(content)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-        pass
+    def _send(self, content: bytes, headers: str = "") -> None:
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+            f"Content-Length: {len(content)}\r\n{headers}\r\n"
+        )
+        self.wfile.write(head.encode() + content)
 
 
 _ENTITY: Final = orjson.dumps(
@@ -219,8 +222,9 @@ _ENTITY: Final = orjson.dumps(
 )
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):
     daemon_threads = True
+    allow_reuse_address = True
     request_queue_size = 128
 
 

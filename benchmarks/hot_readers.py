@@ -13,7 +13,7 @@ from benchmarks.dynamodb_server import (
     TIMESTAMP,
     device,
 )
-from chalicelib.dynamodb import DynamoDBHotStore
+from chalicelib.dynamodb import CLIENT, DynamoDBHotStore
 from chalicelib.dynamodb_pages import page_session
 from chalicelib.hot_reader import HotReader
 from chalicelib.settings import LARGEST_PAYLOAD
@@ -40,7 +40,7 @@ def hot_reader(server: DynamoDBServer) -> HotReader:
 
 def hot_store(server: DynamoDBServer) -> DynamoDBHotStore:
     """Return its store."""
-    client: Any = page_session().create_client("dynamodb", **client_options(server))
+    client: Any = page_session().create_client("dynamodb", config=CLIENT, **client_options(server))
     return DynamoDBHotStore(
         client, table_name=TABLE, device_id_attribute=DEVICE_ID, timestamp_attribute=TIMESTAMP
     )

@@ -6,6 +6,7 @@ import base64
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+import botocore
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
     from chalicelib.timestamps import SortKey
 
 # API Gateway gives a request 29 seconds: a store that is away must be known to be before.
-_CLIENT: Final = Config(
+CLIENT: Final = Config(
     connect_timeout=2,
     read_timeout=8,
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=32,
+    # What botocore does for each call besides, and nobody needs: checking parameters that are made
+    # here, and spelling out the machine. Together a sixth of the time of a small page.
+    parameter_validation=False,
+    user_agent=f"multi-cloud-hot-reader Botocore/{botocore.__version__}",
 )
+"""How a client of the hot table is made."""
 _UNAVAILABLE: Final = frozenset(
     {
         "InternalServerError",
@@ -51,7 +57,7 @@ _LARGEST_LIMIT: Final = 1_000_000
 def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> DynamoDBHotStore:
     """Return the store that the settings name; nothing is sent yet."""
     return DynamoDBHotStore(
-        cast("DynamoDBClient", page_session().create_client("dynamodb", config=_CLIENT)),
+        cast("DynamoDBClient", page_session().create_client("dynamodb", config=CLIENT)),
         table_name=settings.table_name,
         device_id_attribute=entries.device_id_attribute,
         timestamp_attribute=entries.timestamp_attribute,
