@@ -40,9 +40,20 @@ class TextbookReader:
         end: str,
         *,
         max_results: int | None = None,
+        limit: bool = True,
         start_key: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return a page of a device's history as JSON."""
+        """Return a page of a device's history as JSON.
+
+        Parameters
+        ----------
+        device_id, selected, start, end, max_results
+            What to read; `max_results` is for one property.
+        limit
+            True to tell DynamoDB of `max_results`; False to cut off what has come in vain.
+        start_key
+            Where the page before ended.
+        """
         types = self._types()
         names = {f"#p{number}": name for number, name in enumerate(selected)}
         asked: dict[str, Any] = {
@@ -51,13 +62,13 @@ class TextbookReader:
             "ProjectionExpression": ", ".join(["#time", *names]),
             "ExpressionAttributeNames": {"#time": "timestamp"} | names,
         }
-        if max_results is not None:
+        if max_results is not None and limit:
             asked["Limit"] = max_results
         if start_key is not None:
             asked["ExclusiveStartKey"] = start_key
         page = self._table().query(**asked)
         values: dict[str, list[Any]] = {name: [] for name in selected}
-        for item in page["Items"]:
+        for item in page["Items"][:max_results]:
             for name in selected:
                 if name in item:
                     value = _data_value(item[name], types[name])

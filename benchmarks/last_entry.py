@@ -24,7 +24,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     """Measure the last entry; see `benchmarks.pages.findings`."""
     with running() as server:
         report(f"the last entry of {_SHORT:,} and of {_LONG:,} entries")
-        yield _last_entry(server, rounds=2 if quick else 25)
+        yield _last_entry(server, rounds=2 if quick else 51)
 
 
 def _last_entry(server: DynamoDBServer, *, rounds: int) -> Finding:

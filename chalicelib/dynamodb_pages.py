@@ -45,7 +45,7 @@ class PageParser(JSONParser):
 def _page(raw_body: bytes) -> dict[str, Any] | None:
     try:
         page = _page_of_columns(raw_body) or orjson.loads(raw_body)
-    except orjson.JSONDecodeError:
+    except ValueError:  # no JSON, or not even text
         return None
     if not isinstance(page, dict) or not isinstance(page.get("Items"), list | ItemColumns):
         return None

@@ -167,6 +167,7 @@ class HotReader:
         page_values: int | None = None,
     ) -> None:
         self._store = store
+        self._batches = store if isinstance(store, BatchingHotStore) else None
         self._timestamps = timestamps
         self._page_bytes = page_bytes
         self._page_values = page_values
@@ -262,8 +263,8 @@ class HotReader:
             "properties": query.properties,
             "limit": _entries_needed(query, again=resume.position is not None and beyond is None),
         }
-        if isinstance(self._store, BatchingHotStore) and not query.filters:
-            batches = self._store.read_batches(query.device_id, lower, upper, **asked)
+        if self._batches is not None and not query.filters:
+            batches = self._batches.read_batches(query.device_id, lower, upper, **asked)
             return order.in_runs(batches, start, end)
         return order.singly(self._store.read(query.device_id, lower, upper, **asked))
 

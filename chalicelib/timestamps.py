@@ -17,7 +17,6 @@ from bisect import bisect_right
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
@@ -278,10 +277,12 @@ class Iso8601Format:
         It is among keys that end in `Z` and have the same number of digits, and among keys of
         different seconds.
         """
-        if self._mixed_offsets or not all(map(isinstance, keys, repeat(str))):
-            return None
         texts = cast("Sequence[str]", keys)
-        if not _PLAIN_KEYS.fullmatch("".join(texts)) or not _ascends(texts):
+        try:
+            joined = "".join(texts)
+        except TypeError:  # numbers, which are no timestamps here
+            return None
+        if self._mixed_offsets or not _PLAIN_KEYS.fullmatch(joined) or not _ascends(texts):
             return None
         if len(set(map(len, texts))) > 1 and not _ascends([text[:19] for text in texts]):
             return None

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.dynamodb import ColumnBatch, ItemBatch
-from chalicelib.dynamodb_pages import ItemColumns, PageParser, PageParserFactory
+from chalicelib.dynamodb_pages import ItemColumns, PageParser, PageParserFactory, page_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,18 @@ def test_a_page_with_an_odd_item_comes_as_items(odd):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"null", b"not JSON", b'{"Items": null}', b'{"Items": {}}']
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"not JSON",
+        b'{"Items": null}',
+        b'{"Items": {}}',
+        b'{"Items":[{"a":{"S":"\xff"}}]}',
+        b'{"Items":[{"a":{"S":"x"}}]',
+    ],
 )
 def test_what_is_no_page_is_left_to_botocore(body):
     def outcome(parser: JSONParser) -> Any:
@@ -160,3 +171,9 @@ def test_other_protocols_and_defaults_are_botocores():
     assert type(ours.create_parser("rest-xml")) is type(standard.create_parser("rest-xml"))
     assert isinstance(ours.create_parser("json"), PageParser)
     assert ours.create_parser("json")._blob_parser is len
+
+
+def test_without_the_hook_botocore_parses(monkeypatch):
+    monkeypatch.delattr(Session, "register_component")
+    parser = page_session().get_component("response_parser_factory").create_parser("json")
+    assert type(parser) is JSONParser
