@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 ENTRIES ?= 2880
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test lint format package clean
+.PHONY: help setup demo local test bench lint format package clean
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ local: $(VENV)/.ready node_modules/.ready ## Run the local cloud until Ctrl-C
 
 test: $(VENV)/.ready node_modules/.ready ## Run all tests
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md
+	@$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.ready ## Run the linters and the type checker
 	$(BIN)/ruff check .

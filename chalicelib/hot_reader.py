@@ -6,7 +6,6 @@ types, and where a page ends (design note 'correctness').
 
 from __future__ import annotations
 
-import heapq
 import json
 import math
 import time
@@ -14,22 +13,35 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib import next_token
-from chalicelib.data_value import DataValue, UnrepresentableValueError, to_data_value
+from chalicelib.data_value import (
+    DataValue,
+    UnrepresentableValueError,
+    to_data_value,
+    to_data_values,
+)
 from chalicelib.errors import InvalidQueryError
+from chalicelib.hot_store import BatchingHotStore
 from chalicelib.next_token import Position
+from chalicelib.time_order import Run, TimeOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from chalicelib.hot_store import HotStore, StoredEntry
     from chalicelib.query import HistoryQuery, LastEntryQuery
-    from chalicelib.timestamps import StoredTimestamp, TimestampFormat
+    from chalicelib.time_order import Single
+    from chalicelib.timestamps import SortKey, StoredTimestamp, TimestampFormat
 
 _VALUE_BYTES: Final = 64
 """An upper bound for what surrounds a time and a value in an answer: keys, quotes, blanks."""
+_NUMBER_BYTES: Final = 24
+"""An upper bound for a number or a truth value."""
+_QUOTES: Final = len(json.dumps(json.dumps("")))
 _EXAMPLES: Final = 3
 _AHEAD_SECONDS: Final = 2.0
 """How long a read may take that goes on for pages ahead: nobody has asked for them yet."""
+_FEW: Final = 16
+"""Entries that aren't worth another try at once."""
 
 
 @dataclass(slots=True)
@@ -65,6 +77,34 @@ class Flaws:
             self.examples.append(example)
 
 
+@dataclass(slots=True)
+class PropertyValues:
+    """The values of one property on a page, in order: their times, kinds and contents side by side.
+
+    Attributes
+    ----------
+    times
+        When, in UTC with `Z`.
+    kinds
+        Which kind of DataValue: `doubleValue`, ...
+    contents
+        What each DataValue holds.
+    """
+
+    times: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    contents: list[Any] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def extend(self, times: Sequence[str], kind: str, contents: Sequence[Any]) -> None:
+        """Append values of one kind."""
+        self.times.extend(times)
+        self.kinds.extend([kind] * len(times))
+        self.contents.extend(contents)
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
     """One page of a history.
@@ -72,8 +112,7 @@ class HistoryPage:
     Attributes
     ----------
     values
-        For each selected property, in the order asked for, its values: (time, DataValue), the time
-        in UTC with `Z`.
+        For each selected property, in the order asked for, its values.
     next_token
         How to go on; None on the last page.
     flaws
@@ -82,7 +121,7 @@ class HistoryPage:
         Pages that were read ahead: what the `next_token` leads to, then what that page's leads to.
     """
 
-    values: Mapping[str, list[tuple[str, DataValue]]]
+    values: Mapping[str, PropertyValues]
     next_token: str | None
     flaws: Flaws
     following: Sequence[HistoryPage] = ()
@@ -138,6 +177,7 @@ class HotReader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._batches = store if isinstance(store, BatchingHotStore) else None
         self._timestamps = timestamps
         self._page_bytes = page_bytes
         self._page_values = page_values
@@ -160,43 +200,28 @@ class HotReader:
         flaws = Flaws()
         matches = _conditions(query, flaws)
         resume = _Resume.after(query, self._timestamps)
-        types = query.property_types
-        values: dict[str, list[tuple[str, DataValue]]] = _no_values(query)
-        page_size = math.inf if query.max_results is None else query.max_results
-        room = page_size
-        overhead = _overhead(query)
-        bytes_left = self._page_bytes - overhead
-        last: Position | None = None
-        pages: list[HistoryPage] = []
+        order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=query.descending)
+        page = _PageInProgress(query, flaws, self._page_bytes, order.waiting)
         ahead_until = self._clock() + _AHEAD_SECONDS
 
-        for entry, timestamp in self._in_order(query, resume, flaws):
-            if pages and self._clock() > ahead_until:
-                return _joined(pages)
-            skip = resume.properties_done(timestamp, entry)
-            if skip is None or not matches(entry):
-                continue
-            for index, name in enumerate(query.selected_properties):
-                stored = entry.values.get(name)
-                if stored is None or index < skip:
+        for found in self._read(query, resume, order):
+            if page.turned and self._clock() > ahead_until:
+                return _joined(page.turned)
+            if isinstance(found, Run):
+                more = page.add_run(found)
+            else:
+                entry, timestamp = found
+                skip = resume.properties_done(timestamp, entry)
+                in_range = query.start <= timestamp.instant <= query.end
+                if skip is None or not in_range or not matches(entry):
+                    page.leave_out(entry)
                     continue
-                try:
-                    value = to_data_value(stored, types.get(name))
-                except UnrepresentableValueError as error:
-                    flaws.add_value(name, entry.key, error)
-                    continue
-                bytes_left -= _VALUE_BYTES + len(timestamp.text) + _encoded_size(value)
-                if last is not None and (room == 0 or bytes_left < 0):
-                    if room == 0 or not pages:
-                        pages.append(HistoryPage(values, next_token.encode(last, query), flaws))
-                    bytes_left -= overhead
-                    if room > 0 or bytes_left < 0 or len(pages) > query.pages_ahead:
-                        return _joined(pages)
-                    values, room = _no_values(query), page_size
-                values[name].append((timestamp.text, value))
-                last = Position(str(entry.key), index, entry.identity)
-                room -= 1
-        return _joined([*pages, HistoryPage(values, None, flaws)])
+                more = page.add(entry, timestamp.text, skip)
+            if more:
+                return _joined(page.turned)
+            # One value more tells that there is another page: any will do.
+            order.matters = page.room > 0 or len(page.turned) < query.pages_ahead
+        return _joined([*page.turned, HistoryPage(page.values, None, flaws)])
 
     def last_entry(self, query: LastEntryQuery) -> LastEntry:
         """Read the newest entry of a device, by instant.
@@ -217,9 +242,8 @@ class HotReader:
             limit=2,
         )
         values: dict[str, DataValue] = {}
-        for entry, _timestamp in _sorted_by_instant(
-            stored, self._timestamps, flaws, descending=True
-        ):
+        order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=True)
+        for entry, _timestamp in order.singly(stored):
             for name in query.selected_properties:
                 if (value := entry.values.get(name)) is None:
                     continue
@@ -237,68 +261,189 @@ class HotReader:
         pages_ahead = min(query.pages_ahead, self._page_values // page_size - 1)
         return replace(query, max_results=page_size, pages_ahead=pages_ahead)
 
-    def _in_order(
-        self, query: HistoryQuery, resume: _Resume, flaws: Flaws
-    ) -> Iterator[tuple[StoredEntry, StoredTimestamp]]:
-        """Yield the entries within the query's range, by instant, from the position on."""
+    def _read(
+        self, query: HistoryQuery, resume: _Resume, order: TimeOrder
+    ) -> Iterator[Run | Single]:
+        """Read the query's range from the position on, with what else is of the seconds at its ends."""
         start, end = query.start, query.end
         if resume.timestamp is not None:
             if query.descending:
                 end = min(end, resume.timestamp.instant)
             else:
                 start = max(start, resume.timestamp.instant)
-        stored = self._store.read(
-            query.device_id,
-            self._timestamps.lower_bound(start),
-            self._timestamps.upper_bound(end),
-            descending=query.descending,
-            properties=query.properties,
-            limit=_entries_needed(query),
-        )
-        for entry, timestamp in _sorted_by_instant(
-            stored, self._timestamps, flaws, descending=query.descending
-        ):
-            if query.start <= timestamp.instant <= query.end:
-                yield entry, timestamp
+        lower, upper = self._timestamps.lower_bound(start), self._timestamps.upper_bound(end)
+        beyond = resume.beyond(self._timestamps)
+        if beyond is not None:
+            lower, upper = (lower, beyond) if query.descending else (beyond, upper)
+        asked: dict[str, Any] = {
+            "descending": query.descending,
+            "properties": query.properties,
+            "limit": _entries_needed(query, again=resume.position is not None and beyond is None),
+        }
+        if self._batches is not None and not query.filters:
+            batches = self._batches.read_batches(query.device_id, lower, upper, **asked)
+            return order.in_runs(batches, start, end)
+        return order.singly(self._store.read(query.device_id, lower, upper, **asked))
 
 
-def _no_values(query: HistoryQuery) -> dict[str, list[tuple[str, DataValue]]]:
-    return {name: [] for name in query.selected_properties}
+class _PageInProgress:
+    """The page that is being put together.
+
+    Attributes
+    ----------
+    turned
+        The pages before it.
+    values
+        What is on it.
+    room
+        How many values more it may hold.
+    """
+
+    def __init__(
+        self,
+        query: HistoryQuery,
+        flaws: Flaws,
+        page_bytes: int,
+        waiting: Callable[[], Iterator[StoredEntry]],
+    ) -> None:
+        self.turned: list[HistoryPage] = []
+        self._query = query
+        self._waiting = waiting
+        self._overhead = _overhead(query)
+        self._bytes_left = page_bytes
+        self._begin()
+        self._names = query.selected_properties
+        self._types = query.property_types
+        self._descending = query.descending
+        self._flaws = flaws
+        self._last: tuple[SortKey, int, str] | None = None
+        self._complete = True
+
+    def add(self, entry: StoredEntry, time: str, skip: int = 0) -> bool:
+        """Add an entry's values but for the first so many properties; True if one had no room."""
+        added = False
+        for index, name in enumerate(self._names):
+            stored = entry.values.get(name)
+            if stored is None or index < skip:
+                continue
+            try:
+                value = to_data_value(stored, self._types.get(name))
+            except UnrepresentableValueError as error:
+                self._flaws.add_value(name, entry.key, error)
+                continue
+            ((kind, content),) = value.items()
+            size = _VALUE_BYTES + len(time) + _encoded_size(kind, (content,))
+            if self._last is not None and (self.room == 0 or size > self._bytes_left):
+                self.leave_out(entry)
+                if not self._turn() or size > self._bytes_left:
+                    return True
+            self.values[name].extend((time,), kind, (content,))
+            self._added(1, size, (entry.key, index, entry.identity))
+            added = True
+        if not added:
+            self.leave_out(entry)
+        return False
+
+    def add_run(self, run: Run) -> bool:
+        """Add the values of a run's entries; True if one had no room.
+
+        Many entries at once where all their values have room and are simple, one by one elsewhere.
+        """
+        first, step = run.first, run.last - run.first
+        while first < run.last:
+            step = min(step, run.last - first)
+            if self.room < step * len(self._names):
+                step = min(step, max(int(self.room) // len(self._names), _FEW))
+            if self._add_at_once(run, first, first + step):
+                first += step
+                step *= 2
+            elif step > _FEW:
+                step //= 2
+            else:
+                for index in range(first, first + step):
+                    if self.add(run.batch.entry(index), run.texts[index - run.first]):
+                        return True
+                first += step
+        return False
+
+    def _add_at_once(self, run: Run, first: int, last: int) -> bool:
+        """Add entries from `first` to before `last`, unless it takes a look at each."""
+        texts = run.texts[first - run.first : last - run.first]
+        found: list[tuple[str, Sequence[str], str, Sequence[Any]]] = []
+        count = size = 0
+        end = (-1, 0)
+        for index, name in enumerate(self._names):
+            column = run.batch.column(name, first, last)
+            if column is None:
+                return False
+            if not column.values:
+                continue
+            converted = to_data_values(column, self._types.get(name))
+            if converted is None:
+                return False
+            times = texts if column.rows is None else [texts[row] for row in column.rows]
+            found.append((name, times, *converted))
+            count += len(times)
+            size += _VALUE_BYTES * len(times) + len("".join(times)) + _encoded_size(*converted)
+            end = max(end, (len(texts) - 1 if column.rows is None else column.rows[-1], index))
+        if count > self.room or size > self._bytes_left:
+            return False
+        for name, times, kind, contents in found:
+            self.values[name].extend(times, kind, contents)
+        if found:
+            row, index = end
+            entry = run.batch.entry(first + row)
+            self._added(count, size, (entry.key, index, entry.identity))
+        return True
+
+    def _added(self, count: int, size: int, last: tuple[SortKey, int, str]) -> None:
+        self.room -= count
+        self._bytes_left -= size
+        self._last = last
+        self._complete = True
+
+    def leave_out(self, entry: StoredEntry) -> None:
+        """Take note of an entry that isn't on the page, or not as a whole."""
+        if self._last is not None:
+            key: Any = entry.key
+            last: Any = self._last[0]
+            self._complete &= key < last if self._descending else key > last
+
+    def _begin(self) -> None:
+        self.values = {name: PropertyValues() for name in self._query.selected_properties}
+        self.room = math.inf if self._query.max_results is None else self._query.max_results
+        self._bytes_left -= self._overhead
+
+    def _turn(self) -> bool:
+        """End the page; False if none may follow it."""
+        full = self.room == 0
+        if full or not self.turned:  # what is on a page ahead that isn't full would be its end
+            for waiting in self._waiting():
+                self.leave_out(waiting)
+            token = next_token.encode(self.position(), self._query)
+            self.turned.append(HistoryPage(self.values, token, self._flaws))
+        if not full or len(self.turned) > self._query.pages_ahead:
+            return False
+        self._begin()
+        return True
+
+    def position(self) -> Position:
+        """Return where the page ends.
+
+        Raises
+        ------
+        RuntimeError
+            The page is empty.
+        """
+        if self._last is None:
+            raise RuntimeError("an empty page ends nowhere")
+        key, index, identity = self._last
+        return Position(str(key), index, identity, self._complete)
 
 
-def _joined(pages: list[HistoryPage]) -> HistoryPage:
+def _joined(pages: Sequence[HistoryPage]) -> HistoryPage:
     first, *following = pages
     return replace(first, following=following) if following else first
-
-
-def _sorted_by_instant(
-    stored: Iterator[StoredEntry],
-    timestamps: TimestampFormat,
-    flaws: Flaws,
-    *,
-    descending: bool,
-) -> Iterator[tuple[StoredEntry, StoredTimestamp]]:
-    """Put entries that come in key order into the order of their instants.
-
-    An entry waits until no later key can come before it: within its second as a rule, hours with
-    mixed offsets. Entries of the same instant stay in the order in which they came.
-    """
-    waiting: list[tuple[int, int, StoredEntry, StoredTimestamp]] = []
-    for arrival, entry in enumerate(stored):
-        try:
-            timestamp = timestamps.read(entry.key)
-        except ValueError as error:
-            flaws.add_timestamp(error)
-            continue
-        settled = -timestamp.latest if descending else timestamp.earliest
-        while waiting and waiting[0][0] < settled:
-            _, _, ready, its_timestamp = heapq.heappop(waiting)
-            yield ready, its_timestamp
-        rank = -timestamp.instant if descending else timestamp.instant
-        heapq.heappush(waiting, (rank, arrival, entry, timestamp))
-    while waiting:
-        _, _, ready, its_timestamp = heapq.heappop(waiting)
-        yield ready, its_timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +482,12 @@ class _Resume:
             return self.position.property_index + 1
         return 0 if (here < there) == self.descending else None
 
+    def beyond(self, timestamps: TimestampFormat) -> SortKey | None:
+        """Return where the store can go on, if all up to the position's key has been returned."""
+        if self.position is None or not self.position.complete:
+            return None
+        return timestamps.beyond(self.key, descending=self.descending)
+
 
 def _conditions(query: HistoryQuery, flaws: Flaws) -> Callable[[StoredEntry], bool]:
     conditions = [
@@ -358,29 +509,30 @@ def _conditions(query: HistoryQuery, flaws: Flaws) -> Callable[[StoredEntry], bo
     return matches
 
 
-def _entries_needed(query: HistoryQuery) -> int | None:
-    """Estimate how many entries the pages take, if every entry has every property.
+def _entries_needed(query: HistoryQuery, *, again: bool) -> int | None:
+    """Estimate how many entries a page takes, if every entry has every property.
 
-    One value more than the page holds tells that it isn't the last; one entry more tells that a
-    second is over; and the entry that the page before stopped in is read again.
+    One entry more tells that the last one's second is over, and that there is another page. The entry
+    that the page before stopped in is read again unless all of it has been returned.
     """
     if query.max_results is None or query.filters:
         return None
     values = query.max_results * (1 + query.pages_ahead)
-    entries = math.ceil((values + 1) / len(query.selected_properties))
-    return entries + 1 + (query.next_token is not None)
+    return math.ceil(values / len(query.selected_properties)) + 1 + again
 
 
-def _encoded_size(value: DataValue) -> int:
-    """Bound the bytes of a DataValue in an answer.
+def _encoded_size(kind: str, contents: Sequence[Any]) -> int:
+    """Bound the bytes of DataValues of one kind in an answer.
 
     The answer travels as JSON, and through API Gateway as JSON text within JSON, where a quote takes
     two bytes and a letter beyond ASCII up to twelve: encoding twice is the upper bound.
     """
-    ((kind, raw),) = value.items()
     if kind in ("doubleValue", "integerValue", "longValue", "booleanValue"):
-        return 24
-    return len(json.dumps(json.dumps(raw)))
+        return _NUMBER_BYTES * len(contents)
+    if kind == "stringValue":
+        # Each character is encoded by itself, so that joined texts take as much as each alone.
+        return len(json.dumps(json.dumps("".join(contents)))) + _QUOTES * (len(contents) - 1)
+    return sum(len(json.dumps(json.dumps(content))) for content in contents)
 
 
 def _overhead(query: LastEntryQuery) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.hot_store import HotStore
     from chalicelib.observability import RequestRecord
     from chalicelib.query import LastEntryQuery
-    from chalicelib.reads import Answer, Read
+    from chalicelib.reads import Found, Read
     from chalicelib.settings import HotReaderSettings
 
 
@@ -40,16 +40,16 @@ class HotReaderService:
             page_values=settings.page_values,
         )
 
-    def answer_event(self, event: Mapping[str, Any], record: RequestRecord) -> Answer:
+    def answer_event(self, event: Mapping[str, Any], record: RequestRecord) -> Found:
         """Answer an event of TwinMaker; raises `HotReaderError`."""
         device_id = device.resolve(event, self._twin.name)
         return self._answer(self._read.from_event(event, device_id), record)
 
-    def answer_payload(self, payload: Mapping[str, Any], record: RequestRecord) -> Answer:
+    def answer_payload(self, payload: Mapping[str, Any], record: RequestRecord) -> Found:
         """Answer a payload of the wire contract; raises `HotReaderError`."""
         return self._answer(self._read.from_payload(payload), record)
 
-    def _answer(self, query: LastEntryQuery, record: RequestRecord) -> Answer:
+    def _answer(self, query: LastEntryQuery, record: RequestRecord) -> Found:
         query = query.declared_by(self._twin.devices)
         with record.subsegment("hot storage"):
             return self._read.answer(self._reader, query)

@@ -6,10 +6,10 @@ ends is decided above it, once for all stores.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from chalicelib.timestamps import SortKey
 
@@ -74,3 +74,59 @@ class HotStore(Protocol):
         HotStoreError
             The store refuses for another reason.
         """
+
+
+class StoredColumn(NamedTuple):
+    """The values of one property over several entries, all stored in the same way.
+
+    Attributes
+    ----------
+    kind
+        How they are stored; `number` is the text of a number, with all its digits.
+    values
+        Those that there are: str for numbers and text, bool for booleans.
+    rows
+        Which of the entries have them, counted from 0; None if all have.
+    """
+
+    kind: Literal["number", "text", "boolean"]
+    values: Sequence[Any]
+    rows: Sequence[int] | None
+
+
+class EntryBatch(Protocol):
+    """Some consecutive entries, which can also be had column by column.
+
+    Attributes
+    ----------
+    keys
+        Their sort keys, in the order of the entries.
+    """
+
+    keys: Sequence[SortKey]
+
+    def entry(self, index: int) -> StoredEntry:
+        """Return one entry."""
+
+    def column(self, name: str, first: int, last: int) -> StoredColumn | None:
+        """Return a property's values of the entries from `first` to before `last`.
+
+        None if they aren't all stored in the same way, or in one that isn't `StoredColumn`'s.
+        """
+
+
+@runtime_checkable
+class BatchingHotStore(HotStore, Protocol):
+    """A hot store that also hands out entries in batches: many values in less time."""
+
+    def read_batches(
+        self,
+        device_id: str,
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
+        properties: Collection[str],
+        limit: int | None,
+    ) -> Iterator[EntryBatch]:
+        """Yield what `read` yields, in batches that aren't empty, and under the same terms."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from chalicelib.observability import Observability, RequestRecord
-    from chalicelib.reads import Answer
+    from chalicelib.reads import Found
 
 _WORTH_COMPRESSING: Final = 1_024
 """Bytes."""
@@ -127,7 +127,7 @@ class HttpEndpoint:
 
     def __init__(
         self,
-        read: Callable[[Mapping[str, Any], RequestRecord], Answer],
+        read: Callable[[Mapping[str, Any], RequestRecord], Found],
         settings: EndpointSettings,
         observability: Observability,
     ) -> None:
@@ -144,15 +144,14 @@ class HttpEndpoint:
         trace_id = body.trace_id or wire_contract.new_trace_id()
         with self._observability.request(trace_id) as record:
             try:
-                return self._response(
-                    request, 200, {}, self._answer(request, body, record).document
-                )
+                content = self._answer(request, body, record).to_json()
+                return self._response(request, 200, {}, content)
             except HotReaderError as error:
                 return self._failed(request, error, trace_id, record)
             except Exception as error:  # noqa: BLE001 - the contract: our bugs are a 500, logged whole
                 return self._failed(request, error, trace_id, record)
 
-    def _answer(self, request: HttpRequest, body: _Body, record: RequestRecord) -> Answer:
+    def _answer(self, request: HttpRequest, body: _Body, record: RequestRecord) -> Found:
         given = request.headers.get(wire_contract.TOKEN_HEADER.lower())
         if not self._token.accepts(given):
             record.count("Unauthorized", 1)
@@ -179,16 +178,16 @@ class HttpEndpoint:
         record.failed(error, status=status, code=code)
         message = message.encode(errors="replace").decode()
         document = {"error": {"code": code, "message": message}, "trace_id": trace_id}
-        return self._response(request, status, headers, document)
+        return self._response(request, status, headers, orjson.dumps(document))
 
     def _response(
-        self, request: HttpRequest, status: int, headers: dict[str, str], document: Any
+        self, request: HttpRequest, status: int, headers: dict[str, str], content: bytes
     ) -> HttpResponse:
         headers |= {"Content-Type": "application/json", "Cache-Control": "no-store"}
         compress = self._compress or request.direct
         if compress:
             headers["Vary"] = "Accept-Encoding"
-        content = b"" if request.method == "HEAD" else orjson.dumps(document)
+        content = b"" if request.method == "HEAD" else content
         if compress and len(content) >= _WORTH_COMPRESSING and _accepts_gzip(request):
             content = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
             headers["Content-Encoding"] = "gzip"

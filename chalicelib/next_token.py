@@ -18,7 +18,7 @@ from chalicelib.errors import InvalidQueryError
 if TYPE_CHECKING:
     from chalicelib.query import HistoryQuery
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _LONGEST: Final = 17_880
 """Characters; TwinMaker's limit (API reference, GetPropertyValueHistory)."""
 
@@ -34,11 +34,15 @@ class Position(NamedTuple):
         Which of the selected properties it belongs to, counted from 0.
     identity
         Which of several entries with the same key (`StoredEntry.identity`).
+    complete
+        True if pages up to here have returned all that there is up to the key, in the order of keys:
+        the next page may begin beyond it.
     """
 
     key: str
     property_index: int
     identity: str
+    complete: bool
 
 
 def encode(position: Position, query: HistoryQuery) -> str:
@@ -58,10 +62,15 @@ def decode(token: str, query: HistoryQuery) -> Position:
     """
     try:
         match _unpack(token):
-            case [int(version), str(key), int(index), str(identity), str(digest)] if (
-                version == _VERSION
-            ):
-                position = Position(key, index, identity)
+            case [
+                int(version),
+                str(key),
+                int(index),
+                str(identity),
+                bool(complete),
+                str(digest),
+            ] if version == _VERSION:
+                position = Position(key, index, identity, complete)
             case _:
                 raise _not_ours()
     except (ValueError, RecursionError) as error:

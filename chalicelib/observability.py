@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from chalicelib.hot_reader import Flaws
-    from chalicelib.reads import Answer
+    from chalicelib.reads import Found
 
 
 NAMESPACE: Final = "MultiCloudHotReader"
@@ -70,14 +70,14 @@ class RequestRecord(ABC):
         """Trace a part of the request, if the request is traced."""
         return nullcontext()
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: Found) -> None:
         """Record what a reader found, and what it had to leave out."""
         self.count("ValuesReturned", answer.values)
         self._left_out(answer.flaws)
         self.logger.info(
             "Answered",
             values=answer.values,
-            more=answer.document.get("nextToken") is not None,
+            more=answer.more,
         )
 
     def failed(self, error: Exception, *, status: int, code: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+import orjson
 
 from chalicelib import twinmaker, wire_contract
 from chalicelib.layout import HOT_READERS
@@ -12,14 +14,37 @@ from chalicelib.query import HistoryQuery, LastEntryQuery
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.hot_reader import Flaws, HotReader
+    from chalicelib.hot_reader import Flaws, HistoryPage, HotReader
 
 Query = TypeVar("Query", bound=LastEntryQuery)
 
 
+class Found(Protocol):
+    """What a reader found, on its way to whoever asked."""
+
+    @property
+    def values(self) -> int:
+        """How many values it holds."""
+
+    @property
+    def flaws(self) -> Flaws:
+        """What was left out."""
+
+    @property
+    def more(self) -> bool:
+        """True if there is another page."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as TwinMaker wants it."""
+
+    def to_json(self) -> bytes:
+        """Return the document as JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a reader found.
+    """An answer that is small enough to be a document at once; see `Found`.
 
     Attributes
     ----------
@@ -34,6 +59,58 @@ class Answer:
     document: dict[str, Any]
     values: int
     flaws: Flaws
+
+    @property
+    def more(self) -> bool:
+        """True if there is another page."""
+        return self.document.get("nextToken") is not None
+
+    def to_json(self) -> bytes:
+        """Return the document as JSON."""
+        return orjson.dumps(self.document)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryAnswer:
+    """A page of a history, which is written as JSON faster than as a document; see `Found`."""
+
+    query: HistoryQuery
+    page: HistoryPage
+
+    @property
+    def values(self) -> int:
+        """How many values it holds."""
+        return self.page.count
+
+    @property
+    def flaws(self) -> Flaws:
+        """What was left out."""
+        return self.page.flaws
+
+    @property
+    def more(self) -> bool:
+        """True if there is another page."""
+        return self.page.next_token is not None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as TwinMaker wants it."""
+        document = twinmaker.history_answer(self.query, self.page)
+        if self.page.following:
+            document[wire_contract.FOLLOWING_PAGES] = [
+                twinmaker.history_answer(self.query, each) for each in self.page.following
+            ]
+        return document
+
+    def to_json(self) -> bytes:
+        """Return the document as JSON, without making it first."""
+        page = twinmaker.history_json(self.query, self.page)
+        if not self.page.following:
+            return page
+        following = b",".join(
+            twinmaker.history_json(self.query, each) for each in self.page.following
+        )
+        return b'%s,"%s":[%s]}' % (page[:-1], wire_contract.FOLLOWING_PAGES.encode(), following)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +138,15 @@ class Read(Generic[Query]):
     local_function_variable: str
     from_event: Callable[[twinmaker.Event, str], Query]
     from_payload: Callable[[Mapping[str, Any]], Query]
-    answer: Callable[[HotReader, Query], Answer]
+    answer: Callable[[HotReader, Query], Found]
     answer_type: type
 
 
-def _history(reader: HotReader, query: HistoryQuery) -> Answer:
-    page = reader.history(query)
-    document = twinmaker.history_answer(query, page)
-    if page.following:
-        document[wire_contract.FOLLOWING_PAGES] = [
-            twinmaker.history_answer(query, each) for each in page.following
-        ]
-    return Answer(document, page.count, page.flaws)
+def _history(reader: HotReader, query: HistoryQuery) -> Found:
+    return HistoryAnswer(query, reader.history(query))
 
 
-def _last_entry(reader: HotReader, query: LastEntryQuery) -> Answer:
+def _last_entry(reader: HotReader, query: LastEntryQuery) -> Found:
     entry = reader.last_entry(query)
     return Answer(twinmaker.last_entry_answer(query, entry), len(entry.values), entry.flaws)
 

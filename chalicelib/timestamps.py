@@ -11,11 +11,16 @@ key one can tell between which two instants everything lies that sorts before or
 
 from __future__ import annotations
 
+import operator
 import re
+from bisect import bisect_right
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NANOSECONDS: Final = 1_000_000_000
 """Nanoseconds in a second."""
@@ -27,16 +32,27 @@ _LARGEST_OFFSET: Final = 14 * 3600
 """Seconds. No clock on Earth is further from UTC (ISO 8601; the Line Islands)."""
 _AFTER_ANY_SUFFIX: Final = "~"
 """Sorts after every character that can follow the seconds of a timestamp."""
+_BEFORE_Z: Final = "Y~"
+"""Sorts after everything that can stand in the place of a timestamp's `Z` and comes before it."""
 
 _ISO_8601: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.([0-9]+))?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
+_PLAIN_KEYS: Final = re.compile(
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,9})?Z)+"
+)
+"""Texts that `_ISO_8601` matches and that are spelled as answers are, one after another."""
 
 
 @lru_cache(maxsize=1024)
 def _midnight(day: str) -> int:
     return (date.fromisoformat(day).toordinal() - _EPOCH_DAY) * 86_400
+
+
+def _ascends(texts: Sequence[str]) -> bool:
+    """Tell if each text sorts after the one before."""
+    return all(map(operator.lt, texts, texts[1:]))
 
 
 def _offset_seconds(zone: str) -> int:
@@ -172,6 +188,28 @@ class TimestampFormat(Protocol):
             No key of this format has such a text.
         """
 
+    def beyond(self, key: SortKey, *, descending: bool) -> SortKey | None:
+        """Return a bound that leaves out a key and all before it, in one order, and nothing else.
+
+        None if there is no such bound.
+        """
+
+    def plain_texts(self, keys: Sequence[SortKey]) -> Sequence[str] | None:
+        """Return what `StoredTimestamp.text` is for each key, if their order is that of time.
+
+        It is `read` for many keys at once.
+
+        Parameters
+        ----------
+        keys
+            At least one, ascending.
+
+        Returns
+        -------
+        Sequence[str] | None
+            None if it takes reading each: a key may be unreadable then, or not at its place.
+        """
+
 
 def _within_calendar(instant: int) -> int:
     return min(max(instant, _FIRST_INSTANT), _LAST_INSTANT)
@@ -226,6 +264,38 @@ class Iso8601Format:
         """Return the text; see `TimestampFormat.key_from_text`."""
         return text
 
+    def beyond(self, key: SortKey, *, descending: bool) -> str | None:
+        """Return a text that no timestamp is spelled as; see `TimestampFormat.beyond`."""
+        text = str(key)
+        if text[-1:] != "Z":  # it may be the beginning of another timestamp
+            return None
+        return text[:-1] + _BEFORE_Z if descending else text + _AFTER_ANY_SUFFIX
+
+    def plain_texts(self, keys: Sequence[SortKey]) -> Sequence[str] | None:
+        """Return the keys, if text order is time order among them; see `TimestampFormat`.
+
+        It is among keys that end in `Z` and have the same number of digits, and among keys of
+        different seconds.
+        """
+        texts = cast("Sequence[str]", keys)
+        try:
+            joined = "".join(texts)
+        except TypeError:  # numbers, which are no timestamps here
+            return None
+        if self._mixed_offsets or not _PLAIN_KEYS.fullmatch(joined) or not _ascends(texts):
+            return None
+        if len(set(map(len, texts))) > 1 and not _ascends([text[:19] for text in texts]):
+            return None
+        place = 0
+        while place < len(texts):
+            day = texts[place][:10]
+            try:
+                _midnight(day)
+            except ValueError:
+                return None
+            place = bisect_right(texts, day + _AFTER_ANY_SUFFIX, place)
+        return texts
+
 
 class EpochMillisecondsFormat:
     """Sort keys that count milliseconds since 1970, as a number or as text of 13 digits.
@@ -271,6 +341,13 @@ class EpochMillisecondsFormat:
         if not self._spelling.fullmatch(text):
             raise ValueError(f"{text!r} is not a count of milliseconds")
         return text if self._as_text else Decimal(text)
+
+    def beyond(self, key: SortKey, *, descending: bool) -> SortKey | None:
+        """Return the millisecond before or after; see `TimestampFormat.beyond`."""
+        return self._key(int(key) + (-1 if descending else 1))
+
+    def plain_texts(self, keys: Sequence[SortKey]) -> None:
+        """Return None: each has to be spelled out anyway; see `TimestampFormat.plain_texts`."""
 
     def _key(self, milliseconds: int) -> SortKey:
         if not self._as_text:

@@ -6,7 +6,9 @@ Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import orjson
 
 from chalicelib.data_value import DataType
 from chalicelib.errors import InvalidQueryError
@@ -15,10 +17,14 @@ from chalicelib.query import HistoryQuery, LastEntryQuery
 from chalicelib.settings import LARGEST_TWINMAKER_PAGE
 
 if TYPE_CHECKING:
-    from chalicelib.hot_reader import HistoryPage, LastEntry
+    from chalicelib.hot_reader import HistoryPage, LastEntry, PropertyValues
 
 Event = Mapping[str, Any]
 Query = TypeVar("Query", bound=LastEntryQuery)
+_SCALARS: Final = frozenset(
+    {"booleanValue", "doubleValue", "integerValue", "longValue", "stringValue"}
+)
+"""Kinds of DataValues that hold neither lists nor maps."""
 
 
 def history_query(event: Event, device_id: str) -> HistoryQuery:
@@ -101,7 +107,12 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
         "propertyValues": [
             {
                 "entityPropertyReference": _reference(query, name),
-                "values": [{"time": time, "value": value} for time, value in values],
+                "values": [
+                    {"time": time, "value": {kind: content}}
+                    for time, kind, content in zip(
+                        values.times, values.kinds, values.contents, strict=True
+                    )
+                ],
             }
             for name, values in page.values.items()
         ]
@@ -109,6 +120,44 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
     if page.next_token is not None:
         answer["nextToken"] = page.next_token
     return answer
+
+
+def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
+    """Return what `history_answer` returns as JSON: put together column by column."""
+    properties = ",".join(
+        f'{{"entityPropertyReference":{_json(_reference(query, name))},'
+        f'"values":[{_values_json(values)}]}}'
+        for name, values in page.values.items()
+    )
+    token = "" if page.next_token is None else f',"nextToken":{_json(page.next_token)}'
+    return f'{{"propertyValues":[{properties}]{token}}}'.encode()
+
+
+def _values_json(values: PropertyValues) -> str:
+    if not values:
+        return ""
+    kinds = set(values.kinds)
+    if kinds <= _SCALARS:
+        # On lines of their own: in JSON, a text holds no line break.
+        lines = orjson.dumps(values.contents, option=orjson.OPT_INDENT_2)
+        contents = lines[len("[\n  ") : -len("\n]")].decode().split(",\n  ")
+    else:
+        contents = [_json(content) for content in values.contents]
+    between = {kind: f'","value":{{"{kind}":' for kind in kinds}
+    pieces = ['}},{"time":"'] * (4 * len(values))
+    pieces[0] = '{"time":"'
+    pieces[1::4] = values.times
+    pieces[2::4] = (
+        [between[values.kinds[0]]] * len(values)
+        if len(kinds) == 1
+        else [between[kind] for kind in values.kinds]
+    )
+    pieces[3::4] = contents
+    return "".join((*pieces, "}}"))
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 from deploy_scripts.local_cloud.child_process import (
     HOST,
@@ -36,8 +36,8 @@ class Dynalite:
     def __exit__(self, *_: object) -> None:
         self._process.stop()
 
-    def client(self) -> Any:
-        return boto3.client(
+    def client(self, session: Session | None = None) -> Any:
+        return (session or Session()).create_client(
             "dynamodb",
             endpoint_url=self.url,
             region_name="eu-central-1",

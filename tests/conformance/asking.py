@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import orjson
 import requests
 
 from chalicelib.data_connector import DataConnector
@@ -55,6 +56,7 @@ class DirectAsker:
 
     def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
         answer = read.answer(self._reader, read.from_payload(payload))
+        assert answer.to_json() == orjson.dumps(answer.document)
         return Answered(answer.document, lambda: answer.flaws)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from chalicelib.dynamodb_pages import page_session
 from chalicelib.hot_reader import HotReader
 from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
@@ -19,6 +20,7 @@ from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.conformance.asking import DirectAsker
+from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.cosmos import CosmosContainers
 from tests.conformance.dynamodb import DynamoDBTables
 from tests.conformance.firestore import FirestoreCollections
@@ -141,9 +143,21 @@ def moto_tables(aws: LocalAws) -> DynamoDBTables:
 
 
 @pytest.fixture(scope="session")
-def dynalite_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDBTables]:
+def dynalite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dynalite]:
     with Dynalite(tmp_path_factory.mktemp("dynalite") / "log") as dynalite:
-        yield DynamoDBTables(dynalite.client())
+        yield dynalite
+
+
+@pytest.fixture(scope="session")
+def dynalite_tables(dynalite: Dynalite) -> DynamoDBTables:
+    """Pages of items are parsed as the Hot Readers parse them."""
+    return DynamoDBTables(dynalite.client(page_session()))
+
+
+@pytest.fixture(scope="session")
+def standard_parser_tables(dynalite: Dynalite, dynalite_tables: DynamoDBTables) -> DynamoDBTables:
+    """Pages of items are parsed by botocore: what a Hot Reader falls back to."""
+    return dynalite_tables.read_by(dynalite.client())
 
 
 @pytest.fixture(scope="session")
@@ -188,10 +202,12 @@ def _hosted(tables: str, host):
 
 READERS = {
     "memory": lambda _fixture: Direct(MemoryStore()),
+    "memory-batches": lambda _fixture: Direct(BatchingMemoryStore(64)),
     "dynamodb-moto": _direct("moto_tables"),
     "dynamodb-dynalite": _direct("dynalite_tables"),
     "cosmos": _direct("cosmos_containers"),
     "firestore": _direct("firestore_collections"),
+    "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
     "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
     "azure": _hosted("cosmos_containers", lambda fixture: fixture("azure")),

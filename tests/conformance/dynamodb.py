@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.dynamodb import DynamoDBHotStore
@@ -36,6 +37,12 @@ class DynamoDBTables:
             client.get_waiter("table_exists").wait(
                 TableName=self.name(key_type), WaiterConfig={"Delay": 1}
             )
+
+    def read_by(self, client: Any) -> DynamoDBTables:
+        """Return the same tables, read by another client."""
+        tables = copy.copy(self)
+        tables.client = client
+        return tables
 
     def name(self, key_type: str) -> str:
         return f"hot-telemetry-{key_type}"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conformance import oracle
 from tests.conformance.asking import last_entry, pages
+from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.conftest import Direct, Subject, Tables
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored, by_property, read_back
@@ -24,6 +25,11 @@ properties = st.dictionaries(
 )
 page_sizes = st.one_of(st.none(), st.integers(1, 9))
 orders = st.sampled_from(["ASCENDING", "DESCENDING"])
+stores = st.one_of(
+    st.builds(MemoryStore),
+    st.integers(1, 9).map(BatchingMemoryStore),
+    st.just(25).map(BatchingMemoryStore),
+)
 
 
 @st.composite
@@ -89,10 +95,11 @@ def check(subject: Subject, timestamp_format: str, edges: list[str], order: str,
     order=orders,
     size=page_sizes,
     least=st.one_of(st.none(), st.integers(-3, 3)),
+    store=stores,
 )
 @settings(max_examples=400, deadline=None)
-def test_utc_spellings_in_memory(stored, edges, order, size, least):
-    subject = Subject(Direct(MemoryStore()))
+def test_utc_spellings_in_memory(stored, edges, order, size, least, store):
+    subject = Subject(Direct(store))
     subject.put(*stored)
     check(subject, "iso8601", edges, order, size, least)
 
@@ -102,10 +109,11 @@ def test_utc_spellings_in_memory(stored, edges, order, size, least):
     edges=st.tuples(instants(offset_zones), instants(offset_zones)).map(list),
     order=orders,
     size=page_sizes,
+    store=stores,
 )
 @settings(max_examples=400, deadline=None)
-def test_mixed_offsets_in_memory(stored, edges, order, size):
-    subject = Subject(Direct(MemoryStore()))
+def test_mixed_offsets_in_memory(stored, edges, order, size, store):
+    subject = Subject(Direct(store))
     subject.put(*stored)
     check(subject, "mixed_offsets", edges, order, size, None)
 

@@ -172,13 +172,14 @@ def test_a_token_goes_on_with_another_page_size_and_other_declared_types(filled)
     assert read_back([first, *rest]) == by_property(expected, SELECTED)
 
 
-def test_a_token_with_a_position_outside_of_the_range_is_refused(filled):
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_token_with_a_position_outside_of_the_range_is_refused(filled, complete):
     from chalicelib import next_token
     from chalicelib.wire_contract import history_query
 
     asked = {"iot_device_id": filled.device_id, "selected_properties": SELECTED}
     query = history_query(asked | {"start_time": START, "end_time": END})
-    forged = next_token.encode(next_token.Position("2026-02-01T00:00:00Z", 0, ""), query)
+    forged = next_token.encode(next_token.Position("2026-02-01T00:00:00Z", 0, "", complete), query)
     with pytest.raises(InvalidQueryError, match="range"):
         page(filled.reader(), filled.device_id, SELECTED, next_token=forged)
 

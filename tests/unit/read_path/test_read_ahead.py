@@ -7,6 +7,7 @@ import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,6 +35,7 @@ from chalicelib.settings import (
     ReadAheadSettings,
 )
 from chalicelib.timestamps import Iso8601Format, parse_instant
+from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored
 from tests.conformance.test_against_the_oracle import entries, utc_zones
@@ -548,9 +550,11 @@ class TestAReaderThatReadsAhead:
         first = reading.history(query)
         return [first, *first.following]
 
-    @pytest.fixture
-    def store(self) -> MemoryStore:
-        store = MemoryStore()
+    @pytest.fixture(
+        params=[MemoryStore, partial(BatchingMemoryStore, 7)], ids=["singly", "batches"]
+    )
+    def store(self, request) -> MemoryStore:
+        store: MemoryStore = request.param()
         store.put(DEVICE, stored_entries(40), "S")
         return store
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from chalicelib import twinmaker
 from chalicelib.data_value import DataType
 from chalicelib.errors import InvalidQueryError
-from chalicelib.hot_reader import Flaws, HistoryPage, LastEntry
+from chalicelib.hot_reader import Flaws, HistoryPage, LastEntry, PropertyValues
 from chalicelib.property_filter import PropertyFilter
 from chalicelib.timestamps import parse_instant
 
@@ -240,11 +241,13 @@ class TestLastEntryEvents:
 
 
 class TestHistoryAnswers:
-    VALUES = (("2026-01-30T17:00:00.5Z", {"doubleValue": 21.5}),)
-
     def answer(self, query: Any, next_token: str | None = None) -> dict[str, Any]:
-        values = {"temperature": list(self.VALUES), "status": []}
-        return twinmaker.history_answer(query, HistoryPage(values, next_token, Flaws()))
+        temperature = PropertyValues(["2026-01-30T17:00:00.5Z"], ["doubleValue"], [21.5])
+        values = {"temperature": temperature, "status": PropertyValues()}
+        page = HistoryPage(values, next_token, Flaws())
+        answer = twinmaker.history_answer(query, page)
+        assert orjson.loads(twinmaker.history_json(query, page)) == answer
+        return answer
 
     def test_name_the_entity_and_keep_a_property_without_values(self):
         assert self.answer(history()) == {

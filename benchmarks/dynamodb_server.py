@@ -1,0 +1,298 @@
+"""A lean DynamoDB that only answers Query, over entries that it makes up, and counts what is read.
+
+It is fast enough not to be what is measured, and holds a million entries in no memory: an entry is
+made from its number. It honours what one table of device id and timestamp takes: key conditions,
+`Limit`, `ExclusiveStartKey`, `ScanIndexForward` and a projection. It answers GetEntity of TwinMaker,
+too. `tests/benchmarks` compares it with dynalite.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import zlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Any, Final
+
+import orjson
+import urllib3
+
+DEVICE_ID: Final = "device_id"
+TIMESTAMP: Final = "timestamp"
+TABLE: Final = "hot-telemetry"
+PROPERTIES: Final = {"temperature": "DOUBLE", "pressure": "DOUBLE", "status": "STRING"}
+REGION: Final = "eu-central-1"
+CREDENTIALS: Final = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_PAGE_BYTES: Final = 1_048_576
+"""What a Query reads at most (DynamoDB developer guide, 'Query')."""
+_CONDITION: Final = re.compile(
+    r"(#\w+) = (:\w+)(?: AND (#\w+) (?:BETWEEN (:\w+) AND (:\w+)|(>=|<=) (:\w+)))?"
+)
+
+
+class Entries(Sequence[str]):
+    """The sort keys of a device with an entry each second.
+
+    Parameters
+    ----------
+    device_id
+        `device-N` has N entries.
+    """
+
+    def __init__(self, device_id: str) -> None:
+        self.device_id = device_id
+        self._count = int(device_id.rpartition("-")[2])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: Any) -> Any:
+        return key_of(number)
+
+    def item(self, number: int) -> dict[str, dict[str, str]]:
+        """Make an entry."""
+        return {
+            DEVICE_ID: {"S": self.device_id},
+            TIMESTAMP: {"S": key_of(number)},
+            "temperature": {"N": f"{20 + number % 977 / 100:.2f}".rstrip("0").rstrip(".")},
+            "pressure": {"N": f"{1000 + number % 89 / 8}".removesuffix(".0")},
+            "status": {"S": ("running", "idle", "starting up")[number % 3]},
+        }
+
+
+def device(entries: int) -> str:
+    """Return the id of a device with so many entries."""
+    return f"device-{entries}"
+
+
+def key_of(number: int) -> str:
+    """Return an entry's sort key."""
+    return f"{_START + timedelta(seconds=number):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer a Query (DynamoDB API reference, 'Query').
+
+    Raises
+    ------
+    ValueError
+        The request is one that this server doesn't know.
+    """
+    entries, first, last = _range(request)
+    descending = not request.get("ScanIndexForward", True)
+    start_key = request.get("ExclusiveStartKey")
+    if start_key is not None:
+        after = start_key[TIMESTAMP]["S"]
+        if descending:
+            last = min(last, bisect_left(entries, after))
+        else:
+            first = max(first, bisect_right(entries, after))
+    numbers = range(first, last)[:: -1 if descending else 1]
+    limit = request.get("Limit", len(numbers))
+    names = request.get("ExpressionAttributeNames", {})
+    wanted = [names.get(each, each) for each in request["ProjectionExpression"].split(", ")]
+    items: list[dict[str, Any]] = []
+    size = 0
+    for number in numbers[:limit]:
+        item = entries.item(number)
+        size += sum(len(name) + len(*value.values()) for name, value in item.items())
+        items.append({name: item[name] for name in wanted if name in item})
+        if size > _PAGE_BYTES:
+            break
+    page = {"Count": len(items), "Items": items, "ScannedCount": len(items)}
+    if len(items) < len(numbers) or (items and len(items) == request.get("Limit")):
+        key = {"S": entries[numbers[len(items) - 1]]}
+        page["LastEvaluatedKey"] = {DEVICE_ID: {"S": entries.device_id}, TIMESTAMP: key}
+    return page
+
+
+def _range(request: Mapping[str, Any]) -> tuple[Entries, int, int]:
+    """Read the key condition: whose entries, from which one, to before which."""
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    condition = request["KeyConditionExpression"].replace("(", "").replace(")", "")
+    match = _CONDITION.fullmatch(condition)
+    if (
+        match is None
+        or names[match[1]] != DEVICE_ID
+        or names.get(match[3]) not in (None, TIMESTAMP)
+    ):
+        raise ValueError(f"a key condition that isn't known: {condition}")
+    entries = Entries(values[match[2]]["S"])
+    lowest, highest = match[4], match[5]
+    if match[6] is not None:
+        lowest, highest = (match[7], None) if match[6] == ">=" else (None, match[7])
+    first = bisect_left(entries, values[lowest]["S"]) if lowest else 0
+    last = bisect_right(entries, values[highest]["S"]) if highest else len(entries)
+    return entries, first, last
+
+
+@lru_cache(maxsize=64)
+def _encoded(body: bytes) -> tuple[bytes, str, int]:
+    """Answer a request that was seen before at once: the bytes, their checksum and the items."""
+    page = answer(orjson.loads(body))
+    content = orjson.dumps(page)
+    return content, str(zlib.crc32(content)), page["Count"]
+
+
+class _Handler(StreamRequestHandler):
+    """Reads just as much of HTTP as botocore and urllib3 need."""
+
+    disable_nagle_algorithm = True
+    lock = threading.Lock()
+    queries = 0
+    items = 0
+    last_request = b""
+
+    def handle(self) -> None:
+        """Answer the requests of a connection."""
+        while line := self.rfile.readline():
+            method, path, _ = line.split(b" ")
+            length = 0
+            while (header := self.rfile.readline()).strip():
+                name, _, value = header.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            body = self.rfile.read(length)
+            if method == b"POST":
+                self._query(body)
+            elif path == b"/counts":
+                self._send(orjson.dumps({"queries": self.queries, "items": self.items}))
+            else:
+                self._send(self.last_request if path == b"/last-request" else _ENTITY)
+
+    def _query(self, body: bytes) -> None:
+        content, checksum, items = _encoded(body)
+        with self.lock:
+            _Handler.queries += 1
+            _Handler.items += items
+            _Handler.last_request = body
+        self._send(content, f"x-amz-crc32: {checksum}\r\nx-amzn-RequestId: benchmark\r\n")
+
+    def _send(self, content: bytes, headers: str = "") -> None:
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+            f"Content-Length: {len(content)}\r\n{headers}\r\n"
+        )
+        self.wfile.write(head.encode() + content)
+
+
+_ENTITY: Final = orjson.dumps(
+    {
+        "workspaceId": "benchmark",
+        "entityId": "machine-1",
+        "entityName": "machine-1",
+        "arn": "arn:aws:iottwinmaker:eu-central-1:123456789012:workspace/benchmark/entity/machine-1",
+        "status": {"state": "ACTIVE"},
+        "parentEntityId": "$ROOT",
+        "hasChildEntities": False,
+        "creationDateTime": 1767225600,
+        "updateDateTime": 1767225600,
+        "components": {
+            "sensor": {
+                "componentName": "sensor",
+                "componentTypeId": "my-twin-sensor",
+                "status": {"state": "ACTIVE"},
+                "properties": {
+                    name: {
+                        "definition": {
+                            "dataType": {"type": declared},
+                            "isTimeSeries": True,
+                            "isRequiredInEntity": False,
+                            "isExternalId": False,
+                            "isStoredExternally": True,
+                            "isImported": False,
+                            "isFinal": False,
+                            "isInherited": True,
+                        }
+                    }
+                    for name, declared in PROPERTIES.items()
+                },
+            }
+        },
+    }
+)
+
+
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a server has answered since it started."""
+
+    queries: int
+    items: int
+
+    def since(self, before: Counts) -> Counts:
+        """Return what came after."""
+        return Counts(self.queries - before.queries, self.items - before.items)
+
+
+@dataclass(frozen=True)
+class DynamoDBServer:
+    """A running server.
+
+    Attributes
+    ----------
+    url
+        Where it is.
+    """
+
+    url: str
+
+    def counts(self) -> Counts:
+        """Ask what it has answered."""
+        return Counts(**urllib3.request("GET", f"{self.url}/counts").json())
+
+    def last_request(self) -> bytes:
+        """Return the body of the Query that it has answered last."""
+        return urllib3.request("GET", f"{self.url}/last-request").data
+
+
+@contextmanager
+def running() -> Iterator[DynamoDBServer]:
+    """Run the server in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.dynamodb_server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            port = (process.stdout and process.stdout.readline().strip()) or ""
+            if not port:
+                raise RuntimeError("the benchmarks' DynamoDB server doesn't start")
+            yield DynamoDBServer(f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+
+
+def _main() -> None:
+    server = _Server(("127.0.0.1", 0), _Handler)
+
+    def end_with_parent() -> None:
+        # However the parent ends, the pipe closes, and no server is left behind.
+        sys.stdin.read()
+        server.shutdown()
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    _main()

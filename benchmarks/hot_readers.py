@@ -1,0 +1,60 @@
+"""Hot Readers of the benchmarks' DynamoDB server, as the functions make them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.dynamodb_server import (
+    CREDENTIALS,
+    DEVICE_ID,
+    PROPERTIES,
+    REGION,
+    TABLE,
+    TIMESTAMP,
+    device,
+)
+from chalicelib.dynamodb import CLIENT, DynamoDBHotStore
+from chalicelib.dynamodb_pages import page_session
+from chalicelib.hot_reader import HotReader
+from chalicelib.settings import LARGEST_PAYLOAD
+from chalicelib.timestamps import Iso8601Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.dynamodb_server import DynamoDBServer
+
+START: Final = "2025-12-31T00:00:00Z"
+END: Final = "2030-01-01T00:00:00Z"
+
+
+def client_options(server: DynamoDBServer) -> dict[str, Any]:
+    """Return what a client of the server is made with."""
+    return {"endpoint_url": server.url, "region_name": REGION, **CREDENTIALS}
+
+
+def hot_reader(server: DynamoDBServer) -> HotReader:
+    """Return a Hot Reader."""
+    return HotReader(hot_store(server), Iso8601Format(), page_bytes=LARGEST_PAYLOAD)
+
+
+def hot_store(server: DynamoDBServer) -> DynamoDBHotStore:
+    """Return its store."""
+    client: Any = page_session().create_client("dynamodb", config=CLIENT, **client_options(server))
+    return DynamoDBHotStore(
+        client, table_name=TABLE, device_id_attribute=DEVICE_ID, timestamp_attribute=TIMESTAMP
+    )
+
+
+def payload(entries: int, selected: Sequence[str], **more: Any) -> dict[str, Any]:
+    """Return the payload that asks for the history of the device with so many entries."""
+    return {
+        "iot_device_id": device(entries),
+        "entity_id": "machine-1",
+        "component_name": "sensor",
+        "selected_properties": list(selected),
+        "property_types": {name: PROPERTIES[name] for name in selected},
+        "start_time": START,
+        "end_time": END,
+        **more,
+    }

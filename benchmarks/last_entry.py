@@ -1,0 +1,61 @@
+"""The last entry of a short and of a long history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.dynamodb_server import DynamoDBServer, device, running
+from benchmarks.hot_readers import hot_reader
+from benchmarks.measure import Finding, in_turn
+from chalicelib.reads import LAST_ENTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from chalicelib.hot_reader import HotReader
+
+_SHORT: Final = 100
+_LONG: Final = 1_000_000
+_READS: Final = 20
+"""In one round: one read alone takes less than the noise of a busy machine."""
+
+
+def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
+    """Measure the last entry; see `benchmarks.pages.findings`."""
+    with running() as server:
+        report(f"the last entry of {_SHORT:,} and of {_LONG:,} entries")
+        yield _last_entry(server, rounds=2 if quick else 51)
+
+
+def _last_entry(server: DynamoDBServer, *, rounds: int) -> Finding:
+    reader = hot_reader(server)
+    items = 0
+    for entries in (_SHORT, _LONG):
+        before = server.counts()
+        _read(reader, entries)
+        items = max(items, server.counts().since(before).items)
+
+    def reads_of(entries: int) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(_READS):
+                _read(reader, entries)
+
+        return run
+
+    short, long = f"{_SHORT:,} entries", f"{_LONG:,} entries"
+    timings = in_turn({short: reads_of(_SHORT), long: reads_of(_LONG)}, rounds=rounds)
+    ratio = timings[long].median / timings[short].median
+    return Finding(
+        f"the last entry of {_LONG:,} entries, against that of {_SHORT:,}",
+        "at most 1.1 times as long, 2 items read",
+        f"{ratio:.2f} times as long, {items} items read",
+        ratio <= 1.1 and items == 2,
+        timings,
+        {"items": items, "reads per round": _READS},
+    )
+
+
+def _read(reader: HotReader, entries: int) -> None:
+    asked = {"iot_device_id": device(entries), "selected_properties": ["temperature", "status"]}
+    if LAST_ENTRY.answer(reader, LAST_ENTRY.from_payload(asked)).values != 2:
+        raise RuntimeError("the last entry isn't complete")

@@ -1,0 +1,147 @@
+"""Pages of a history: against the textbook reader, and against the least that any reader does."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import orjson
+import urllib3
+
+from benchmarks.baseline import TextbookReader
+from benchmarks.dynamodb_server import PROPERTIES, TABLE, DynamoDBServer, device, running
+from benchmarks.hot_readers import END, START, client_options, hot_reader, payload
+from benchmarks.measure import Finding, in_turn
+from chalicelib.reads import HISTORY
+from chalicelib.settings import LARGEST_TWINMAKER_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LARGE_PAGE: Final = 8_000
+"""Entries: about as many as DynamoDB reads for one Query."""
+_LONG_HISTORY: Final = 100_000
+_PAGES: Final = 10
+"""One after another in one round, as a chart asks for them: one alone is within the noise."""
+
+
+def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
+    """Measure large pages over HTTP, and TwinMaker's small ones.
+
+    Parameters
+    ----------
+    quick
+        True for few rounds.
+    report
+        Is told what is going on.
+    """
+    with running() as server:
+        report(f"a page of {_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties")
+        yield from _large_page(server, rounds=2 if quick else 25)
+        report(f"a page of {LARGEST_TWINMAKER_PAGE} values of {_LONG_HISTORY:,} entries")
+        yield from _small_page(server, rounds=2 if quick else 25)
+
+
+def _large_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
+    asked = payload(_LARGE_PAGE, list(PROPERTIES))
+    reader = hot_reader(server)
+    textbook = TextbookReader(TABLE, client_options(server))
+    pool = urllib3.PoolManager()
+
+    def ours() -> bytes:
+        return HISTORY.answer(reader, HISTORY.from_payload(asked)).to_json()
+
+    def baseline() -> bytes:
+        return textbook.history(device(_LARGE_PAGE), list(PROPERTIES), START, END)
+
+    def floor() -> bytes:
+        page = pool.request("POST", server.url, body=sent).data
+        return orjson.dumps(orjson.loads(page))
+
+    ours()
+    sent = server.last_request()
+    _same_values(ours(), baseline())
+    timings = in_turn({"hot reader": ours, "textbook": baseline, "floor": floor}, rounds=rounds)
+    faster = timings["textbook"].median / timings["hot reader"].median
+    slower = timings["hot reader"].median / timings["floor"].median
+    figures = {"entries": _LARGE_PAGE, "values": _LARGE_PAGE * len(PROPERTIES)}
+    title = f"{_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties to JSON"
+    yield Finding(
+        f"{title}, against the textbook reader",
+        "at least 8 times less time",
+        f"{faster:.1f} times less time",
+        faster >= 8,
+        {name: timings[name] for name in ("hot reader", "textbook")},
+        figures,
+    )
+    yield Finding(
+        f"{title}, against fetching, parsing and dumping the same bytes",
+        "at most 1.6 times as long",
+        f"{slower:.2f} times as long",
+        slower <= 1.6,
+        {name: timings[name] for name in ("hot reader", "floor")},
+        figures,
+    )
+
+
+def _small_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
+    reader = hot_reader(server)
+    textbook = TextbookReader(TABLE, client_options(server))
+    selected = ["temperature"]
+    asked = payload(_LONG_HISTORY, selected, max_results=LARGEST_TWINMAKER_PAGE)
+
+    def ours(token: str | None = None) -> bytes:
+        query = HISTORY.from_payload(asked | {"next_token": token})
+        return HISTORY.answer(reader, query).to_json()
+
+    def baseline(token: str | None = None, *, limit: bool = True) -> bytes:
+        return textbook.history(
+            device(_LONG_HISTORY),
+            selected,
+            START,
+            END,
+            max_results=LARGEST_TWINMAKER_PAGE,
+            limit=limit,
+            start_key=None if token is None else json.loads(token),
+        )
+
+    def several(read: Callable[[str | None], bytes]) -> Callable[[], None]:
+        def run() -> None:
+            token = None
+            for _ in range(_PAGES):
+                token = orjson.loads(read(token))["nextToken"]
+
+        return run
+
+    _same_values(ours(), baseline())
+    _same_values(ours(), baseline(limit=False))
+    items = 0
+    token = None
+    for _ in range(_PAGES):
+        before = server.counts()
+        token = orjson.loads(ours(token))["nextToken"]
+        items = max(items, server.counts().since(before).items)
+    target = "at least 10 times less time, at most 201 items read"
+    title = f"a page of {LARGEST_TWINMAKER_PAGE} values of {_LONG_HISTORY:,} entries, against"
+    comparisons: dict[str, dict[str, Callable[[], object]]] = {
+        "the textbook reader": {"hot reader": several(ours), "textbook": several(baseline)},
+        "the textbook reader without Limit, which reads a megabyte": {
+            "hot reader": ours,
+            "textbook without Limit": partial(baseline, limit=False),
+        },
+    }
+    for name, ways in comparisons.items():
+        timings = in_turn(ways, rounds=rounds)
+        hot, textbook_reader = timings.values()
+        faster = textbook_reader.median / hot.median
+        measured = f"{faster:.1f} times less time, {items} items read"
+        met = faster >= 10 and items <= 201
+        yield Finding(f"{title} {name}", target, measured, met, timings, {"items": items})
+
+
+def _same_values(ours: bytes, baseline: bytes) -> None:
+    """Check that both answer the same: what is compared must be comparable."""
+    values = [orjson.loads(answer)["propertyValues"] for answer in (ours, baseline)]
+    if values[0] != values[1]:
+        raise RuntimeError("the textbook reader and the Hot Reader don't answer the same")

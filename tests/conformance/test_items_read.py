@@ -1,0 +1,68 @@
+"""How many items a read costs, counted at the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.dynamodb_server import DynamoDBServer, device, running
+from benchmarks.hot_readers import hot_reader, payload
+from chalicelib.reads import HISTORY, LAST_ENTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.dynamodb_server import Counts
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DynamoDBServer]:
+    with running() as server:
+        yield server
+
+
+def pages_and_counts(
+    server: DynamoDBServer, pages: int, asked: dict[str, Any]
+) -> tuple[list[int], list[Counts]]:
+    """Follow nextToken for some pages: the number of values of each, and what it took."""
+    reader = hot_reader(server)
+    values, counts = [], []
+    for _ in range(pages):
+        before = server.counts()
+        answer = HISTORY.answer(reader, HISTORY.from_payload(asked))
+        values.append(answer.values)
+        counts.append(server.counts().since(before))
+        asked["next_token"] = answer.document["nextToken"]
+    return values, counts
+
+
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+def test_every_page_of_one_property_reads_one_item_more_than_it_has_values(server, order):
+    asked = payload(100_000, ["temperature"], max_results=200, order_by_time=order)
+    values, counts = pages_and_counts(server, 5, asked)
+    assert values == [200] * 5
+    assert [(each.queries, each.items) for each in counts] == [(1, 201)] * 5
+
+
+def test_a_page_of_three_properties_reads_a_third(server):
+    asked = payload(100_000, ["temperature", "pressure", "status"], max_results=198)
+    values, counts = pages_and_counts(server, 5, asked)
+    assert values == [198] * 5
+    assert [(each.queries, each.items) for each in counts] == [(1, 67)] * 5
+
+
+def test_a_page_that_ends_within_an_entry_reads_that_entry_again(server):
+    asked = payload(100_000, ["temperature", "pressure", "status"], max_results=200)
+    values, counts = pages_and_counts(server, 5, asked)
+    assert values == [200] * 5
+    assert all(each.queries == 1 and each.items <= 69 for each in counts)
+
+
+@pytest.mark.parametrize("entries", [100, 1_000_000])
+def test_the_last_entry_reads_two_items_whatever_the_history(server, entries):
+    before = server.counts()
+    asked = {"iot_device_id": device(entries), "selected_properties": ["temperature"]}
+    answer = LAST_ENTRY.answer(hot_reader(server), LAST_ENTRY.from_payload(asked))
+    counts = server.counts().since(before)
+    assert (answer.values, counts.queries, counts.items) == (1, 1, 2)
