@@ -33,14 +33,14 @@ node_modules/.ready: package.json package-lock.json
 	@npm ci --no-audit --no-fund
 	@touch $@
 
-demo: $(VENV)/.ready ## Run the main job on this machine, visibly, and end
+demo: $(VENV)/.ready node_modules/.ready ## Run the main job on this machine, visibly, and end
 	@$(BIN)/python -m deploy_scripts demo --entries $(ENTRIES)
 
-local: $(VENV)/.ready ## Run the local cloud until Ctrl-C
+local: $(VENV)/.ready node_modules/.ready ## Run the local cloud until Ctrl-C
 	@$(BIN)/python -m deploy_scripts local --entries $(ENTRIES)
 
 test: $(VENV)/.ready node_modules/.ready ## Run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md
 	@$(BIN)/python -m benchmarks

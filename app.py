@@ -5,12 +5,11 @@ Chalice loads this file with the stage's environment, so that only what the layo
 
 import os
 
-from chalice import Chalice
-
+from chalicelib.function_url import HotReaderApp
 from chalicelib.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.settings import DigitalTwinInfo
 
-app = Chalice(app_name=APP_NAME)
+app = HotReaderApp(app_name=APP_NAME)
 
 surface = aws_surface(
     DigitalTwinInfo.load(os.environ).layout,
@@ -26,9 +25,10 @@ if HOT_READERS[0] in surface.functions:
 
 if surface.endpoints:
     # HTTP: /hot-reader, /hot-reader-last-entry
-    from chalicelib.http_endpoints import endpoints
+    from chalicelib.http_endpoints import BY_PATH, endpoints
 
     app.register_blueprint(endpoints)
+    app.serve_function_url(BY_PATH)
 
 if DATA_CONNECTORS[0] in surface.functions:
     # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry

@@ -183,8 +183,10 @@ def _string(stored: Any, _declared: DataType | None) -> DataValue:
 
 def _digits(number: float | Decimal) -> str:
     """Spell a number with the digits it was stored with, without an exponent where that is short."""
-    if isinstance(number, Decimal) and number.is_finite() and -40 < number.adjusted() < 40:
-        return f"{number:f}"
+    # Of a double, the fewest digits that tell it from its neighbours.
+    digits = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+    if digits.is_finite() and -40 < digits.adjusted() < 40:
+        return f"{digits:f}"
     return str(number)
 
 

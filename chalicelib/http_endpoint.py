@@ -57,12 +57,16 @@ class HttpRequest:
         Query parameters: every value of each name.
     body
         The bytes that were sent.
+    direct
+        True if nothing in front of the endpoint compresses the answer to it, whatever the settings
+        say.
     """
 
     method: str
     headers: Mapping[str, str]
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +184,11 @@ class HttpEndpoint:
         self, request: HttpRequest, status: int, headers: dict[str, str], content: bytes
     ) -> HttpResponse:
         headers |= {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        if self._compress:
+        compress = self._compress or request.direct
+        if compress:
             headers["Vary"] = "Accept-Encoding"
         content = b"" if request.method == "HEAD" else content
-        if self._compress and len(content) >= _WORTH_COMPRESSING and _accepts_gzip(request):
+        if compress and len(content) >= _WORTH_COMPRESSING and _accepts_gzip(request):
             content = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return HttpResponse(status, headers, content)

@@ -1,4 +1,7 @@
-"""The Hot Readers as HTTP endpoints, hosted by Chalice: API Gateway, or `chalice local`."""
+"""The Hot Readers as HTTP endpoints, hosted by Chalice: API Gateway, or `chalice local`.
+
+`function_url` hosts the same ones behind a Function URL.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,9 @@ def _endpoint(read: Read[Any]) -> HttpEndpoint:
 
 _history: Final = _endpoint(HISTORY)
 _last_entry: Final = _endpoint(LAST_ENTRY)
+
+BY_PATH: Final = {f"/{HISTORY.name}": _history, f"/{LAST_ENTRY.name}": _last_entry}
+"""The endpoints, each by its path."""
 
 # Every method and content type reaches the endpoint, so that a wrong one gets the contract's answer.
 _ANY: Final[dict[str, Any]] = {

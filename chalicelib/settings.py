@@ -6,6 +6,7 @@ should look like. docs/settings.md lists them all.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -232,8 +233,20 @@ class CosmosSettings:
             endpoint=endpoint,
             database=required(environment, "COSMOS_DATABASE", "my-twin"),
             container=required(environment, "COSMOS_CONTAINER", "hot-telemetry"),
-            key=environment.get("COSMOS_KEY", "").strip() or None,
+            key=_account_key(environment),
         )
+
+
+def _account_key(environment: Environment) -> str | None:
+    key = environment.get("COSMOS_KEY", "").strip()
+    try:
+        base64.b64decode(key, validate=True)
+    except ValueError:
+        raise ConfigurationError(
+            "COSMOS_KEY is not a key: it must be Base64 text, as the Azure portal shows it under "
+            "'Keys'. Leave it out to use the function's managed identity."
+        ) from None
+    return key or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +270,7 @@ class FirestoreSettings:
     @classmethod
     def load(cls, environment: Environment) -> FirestoreSettings:
         """Read the settings; see `HotReaderSettings.load`."""
+        _check_emulator(environment)
         return cls(
             project=environment.get("FIRESTORE_PROJECT", "").strip() or None,
             database=_text(environment, "FIRESTORE_DATABASE", "(default)"),
@@ -446,6 +460,23 @@ def _token(environment: Environment) -> TokenSource:
     text = required(environment, "INTER_CLOUD_TOKEN", "ssm:/my-twin/inter-cloud-token")
     max_age = _whole(environment, "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS", 60, 1, 3_600)
     return TokenSource.parse("INTER_CLOUD_TOKEN", text, max_age=max_age)
+
+
+def _check_emulator(environment: Environment) -> None:
+    """Check the address that Google's SDK takes for Firestore's, if there is one: even a blank one."""
+    address = environment.get("FIRESTORE_EMULATOR_HOST")
+    if address is None:
+        return
+    try:
+        host = urlsplit(f"//{address.strip()}").hostname
+    except ValueError:
+        host = None
+    if host not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            f"FIRESTORE_EMULATOR_HOST is {address!r}; it must be on this machine, such as "
+            "127.0.0.1:8080, as nothing is encrypted on the way there. Unset it to read the real "
+            "database."
+        )
 
 
 def check_reader_url(name: str, url: str) -> None:

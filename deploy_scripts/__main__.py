@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.deploy import deploy, destroy
+from deploy_scripts.commands.load_telemetry import load_telemetry
 from deploy_scripts.commands.options import config_option
+from deploy_scripts.commands.package import package
 from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.commands.rotate_token import rotate_token
+from deploy_scripts.commands.telemetry_options import entries_option, progress, seed_option
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.twin_configuration import ConfigurationProblems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from deploy_scripts.local_cloud.stack import LocalCloud
 
@@ -39,16 +41,6 @@ _directory_option = click.option(
     help="Where endpoints, logs and reports are written.",
 )
 _PORT = click.IntRange(0, 65_535)
-_entries_option = click.option(
-    "--entries",
-    type=click.IntRange(min=1),
-    default=2_880,
-    show_default=True,
-    help="Entries of sample telemetry per device, one every 30 seconds.",
-)
-_seed_option = click.option(
-    "--seed", type=int, default=1, show_default=True, help="Of the sample telemetry."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,15 +48,18 @@ def cli() -> None:
     """Multi-Cloud Hot Reader: deployments, the local cloud, sample telemetry and the demo."""
 
 
-for verb in (plan, configure, deploy, publish, register, verify, rotate_token, destroy):
+for verb in (
+    *(plan, configure, package, deploy, publish, register, verify, rotate_token, destroy),
+    load_telemetry,
+):
     cli.add_command(verb)
 
 
 @cli.command()
 @_directory_option
 @config_option
-@_entries_option
-@_seed_option
+@entries_option
+@seed_option
 @click.option(
     "--http-port", type=_PORT, default=8000, show_default=True, help="Of the Hot Reader endpoints."
 )
@@ -73,9 +68,9 @@ for verb in (plan, configure, deploy, publish, register, verify, rotate_token, d
 def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) -> None:
     """Run the local cloud until Ctrl-C.
 
-    AWS, the Hot Readers, the data connectors and TwinMaker, with sample telemetry, all on this
-    machine. When all is ready, DIRECTORY/endpoints.json says where everything is. A busy port is
-    replaced by a free one.
+    AWS with TwinMaker and the data connectors, and the Hot Readers on AWS, Azure and Google Cloud,
+    each with sample telemetry in its hot storage, all on this machine. When all is ready,
+    DIRECTORY/endpoints.json says where everything is. A busy port is replaced by a free one.
     """
     from deploy_scripts.local_cloud.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
 
@@ -105,8 +100,8 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
 @cli.command()
 @_directory_option
 @config_option
-@_entries_option
-@_seed_option
+@entries_option
+@seed_option
 def demo(**options: Any) -> None:
     """Show the main job from end to end on the local cloud, and end.
 
@@ -123,65 +118,6 @@ def demo(**options: Any) -> None:
         console.print(f"[bold red]Failed:[/bold red] {error}")
         sys.exit(1)
     console.print("[bold green]All of it worked.[/bold green]")
-
-
-@cli.command("load-telemetry")
-@config_option
-@_entries_option
-@_seed_option
-@click.option("--table", required=True, help="The hot table; it must exist.")
-@click.option("--device", "device_id", help="Only this device.")
-@click.option(
-    "--interval",
-    type=click.IntRange(min=1),
-    default=30,
-    show_default=True,
-    help="Seconds between two entries.",
-)
-@click.option("--dry-run", is_flag=True, help="Print the first entries instead of writing any.")
-def load_telemetry(
-    config: Path,
-    entries: int,
-    seed: int,
-    table: str,
-    device_id: str | None,
-    interval: int,
-    dry_run: bool,  # noqa: FBT001 - click passes options by name
-) -> None:
-    """Load sample telemetry into a DynamoDB table.
-
-    Endpoint, region and credentials come from the environment, as for any AWS SDK.
-    """
-    import itertools
-    from datetime import timedelta
-
-    from deploy_scripts import sample_telemetry, twin_configuration
-    from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-
-    chosen = [
-        device
-        for device in twin_configuration.devices(config)
-        if device_id is None or device.id == device_id
-    ]
-    if not chosen:
-        raise click.BadParameter(f"no device {device_id!r} in {config}", param_hint="--device")
-    console = Console()
-    end = sample_telemetry.latest_round_minute()
-    for device in chosen:
-        generated = sample_telemetry.generate(
-            device, entries, end=end, interval=timedelta(seconds=interval), seed=seed
-        )
-        if dry_run:
-            for entry in itertools.islice(generated, 5):
-                console.print(entry.device_id, entry.timestamp, entry.values)
-            continue
-        import boto3
-
-        with _progress(console) as advance:
-            DynamoDBWriter(boto3.client("dynamodb"), table).write(
-                generated, progress=lambda more: advance(entries, more)
-            )
-        console.print(f"{entries:,} entries of {device.id} in {table}")
 
 
 @contextmanager
@@ -202,23 +138,11 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
 
     console.print("Starting the local cloud ...")
     with ExitStack() as running:
-        with _progress(console) as advance:
-            cloud = running.enter_context(LocalCloud(report=report, progress=advance, **options))
+        with progress(console) as advance:
+            cloud = running.enter_context(
+                LocalCloud(report=report, progress=advance, other_clouds=True, **options)
+            )
         yield cloud
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar for entries that are written: call with (total, how many more)."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("entries", total=None, visible=False)
-        yield lambda total, more: bar.update(task, total=total, advance=more, visible=True)
 
 
 def _log_to(path: Path) -> None:

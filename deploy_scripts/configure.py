@@ -38,6 +38,8 @@ _MANAGED: Final = (
     LAST_ENTRY.remote_url_variable,
 )
 """The variables that follow from the configuration; one that doesn't any more is removed."""
+KEPT_TABLE: Final = "hot_table"
+"""Where a stage without a hot table on AWS keeps its name. Chalice takes no notice of it."""
 _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
 _GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
@@ -117,7 +119,14 @@ class ParameterStore:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ParameterAlreadyExists":
                 raise
-            self._client.put_parameter(**parameter, Overwrite=True)
+            self._client.put_parameter(**parameter, **self._key(), Overwrite=True)
+
+    def _key(self) -> dict[str, str]:
+        """Return the KMS key that the parameter is under: else SSM would take its own."""
+        only = {"Key": "Name", "Option": "Equals", "Values": [self._name]}
+        pages = self._client.get_paginator("describe_parameters").paginate(ParameterFilters=[only])
+        keys = [each["KeyId"] for page in pages for each in page["Parameters"] if "KeyId" in each]
+        return {"KeyId": keys[0]} if keys else {}
 
     def is_ours(self) -> bool:
         """Look at the parameter's tags; see `TokenStore.is_ours`."""
@@ -223,11 +232,14 @@ class Stage:
         By Chalice's name of each function: its policy document.
     token
         What the other cloud's readers accept, if the stage reads there.
+    kept_table
+        The hot table for when the hot storage comes back to AWS, if it hasn't its usual name.
     """
 
     environment: Mapping[str, str]
     policies: Mapping[str, dict[str, Any]]
     token: str | None = field(repr=False)
+    kept_table: str | None
 
 
 class Configuration:
@@ -290,7 +302,9 @@ class Configuration:
         """
         document = self._document()
         before = document.get("stages", {}).get(self._stage, {})
-        wanted = self._wanted(document["app_name"], before.get("environment_variables", {}))
+        wanted = self._wanted(
+            document["app_name"], before.get("environment_variables", {}), before.get(KEPT_TABLE)
+        )
         changes = self._keep_token(wanted.token, dry_run=dry_run)
         after = self._merged(before, wanted)
         for function, policy in wanted.policies.items():
@@ -306,7 +320,9 @@ class Configuration:
                 write_json(self._project / STAGES_FILE, document)
         return changes
 
-    def _wanted(self, app_name: str, environment: Mapping[str, str]) -> Stage:
+    def _wanted(
+        self, app_name: str, environment: Mapping[str, str], kept_table: str | None
+    ) -> Stage:
         layout = self._twin.layout
         surface = aws_surface(
             layout, local_connectors=HISTORY.local_function_variable in environment
@@ -316,11 +332,8 @@ class Configuration:
                 f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is "
                 "deployed on AWS."
             )
-        table = (
-            self._table
-            or environment.get("DYNAMODB_TABLE_NAME")
-            or f"{self._twin.name}-hot-telemetry"
-        )
+        usual = f"{self._twin.name}-hot-telemetry"
+        table = self._table or environment.get("DYNAMODB_TABLE_NAME") or kept_table or usual
         variables = {}
         token = None
         if layout.layer_3_hot == "aws":
@@ -334,11 +347,12 @@ class Configuration:
             variables["INTER_CLOUD_TOKEN"] = self._tokens.reference
         # A TwinMaker event brings its types along; an HTTP query may come without.
         devices = self._twin.devices if surface.endpoints else ()
-        variables["DIGITAL_TWIN_INFO"] = self._twin_info(devices, variables)
+        variables["DIGITAL_TWIN_INFO"] = digital_twin_info(self._twin, devices, variables)
         functions = [*surface.functions, *([API_HANDLER] if surface.endpoints else [])]
         log_prefix = f"{app_name}-{self._stage}"
         policies = {name: self._policy(name, table, log_prefix, environment) for name in functions}
-        return Stage(variables, policies, token)
+        needs_keeping = layout.layer_3_hot != "aws" and table != usual
+        return Stage(variables, policies, token, table if needs_keeping else None)
 
     def _remote_readers(self) -> tuple[Connection, Connection]:
         """Return the connections of both reads, which must be there and have the same token."""
@@ -404,21 +418,6 @@ class Configuration:
                 f"{self._tokens.reference} can't be written: {code}. Check the name and your rights."
             ) from None
 
-    def _twin_info(self, devices: Iterable[Device], others: Mapping[str, str]) -> str:
-        """Spell `DIGITAL_TWIN_INFO`: with the devices, if there are any and Lambda has room."""
-        info: dict[str, Any] = {
-            "config": {"digital_twin_name": self._twin.name},
-            "config_providers": {
-                "layer_3_hot_provider": self._twin.layout.layer_3_hot,
-                "layer_4_provider": self._twin.layout.layer_4,
-            },
-        }
-        listed = [_device(each) for each in devices]
-        full = json.dumps(info | ({"config_iot_devices": listed} if listed else {}))
-        size = sum(len(f"{name}{value}".encode()) for name, value in others.items())
-        # Half of the room is left to variables that people add.
-        return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
-
     def _policy(
         self, function: str, table: str, log_prefix: str, environment: Mapping[str, str]
     ) -> dict[str, Any]:
@@ -458,9 +457,11 @@ class Configuration:
         defaults: dict[str, Any] = {"autogen_policy": False, "xray": True}
         if aws_surface(self._twin.layout).endpoints:
             defaults["api_gateway_stage"] = "api"
+        kept_table = {KEPT_TABLE: wanted.kept_table} if wanted.kept_table else {}
         return {
             **defaults,
-            **before,
+            **{key: value for key, value in before.items() if key != KEPT_TABLE},
+            **kept_table,
             **stage_policy,
             "environment_variables": {**kept, **wanted.environment},
             "lambda_functions": functions,
@@ -472,6 +473,41 @@ class Configuration:
         if not isinstance(document, dict) or not isinstance(document.get("app_name"), str):
             raise ConfigureError(f"{path} isn't a configuration of Chalice; restore it first.")
         return document
+
+
+def digital_twin_info(
+    twin: TwinConfiguration, devices: Iterable[Device], others: Mapping[str, str]
+) -> str:
+    """Spell `DIGITAL_TWIN_INFO`: with the devices, if there are any and Lambda has room.
+
+    Lambda takes 4 KB of variables (AWS Lambda developer guide, 'Quotas'); half of them is left to
+    those that people add. A Hot Reader on another cloud is told the same, so that all type alike.
+
+    Parameters
+    ----------
+    twin
+        The twin's configuration.
+    devices
+        The devices whose declared types the function needs.
+    others
+        The function's other variables.
+
+    Returns
+    -------
+    str
+        JSON, as `chalicelib.settings.DigitalTwinInfo` reads it.
+    """
+    info: dict[str, Any] = {
+        "config": {"digital_twin_name": twin.name},
+        "config_providers": {
+            "layer_3_hot_provider": twin.layout.layer_3_hot,
+            "layer_4_provider": twin.layout.layer_4,
+        },
+    }
+    listed = [_device(each) for each in devices]
+    full = json.dumps(info | ({"config_iot_devices": listed} if listed else {}))
+    size = sum(len(f"{name}{value}".encode()) for name, value in others.items())
+    return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
 
 
 def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
@@ -523,11 +559,16 @@ def _read_json(path: Path) -> Any:
 
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON file, all of it or nothing."""
+    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that others may read, all of it or nothing; one that is there keeps its mode."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     unfinished = Path(name)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(json.dumps(document, indent=2) + "\n")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
         unfinished.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
         unfinished.replace(path)
     except BaseException:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
 from botocore.exceptions import ClientError
 from rich.table import Table
 
+from chalicelib.layout import HOT_READERS
 from chalicelib.timestamps import NANOSECONDS, parse_instant, utc_text
 from chalicelib.wire_contract import TOKEN_HEADER
 from deploy_scripts.chart import Series, svg
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from deploy_scripts.local_cloud.other_clouds import OtherCloud
     from deploy_scripts.local_cloud.stack import LocalCloud
 
 Points = list[tuple[str, Any]]
@@ -54,6 +57,43 @@ class Step:
     milliseconds: float
 
 
+@dataclass(slots=True)
+class Reading:
+    """What TwinMaker read of the device on one cloud.
+
+    Attributes
+    ----------
+    title
+        Where.
+    invoked
+        What TwinMaker invokes to read there.
+    entity_id
+        The entity whose component reads there.
+    newest
+        The newest entry's values.
+    points
+        The whole history.
+    pages
+        How many pages it took.
+    newest_ms, history_ms
+        How long it took.
+    """
+
+    title: str
+    invoked: str
+    entity_id: str
+    newest: dict[str, Any] = field(default_factory=dict)
+    points: dict[str, Points] = field(default_factory=dict)
+    pages: int = 0
+    newest_ms: float = 0
+    history_ms: float = 0
+
+    @property
+    def values(self) -> int:
+        """How many values the history has."""
+        return sum(map(len, self.points.values()))
+
+
 class Demo:
     """Runs the demo's steps against a running local cloud.
 
@@ -79,6 +119,13 @@ class Demo:
         self._start = utc_text(min(instants))
         self._end = utc_text(max(instants))
         self._series: list[Series] = []
+        self._readings = [
+            Reading("AWS (DynamoDB)", HOT_READERS[0], self._at.direct_entity_id),
+            *(
+                Reading(each.title, "data connector", self._at.clouds[provider].entity_id)
+                for provider, each in cloud.clouds.items()
+            ),
+        ]
         self.steps: list[Step] = []
 
     def run(self, report: Path) -> None:
@@ -92,17 +139,18 @@ class Demo:
         self._step("HTTP read without a token", self._refused)
         self._step("HTTP read with the token", self._http_history)
         self._step("HTTP last entry", self._http_last_entry)
-        self._step("TwinMaker GetPropertyValue, through the data connector", self._property_value)
-        self._step(
-            f"TwinMaker GetPropertyValueHistory, pages of {_PAGE}, through the data connector",
-            self._property_value_history,
-        )
-        self._step("The same through hot-reader directly", self._direct_history)
-        self._step("The other cloud is down", self._remote_down)
-        self._step("... and back again", self._property_value)
+        for reading in self._readings:
+            self._step(
+                f"TwinMaker reads {self._device.id} on {reading.title}",
+                partial(self._read_by_twinmaker, reading),
+            )
+        self._step("Do the clouds agree?", self._agree)
+        self._step(f"{self._last_cloud.title} is down", self._remote_down)
+        self._step("... and back again", self._back_again)
         self._step("Other devices over HTTP", self._other_devices)
         self._console.print(self._table())
-        self._console.print(self._last_entries())
+        self._console.print(self._side_by_side())
+        self._console.print(self._telemetry())
         report.write_text(self._page())
         self._console.print(f"Chart and table: [bold]{report}[/bold]", soft_wrap=True)
 
@@ -138,40 +186,58 @@ class Demo:
         self._expect_newest(got)
         return ", ".join(f"{name} = {value}" for name, value in got.items())
 
-    def _property_value(self) -> str:
-        got = self._twinmaker_last_entry(self._at.entity_id)
-        self._expect_newest(got)
-        return ", ".join(f"{name} = {value}" for name, value in got.items())
-
-    def _property_value_history(self) -> str:
-        pages, points = self._history(self._at.entity_id)
-        for name, got in points.items():
+    def _read_by_twinmaker(self, reading: Reading) -> str:
+        """Ask for the newest entry and for the whole history, as Grafana does."""
+        started = time.perf_counter()
+        reading.newest = self._twinmaker_last_entry(reading.entity_id)
+        reading.newest_ms = (time.perf_counter() - started) * 1000
+        self._expect_newest(reading.newest)
+        started = time.perf_counter()
+        reading.pages, reading.points = self._history(reading.entity_id)
+        reading.history_ms = (time.perf_counter() - started) * 1000
+        for name, got in reading.points.items():
             self._expect_stored(name, got)
-            described = next(each for each in self._device.properties if each.name == name)
-            if got and described.data_type.type in _NUMERIC:
-                self._series.append(
-                    Series(f"{self._device.id} {name}, by TwinMaker", described.unit or "", got)
+        first = next(
+            (each for each in self._device.properties if each.data_type.type in _NUMERIC), None
+        )
+        if first and reading.points[first.name]:
+            title = f"{first.name} from {reading.title}"
+            self._series.append(Series(title, first.unit or "", reading.points[first.name]))
+        return (
+            f"GetPropertyValue: the newest entry; GetPropertyValueHistory: {reading.values:,} values in "
+            f"{reading.pages} pages of {_PAGE}, each one as it was put there"
+        )
+
+    def _agree(self) -> str:
+        first, *others = self._readings
+        for other in others:
+            for what in ("newest", "points"):
+                expect(
+                    getattr(other, what) == getattr(first, what),
+                    f"{other.title} answers otherwise than {first.title}",
                 )
-        total = sum(map(len, points.values()))
-        return f"{total:,} values in {pages} pages, each one as it was put into the table"
+        return f"{len(self._readings)} clouds, {first.values:,} values each: the same to the last"
 
-    def _direct_history(self) -> str:
-        pages, points = self._history(self._at.direct_entity_id)
-        for name, got in points.items():
-            self._expect_stored(name, got)
-        return f"{sum(map(len, points.values())):,} values in {pages} pages, the same"
+    @property
+    def _last_cloud(self) -> OtherCloud:
+        return list(self._cloud.clouds.values())[-1]
 
     def _remote_down(self) -> str:
-        self._cloud.stop_http()
+        self._last_cloud.stop_serving()
         try:
-            self._twinmaker_last_entry(self._at.entity_id)
+            self._twinmaker_last_entry(self._readings[-1].entity_id)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             expect(code == "ConnectorFailureException", f"{code} instead of a connector failure")
             return f"{code}: {error.response['Error']['Message']}"
         finally:
-            self._cloud.start_http()
+            self._cloud.serve(self._last_cloud, self._at.token)
         raise DemoError("the data connector answered although the other cloud is down")
+
+    def _back_again(self) -> str:
+        got = self._twinmaker_last_entry(self._readings[-1].entity_id)
+        self._expect_newest(got)
+        return ", ".join(f"{name} = {value}" for name, value in got.items())
 
     def _other_devices(self) -> str:
         total = 0
@@ -183,9 +249,7 @@ class Demo:
             for page in self._pages(device.id, [first.name]):
                 points += [(each["time"], only(each["value"])) for each in page["values"]]
             if points:
-                self._series.append(
-                    Series(f"{device.id} {first.name}, over HTTP", first.unit or "", points)
-                )
+                self._series.append(Series(f"{device.id} {first.name}", first.unit or "", points))
             stored = sum(
                 first.name in entry.values
                 for entry in self._entries
@@ -301,7 +365,32 @@ class Demo:
             table.add_row(step.title, step.result, f"{step.milliseconds:,.0f}")
         return table
 
-    def _last_entries(self) -> Table:
+    def _side_by_side(self) -> Table:
+        """Show what TwinMaker read on each cloud."""
+        table = Table(title=f"{self._device.id}, read by TwinMaker on AWS", title_justify="left")
+        table.add_column("")
+        for reading in self._readings:
+            table.add_column(reading.title, justify="right")
+        for name, cells in self._comparison():
+            table.add_row(name, *cells)
+        return table
+
+    def _comparison(self) -> list[tuple[str, list[str]]]:
+        """Return what TwinMaker read: a title, and a cell for each cloud."""
+        rows = [
+            (f"newest {each.name}", [str(r.newest.get(each.name, "")) for r in self._readings])
+            for each in self._device.properties
+        ]
+        return [
+            ("TwinMaker invokes", [reading.invoked for reading in self._readings]),
+            *rows,
+            ("values", [f"{reading.values:,}" for reading in self._readings]),
+            ("pages", [str(reading.pages) for reading in self._readings]),
+            ("newest entry, ms", [f"{reading.newest_ms:,.0f}" for reading in self._readings]),
+            ("whole history, ms", [f"{reading.history_ms:,.0f}" for reading in self._readings]),
+        ]
+
+    def _telemetry(self) -> Table:
         span = (parse_instant(self._end) - parse_instant(self._start)) / NANOSECONDS / 3600
         table = Table(title=f"Telemetry of {span:.0f} hours", title_justify="left")
         for column in ("series", "values", "lowest", "highest", "newest"):
@@ -321,7 +410,18 @@ class Demo:
             f"<td class=number>{step.milliseconds:,.0f}"
             for step in self.steps
         )
-        return _PAGE_TEMPLATE.format(rows=rows, chart=svg(self._series) if self._series else "")
+        heads = "".join(f"<th class=number>{html.escape(r.title)}" for r in self._readings)
+        clouds = "\n".join(
+            f"<tr><td>{html.escape(name)}"
+            + "".join(f"<td class=number>{html.escape(cell)}" for cell in cells)
+            for name, cells in self._comparison()
+        )
+        return _PAGE_TEMPLATE.format(
+            rows=rows,
+            heads=heads,
+            clouds=clouds,
+            chart=svg(self._series) if self._series else "",
+        )
 
 
 def expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads like an assertion
@@ -364,9 +464,13 @@ _PAGE_TEMPLATE: Final = """<!doctype html>
   svg {{ max-width: 100%; height: auto; }}
 </style>
 <h1>Multi-Cloud Hot Reader</h1>
-<p>Telemetry from the hot storage, read over HTTP with a token, and by AWS IoT TwinMaker through the
-data connector. Everything ran on this machine.</p>
+<p>One device's telemetry in the hot storage of three clouds, read by AWS IoT TwinMaker, and other
+devices', read over HTTP with a token. Everything ran on this machine.</p>
 {chart}
+<table>
+<tr><th>read by TwinMaker{heads}
+{clouds}
+</table>
 <table>
 <tr><th>asked<th>answer<th class=number>ms
 {rows}

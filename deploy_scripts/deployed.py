@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from chalicelib.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_SCHEMA_VERSION: Final = "2.0"
+SCHEMA_VERSION: Final = "2.0"
 _NEEDED: Final = {
     "lambda_function": ("lambda_arn",),
     "rest_api": ("rest_api_id", "rest_api_url"),
@@ -87,19 +87,11 @@ class DeployedStage:
         ConfigurationError
             The record is damaged.
         """
-        path = project / ".chalice" / "deployed" / f"{stage}.json"
-        try:
-            text = path.read_text()
-        except FileNotFoundError as error:
-            others = sorted(each.stem for each in path.parent.glob("*.json"))
-            raise NotDeployedError(
-                f"The stage {stage!r} has never been deployed from here: there is no {path}. Deploy "
-                f"it (chalice deploy --stage {stage})"
-                + (f", or name one that was: {', '.join(others)}" if others else "")
-            ) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise _damaged(path, str(error)) from error
-        resources = _resources(path, text)
+        return cls.of(stage, load_resources(project, stage))
+
+    @classmethod
+    def of(cls, stage: str, resources: Sequence[Mapping[str, Any]]) -> Self:
+        """Make one of the resources that a record lists."""
         apis = [
             RestApi(each["rest_api_id"], each["rest_api_url"])
             for each in resources
@@ -129,6 +121,28 @@ class DeployedStage:
         return self.lambda_arns[name]
 
 
+def record_path(project: Path, stage: str) -> Path:
+    """Return where Chalice keeps its record of a stage."""
+    return project / ".chalice" / "deployed" / f"{stage}.json"
+
+
+def load_resources(project: Path, stage: str) -> list[dict[str, Any]]:
+    """Return what Chalice's record lists; raises what `DeployedStage.load` raises."""
+    path = record_path(project, stage)
+    try:
+        text = path.read_text()
+    except FileNotFoundError as error:
+        others = sorted(each.stem for each in path.parent.glob("*.json"))
+        raise NotDeployedError(
+            f"The stage {stage!r} has never been deployed from here: there is no {path}. Deploy "
+            f"it (chalice deploy --stage {stage})"
+            + (f", or name one that was: {', '.join(others)}" if others else "")
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(path, str(error)) from error
+    return _resources(path, text)
+
+
 def _resources(path: Path, text: str) -> list[dict[str, Any]]:
     try:
         record = json.loads(text)
@@ -137,8 +151,8 @@ def _resources(path: Path, text: str) -> list[dict[str, Any]]:
     if not isinstance(record, dict) or not isinstance(record.get("resources"), list):
         raise _damaged(path, "it has no list of resources")
     version = record.get("schema_version")
-    if version != _SCHEMA_VERSION:
-        raise _damaged(path, f"its schema_version is {version!r}, not {_SCHEMA_VERSION!r}")
+    if version != SCHEMA_VERSION:
+        raise _damaged(path, f"its schema_version is {version!r}, not {SCHEMA_VERSION!r}")
     for number, resource in enumerate(record["resources"]):
         _check(path, f"resources[{number}]", resource)
     resources: list[dict[str, Any]] = record["resources"]
@@ -155,12 +169,13 @@ def _check(path: Path, where: str, resource: Any) -> None:
             raise _damaged(path, f"{where} has no {member}")
 
 
-def _by_name(resources: list[dict[str, Any]], kind: str, member: str) -> dict[str, str]:
+def _by_name(resources: Sequence[Mapping[str, Any]], kind: str, member: str) -> dict[str, str]:
     return {each["name"]: each[member] for each in resources if each["resource_type"] == kind}
 
 
 def _damaged(path: Path, problem: str) -> ConfigurationError:
     return ConfigurationError(
         f"Chalice's record of what it deployed is damaged: {path}: {problem}. Restore the file from "
-        "where the stage was deployed."
+        "where the stage was deployed; or delete it, and run deploy or destroy of deploy_scripts, which "
+        "find on AWS what is this stage's."
     )

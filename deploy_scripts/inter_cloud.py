@@ -214,10 +214,11 @@ class InterCloudConnections:
             if error.errno == errno.ELOOP:
                 raise self._refusal("is a symbolic link; put the file itself there") from error
             raise InterCloudError(f"{self.path} can't be read: {error.strerror}") from error
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)  # before Python makes a file of it, which it won't of a directory
+            raise self._refusal("isn't a file")
         with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise self._refusal("isn't a file")
             if status.st_mode & _OTHERS:
                 self._warn(stat.S_IMODE(status.st_mode))
             return file.read()

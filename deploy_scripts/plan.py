@@ -6,7 +6,7 @@ A plan is made from the configuration alone: it asks no cloud and changes nothin
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 API_HANDLER: Final = "api_handler"
 """What Chalice calls the one Lambda function behind all HTTP endpoints."""
 STORES: Final = {"aws": "DynamoDB", "azure": "Cosmos DB", "gcp": "Firestore"}
+API_GATEWAY: Final = "api-gateway"
+FUNCTION_URL: Final = "function-url"
+ENDPOINT_KINDS: Final = {API_GATEWAY: "API Gateway", FUNCTION_URL: "Function URL"}
+"""What can be in front of that function."""
 CLOUDS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
 STAGES_FILE: Final = ".chalice/config.json"
@@ -66,11 +70,19 @@ class Stage:
         What the names of its functions start with.
     environment
         Its environment variables; None if the stage hasn't been written yet.
+    handler_environment
+        Those of the endpoints' function, `api_handler`, as far as it has other ones.
     """
 
     name: str
     app_name: str = APP_NAME
     environment: Mapping[str, str] | None = None
+    handler_environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoints_environment(self) -> Mapping[str, str]:
+        """The environment variables of the endpoints' function."""
+        return {**(self.environment or {}), **self.handler_environment}
 
     @classmethod
     def load(cls, project: Path, name: str) -> Stage:
@@ -93,13 +105,15 @@ class Stage:
                 **document.get("environment_variables", {}),
                 **stage.get("environment_variables", {}),
             }
+            handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
+            of_handler = dict(handler.get("environment_variables", {}))
         except OSError as error:
             raise StageError(f"{path} can't be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
-        if not all(isinstance(value, str) for value in environment.values()):
+        if not all(isinstance(each, str) for each in [*environment.values(), *of_handler.values()]):
             raise StageError(f"{path}: the environment variables of {name} must be texts")
-        return cls(name, app_name, environment)
+        return cls(name, app_name, environment, of_handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +144,14 @@ class Endpoint:
         `history` or `newest entry`.
     function
         The name of the function behind it.
+    kind
+        On AWS, what is in front of it: `api-gateway` or `function-url`.
     """
 
     path: str
     reads: str
     function: str
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +248,25 @@ class Plan:
 
     @classmethod
     def make(
-        cls, configuration: TwinConfiguration, stage: Stage, connections: InterCloudConnections
+        cls,
+        configuration: TwinConfiguration,
+        stage: Stage,
+        connections: InterCloudConnections,
+        endpoint: str | None = None,
     ) -> Plan:
         """Make a plan.
+
+        Parameters
+        ----------
+        configuration
+            The twin's.
+        stage
+            The Chalice stage.
+        connections
+            Those that are saved.
+        endpoint
+            What is chosen to be in front of endpoints on AWS; None for what the connections lead to,
+            or else `api-gateway`.
 
         Raises
         ------
@@ -243,7 +276,8 @@ class Plan:
         layout = configuration.layout
         names = dict.fromkeys((layout.layer_3_hot, layout.layer_4))
         planned = _connections(layout, connections)
-        clouds = tuple(_cloud(name, configuration, stage, planned) for name in names)
+        kind = endpoint or _endpoint_kind(planned)
+        clouds = tuple(_cloud(name, configuration, stage, planned, kind) for name in names)
         missing = dict.fromkeys(_missing(configuration, stage, clouds, planned))
         return cls(configuration.name, stage.name, layout, clouds, tuple(missing))
 
@@ -278,15 +312,26 @@ def _connections(
     return tuple(planned)
 
 
+def _endpoint_kind(connections: tuple[PlannedConnection, ...]) -> str:
+    # The host of a Function URL has this part (AWS Lambda developer guide, "Invoking Lambda function
+    # URLs").
+    leads_to_one = any(".lambda-url." in (each.url or "") for each in connections)
+    return FUNCTION_URL if leads_to_one else API_GATEWAY
+
+
 def _cloud(
     provider: str,
     configuration: TwinConfiguration,
     stage: Stage,
     connections: tuple[PlannedConnection, ...],
+    kind: str,
 ) -> Cloud:
     layout = configuration.layout
     has_twin = layout.layer_4 == provider
-    functions, endpoints = (_on_aws if provider == "aws" else _elsewhere)(provider, layout, stage)
+    if provider == "aws":
+        functions, endpoints = _on_aws(layout, stage, kind)
+    else:
+        functions, endpoints = _elsewhere(provider, layout)
     return Cloud(
         provider,
         STORES[provider] if layout.layer_3_hot == provider else None,
@@ -301,17 +346,17 @@ def _cloud(
 _Deployed = tuple[tuple[Function, ...], tuple[Endpoint, ...]]
 
 
-def _on_aws(_provider: str, layout: ProviderLayout, stage: Stage) -> _Deployed:
+def _on_aws(layout: ProviderLayout, stage: Stage, kind: str) -> _Deployed:
     surface = aws_surface(layout, local_connectors=_has_local_connectors(stage))
     prefix = f"{stage.app_name}-{stage.name}"
     functions = tuple(Function(name, f"{prefix}-{name}") for name in surface.functions)
     if surface.endpoints:
         functions += (Function(API_HANDLER, prefix),)
     endpoints = zip(surface.endpoints, _READS, strict=False)
-    return functions, tuple(Endpoint(path, reads, API_HANDLER) for path, reads in endpoints)
+    return functions, tuple(Endpoint(path, reads, API_HANDLER, kind) for path, reads in endpoints)
 
 
-def _elsewhere(provider: str, layout: ProviderLayout, _stage: Stage) -> _Deployed:
+def _elsewhere(provider: str, layout: ProviderLayout) -> _Deployed:
     if layout.layer_3_hot != provider or not layout.crosses_clouds:
         return (), ()
     functions = tuple(Function(name, None) for name in HOT_READERS)
@@ -365,7 +410,7 @@ def _missing_settings(configuration: TwinConfiguration, stage: Stage, aws: Cloud
     """Say what the stage's environment lacks, as the functions themselves would at their start."""
     where = f"The stage {stage.name} in {STAGES_FILE}"
     if stage.environment is None:
-        yield f"{where} isn't there yet."
+        yield f"{where} isn't there yet: deploy writes it."
         return
     try:
         twin = DigitalTwinInfo.load(stage.environment)
@@ -378,11 +423,12 @@ def _missing_settings(configuration: TwinConfiguration, stage: Stage, aws: Cloud
     ):
         if stated != configured:
             yield (
-                f"{where} is for {what} {stated}, the configuration for {configured}: change the "
-                "stage's DIGITAL_TWIN_INFO, or choose another stage."
+                f"{where} is for {what} {stated}, the configuration for {configured}: deploy "
+                "changes that. If the stage is still needed as it is, choose another one."
             )
     if twin.layout == configuration.layout:
-        yield from (f"{where}: {flaw}" for flaw in _flaws(stage.environment, aws))
+        environment = stage.endpoints_environment if aws.endpoints else stage.environment
+        yield from (f"{where}: {flaw}" for flaw in _flaws(environment, aws))
 
 
 def _flaws(environment: Mapping[str, str], aws: Cloud) -> Iterator[str]:

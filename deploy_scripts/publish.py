@@ -1,8 +1,9 @@
 """Publishes Hot Readers to the cloud that has the twin: their URLs and their token, as connections.
 
-Where a Hot Reader was deployed to AWS by Chalice, its URL is the one that Chalice recorded and its
-token is the one that its endpoints accept; there the API is throttled, too, before anybody learns of
-it. Of a Hot Reader on another cloud, a person says where it is.
+Where a Hot Reader was deployed to AWS by Chalice, its URL is the one that Chalice recorded, or that of
+a Function URL made here, and its token is the one that its endpoints accept; there the API is
+throttled, too, before anybody learns of it. Of a Hot Reader on another cloud, a person says where it
+is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from chalicelib.layout import ENDPOINTS
 from chalicelib.settings import EndpointSettings, check_reader_url
 from deploy_scripts.configure import ParameterStore, SecretsManager, TokenStore
 from deploy_scripts.deployed import NotDeployedError
+from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import Connection, connection_id
+from deploy_scripts.plan import API_GATEWAY, API_HANDLER, FUNCTION_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 
+FIRST_RATE: Final = 100
+FIRST_BURST: Final = 200
+
 _READS: Final = (False, True)
 """The values of `last_entry`, in the order of `ENDPOINTS`."""
 
@@ -39,19 +45,35 @@ class PublishError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did.
+
+    Attributes
+    ----------
+    endpoint
+        What the connections lead to: `api-gateway` or `function-url`.
+    changes
+        What was changed (or would be), in words; empty if all was so before.
+    """
+
+    endpoint: str
+    changes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Throttling:
     """How much an API's stage takes before it answers 429.
 
     Attributes
     ----------
     rate
-        Requests per second that it keeps up with.
+        Requests per second that it keeps up with; None for what it has, or else `FIRST_RATE`.
     burst
-        Requests that it takes at once.
+        Requests that it takes at once; None for what it has, or else `FIRST_BURST`.
     """
 
-    rate: int = 100
-    burst: int = 200
+    rate: int | None = None
+    burst: int | None = None
 
 
 # --- Hot Readers on AWS -----------------------------------------------------------------------
@@ -95,7 +117,8 @@ def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource
     """
     if stage.environment is None:
         raise PublishError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
-    stated = stage.environment.get(TOKEN_VARIABLE, "").strip()
+    environment = stage.endpoints_environment
+    stated = environment.get(TOKEN_VARIABLE, "").strip()
     if stated and TokenSource.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
         raise PublishError(
             f"The stage {stage.name} holds the token itself in {TOKEN_VARIABLE}, where everyone who "
@@ -107,7 +130,7 @@ def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource
             "Leave out --token-store and --token-name; or run configure with them, and deploy."
         )
     named = {TOKEN_VARIABLE: stated or reference or ""}
-    return EndpointSettings.load({**stage.environment, **named}).token
+    return EndpointSettings.load({**environment, **named}).token
 
 
 def token_store(source: TokenSource, client: Callable[..., Any]) -> TokenStore:
@@ -162,10 +185,14 @@ def publish_stage(
     deployed: DeployedStage,
     tokens: TokenStore,
     gateway: Any,
-    throttling: Throttling,
+    lambda_: Any,
+    throttling: Throttling | None = None,
+    endpoint: str | None = None,
     dry_run: bool = False,
-) -> list[str]:
+) -> Published:
     """Throttle the API of a deployed stage and save its endpoints as connections.
+
+    The API is there whatever the connections lead to: Chalice makes it.
 
     Parameters
     ----------
@@ -179,20 +206,26 @@ def publish_stage(
         Where its endpoints keep their token.
     gateway
         A boto3 client of `apigateway`.
+    lambda_
+        A boto3 client of `lambda`.
     throttling
-        What the API takes.
+        What the API takes, if it was chosen.
+    endpoint
+        What the connections shall lead to: `api-gateway` or `function-url`; None for what they lead
+        to now, or else `api-gateway`.
     dry_run
         True to change nothing.
 
     Returns
     -------
-    list[str]
-        What was changed (or would be), in words; empty if all was so before.
+    Published
+        What was changed (or would be).
 
     Raises
     ------
     PublishError
-        The layout has no endpoints on AWS, or there is no token.
+        The layout has no endpoints on AWS, there is no token, the function has a Function URL of
+        somebody else's, or throttling was chosen for one of ours.
     deploy_scripts.deployed.NotDeployedError
         The stage was deployed without endpoints.
     botocore.exceptions.ClientError
@@ -206,16 +239,67 @@ def publish_stage(
             f"another layout. Deploy it again: chalice deploy --stage {deployed.stage}"
         )
     accepted = accepted_tokens(tokens)
+    saved_urls = [each.url for each in connections.load().values()]
+    function_url = FunctionUrl.find(lambda_, deployed.lambda_arn(API_HANDLER))
+    ours = function_url.is_ours(saved_urls)
+    endpoint = endpoint or (FUNCTION_URL if ours else API_GATEWAY)
+    if endpoint == API_GATEWAY:
+        changes = _throttle(gateway, api, throttling or Throttling(), dry_run=dry_run)
+        wanted = _wanted(layout, connections, api.url, accepted)
+        changes += _save(layout, connections, wanted, dry_run=dry_run)
+        # Only now: until here callers may still know of it.
+        removed = function_url.remove(lambda_, saved_urls, dry_run=dry_run)
+        changes += [f"{each}: taken away" for each in removed]
+        return Published(endpoint, changes)
+    _check_function_url(function_url, throttling, ours=ours)
+    changes = _throttle(gateway, api, Throttling(), dry_run=dry_run)
+    url, made = function_url.make(lambda_, dry_run=dry_run)
+    changes += made
+    if url is None:  # what a dry run would make
+        changes += [
+            f"connection {connection_id(layout, last_entry=last_entry)}: the Function URL's {path}"
+            for last_entry, path in zip(_READS, ENDPOINTS, strict=True)
+        ]
+    else:
+        wanted = _wanted(layout, connections, url, accepted)
+        changes += _save(layout, connections, wanted, dry_run=dry_run)
+    return Published(endpoint, changes)
+
+
+def _check_function_url(
+    function_url: FunctionUrl, throttling: Throttling | None, *, ours: bool
+) -> None:
+    if throttling is not None:
+        raise PublishError(
+            "Nothing throttles a Function URL: leave out --rate and --burst and limit it by "
+            "REQUESTS_PER_SECOND in the stage or the function's reserved concurrency, or publish "
+            "the API with --endpoint api-gateway."
+        )
+    if function_url.url is not None and not ours:
+        raise PublishError(
+            f"{function_url.function} has a Function URL that wasn't made here: "
+            f"{function_url.url}. Delete it if nobody needs it, and publish again; or use "
+            "--endpoint api-gateway."
+        )
+
+
+def _wanted(
+    layout: ProviderLayout,
+    connections: InterCloudConnections,
+    url: str,
+    accepted: Sequence[str],
+) -> list[Connection]:
+    """Return the connections to the endpoints below a URL."""
+    saved = connections.load()
     wanted = []
     for last_entry, path in zip(_READS, ENDPOINTS, strict=True):
         name = connection_id(layout, last_entry=last_entry)
-        known = connections.load().get(name)
+        known = saved.get(name)
         # While a token changes, the previous one is the one that each endpoint knows by now; a
         # caller that has the new one keeps it (see `rotate_token`).
         token = known.token if known is not None and known.token in accepted else accepted[-1]
-        wanted.append(Connection(name, api.url.rstrip("/") + path, token))
-    changes = _throttle(gateway, api, throttling, dry_run=dry_run)
-    return changes + _save(layout, connections, wanted, dry_run=dry_run)
+        wanted.append(Connection(name, url.rstrip("/") + path, token))
+    return wanted
 
 
 def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) -> list[str]:
@@ -223,13 +307,13 @@ def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) 
     stage = urlsplit(api.url).path.strip("/")
     where = {"restApiId": api.id, "stageName": stage}
     settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
-    if (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")) == (
-        wanted.rate,
-        wanted.burst,
-    ):
+    known = (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit"))
+    rate = wanted.rate or _set_before(known[0]) or FIRST_RATE
+    burst = wanted.burst or _set_before(known[1]) or FIRST_BURST
+    if known == (rate, burst):
         return []
     if not dry_run:
-        limits = {"rateLimit": wanted.rate, "burstLimit": wanted.burst}
+        limits = {"rateLimit": rate, "burstLimit": burst}
         gateway.update_stage(
             **where,
             patchOperations=[
@@ -237,7 +321,12 @@ def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) 
                 for name, limit in limits.items()
             ],
         )
-    return [f"throttling of the API: {wanted.rate} requests per second, bursts of {wanted.burst}"]
+    return [f"throttling of the API: {rate:g} requests per second, bursts of {burst}"]
+
+
+def _set_before(limit: float | None) -> float | None:
+    # API Gateway shows -1 where throttling is off (API Gateway API reference, MethodSetting).
+    return limit if limit and limit > 0 else None
 
 
 # --- Hot Readers on another cloud -------------------------------------------------------------

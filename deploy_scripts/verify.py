@@ -42,7 +42,13 @@ from deploy_scripts.chart import Series
 from deploy_scripts.component_type import component_type, component_type_id, differences
 from deploy_scripts.configure import ParameterStore, SecretsManager
 from deploy_scripts.deployed import DeployedStage, NotDeployedError
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
+from deploy_scripts.function_url import PUBLIC, FunctionUrl
+from deploy_scripts.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+    connection_id,
+)
 from deploy_scripts.plan import API_HANDLER, Plan, Stage, StageError
 from deploy_scripts.register import (
     Polling,
@@ -443,6 +449,44 @@ def _check_token(where: str, value: str) -> None:
         raise ConfigurationError(f"{where} holds a reference, not a token")
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionUrlHop:
+    """The Function URL that the saved connections lead to is there, and open to everyone."""
+
+    lambda_: Any
+    arn: str
+    saved_urls: tuple[str, ...] = field(repr=False)
+    stage: str
+
+    title = "Function URL"
+
+    def run(self) -> Passed[None]:
+        """Look at it; see `Hop.run`."""
+        found = FunctionUrl.find(self.lambda_, self.arn)
+        again = f"publish --stage {self.stage} --endpoint function-url"
+        if not all(found.leads_here(each) for each in self.saved_urls):
+            where = found.url or f"{found.function} has none"
+            raise BrokenHopError(
+                "The saved connections lead neither to the stage's API nor to the Function URL of its "
+                f"function ({where}).",
+                f"It was deleted, or another stage was published since. Run {again} (or --endpoint "
+                "api-gateway), and hand the URLs to the twin again.",
+            )
+        if found.auth_type != PUBLIC:
+            raise BrokenHopError(
+                f"{found.url} takes requests signed with AWS keys only: its AuthType is "
+                f"{found.auth_type}, not {PUBLIC}.",
+                f"Run {again}: the Hot Readers check the token themselves.",
+            )
+        if found.lacking:
+            raise BrokenHopError(
+                f"The policy of {found.function} doesn't let everyone {' and '.join(found.lacking)} by "
+                "its Function URL, as that needs: AWS answers 403.",
+                f"Run {again}. If AWS refuses, the account blocks public access to functions.",
+            )
+        return Passed(f"{found.url}, open to everyone who has the token", None)
+
+
 # --- endpoints and store ----------------------------------------------------------------------
 
 
@@ -699,7 +743,8 @@ _ADVICE: Final = {
     401: "The right token is refused: the endpoint has another one. Save its token with the "
     "connection, configure and deploy; if it was changed just now, wait a minute (docs/settings.md).",
     403: "Something before the Hot Reader refuses: a missing function key or access restriction; on "
-    "API Gateway also a path that isn't there. Check the URL, and deploy again.",
+    "API Gateway also a path that isn't there. Check the URL, and deploy again. A Function URL may need a "
+    "minute after it was published.",
     404: "There is no such path: check the URL (it ends in /hot-reader or /hot-reader-last-entry), "
     "and whether the Hot Reader is deployed there.",
     405: "The URL isn't a Hot Reader's, which takes POST: check it.",
@@ -1119,11 +1164,10 @@ class Verification:
     def _walk_endpoints(
         self, walk: _Walk, subject: Subject, deployed: DeployedStage, token: str
     ) -> None:
-        api = deployed.rest_api.url.rstrip("/") if deployed.rest_api else ""
-        urls = [each.url for each in subject.connections] or [
-            f"{api}/{read.name}" for read in _READS
-        ]
         chosen = (self._options.url, self._options.last_entry_url)
+        urls = [each.url for each in subject.connections]
+        if not urls:
+            urls = self._urls_on_aws(walk, subject, deployed, check=not all(chosen))
         history, last_entry = (
             Endpoint(read, override or url, subject.twin.layout.layer_4)
             for read, override, url in zip(_READS, chosen, urls, strict=True)
@@ -1143,6 +1187,25 @@ class Verification:
             return answer.document["propertyValues"] if answer.status == 200 else ()
 
         walk.charted = read
+
+    def _urls_on_aws(
+        self, walk: _Walk, subject: Subject, deployed: DeployedStage, *, check: bool
+    ) -> list[str]:
+        """Return where the stage's own endpoints are: as published, or else its API."""
+        api = deployed.rest_api.url.rstrip("/") if deployed.rest_api else ""
+        urls = [f"{api}/{read.name}" for read in _READS]
+        connections = InterCloudConnections(self._options.config / CONNECTIONS_FILE).load()
+        for index, last_entry in enumerate((False, True)):
+            saved = connections.get(connection_id(subject.twin.layout, last_entry=last_entry))
+            if saved is not None:
+                urls[index] = saved.url
+                walk.keep_secret(urlsplit(saved.url).query)
+        others = tuple(each for each in urls if not each.startswith(f"{api}/"))
+        if others and check:
+            lambda_ = self._client("lambda")
+            arn = deployed.lambda_arn(API_HANDLER)
+            walk.take(FunctionUrlHop(lambda_, arn, others, self._options.stage))
+        return urls
 
     def _walk_twinmaker(self, walk: _Walk, subject: Subject, deployed: DeployedStage) -> None:
         configured, stage = subject.twin, self._options.stage

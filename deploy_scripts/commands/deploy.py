@@ -19,6 +19,7 @@ from deploy_scripts.commands.options import (
     USAGE,
     config_option,
     dry_run_option,
+    endpoint_option,
     fail,
     project_option,
     stage_option,
@@ -29,7 +30,8 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register, summary_table
 from deploy_scripts.configure import ConfigureError
-from deploy_scripts.deployed import DeployedStage, NotDeployedError
+from deploy_scripts.deployed import DeployedStage
+from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
@@ -37,8 +39,9 @@ from deploy_scripts.inter_cloud import (
     connection_id,
 )
 from deploy_scripts.plan import Stage, StageError
-from deploy_scripts.publish import Throttling, unpublish
+from deploy_scripts.publish import unpublish
 from deploy_scripts.register import Registration, RegistrationError, Twin, twinmaker_client
+from deploy_scripts.stage_record import RecordError, StageRecord
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ workspace_option = click.option("--workspace", help="TwinMaker's.  [default: the
 @project_option
 @token_store_option
 @token_name_option
+@endpoint_option
 @click.option("--table", help="The hot table, if it is on AWS.")
 @workspace_option
 @click.option("--create-workspace", is_flag=True, help="Create the workspace if it isn't there.")
@@ -67,6 +71,7 @@ def deploy(
     project: Path,
     store: str | None,
     token_name: str | None,
+    endpoint: str | None,
     table: str | None,
     workspace: str | None,
     create_workspace: bool,  # noqa: FBT001 - click passes options by name
@@ -76,28 +81,44 @@ def deploy(
 ) -> None:
     """Configure, `chalice deploy`, then publish or register, as the layout needs.
 
-    Each step can be run by itself, and all of them again: what is right already isn't touched. To see
-    what a step would change, give its own verb --dry-run.
+    Each step can be run by itself, and all of them again: what is right already isn't touched, and
+    what a run left that was cut off is taken up. To see what a step would change, give its own verb
+    --dry-run.
+
+    If the twin was on AWS and isn't any more, its component types and entities, as far as they were
+    made by register, are taken out of TwinMaker before their functions are deleted: they couldn't be
+    read any more. The workspace and your dashboards stay. If an entity of somebody else's uses them,
+    nothing is taken away and deploy ends there.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     console = Console()
     try:
         twin = TwinConfiguration.load(config)
         InterCloudConnections(config / CONNECTIONS_FILE).load()
     except (ConfigurationProblems, InterCloudError) as error:
         fail(str(error), USAGE)
+    if endpoint and not aws_surface(twin.layout).endpoints:
+        fail("--endpoint is for hot storage on AWS and the twin on another cloud.", USAGE)
     where = {"config": config, "stage": stage, "project": project}
     tokens = {"store": store, "token_name": token_name}
 
+    # Before anything is written: it may not be this twin's place.
+    record = _record(project, stage, twin)
     console.rule("configure", align="left")
     ctx.invoke(configure, **where, **tokens, table=table)
+    _before_chalice(twin, record, console, registered=Twin(twin.name, workspace or twin.name))
     console.rule("chalice deploy", align="left")
     chalice("deploy", stage, project)
-    for each in forget_endpoints(config, twin.layout, DeployedStage.load(project, stage)):
+    try:
+        forgotten = forget_endpoints(config, twin.layout, DeployedStage.load(project, stage))
+    except (BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+    for each in forgotten:
         console.print(f"removed the connection {each}", markup=False)
     if aws_surface(twin.layout).endpoints:
         console.rule("publish", align="left")
-        limits = Throttling()
-        ctx.invoke(publish, **where, rate=limits.rate, burst=limits.burst)
+        ctx.invoke(publish, **where, endpoint=endpoint)
     if twin.layout.layer_4 == "aws":
         console.rule("register", align="left")
         ctx.invoke(
@@ -134,21 +155,25 @@ def destroy(
 ) -> None:
     """Take away what was deployed, and only that: entities and component types first.
 
-    What is gone already doesn't matter. The configuration files and the hot storage stay, and so does
-    a token that wasn't made for this stage.
+    What is gone already doesn't matter, and neither does a record of Chalice that is missing: then what
+    AWS itself shows to be this twin's is taken away (docs/operations.md, 'A run was cut off'). The
+    configuration files and the hot storage stay, and so does a token that wasn't made for this stage.
     """
+    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     console = Console()
     try:
         twin = TwinConfiguration.load(config)
         stages = Stage.load(project, stage)
-        if stages.environment is None:
-            fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
-        deployed = _deployed(project, stages)
         tokens = token_store_of(
             store, token_name, twin_name=twin.name, stage=stage, project=project
         )
+        # A run that was cut off may have made a token for a stage that isn't written yet.
+        if stages.environment is None and not tokens.is_ours():
+            fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
+        record = StageRecord(project, stages, twin.name, client=boto3.client)
+        deployed = record.deployed
         InterCloudConnections(config / CONNECTIONS_FILE).load()
         if not (yes or dry_run):
             question = f"Take away everything of the twin {twin.name} in the stage {stage}?"
@@ -159,20 +184,19 @@ def destroy(
             console,
             delete_workspace=delete_workspace,
             dry_run=dry_run,
+            needed=twin.layout.layer_4 == "aws" or record.has_twin_functions,
         )
         for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
             console.print(f"connection {each}", markup=False)
-        if deployed and deployed.lambda_arns:
-            if dry_run:
-                console.print(f"would run: chalice delete --stage {stage}")
-            else:
-                chalice("delete", stage, project)
+        _delete_function_url(deployed, console, dry_run=dry_run)
+        _delete_deployed(record, stage, project, console, dry_run=dry_run)
         _delete_token(tokens, console, dry_run=dry_run)
     except (
         ConfigurationError,
         ConfigurationProblems,
         ConfigureError,
         InterCloudError,
+        RecordError,
         StageError,
     ) as error:
         fail(str(error), USAGE)
@@ -181,33 +205,83 @@ def destroy(
     console.print("Dry run: nothing was changed." if dry_run else "Done.")
 
 
-def _deployed(project: Path, stage: Stage) -> DeployedStage | None:
-    """Return Chalice's record of a stage; None if nothing is deployed.
-
-    Without a record, functions of the stage's name are looked for: a deployment whose record is
-    elsewhere, or was cut off before Chalice wrote one, must not be taken for none.
-    """
+def _record(project: Path, stage: str, twin: TwinConfiguration) -> StageRecord:
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return DeployedStage.load(project, stage.name)
-    except NotDeployedError:
-        pages = boto3.client("lambda").get_paginator("list_functions").paginate()
-        name = f"{stage.app_name}-{stage.name}"
-        found = [
-            each["FunctionName"]
-            for page in pages
-            for each in page["Functions"]
-            if each["FunctionName"] == name or each["FunctionName"].startswith(f"{name}-")
-        ]
-    if found:
-        fail(
-            f"There is no record of this deployment in {project}, but AWS has {', '.join(found)}. "
-            "Destroy it from where it was deployed, or run deploy here first and then destroy. "
-            "Nothing was touched.",
-            USAGE,
-        )
-    return None
+        return StageRecord(project, Stage.load(project, stage), twin.name, client=boto3.client)
+    except (ConfigurationError, RecordError, StageError) as error:
+        fail(str(error), USAGE)
+    except (BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+
+
+def _before_chalice(
+    twin: TwinConfiguration, record: StageRecord, console: Console, *, registered: Twin
+) -> None:
+    """Set right what a run left that was cut off, and take a twin that moved away out of TwinMaker.
+
+    A REST API besides the recorded one is deleted if it was never deployed: then it has no URL.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        _show_record(record, console, dry_run=False)
+        for api in record.spare_apis:
+            if api.reachable:
+                console.print(
+                    f"[yellow]There is a second REST API that leads to this stage's function: {api.id}. "
+                    "If nobody calls it any more, delete it: aws apigateway delete-rest-api "
+                    f"--rest-api-id {api.id}[/yellow]",
+                    soft_wrap=True,
+                )
+            else:
+                record.delete_api(api)
+                console.print(f"deleted the REST API {api.id}: a run that was cut off left it")
+        # Only then is TwinMaker asked: not each region has one.
+        if twin.layout.layer_4 != "aws" and record.has_twin_functions:
+            console.rule("deregister", align="left")
+            console.print(
+                f"The twin moves to {twin.layout.layer_4}: what register made in the workspace "
+                f"{registered.workspace_id} is taken out of TwinMaker.",
+                soft_wrap=True,
+            )
+            _deregister(registered, record.deployed, console)
+    except (RegistrationError, BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+
+
+def _delete_deployed(
+    record: StageRecord, stage: str, project: Path, console: Console, *, dry_run: bool
+) -> None:
+    _show_record(record, console, dry_run=dry_run)
+    for api in record.spare_apis:
+        console.print(f"{'would delete' if dry_run else 'deleting'} the REST API {api.id}")
+        if not dry_run:
+            record.delete_api(api)
+    if record.resources and dry_run:
+        console.print(f"would run: chalice delete --stage {stage}")
+    elif record.resources:
+        chalice("delete", stage, project)
+
+
+def _show_record(record: StageRecord, console: Console, *, dry_run: bool) -> None:
+    if not dry_run:
+        record.write()
+    for change in record.changes:
+        console.print(change, markup=False, soft_wrap=True)
+
+
+def _delete_function_url(
+    deployed: DeployedStage | None, console: Console, *, dry_run: bool
+) -> None:
+    import boto3
+
+    lambda_ = boto3.client("lambda")
+    found = FunctionUrl.of_stage(lambda_, deployed)
+    for each in found.remove(lambda_, dry_run=dry_run) if found else ():
+        console.print(f"{'would delete' if dry_run else 'deleted'} {each}", markup=False)
 
 
 def _delete_token(tokens: TokenStore, console: Console, *, dry_run: bool) -> None:
@@ -247,14 +321,19 @@ def forget_endpoints(
     list[str]
         The ids of those that were there.
     """
+    import boto3
+
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
     known = connections.load()
+    function_url = FunctionUrl.of_stage(boto3.client("lambda"), deployed)
     forgotten = []
     for layer_4 in sorted({*PROVIDER_SPELLINGS.values()} - {"aws"}):
         other = ProviderLayout("aws", layer_4)
         connection = known.get(connection_id(other, last_entry=False))
         api = deployed.rest_api if deployed else None
         elsewhere = connection and api and not connection.url.startswith(api.url.rstrip("/"))
+        if connection and function_url and function_url.leads_here(connection.url):
+            elsewhere = False
         if other != layout and not elsewhere:
             forgotten += unpublish(other, connections, dry_run=dry_run)
     return forgotten
@@ -265,18 +344,28 @@ def _deregister(
     deployed: DeployedStage | None,
     console: Console,
     *,
-    delete_workspace: bool,
-    dry_run: bool,
+    delete_workspace: bool = False,
+    dry_run: bool = False,
+    needed: bool = True,
 ) -> None:
-    """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by."""
+    """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by.
+
+    If it isn't `needed`, TwinMaker may be out of reach: not each region has one.
+    """
     import boto3
+    from botocore.exceptions import EndpointConnectionError
 
     lambda_ = boto3.client("lambda")
     registration = Registration(twinmaker_client(), lambda_, boto3.client("iam"))
     own = set(deployed.lambda_arns.values()) if deployed else set()
-    others = sorted(
-        arn for arn in registration.functions_in_use(twin) - own if _exists(lambda_, arn)
-    )
+    try:
+        in_use = registration.functions_in_use(twin)
+    except EndpointConnectionError:
+        if needed:
+            raise
+        console.print("TwinMaker can't be reached, and this layout has nothing in it.")
+        return
+    others = sorted(arn for arn in in_use - own if _exists(lambda_, arn))
     if others:
         console.print(
             f"kept {twin.workspace_id}'s component types: they read by {', '.join(others)}, which "

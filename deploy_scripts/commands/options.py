@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from deploy_scripts.configure import default_token_name
+from deploy_scripts.plan import ENDPOINT_KINDS
 
 if TYPE_CHECKING:
     from deploy_scripts.configure import TokenStore
@@ -51,6 +52,11 @@ stage_option = click.option(
 )
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would change, and change nothing."
+)
+endpoint_option = click.option(
+    "--endpoint",
+    type=click.Choice([*ENDPOINT_KINDS]),
+    help="What other clouds call Hot Readers on AWS by.  [default: what they do now, or api-gateway]",
 )
 token_store_option = click.option(
     "--token-store",

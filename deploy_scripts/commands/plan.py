@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from deploy_scripts.commands.options import endpoint_option
+
 _PROJECT: Final = Path(__file__).parents[2]
 _INVALID: Final = 2
 
@@ -34,6 +36,7 @@ _INVALID: Final = 2
     show_default="config_inter_cloud.json in the --config directory",
     help="The inter-cloud connections. No token is shown.",
 )
+@endpoint_option
 @click.option(
     "--format",
     "form",
@@ -50,7 +53,12 @@ _INVALID: Final = 2
     help="Also write a Mermaid flowchart into FILE.",
 )
 def plan(
-    config: Path, stage: str, connections_file: Path | None, form: str, chart: Path | None
+    config: Path,
+    stage: str,
+    connections_file: Path | None,
+    endpoint: str | None,
+    form: str,
+    chart: Path | None,
 ) -> None:
     """Check the configuration and show what it deploys, without asking any cloud.
 
@@ -71,7 +79,7 @@ def plan(
     connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
     try:
         configuration = TwinConfiguration.load(config)
-        planned = Plan.make(configuration, Stage.load(_PROJECT, stage), connections)
+        planned = Plan.make(configuration, Stage.load(_PROJECT, stage), connections, endpoint)
     except ConfigurationProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)

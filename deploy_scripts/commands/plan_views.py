@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from chalicelib.layout import DATA_CONNECTORS, HOT_READERS
-from deploy_scripts.plan import CLOUDS
+from deploy_scripts.plan import CLOUDS, ENDPOINT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,7 +44,10 @@ def _roles(cloud: Cloud) -> str:
 
 def _sections(cloud: Cloud) -> Iterator[tuple[str, list[Sequence[str]]]]:
     functions = [(each.name, each.deployed_name or "") for each in cloud.functions]
-    endpoints = [(each.path, each.reads, f"by {each.function}") for each in cloud.endpoints]
+    endpoints = [
+        (each.path, each.reads, f"by {each.function}", ENDPOINT_KINDS.get(each.kind or "", ""))
+        for each in cloud.endpoints
+    ]
     connections = [(each.id, each.reads, _state(each)) for each in cloud.connections]
     component_types = [(each.id, f"device {each.device_id}") for each in cloud.component_types]
     titled: tuple[tuple[str, list[Sequence[str]]], ...] = (

@@ -18,6 +18,7 @@ from deploy_scripts.commands.options import (
     USAGE,
     config_option,
     dry_run_option,
+    endpoint_option,
     fail,
     project_option,
     token_name_option,
@@ -25,8 +26,11 @@ from deploy_scripts.commands.options import (
     token_store_option,
 )
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-from deploy_scripts.plan import Stage, StageError
+from deploy_scripts.plan import FUNCTION_URL, Stage, StageError
 from deploy_scripts.publish import (
+    FIRST_BURST,
+    FIRST_RATE,
+    Published,
     PublishError,
     Throttling,
     check_endpoints_on_aws,
@@ -54,17 +58,14 @@ _STANDARD_INPUT: Final = "-"
 @click.option(
     "--rate",
     type=click.IntRange(min=1),
-    default=Throttling().rate,
-    show_default=True,
-    help="Requests per second that the API takes.",
+    help=f"Requests per second that the API takes.  [default: what it has, or {FIRST_RATE}]",
 )
 @click.option(
     "--burst",
     type=click.IntRange(min=1),
-    default=Throttling().burst,
-    show_default=True,
-    help="Requests that the API takes at once.",
+    help=f"Requests that the API takes at once.  [default: what it has, or {FIRST_BURST}]",
 )
+@endpoint_option
 @token_store_option
 @token_name_option
 @click.option(
@@ -78,15 +79,16 @@ _STANDARD_INPUT: Final = "-"
     "--token-file",
     type=click.Path(path_type=Path),
     help="With --cloud: a file of mode 0600 that holds the token that they accept; - is standard "
-    "input.  [default: the connections' token, or else standard input]",
+    "input.  [default: what is piped in, or else the connections' token, or else it asks]",
 )
 @dry_run_option
 def publish(
     config: Path,
     stage: str | None,
     project: Path,
-    rate: int,
-    burst: int,
+    rate: int | None,
+    burst: int | None,
+    endpoint: str | None,
     store: str | None,
     token_name: str | None,
     cloud: str | None,
@@ -97,8 +99,9 @@ def publish(
 ) -> None:
     """Let the twin's cloud find the Hot Readers: save their URLs and their token as connections.
 
-    With --stage, of a stage that was deployed to AWS, whose API is throttled, too. With --cloud, of
-    Hot Readers that were deployed to Azure or Google Cloud.
+    With --stage, of a stage that was deployed to AWS, whose API is throttled, too. There, --endpoint
+    function-url makes a Lambda Function URL, which nothing throttles, and --endpoint api-gateway takes
+    it away again. With --cloud, of Hot Readers that were deployed to Azure or Google Cloud.
 
     Run again, it changes only what differs. Endpoints, region and credentials of AWS come from the
     environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
@@ -108,6 +111,8 @@ def publish(
         raise click.UsageError("Name the --stage that was deployed to AWS, or the other --cloud.")
     if cloud is None and (url or last_entry_url or token_file):
         raise click.UsageError("--url, --last-entry-url and --token-file belong to --cloud.")
+    if cloud is not None and (endpoint or rate or burst):
+        raise click.UsageError("--endpoint, --rate and --burst belong to --stage.")
     if cloud is not None and not (url and last_entry_url):
         raise click.UsageError("--cloud needs --url and --last-entry-url.")
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
@@ -124,15 +129,17 @@ def publish(
                 dry_run=dry_run,
             )
         else:
-            changes = _publish_stage(
+            published = _publish_stage(
                 twin,
                 connections,
                 project=project,
                 stage=stage or "",
                 reference=token_reference(twin.name, stage or "", store, token_name),
-                throttling=Throttling(rate, burst),
+                throttling=Throttling(rate, burst) if rate or burst else None,
+                endpoint=endpoint,
                 dry_run=dry_run,
             )
+            changes, endpoint = published.changes, published.endpoint
     except (
         ConfigurationError,
         ConfigurationProblems,
@@ -144,6 +151,12 @@ def publish(
     except (BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
     _show(changes, dry_run=dry_run)
+    if endpoint == FUNCTION_URL:
+        Console().print(
+            "Note: nothing throttles a Function URL. REQUESTS_PER_SECOND in the stage limits each "
+            "instance, and the function's reserved concurrency how many there are.",
+            soft_wrap=True,
+        )
 
 
 def _publish_stage(
@@ -153,9 +166,10 @@ def _publish_stage(
     project: Path,
     stage: str,
     reference: str | None,
-    throttling: Throttling,
+    throttling: Throttling | None,
+    endpoint: str | None,
     dry_run: bool,
-) -> list[str]:
+) -> Published:
     import boto3
 
     from deploy_scripts.deployed import DeployedStage
@@ -169,7 +183,9 @@ def _publish_stage(
         deployed=deployed,
         tokens=token_store(source, boto3.client),
         gateway=boto3.client("apigateway"),
+        lambda_=boto3.client("lambda"),
         throttling=throttling,
+        endpoint=endpoint,
         dry_run=dry_run,
     )
 
@@ -179,8 +195,10 @@ def _token(
 ) -> str:
     """Return the token that a person gave, or else the one that the connections have."""
     if token_file is None:
-        known = known_token(layout, connections)
-        if known is not None:
+        # A token that is piped in is meant; only without one is the known one kept.
+        piped = "" if sys.stdin.isatty() else sys.stdin.read()
+        known = piped.strip() or known_token(layout, connections)
+        if known:
             return known
     if token_file is None or str(token_file) == _STANDARD_INPUT:
         if sys.stdin.isatty():

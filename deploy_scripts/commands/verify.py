@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from deploy_scripts.commands.options import USAGE, config_option, project_option, stage_option
+from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
     from deploy_scripts.verify import HopResult
@@ -66,6 +67,8 @@ def verify(
     from deploy_scripts.register import twinmaker_client
     from deploy_scripts.verify import Options, Verification
 
+    if url or last_entry_url:
+        _check_urls_are_used(config)
     console = Console()
     text = output == "text"
     options = Options(
@@ -97,6 +100,18 @@ def verify(
             console.print(f"[bold green]All is well[/bold green] with the stage {escape(stage)}.")
         return
     sys.exit(USAGE if verified.unreadable else BROKEN)
+
+
+def _check_urls_are_used(config: Path) -> None:
+    try:
+        layout = TwinConfiguration.load(config).layout
+    except ConfigurationProblems:
+        return  # the walk will tell
+    if not layout.crosses_clouds:
+        raise click.UsageError(
+            f"Hot storage and twin are both on {layout.layer_4}: no endpoint is asked, so leave out "
+            "--url and --last-entry-url."
+        )
 
 
 def _show(console: Console, hop: HopResult) -> None:

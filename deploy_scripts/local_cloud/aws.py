@@ -1,9 +1,9 @@
 """AWS on this machine: a moto server whose Lambda functions run.
 
 `LocalAws` serves moto on a loopback port, in this process, for unmodified SDKs and for the
-``chalice`` command line. Two repairs make it fit for a real deployment: `moto_chalice` lets
-``chalice deploy`` through, and Invoke runs the function's deployed package in a
-`LambdaRuntime` where moto itself would want a Docker engine.
+``chalice`` command line. Three repairs make it fit for a real deployment: `moto_chalice` lets
+``chalice deploy`` through, Invoke runs the function's deployed package in a `LambdaRuntime` where
+moto itself would want a Docker engine, and `function_urls` answers at Function URLs.
 
 Examples
 --------
@@ -28,6 +28,7 @@ import sys
 import threading
 import zipfile
 from http import HTTPStatus
+from http.client import responses as PHRASES  # noqa: N812 - a constant
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qs, unquote
 
@@ -45,7 +46,7 @@ from moto.moto_server.werkzeug_app import (
 from moto.s3.models import s3_backends
 from werkzeug.serving import ThreadedWSGIServer, select_address_family
 
-from deploy_scripts.local_cloud import moto_chalice
+from deploy_scripts.local_cloud import function_urls, moto_chalice
 from deploy_scripts.local_cloud.lambda_runtime import (
     DUMMY_CREDENTIALS,
     LOOPBACK,
@@ -344,10 +345,11 @@ class _Running:
             self.runtime = LambdaRuntime(
                 endpoint_url=self.endpoint_url, extra_environment=extra_environment
             )
-            self.account_id = _register(self.runtime)
+            self.account_id = _register(self.runtime, self.endpoint_url)
             application = _with_account(
                 DomainDispatcherApplication(create_backend_app), self.account_id
             )
+            application = _with_function_urls(application, self.account_id, self.runtime)
             self._server = _Server(
                 host, bound_port, application, _RequestHandler, fd=listener.fileno()
             )
@@ -377,6 +379,24 @@ def _with_account(application: Callable[..., Any], account_id: str) -> Callable[
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = account_id
         return application(environ, start_response)
+
+    return wrapped
+
+
+def _with_function_urls(
+    application: Callable[..., Any], account_id: str, runtime: LambdaRuntime
+) -> Callable[..., Any]:
+    """Answer what is for a Function URL in place of moto, which doesn't."""
+
+    def invoke(function: Any, event: bytes) -> InvocationResult:
+        return runtime.invoke(_spec(function), event)
+
+    def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if not function_urls.leads_to_function_url(environ["PATH_INFO"]):
+            return application(environ, start_response)
+        status, headers, body = function_urls.answer(environ, account_id, invoke)
+        start_response(f"{int(status)} {PHRASES.get(status, '')}", [*headers.items()])
+        return [body]
 
     return wrapped
 
@@ -476,10 +496,11 @@ class _RequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's class
 
 _lock = threading.Lock()
 _runtimes: dict[str, LambdaRuntime] = {}
+_endpoints: dict[str, str] = {}
 _originals: list[tuple[type, str, Any]] = []
 
 
-def _register(runtime: LambdaRuntime) -> str:
+def _register(runtime: LambdaRuntime, endpoint_url: str) -> str:
     """Take the lowest free account number; repair moto with the first one."""
     with _lock:
         number = FIRST_ACCOUNT
@@ -490,6 +511,7 @@ def _register(runtime: LambdaRuntime) -> str:
             _repair_lambda()
         account_id = str(number)
         _runtimes[account_id] = runtime
+        _endpoints[account_id] = endpoint_url
     _drop_account(account_id)
     return account_id
 
@@ -498,7 +520,7 @@ def _unregister(account_id: str) -> None:
     """Drop an account; take the repairs back with the last one."""
     _drop_account(account_id)
     with _lock:
-        del _runtimes[account_id]
+        del _runtimes[account_id], _endpoints[account_id]
         if not _runtimes:
             moto_chalice.uninstall()
             _take_back_repairs()
@@ -520,15 +542,23 @@ def _drop_account(account_id: str) -> None:
 
 
 def _repair_lambda() -> None:
-    """Let moto's Lambda run functions in the account's `LambdaRuntime`."""
+    """Let moto's Lambda run functions in the account's `LambdaRuntime`, at Function URLs, too."""
     for owner, name, wrap in (
         (LambdaResponse, "invoke", _wrap_invoke_request),
         (LambdaFunction, "invoke", _wrap_invoke),
         (LambdaBackend, "delete_function", _wrap_delete),
+        (LambdaBackend, "add_permission", _of_account(function_urls.wrap_add_permission)),
+        (LambdaBackend, "create_function_url_config", _of_account(function_urls.wrap_create)),
+        (LambdaBackend, "delete_function_url_config", _of_account(function_urls.wrap_delete)),
     ):
         original = getattr(owner, name)
         _originals.append((owner, name, original))
         setattr(owner, name, wrap(original))
+
+
+def _of_account(wrap: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+    """Let a repair of Function URLs know which accounts it is for, and where they are served."""
+    return lambda original: wrap(original, _endpoints.get)
 
 
 def _take_back_repairs() -> None:

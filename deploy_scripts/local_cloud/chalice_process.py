@@ -1,20 +1,10 @@
-"""The `chalice` command, in a process that ends when the one that started it is gone.
-
-The parent keeps the other end of standard input open and never writes to it. However the parent ends,
-the pipe closes, and no server is left behind on a port.
-"""
+"""The `chalice` command, in a process that ends when the one that started it is gone."""
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
-
+from deploy_scripts.local_cloud.child_process import end_with_parent
 
 if __name__ == "__main__":
     from chalice.cli import main
@@ -24,5 +14,5 @@ if __name__ == "__main__":
     ChaliceRequestHandler.disable_nagle_algorithm = True
     # Of more than five connections at once it would refuse some, or let them wait for a second.
     ThreadedHTTPServer.request_queue_size = 128
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     sys.exit(main())

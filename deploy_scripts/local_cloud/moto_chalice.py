@@ -5,6 +5,9 @@ that (API Gateway developer guide, "Develop REST APIs using OpenAPI"); moto's ac
 only, and insist on things that are optional: ``info.description``, and the ``uri`` and
 ``httpMethod`` of a mock integration, which is what Chalice makes of ``cors=True``. `install` wraps
 both of moto's methods, so that a document is rewritten on its way in.
+
+And each deployment gives moto's stage anew, while API Gateway's keeps its settings, such as throttling:
+a deployment is only what a stage points at (API Gateway API reference, Stage). That is wrapped, too.
 """
 
 from __future__ import annotations
@@ -52,11 +55,15 @@ def to_openapi_3(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def install() -> None:
-    """Wrap moto's two methods; a second call does nothing."""
+    """Wrap moto's methods; a second call does nothing."""
     with _lock:
         if _originals:
             return
-        for name, wrap in (("import_rest_api", _wrap_import), ("put_rest_api", _wrap_put)):
+        for name, wrap in (
+            ("import_rest_api", _wrap_import),
+            ("put_rest_api", _wrap_put),
+            ("create_deployment", _wrap_create_deployment),
+        ):
             _originals[name] = getattr(APIGatewayBackend, name)
             setattr(APIGatewayBackend, name, wrap(_originals[name]))
 
@@ -84,6 +91,20 @@ def _wrap_put(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(backend, function_id, to_openapi_3(api_doc), *args, **kwargs)
 
     return put_rest_api
+
+
+def _wrap_create_deployment(original: Callable[..., Any]) -> Callable[..., Any]:
+    def create_deployment(
+        backend: Any, function_id: str, name: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        stages = backend.get_rest_api(function_id).stages
+        before = stages.get(name)
+        deployment = original(backend, function_id, name, *args, **kwargs)
+        if before is not None:
+            stages[name].method_settings = before.method_settings
+        return deployment
+
+    return create_deployment
 
 
 def _path_item(item: Mapping[str, Any]) -> dict[str, Any]:

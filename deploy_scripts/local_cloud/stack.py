@@ -1,7 +1,8 @@
 """The local cloud: AWS, its functions, HTTP endpoints and TwinMaker, with sample telemetry.
 
-TwinMaker reads one device in two ways: through `hot-reader` directly, and through the data connector,
-which asks the HTTP endpoints of `chalice local` as it would ask another cloud.
+TwinMaker reads one device in several ways: through `hot-reader` directly; through the data connector,
+which asks the HTTP endpoints of `chalice local` as it would ask another cloud; and through data
+connectors that ask the Hot Readers on Azure and on Google Cloud, if these run, too.
 """
 
 from __future__ import annotations
@@ -17,25 +18,29 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
 from botocore.config import Config
 
-from chalicelib.layout import APP_NAME
+from chalicelib.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import sample_telemetry, twin_configuration
 from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.child_process import PROJECT as PROJECT
+from deploy_scripts.local_cloud.child_process import free_port as free_port
 from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
-PROJECT: Final = Path(__file__).parents[2]
+    from deploy_scripts.hot_storage import Writer
+    from deploy_scripts.local_cloud.other_clouds import OtherCloud
+
 STAGE: Final = "local"
 ENDPOINTS_FILE: Final = "endpoints.json"
 ENVIRONMENT_FILE: Final = "environment"
@@ -68,6 +73,8 @@ class Endpoints:
         The entity that is read through `hot-reader` directly, the same device's.
     device_id
         That device.
+    clouds
+        The other clouds that run, `azure` and `gcp`.
     """
 
     hot_reader_url: str
@@ -84,6 +91,25 @@ class Endpoints:
     direct_entity_id: str
     direct_component_type_id: str
     device_id: str
+    clouds: dict[str, CloudEndpoints] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEndpoints:
+    """Where another cloud is, and what reads it.
+
+    Attributes
+    ----------
+    hot_reader_url, hot_reader_last_entry_url
+        Its HTTP endpoints; they accept the same token.
+    entity_id, component_type_id
+        The entity of the same device that TwinMaker reads through a data connector to this cloud.
+    """
+
+    hot_reader_url: str
+    hot_reader_last_entry_url: str
+    entity_id: str
+    component_type_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +134,8 @@ class LocalCloud:
         How many entries of sample telemetry each device gets.
     seed
         Of the sample telemetry.
+    other_clouds
+        True to run Azure and Google Cloud, too, with the same telemetry.
     ports
         Preferred ports.
     report
@@ -123,6 +151,7 @@ class LocalCloud:
         config: Path = PROJECT / "config",
         entries: int = 2_880,
         seed: int = 1,
+        other_clouds: bool = False,
         ports: Ports | None = None,
         report: Callable[[str], None] = lambda _step: None,
         progress: Callable[[int, int], None] = lambda _total, _more: None,
@@ -137,6 +166,12 @@ class LocalCloud:
         self._chalice: ChaliceLocal | None = None
         self.devices = twin_configuration.devices(config)
         self.twin_name = twin_configuration.twin_name(config)
+        self.clouds: dict[str, OtherCloud] = {}
+        if other_clouds:
+            from deploy_scripts.local_cloud.other_clouds import OTHER_CLOUDS  # loads their SDKs
+
+            made = [cloud(directory, twin_name=self.twin_name) for cloud in OTHER_CLOUDS]
+            self.clouds = {cloud.provider: cloud for cloud in made}
         stage = stage_environment(STAGE)
         self.table_name = stage["DYNAMODB_TABLE_NAME"]
         # Where `chalice local --stage multicloud` by hand looks for it, if it can be had there.
@@ -187,15 +222,23 @@ class LocalCloud:
         """Return a boto3 TwinMaker client at the local TwinMaker."""
         return twinmaker_client(self.endpoints, self.aws.credentials)
 
-    def connector_environment(self, url: str) -> dict[str, str]:
-        """Return the environment of a data connector that reads by the endpoints at a URL."""
+    def connector_environment(
+        self, history_url: str, last_entry_url: str, *, provider: str = "azure"
+    ) -> dict[str, str]:
+        """Return the environment of a data connector that reads by the endpoints at two URLs."""
         return {
-            "DIGITAL_TWIN_INFO": self._twin_info("azure"),
+            "DIGITAL_TWIN_INFO": self._twin_info(provider),
             "INTER_CLOUD_TOKEN": self.token_parameter,
-            HISTORY.remote_url_variable: f"{url}/{HISTORY.name}",
-            LAST_ENTRY.remote_url_variable: f"{url}/{LAST_ENTRY.name}",
+            HISTORY.remote_url_variable: history_url,
+            LAST_ENTRY.remote_url_variable: last_entry_url,
             "POWERTOOLS_TRACE_DISABLED": "true",
         }
+
+    def serve(self, cloud: OtherCloud, token: str) -> None:
+        """Start another cloud's Hot Readers, or start them again where they were."""
+        cloud.serve(
+            {"DIGITAL_TWIN_INFO": self._twin_info(cloud.provider), "INTER_CLOUD_TOKEN": token}
+        )
 
     def _start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -205,6 +248,8 @@ class LocalCloud:
             (self._directory / name).unlink(missing_ok=True)
         self._exit.enter_context(self.aws)
         self._report(f"AWS (DynamoDB, Lambda, SSM, IAM, API Gateway) at {self.aws.endpoint_url}")
+        for cloud in self.clouds.values():
+            self._exit.enter_context(cloud)
         self._load_telemetry()
         token = secrets.token_urlsafe(32)
         name = self.token_parameter.removeprefix("ssm:")
@@ -228,6 +273,9 @@ class LocalCloud:
         self._exit.enter_context(twinmaker)
         self.aws.set_extra_environment({"AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker.url})
         self._report(f"AWS IoT TwinMaker at {twinmaker.url}")
+        for cloud in self.clouds.values():
+            self.serve(cloud, token)
+            self._report(f"Hot Reader endpoints on {cloud.title} at {cloud.urls[HISTORY.name]}")
         device = self.devices[0]
         self.endpoints = Endpoints(
             hot_reader_url=f"{self._chalice.url}/{HISTORY.name}",
@@ -244,8 +292,19 @@ class LocalCloud:
             direct_entity_id=f"{device.id}-direct",
             direct_component_type_id=f"{self.twin_name}-{device.id}-direct",
             device_id=device.id,
+            clouds={
+                provider: CloudEndpoints(
+                    hot_reader_url=cloud.urls[HISTORY.name],
+                    hot_reader_last_entry_url=cloud.urls[LAST_ENTRY.name],
+                    entity_id=f"{device.id}-{provider}",
+                    component_type_id=f"{self.twin_name}-{device.id}-{provider}",
+                )
+                for provider, cloud in self.clouds.items()
+            },
         )
-        self._register(device, *self._create_functions(self._chalice.url))
+        self._create_workspace()
+        for type_id, entity_id, functions in self._readers():
+            self._register(device, type_id, entity_id, functions)
         self._write_files()
 
     def _lock(self) -> None:
@@ -262,34 +321,48 @@ class LocalCloud:
         client = self.aws.client("dynamodb")
         create_hot_table(client, self.table_name)
         self.telemetry_end = sample_telemetry.latest_round_minute()
-        total = self._entries * len(self.devices)
+        writers: dict[str, Writer] = {"AWS (DynamoDB)": DynamoDBWriter(client, self.table_name)}
+        writers |= {cloud.title: cloud.writer() for cloud in self.clouds.values()}
+        each = self._entries * len(self.devices)
+        total = each * len(writers)
         self._progress(total, 0)
-        DynamoDBWriter(client, self.table_name).write(
-            self.telemetry(), progress=lambda more: self._progress(total, more)
-        )
-        self._report(f"{total:,} entries of {len(self.devices)} devices in {self.table_name}")
+        for title, writer in writers.items():
+            writer.write(self.telemetry(), progress=lambda more: self._progress(total, more))
+            self._report(f"{each:,} entries of {len(self.devices)} devices in {title}")
 
-    def _create_functions(self, remote_url: str) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Create the Lambda functions of two layouts: (direct readers), (data connectors)."""
+    def _readers(self) -> Iterator[tuple[str, str, tuple[str, str]]]:
+        """Create the Lambda functions; yield what reads by them: component type, entity, functions."""
+        at = self.endpoints
         direct = {
             "DIGITAL_TWIN_INFO": self._twin_info("aws"),
             "DYNAMODB_TABLE_NAME": self.table_name,
             "POWERTOOLS_TRACE_DISABLED": "true",
         }
-        connectors = self.connector_environment(remote_url)
-        hot_reader = "chalicelib.hot_reader_functions.hot_reader"
-        connector = "chalicelib.data_connector_functions.digital_twin_data_connector"
+        handler = "chalicelib.hot_reader_functions.hot_reader"
+        functions = self._create_pair(HOT_READERS, handler, direct)
+        yield at.direct_component_type_id, at.direct_entity_id, functions
+
+        handler = "chalicelib.data_connector_functions.digital_twin_data_connector"
+        environment = self.connector_environment(at.hot_reader_url, at.hot_reader_last_entry_url)
+        functions = self._create_pair(DATA_CONNECTORS, handler, environment)
+        yield at.component_type_id, at.entity_id, functions
+
+        for provider, cloud in at.clouds.items():
+            names = (f"{DATA_CONNECTORS[0]}-{provider}", f"{DATA_CONNECTORS[1]}-{provider}")
+            environment = self.connector_environment(
+                cloud.hot_reader_url, cloud.hot_reader_last_entry_url, provider=provider
+            )
+            functions = self._create_pair(names, handler, environment)
+            yield cloud.component_type_id, cloud.entity_id, functions
+
+    def _create_pair(
+        self, names: tuple[str, str], handler: str, environment: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """Create the functions of both reads, and return their ARNs."""
+        history, last_entry = names
         return (
-            (
-                self._create_function("hot-reader", hot_reader, direct),
-                self._create_function("hot-reader-last-entry", f"{hot_reader}_last_entry", direct),
-            ),
-            (
-                self._create_function("digital-twin-data-connector", connector, connectors),
-                self._create_function(
-                    "digital-twin-data-connector-last-entry", f"{connector}_last_entry", connectors
-                ),
-            ),
+            self._create_function(history, handler, environment),
+            self._create_function(last_entry, f"{handler}_last_entry", environment),
         )
 
     def _create_function(self, name: str, handler: str, environment: Mapping[str, str]) -> str:
@@ -315,46 +388,38 @@ class LocalCloud:
             }
         )
 
-    def _register(
-        self,
-        device: twin_configuration.Device,
-        direct: tuple[str, str],
-        connectors: tuple[str, str],
-    ) -> None:
-        client, at = self.twinmaker(), self.endpoints
-        client.create_workspace(
-            workspaceId=at.workspace_id,
+    def _create_workspace(self) -> None:
+        self.twinmaker().create_workspace(
+            workspaceId=self.endpoints.workspace_id,
             role=f"arn:aws:iam::{self.aws.account_id}:role/twinmaker",
             s3Location="arn:aws:s3:::twinmaker",
         )
-        for type_id, entity_id, (history_arn, last_entry_arn) in (
-            (at.component_type_id, at.entity_id, connectors),
-            (at.direct_component_type_id, at.direct_entity_id, direct),
-        ):
-            client.create_component_type(
-                workspaceId=at.workspace_id,
-                componentTypeId=type_id,
-                **component_type(device, history_arn=history_arn, last_entry_arn=last_entry_arn),
-            )
-            self.until_active(
-                lambda: client.get_component_type(
-                    workspaceId=at.workspace_id,
-                    componentTypeId=type_id,  # noqa: B023
-                )
-            )
-            client.create_entity(
-                workspaceId=at.workspace_id,
-                entityId=entity_id,
-                entityName=entity_id,
-                components={COMPONENT_NAME: {"componentTypeId": type_id}},
-            )
-            self.until_active(
-                lambda: client.get_entity(workspaceId=at.workspace_id, entityId=entity_id)  # noqa: B023
-            )
-        self._report(
-            f"Entities {at.entity_id} (through the data connector) and {at.direct_entity_id} "
-            "(through the hot reader)"
+
+    def _register(
+        self,
+        device: twin_configuration.Device,
+        type_id: str,
+        entity_id: str,
+        functions: tuple[str, str],
+    ) -> None:
+        client, workspace = self.twinmaker(), self.endpoints.workspace_id
+        history_arn, last_entry_arn = functions
+        client.create_component_type(
+            workspaceId=workspace,
+            componentTypeId=type_id,
+            **component_type(device, history_arn=history_arn, last_entry_arn=last_entry_arn),
         )
+        self.until_active(
+            lambda: client.get_component_type(workspaceId=workspace, componentTypeId=type_id)
+        )
+        client.create_entity(
+            workspaceId=workspace,
+            entityId=entity_id,
+            entityName=entity_id,
+            components={COMPONENT_NAME: {"componentTypeId": type_id}},
+        )
+        self.until_active(lambda: client.get_entity(workspaceId=workspace, entityId=entity_id))
+        self._report(f"Entity {entity_id}, read by {history_arn.rpartition(':')[2]}")
 
     def until_active(self, describe: Callable[[], dict[str, Any]]) -> None:
         """Ask until a thing is ACTIVE; the local TwinMaker gets on with each look."""
@@ -372,8 +437,12 @@ class LocalCloud:
         self._exit.callback(endpoints.unlink, missing_ok=True)
         self._exit.callback(environment.unlink, missing_ok=True)
         exports = self.aws.environment | {
-            "AWS_ENDPOINT_URL_IOTTWINMAKER": self.endpoints.twinmaker_url
+            "AWS_ENDPOINT_URL_IOTTWINMAKER": self.endpoints.twinmaker_url,
+            # 127.0.0.1 has no name with `api.` or `data.` in front of it.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
+        for cloud in self.clouds.values():
+            exports |= cloud.environment
         lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
         write_private(environment, "\n".join(lines) + "\n")
         # Last: whoever waits for this file finds everything ready.
@@ -505,16 +574,6 @@ def twinmaker_client(endpoints: Endpoints, credentials: Mapping[str, str]) -> An
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
         config=Config(inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}),
     )
-
-
-def free_port(preferred: int = 0) -> int:
-    """Return the preferred port if it is free on loopback, else another one that is."""
-    for port in (preferred, 0):
-        with suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((_HOST, port))
-            return int(probe.getsockname()[1])
-    raise RuntimeError("no port is free on this machine")
 
 
 def write_private(path: Path, text: str) -> None:

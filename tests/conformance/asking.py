@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import uuid
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import orjson
 import requests
 
 from chalicelib.data_connector import DataConnector
-from chalicelib.errors import InvalidQueryError, RemoteReaderError
+from chalicelib.errors import HotReaderError, InvalidQueryError, RemoteReaderError
 from chalicelib.hot_reader import Flaws
 from chalicelib.json_log import JsonLogObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY, Read
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.hot_reader import HotReader
+    from deploy_scripts.local_cloud.aws import LocalAws
 
 START, END = "2026-01-30T17:00:00Z", "2026-01-30T18:00:00Z"
 TOKEN = "token-of-the-conformance-suite"
@@ -127,23 +127,43 @@ class ConnectorAsker:
 
 
 class LambdaAsker:
-    """Invokes a Lambda function for each read's name, with TwinMaker's event."""
+    """Invokes Lambda functions with TwinMaker's event.
 
-    def __init__(self, client: Any, functions: Mapping[str, str]) -> None:
-        self._client = client
-        self._functions = functions
+    Parameters
+    ----------
+    aws
+        Where they are.
+    functions
+        The function to invoke, for each read's name.
+    readers
+        The Hot Reader that answers in the end; None if the functions are that themselves.
+    """
+
+    def __init__(
+        self,
+        aws: LocalAws,
+        functions: Mapping[str, str],
+        readers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.functions = functions
+        self._aws = aws
+        self._client = aws.client("lambda")
+        self._readers = readers or functions
+        self._refusal = HotReaderError if readers else InvalidQueryError
 
     def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
+        reader = self._readers[read.name]
+        before = self._aws.function_logs(reader)
         answer = self._client.invoke(
-            FunctionName=self._functions[read.name],
-            Payload=json.dumps(event_of(payload)),
-            LogType="Tail",
+            FunctionName=self.functions[read.name], Payload=json.dumps(event_of(payload))
         )
         document = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
-            assert document["errorType"] == InvalidQueryError.__name__, document
+            assert document["errorType"] == self._refusal.__name__, document
             raise InvalidQueryError(document["errorMessage"])
-        log = base64.b64decode(answer["LogResult"]).decode()
+        # What is kept of a log is bounded, so its beginning may be gone; its end has ids of its own.
+        log = self._aws.function_logs(reader)
+        log = log.rpartition(before[-500:])[2] if before else log
         return Answered(document, lambda: flaws_in(log))
 
 

@@ -17,10 +17,22 @@ from chalicelib.hot_reader import HotReader
 from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
 from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.local_cloud.cosmos import LocalCosmos
+from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.conformance.asking import DirectAsker
 from tests.conformance.batches import BatchingMemoryStore
+from tests.conformance.cosmos import CosmosContainers
 from tests.conformance.dynamodb import DynamoDBTables
-from tests.conformance.hosts import Chalice, Connector, HttpHost, Lambda
+from tests.conformance.firestore import FirestoreCollections
+from tests.conformance.hosts import (
+    AzureFunctions,
+    Chalice,
+    CloudFunctions,
+    Connector,
+    HttpHost,
+    Lambda,
+    LambdaConnector,
+)
 from tests.conformance.memory import MemoryStore
 from tests.dynalite import Dynalite
 
@@ -154,6 +166,32 @@ def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield HttpHost(Chalice(tmp_path_factory.mktemp("chalice"), aws, stack))
 
 
+@pytest.fixture(scope="session")
+def firestore_collections(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[FirestoreCollections]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
+        yield FirestoreCollections(local)
+
+
+@pytest.fixture(scope="session")
+def cosmos_containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CosmosContainers]:
+    with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as cosmos:
+        yield CosmosContainers(cosmos)
+
+
+@pytest.fixture(scope="session")
+def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
+    with ExitStack() as stack:
+        yield HttpHost(CloudFunctions(tmp_path_factory.mktemp("gcp"), stack))
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
+    with ExitStack() as stack:
+        yield HttpHost(AzureFunctions(tmp_path_factory.mktemp("azure"), stack))
+
+
 def _direct(tables: str):
     return lambda fixture: Direct(fixture(tables))
 
@@ -168,9 +206,16 @@ READERS = {
     "dynamodb-moto": _direct("moto_tables"),
     "dynamodb-dynalite": _direct("dynalite_tables"),
     "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
+    "cosmos": _direct("cosmos_containers"),
+    "firestore": _direct("firestore_collections"),
     "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
+    "azure": _hosted("cosmos_containers", lambda fixture: fixture("azure")),
+    "gcp": _hosted("firestore_collections", lambda fixture: fixture("gcp")),
+    "connector-lambda": _hosted("dynalite_tables", lambda fixture: LambdaConnector(fixture("aws"))),
     "connector-chalice": _hosted("dynalite_tables", lambda fixture: Connector(fixture("chalice"))),
+    "connector-azure": _hosted("cosmos_containers", lambda fixture: Connector(fixture("azure"))),
+    "connector-gcp": _hosted("firestore_collections", lambda fixture: Connector(fixture("gcp"))),
 }
 """Each store without a host; then each host, and a data connector in front of it."""
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.layout import HOT_READERS
-from deploy_scripts.local_cloud.stack import PROJECT
+from chalicelib.reads import HISTORY, LAST_ENTRY
+from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
+from deploy_scripts.local_cloud.child_process import PROJECT, free_port
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
 
@@ -23,6 +27,9 @@ class Host(Protocol):
 
     def asker(self, settings: Mapping[str, str]) -> Asker:
         """Return how to ask readers of these settings; the same settings, the same readers."""
+
+
+_NUMBERS = itertools.count()
 
 
 def twin_info(layer_3_hot: str, layer_4: str) -> str:
@@ -48,6 +55,48 @@ class Chalice:
         directory.mkdir()
         service = self._stack.enter_context(running(directory, self._aws.environment, stage))
         return HttpAsker({name: f"{service.url}/{name}" for name in HOT_READERS}, service.output)
+
+
+class AzureFunctions:
+    """Azure Functions: an app with both readers."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self._directory = directory
+        self._stack = stack
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        app = LocalAzureFunctions(
+            {
+                "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            port=free_port(),
+            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+        )
+        self._stack.enter_context(app)
+        return HttpAsker({name: f"{app.url}/{name}" for name in HOT_READERS}, app.output)
+
+
+class CloudFunctions:
+    """functions-framework, with both readers in one function."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self._directory = directory
+        self._stack = stack
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        function = LocalCloudFunction(
+            "hot_readers",
+            {
+                "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+        )
+        self._stack.enter_context(function)
+        return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, function.output)
 
 
 class HttpKind(Protocol):
@@ -85,7 +134,7 @@ class Connector:
 
 
 class Lambda:
-    """Lambda functions, invoked directly."""
+    """Lambda functions: the Hot Readers, invoked directly."""
 
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
@@ -94,16 +143,20 @@ class Lambda:
     def asker(self, settings: Mapping[str, str]) -> LambdaAsker:
         key = json.dumps(settings, sort_keys=True)
         if key not in self._started:
-            self._started[key] = self._start(settings)
+            self._started[key] = self.start(settings)
         return self._started[key]
 
-    def _start(self, settings: Mapping[str, str]) -> LambdaAsker:
-        number = len(self._started)
-        functions = {name: f"{name}-{number}" for name in HOT_READERS}
+    def start(self, settings: Mapping[str, str]) -> LambdaAsker:
+        return LambdaAsker(self._aws, self.create("hot_reader_functions.hot_reader", settings))
+
+    def create(self, handler: str, settings: Mapping[str, str]) -> dict[str, str]:
+        """Create the functions of both reads, and return their names."""
+        suffixes = dict(zip(HOT_READERS, ("", "_last_entry"), strict=True))
+        functions = {name: f"conformance-{next(_NUMBERS)}" for name in HOT_READERS}
         for name, function in functions.items():
             self._aws.create_function(
                 function,
-                handler=f"chalicelib.hot_reader_functions.{name.replace('-', '_')}",
+                handler=f"chalicelib.{handler}{suffixes[name]}",
                 source=PROJECT,
                 include=("app.py", "chalicelib"),
                 environment={
@@ -112,4 +165,15 @@ class Lambda:
                     **settings,
                 },
             )
-        return LambdaAsker(self._aws.client("lambda"), functions)
+        return functions
+
+
+class LambdaConnector(Lambda):
+    """Data connectors that invoke the Hot Readers in the same account."""
+
+    def start(self, settings: Mapping[str, str]) -> LambdaAsker:
+        readers = super().start(settings).functions
+        variables = (HISTORY.local_function_variable, LAST_ENTRY.local_function_variable)
+        local = dict(zip(variables, readers.values(), strict=True))
+        connectors = self.create("data_connector_functions.digital_twin_data_connector", local)
+        return LambdaAsker(self._aws, connectors, readers)

@@ -76,7 +76,12 @@ def newest(entries: list[Stored]) -> Stored:
 
 
 def plain(value: Any) -> Any:
-    """Make values comparable that are stored as numbers of several kinds."""
+    """Make values comparable: numbers of several kinds, and lists of them, also as DataValues."""
+    if isinstance(value, list):
+        return [
+            plain(*item.values()) if isinstance(item, dict) and len(item) == 1 else plain(item)
+            for item in value
+        ]
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return value
     return float(value)

@@ -25,6 +25,7 @@ REPRESENTABLE = [
     ("STRING", "warm", {"stringValue": "warm"}),
     ("STRING", "x" * 256, {"stringValue": "x" * 256}),
     ("STRING", Decimal("21.5"), {"stringValue": "21.5"}),
+    ("STRING", Decimal("0.00001"), {"stringValue": "0.00001"}),
     ("STRING", False, {"stringValue": "false"}),
     (
         {"type": "LIST", "nestedType": {"type": "DOUBLE"}},

@@ -357,3 +357,43 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
     )
     assert done.exit_code == 2
     assert not aws.client("ssm").describe_parameters()["Parameters"]
+
+
+def test_an_overwritten_parameter_keeps_its_key(aws):
+    ssm = aws.client("ssm")
+    key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    ssm.put_parameter(Name="/keyed", Value="o" * 43, Type="SecureString", KeyId=key)
+    ParameterStore(ssm, "/keyed").put("p" * 43)
+    only = [{"Key": "Name", "Option": "Equals", "Values": ["/keyed"]}]
+    (found,) = ssm.describe_parameters(ParameterFilters=only)["Parameters"]
+    assert found["KeyId"] == key
+    assert ParameterStore(ssm, "/keyed").get() == "p" * 43
+    ssm.delete_parameter(Name="/keyed")
+
+
+def test_a_tables_own_name_is_kept_while_the_hot_storage_is_elsewhere(project):
+    def table() -> str | None:
+        name: str | None = project.stages["multicloud"]["environment_variables"].get(
+            "DYNAMODB_TABLE_NAME"
+        )
+        return name
+
+    project.ok("--table", "mine")
+    project.providers("azure", "aws")
+    project.connect()
+    project.ok()
+    assert (table(), project.stages["multicloud"]["hot_table"]) == (None, "mine")
+    assert "as it should be" in project.ok()
+    project.providers("aws", "aws")
+    project.ok()
+    assert table() == "mine"
+    assert "hot_table" not in project.stages["multicloud"]
+
+
+def test_the_usual_tables_name_needs_no_keeping(project):
+    project.providers("azure", "aws")
+    project.connect()
+    project.ok()
+    assert "hot_table" not in project.stages["multicloud"]
+    project.ok("--table", "another")
+    assert project.stages["multicloud"]["hot_table"] == "another"

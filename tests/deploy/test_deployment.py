@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,9 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deploy_scripts.demo import only
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports
 from deploy_scripts.twin_configuration import TwinConfiguration
+from tests.conformance import oracle
+from tests.conformance.oracle import by_property, plain, read_back
+from tests.end_to_end.http.service import Service
+from tests.end_to_end.read_path.reading import by_twinmaker, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +30,16 @@ LONGEST_FUNCTION_NAME = 64
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """The other cloud (its HTTP endpoints), and the AWS account that is deployed to."""
-    directory = tmp_path_factory.mktemp("local-cloud")
-    with LocalCloud(directory=directory, entries=50, ports=Ports(0, 0, 0)) as running:
+def local_cloud_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("local-cloud")
+
+
+@pytest.fixture(scope="module")
+def cloud(local_cloud_files: Path) -> Iterator[LocalCloud]:
+    """The AWS account that is deployed to, and the Hot Readers on the other clouds."""
+    with LocalCloud(
+        directory=local_cloud_files, entries=50, ports=Ports(0, 0, 0), other_clouds=True
+    ) as running:
         yield running
 
 
@@ -43,18 +55,22 @@ class Deployment:
         for name in ("app.py", "requirements.txt"):
             shutil.copy(PROJECT / name, directory)
 
+    @property
+    def connections(self) -> InterCloudConnections:
+        return InterCloudConnections(self.directory / "config" / "config_inter_cloud.json")
+
     def providers(self, layer_3_hot: str, layer_4: str) -> None:
         document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
         (self.directory / "config" / "config_providers.json").write_text(json.dumps(document))
 
     def connect(self) -> None:
         """Save what whoever deployed the other cloud's reader would save."""
-        config = self.directory / "config"
-        connections = InterCloudConnections(config / "config_inter_cloud.json")
-        at = self.cloud.endpoints
+        layout = TwinConfiguration.load(self.directory / "config").layout
+        at = self.cloud.endpoints.clouds[layout.layer_3_hot]
         for last_entry, url in ((False, at.hot_reader_url), (True, at.hot_reader_last_entry_url)):
-            layout = TwinConfiguration.load(config).layout
-            connections.put(layout, last_entry=last_entry, url=url, token=at.token)
+            self.connections.put(
+                layout, last_entry=last_entry, url=url, token=self.cloud.endpoints.token
+            )
 
     def refused(self, verb: str, stage: str, *options: str) -> str:
         """Run a verb that must end with exit code 2."""
@@ -85,12 +101,20 @@ class Deployment:
         where = ["--config", "config", "--project", str(self.directory), "--stage", stage]
         return self.run(sys.executable, "-m", "deploy_scripts", verb, *where, *options)
 
+    def plan(self, stage: str) -> dict[str, Any]:
+        where = ("--config", "config", "--stage", stage, "--format", "json")
+        planned: dict[str, Any] = json.loads(
+            self.run(sys.executable, "-m", "deploy_scripts", "plan", *where)
+        )
+        return planned
+
     def listing(self) -> dict[str, Any]:
         """List everything in the account that a deployment could leave behind."""
         client, twinmaker = self.cloud.aws.client, self.cloud.twinmaker()
         workspaces = twinmaker.list_workspaces()["workspaceSummaries"]
         return {
             "functions": self.functions(),
+            "function urls": self.function_urls(),
             "roles": {each["RoleName"] for each in client("iam").list_roles()["Roles"]},
             "apis": [each["id"] for each in client("apigateway").get_rest_apis()["items"]],
             "parameters": [
@@ -106,10 +130,38 @@ class Deployment:
                 )
                 for each in workspaces
             },
-            "connections": set(
-                InterCloudConnections(self.directory / "config" / "config_inter_cloud.json").load()
-            ),
+            "connections": set(self.connections.load()),
         }
+
+    def read_by_twinmaker(self) -> None:
+        """Read every entity's history and newest entry, which must be what is in the hot storage."""
+        twinmaker = self.cloud.twinmaker()
+        components = [
+            (entity["entityId"], component["componentName"], component["componentTypeId"])
+            for entity in twinmaker.list_entities(workspaceId="deployed")["entitySummaries"]
+            for component in twinmaker.get_entity(
+                workspaceId="deployed", entityId=entity["entityId"]
+            )["components"].values()
+        ]
+        devices = {f"factory-twin-{device.id}": device for device in self.cloud.devices}
+        assert {type_id for _, _, type_id in components} == devices.keys()
+        for entity_id, component_name, type_id in components:
+            device = devices[type_id]
+            asked = {
+                "workspaceId": "deployed",
+                "entityId": entity_id,
+                "componentName": component_name,
+                "selectedProperties": [each.name for each in device.properties],
+            }
+            names = asked["selectedProperties"]
+            entries = stored(self.cloud, device.id)
+            ever = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
+            pages = by_twinmaker(twinmaker, **asked, startTime=ever[0], endTime=ever[1])
+            assert read_back(pages) == by_property(oracle.history(entries, names, *ever), names)
+            answer = twinmaker.get_property_value(**asked)["propertyValues"]
+            assert {name: plain(only(each["propertyValue"])) for name, each in answer.items()} == {
+                name: plain(value) for name, value in oracle.newest(entries).values.items()
+            }
 
     def pointed_at(self, device_id: str) -> set[str]:
         """Return the functions that a device's component type points at."""
@@ -118,6 +170,14 @@ class Deployment:
         )
         arns = [each["implementedBy"]["lambda"]["arn"] for each in found["functions"].values()]
         return {arn.rpartition(":")[2] for arn in arns}
+
+    def function_urls(self) -> list[str]:
+        client = self.cloud.aws.client("lambda")
+        found = []
+        for name in self.functions():
+            with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+                found.append(client.get_function_url_config(FunctionName=name)["FunctionUrl"])
+        return found
 
     def functions(self) -> set[str]:
         listed = self.cloud.aws.client("lambda").list_functions()["Functions"]
@@ -144,6 +204,12 @@ def workspace(cloud: LocalCloud) -> tuple[str, ...]:
     )
 
 
+def test_a_function_url_is_for_layouts_with_endpoints_on_aws(deployment):
+    deployment.providers("azure", "aws")
+    refused = deployment.refused("deploy", "multicloud", "--endpoint", "function-url")
+    assert "--endpoint is for hot storage on AWS" in refused
+
+
 def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     """Hot storage moves from another cloud to AWS, and then the twin moves away."""
     before = deployment.listing()
@@ -153,6 +219,7 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
     verified = deployment.scripts("verify", "multicloud", "--workspace", "deployed")
     assert "GetPropertyValueHistory" in verified
+    deployment.read_by_twinmaker()
     connectors = deployment.pointed_at("pump-1")
     assert connectors == {
         "hot-reader-multicloud-digital-twin-data-connector",
@@ -184,7 +251,45 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     assert "gone" in deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
 
 
-def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
+def test_a_twin_that_reads_google_cloud_is_planned_deployed_verified_and_destroyed(
+    deployment, workspace
+):
+    before = deployment.listing()
+    deployment.providers("gcp", "aws")
+    missing = deployment.plan("multicloud")["missing"]
+    assert [each for each in missing if "gcp_l3_to_aws_l4_hot_reader" in each]
+    assert "has no connection" in deployment.refused("deploy", "multicloud", *OPTIONS, *workspace)
+    assert deployment.listing() == before
+    deployment.connect()
+    planned = deployment.plan("multicloud")
+    assert [each["provider"] for each in planned["clouds"]] == ["gcp", "aws"]
+    assert not [each for each in planned["missing"] if "connection" in each]
+
+    deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    (aws,) = (each for each in planned["clouds"] if each["provider"] == "aws")
+    made = deployment.functions() - before["functions"]
+    assert made == {each["deployed_name"] for each in aws["functions"]}
+    assert made == deployment.pointed_at("pump-1")
+    assert "All is well" in deployment.scripts("verify", "multicloud", "--workspace", "deployed")
+    deployment.read_by_twinmaker()
+    first = deployment.listing()
+    again = deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    assert deployment.listing() == first
+    assert "agrees with the configuration" in again
+
+    away = ("--workspace", "deployed", "--delete-workspace", "--yes")
+    deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
+    after = deployment.listing()
+    # The connections belong to whoever deployed the readers on Google Cloud.
+    assert after["connections"] == {
+        "gcp_l3_to_aws_l4_hot_reader",
+        "gcp_l3_to_aws_l4_hot_reader_last_entry",
+    }
+    assert {**after, "connections": before["connections"]} == before
+
+
+def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace, cloud):
+    """First by the API, then by a Function URL, which a switch of the layout leaves."""
     del workspace  # makes the role that is listed
     before = deployment.listing()
     deployment.providers("aws", "azure")
@@ -194,17 +299,21 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
         "aws_l3_to_azure_l4_hot_reader",
         "aws_l3_to_azure_l4_hot_reader_last_entry",
     }
-    deployment.scripts("deploy", "multicloud")
-    assert deployment.listing() == first
+    shown = deployment.scripts("deploy", "multicloud", "--endpoint", "function-url")
+    assert "nothing throttles a Function URL" in shown
+    (url,) = deployment.function_urls()
+    assert deployment.listing() == first | {"function urls": [url]}
+    first = deployment.listing()
+    ask_both_endpoints(deployment, cloud, url)
+    verified = deployment.scripts("verify", "multicloud")
+    assert f"ok Function URL: {url}" in verified
+    assert "All is well" in verified
 
     mistyped = deployment.refused("destroy", "multiclod", "--yes")
     assert "no stage multiclod" in mistyped
     record = deployment.directory / ".chalice" / "deployed" / "multicloud.json"
-    elsewhere = record.rename(record.with_suffix(".elsewhere"))
-    lost = deployment.refused("destroy", "multicloud", "--yes")
-    assert "no record of this deployment" in lost
-    assert "hot-reader-multicloud" in lost
-    elsewhere.rename(record)
+    record.unlink()  # as if it had been deployed elsewhere
+    deployment.scripts("deploy", "multicloud", *OPTIONS)
     assert deployment.listing() == first
     deployment.providers("aws", "gcp")
     deployment.scripts("deploy", "multicloud", *OPTIONS)
@@ -212,8 +321,40 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, workspace):
         "aws_l3_to_gcp_l4_hot_reader",
         "aws_l3_to_gcp_l4_hot_reader_last_entry",
     }
-    deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes")
+    assert {each.url for each in deployment.connections.load().values()} == {
+        f"{url}hot-reader",
+        f"{url}hot-reader-last-entry",
+    }
+    record.unlink()
+    trial = deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes", "--dry-run")
+    assert "would delete Function URL of hot-reader-multicloud" in trial
+    assert "would run" in trial
+    assert not record.exists()
+    assert deployment.function_urls() == [url]
+    ended = deployment.scripts("destroy", "multicloud", *OPTIONS, "--yes")
+    assert "deleted Function URL of hot-reader-multicloud" in ended
     assert deployment.listing() == before
+
+
+def ask_both_endpoints(deployment: Deployment, cloud: LocalCloud, url: str) -> None:
+    """Read all of a device at a deployed URL, which has to answer by the contract."""
+    token = deployment.connections.load()["aws_l3_to_azure_l4_hot_reader"].token
+    service = Service(url.rstrip("/"), deployment.directory / "no-log")
+    names = ["pressure", "running"]
+    times = {"start_time": "2000-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"}
+    query = {"iot_device_id": "pump-1", "selected_properties": names, **times}
+    history = service.request("POST", "/hot-reader", token=token, json={"payload": query})
+    stored = [entry for entry in cloud.telemetry() if entry.device_id == "pump-1"]
+    assert stored
+    assert sum(len(each["values"]) for each in history.json()["propertyValues"]) == sum(
+        len(entry.values.keys() & {*names}) for entry in stored
+    )
+    assert history.headers["Content-Encoding"] == "gzip"  # nobody but the function does it
+    repeated = {"iot_device_id": "pump-1", "selected_properties": names}
+    newest = service.request("GET", "/hot-reader-last-entry", token=token, params=repeated)
+    assert newest.json()["propertyValues"].keys() == {*names}
+    for wrong in (None, "another-token-of-good-length"):
+        assert service.request("POST", "/hot-reader", token=wrong, json={}).status_code == 401
 
 
 def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, cloud):
@@ -258,6 +399,21 @@ def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, 
     }
     deployment.chalice("delete", "multicloud")
     assert deployment.functions() == before
+
+
+def test_the_environment_file_is_all_that_a_plain_sdk_needs(cloud, local_cloud_files, tmp_path):
+    file = local_cloud_files / "environment"
+    script = "import boto3; print(boto3.client('iottwinmaker').list_workspaces())"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        ["bash", "-c", f'. "{file}" && exec "{sys.executable}" -c "{script}"'],
+        cwd=tmp_path,
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert cloud.endpoints.workspace_id in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("layer_4", ["azure", "aws"])

@@ -373,6 +373,15 @@ def test_a_symbolic_link_in_the_lock_files_place_is_refused(connections, path, t
     assert not (tmp_path / "victim").exists()
 
 
+def test_a_directory_in_its_place_is_refused(connections, path):
+    path.mkdir()
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    for call in (connections.load, lambda: put(connections)):
+        with pytest.raises(InterCloudError, match="isn't a file"):
+            call()
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+
+
 def test_what_is_no_file_is_refused_without_waiting_for_it(connections, path):
     os.mkfifo(path, 0o600)
     with pytest.raises(InterCloudError, match="isn't a file"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Final
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
 from deploy_scripts.__main__ import cli
@@ -22,6 +24,7 @@ COMMAND: Final = "python -m deploy_scripts "
 _BLOCK: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _INLINE: Final = re.compile(rf"`({re.escape(COMMAND)}[^`]+)`")
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_TOKEN_FILE: Final = r"-|\$TOKEN_FILE|dist/inter-cloud-token-new"
 _SHELL_OPERATOR: Final = re.compile(r"[|&;<>()]+")
 
 
@@ -46,9 +49,9 @@ def command_lines(page: Path) -> list[str]:
 def arguments(command_line: str) -> list[str]:
     """Split a command line as a shell does, up to the next command."""
     # The temporary copy of the project has the same files as the project.
-    words = shlex.shlex(
-        command_line.replace("$TRY", str(PROJECT)), posix=True, punctuation_chars=True
-    )
+    for name, value in (("$TRY", PROJECT), ("$CONFIG", PROJECT / "config")):
+        command_line = command_line.replace(name, str(value))
+    words = shlex.shlex(command_line, posix=True, punctuation_chars=True)
     words.whitespace_split = True
     found: list[str] = []
     for word in words:
@@ -91,6 +94,9 @@ def named(paths: tuple[Path, ...]) -> list[object]:
 
 
 every_page = pytest.mark.parametrize("page", named(PAGES))
+packaged_page = pytest.mark.parametrize(
+    "page", named(tuple(page for page in LAYOUT_PAGES if not page.stem.startswith("aws-")))
+)
 every_layout_page = pytest.mark.parametrize("page", named(LAYOUT_PAGES))
 
 
@@ -132,8 +138,37 @@ def test_readers_are_published_by_stage_or_by_cloud_as_the_layout_needs(page):
             assert publish["cloud"] == layout.layer_3_hot
             assert publish["url"]
             assert publish["last_entry_url"]
-            assert str(publish["token_file"]) == "-"
+            assert re.fullmatch(_TOKEN_FILE, str(publish["token_file"]))
             assert not publish["stage"]
+
+
+@packaged_page
+def test_a_page_shows_the_very_commands_that_package_prints(page, tmp_path, monkeypatch):
+    (line,) = [line for line in command_lines(page) if line.startswith(f"{COMMAND}package ")]
+    shutil.copytree(PROJECT / "config", tmp_path / "config")
+    (providers,) = blocks(page, "json")
+    (tmp_path / "config" / PROVIDERS_FILE).write_text(providers)
+    monkeypatch.chdir(tmp_path)
+    printed = CliRunner().invoke(cli, [*arguments(line), "--config", "config"])
+    assert printed.exit_code == 0, printed.output
+    assert printed.stdout in blocks(page, "console")
+
+
+@packaged_page
+def test_a_page_packages_publishes_deploys_and_verifies_in_this_order(page):
+    own = [parse(line) for line in command_lines(page) if "$TRY" not in line]
+    verbs = [each.info_name for each in own]
+    order = [verbs.index(verb) for verb in ("package", "publish", "deploy", "verify")]
+    assert order == sorted(order)
+
+
+@packaged_page
+def test_a_page_names_only_variables_of_its_commands(page):
+    text = page.read_text().partition("\n## Package the Hot Readers\n")[2]
+    typed = "\n".join(found for name, found in _BLOCK.findall(text) if name == "console")
+    # Others come from the page of all layouts.
+    assigned = {*re.findall(r"^ *([A-Z_]+)=", typed, re.MULTILINE), "ROLE", "BUCKET"}
+    assert set(re.findall(r"\$\{?([A-Z_]+)", typed)) <= assigned
 
 
 @every_layout_page

@@ -172,6 +172,38 @@ def test_endpoints_are_public_where_another_cloud_reads_and_nowhere_else(twin, l
     assert public == ([layout.layer_3_hot] if layout.crosses_clouds else [])
 
 
+FUNCTION_URL = "https://abc.lambda-url.eu-central-1.on.aws/hot-reader"
+
+
+@pytest.mark.parametrize(
+    ("saved", "chosen", "kind"),
+    [
+        (None, None, "api-gateway"),
+        (None, "function-url", "function-url"),
+        (FUNCTION_URL, None, "function-url"),
+        (FUNCTION_URL, "api-gateway", "api-gateway"),
+    ],
+)
+def test_endpoints_on_aws_are_behind_what_is_chosen_or_else_saved(twin, saved, chosen, kind):
+    layout = ProviderLayout("aws", "gcp")
+    twin.providers("aws", "gcp")
+    if saved:
+        save(twin, layout, saved)
+    stage = Stage("dev", "app", environment_of(layout))
+    configuration = TwinConfiguration.load(twin.path)
+    plan = Plan.make(configuration, stage, connections_of(twin), chosen)
+    assert {each.kind for each in on(plan, "aws").endpoints} == {kind}
+    shown = "Function URL" if kind == "function-url" else "API Gateway"
+    assert f"/hot-reader-last-entry  newest entry  by api_handler  {shown}\n" in text_of(plan)
+
+
+def test_plan_takes_the_choice_as_an_option(twin):
+    twin.providers("aws", "gcp")
+    options = ["--config", str(twin.path), "--endpoint", "function-url", "--format", "json"]
+    (aws, _) = json.loads(CliRunner().invoke(command, options).stdout)["clouds"]
+    assert [each["kind"] for each in aws["endpoints"]] == ["function-url", "function-url"]
+
+
 @pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.crosses_clouds], ids=name_of)
 def test_a_connection_per_read_is_used_by_the_twins_cloud(twin, layout):
     plan = plan_of(twin, layout)
@@ -306,7 +338,7 @@ def test_a_setting_that_the_stage_lacks_is_missing(twin, layout, variable):
 )
 def test_a_stage_that_isnt_there_is_missing(twin, layout):
     assert plan_of(twin, layout, Stage("new")).missing[-1] == (
-        "The stage new in .chalice/config.json isn't there yet."
+        "The stage new in .chalice/config.json isn't there yet: deploy writes it."
     )
 
 
@@ -314,6 +346,7 @@ def test_a_stage_of_another_layout_is_pointed_out(twin):
     stage = Stage("dev", "app", environment_of(ProviderLayout("aws", "azure")))
     (missing,) = plan_of(twin, ProviderLayout("aws", "aws"), stage).missing
     assert "for the layout aws (hot storage) and azure (twin)" in missing
+    assert "deploy changes that" in missing
 
 
 def test_a_stage_of_another_twin_is_pointed_out(twin):
@@ -376,6 +409,28 @@ def test_the_projects_own_stages_are_read():
 def test_stages_that_cant_be_read_are_an_error(tmp_path, document):
     with pytest.raises(StageError, match=r"configuration of Chalice|must be texts"):
         Stage.load(chalice_project(tmp_path, document), "dev")
+
+
+def test_variables_of_the_endpoints_function_alone_are_merged(tmp_path):
+    document = {
+        "app_name": "a",
+        "stages": {
+            "dev": {
+                "environment_variables": {"A": "common", "B": "common"},
+                "lambda_functions": {"api_handler": {"environment_variables": {"B": "own"}}},
+            }
+        },
+    }
+    stage = Stage.load(chalice_project(tmp_path, document), "dev")
+    assert stage.environment == {"A": "common", "B": "common"}
+    assert stage.endpoints_environment == {"A": "common", "B": "own"}
+
+
+def test_a_flaw_in_the_endpoints_functions_own_variables_is_pointed_out(twin):
+    layout = ProviderLayout("aws", "azure")
+    own = {"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": "soon"}
+    (missing,) = plan_of(twin, layout, Stage("dev", "app", environment_of(layout), own)).missing
+    assert "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS is 'soon'" in missing
 
 
 def test_a_project_without_stages_is_an_error(tmp_path):

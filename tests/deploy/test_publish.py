@@ -15,7 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib.settings import ProviderLayout
+from deploy_scripts.commands.deploy import forget_endpoints
 from deploy_scripts.commands.publish import publish
+from deploy_scripts.deployed import DeployedStage
+from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.stack import PROJECT
@@ -76,6 +79,7 @@ class Project:
         record = directory / ".chalice" / "deployed" / "multicloud.json"
         resources = json.loads(record.read_text())["resources"]
         (self.api,) = (each for each in resources if each["resource_type"] == "rest_api")
+        self.arn = DeployedStage.load(directory, "multicloud").lambda_arn("api_handler")
         original = boto3.client
 
         def client(*arguments: Any, **options: Any) -> Any:
@@ -118,6 +122,40 @@ class Project:
         settings = found.get("methodSettings", {}).get("*/*", {})
         return settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")
 
+    def function_url(self) -> FunctionUrl:
+        return FunctionUrl.find(self.aws.client("lambda"), self.arn)
+
+    def state(self) -> Any:
+        """Return all that publishing changes; a Function URL's host is a new one each time."""
+        found = self.function_url()
+        connections = self.connections.read_text() if self.connections.exists() else ""
+        if found.url:
+            connections = connections.replace(found.url, "FUNCTION_URL/")
+        policy = self.aws.client("lambda").get_policy(FunctionName=self.arn)["Policy"]
+        sids = sorted(each["Sid"] for each in json.loads(policy)["Statement"])
+        return found.url is not None, found.auth_type, sids, connections, self.throttling()
+
+    def killed(self, call: int, *options: str) -> bool:
+        """Run the command and end it before one of its calls to AWS; False if there are fewer."""
+        patched = boto3.client
+        seen: list[str] = []
+
+        def kill(model: Any, **_: Any) -> None:
+            seen.append(model.name)
+            if len(seen) == call:
+                raise KeyboardInterrupt
+
+        def client(*arguments: Any, **given: Any) -> Any:
+            made = patched(*arguments, **given)
+            made.meta.events.register("before-call", kill)
+            return made
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(boto3, "client", client)
+            ended = self.run(*options).exit_code
+        assert (ended == 0) == (len(seen) < call)
+        return len(seen) >= call
+
     def written(self) -> list[str]:
         return [call for call in self.calls if not call.startswith("Get")]
 
@@ -125,13 +163,14 @@ class Project:
 @pytest.fixture
 def project(
     aws: LocalAws, deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Project:
+) -> Iterator[Project]:
     copied = tmp_path / "project"
     shutil.copytree(deployed, copied, ignore=shutil.ignore_patterns("deployments"))
     keep(aws, TOKEN)
     made = Project(copied, aws, monkeypatch)
     made.providers("aws", "azure")
-    return made
+    yield made
+    made.function_url().remove(aws.client("lambda"))
 
 
 def keep(aws: LocalAws, value: str, name: str = PARAMETER) -> None:
@@ -160,7 +199,22 @@ def test_both_endpoints_of_a_real_deployment_are_saved_with_the_token(project):
 def test_the_api_is_throttled(project):
     project.ok("--rate", "7", "--burst", "11")
     assert project.throttling() == (7, 11)
-    project.ok()
+    assert "Nothing to change" in project.ok()
+    assert project.throttling() == (7, 11)
+    project.ok("--burst", "13")
+    assert project.throttling() == (7, 13)
+
+
+def test_an_api_that_nobody_has_throttled_gets_usual_limits(project):
+    project.aws.client("apigateway").update_stage(
+        restApiId=project.api["rest_api_id"],
+        stageName="api",
+        patchOperations=[
+            {"op": "replace", "path": f"/*/*/throttling/{limit}", "value": "-1"}
+            for limit in ("rateLimit", "burstLimit")
+        ],
+    )
+    assert "100 requests per second, bursts of 200" in project.ok()
     assert project.throttling() == (100, 200)
 
 
@@ -352,6 +406,19 @@ def test_a_known_token_is_replaced_by_one_that_is_given(remote):
     assert {each["token"] for each in remote.saved.values()} == {NEW}
 
 
+def test_a_token_that_is_piped_in_is_used_though_another_one_is_known(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    shown = remote.ok(*FROM_AZURE, stage=None, given=f"{NEW}\n")
+    assert {each["token"] for each in remote.saved.values()} == {NEW}
+    assert NEW not in shown
+
+
+def test_a_malformed_token_that_is_piped_in_is_refused_and_the_known_one_stays(remote):
+    remote.ok(*FROM_AZURE, stage=None, given=TOKEN)
+    assert "short" not in remote.refused(*FROM_AZURE, stage=None, given="short")
+    assert {each["token"] for each in remote.saved.values()} == {TOKEN}
+
+
 def test_a_token_file_must_be_private(remote, tmp_path):
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
@@ -411,30 +478,171 @@ def test_unpublish_of_one_cloud_has_nothing_to_do(tmp_path):
     assert unpublish(ProviderLayout("aws", "gcp"), connections) == []
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
-def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project, call):
-    """The calls are GetParameter, GetStage and UpdateStage."""
+def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
+    """From the API to a Function URL and back, over and over.
+
+    The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage; then twice
+    AddPermission and CreateFunctionUrlConfig, or DeleteFunctionUrlConfig and twice RemovePermission.
+    """
+    switches = [("--endpoint", "function-url"), ("--endpoint", "api-gateway", "--rate", "40")]
+    undisturbed = {}
+    for options in (*switches, *switches):  # what the API takes stays from one round to the next
+        project.ok(*options)
+        undisturbed[options] = project.state()
+    for call in range(1, 8):
+        for options in switches:
+            project.connections.unlink()
+            assert project.killed(call, *options), call
+            project.ok(*options)
+            assert project.state() == undisturbed[options], (call, options)
+    for options in switches:
+        assert not project.killed(9, *options)
+
+
+def test_killed_before_it_throttles_and_run_again_it_ends_as_if_undisturbed(project):
+    """The calls are GetParameter, GetFunctionUrlConfig, GetPolicy, GetStage and UpdateStage."""
     project.ok("--rate", "40")
-    undisturbed, limits = project.saved, project.throttling()
-    project.connections.unlink()
-    project.ok("--rate", "41")
-    project.connections.unlink()
-    patched = boto3.client
-    seen: list[str] = []
+    for call in range(1, 6):
+        rate = ("--rate", str(50 + call))
+        assert project.killed(call, *rate), call
+        project.ok(*rate)
+        assert project.throttling() == (50 + call, 200)
+    assert not project.killed(6, "--rate", "60")
 
-    def killed(model: Any, **_: Any) -> None:
-        seen.append(model.name)
-        if len(seen) == call:
-            raise KeyboardInterrupt
 
-    def client(*arguments: Any, **options: Any) -> Any:
-        made = patched(*arguments, **options)
-        made.meta.events.register("before-call", killed)
-        return made
+# --- Function URLs ----------------------------------------------------------------------------
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boto3, "client", client)
-        assert project.run("--rate", "40").exit_code != 0
-    assert len(seen) == call
-    project.ok("--rate", "40")
-    assert (project.saved, project.throttling()) == (undisturbed, limits)
+FUNCTION_URL = ("--endpoint", "function-url")
+
+
+def test_a_function_url_is_made_and_saved_in_place_of_the_api(project):
+    shown = project.ok(*FUNCTION_URL)
+    found = project.function_url()
+    assert project.saved == {
+        IDS[0]: {"url": f"{found.url}hot-reader", "token": TOKEN},
+        IDS[1]: {"url": f"{found.url}hot-reader-last-entry", "token": TOKEN},
+    }
+    assert (found.auth_type, found.lacking) == ("NONE", ())
+    assert found.url in shown
+    assert "nothing throttles a Function URL" in shown
+    assert TOKEN not in shown
+
+
+def test_a_second_run_with_a_function_url_changes_nothing(project):
+    project.ok(*FUNCTION_URL)
+    before = project.state()
+    project.calls.clear()
+    assert "Nothing to change" in project.ok(*FUNCTION_URL)
+    assert project.written() == []
+    assert project.state() == before
+
+
+def test_without_the_option_what_is_published_stays(project):
+    project.ok(*FUNCTION_URL)
+    before = project.state()
+    assert "Nothing to change" in project.ok()
+    assert project.state() == before
+
+
+def test_the_api_again_takes_the_function_url_away(project):
+    project.ok()
+    before = project.state()
+    project.ok(*FUNCTION_URL)
+    shown = project.ok("--endpoint", "api-gateway")
+    assert "Function URL of hot-reader-multicloud: taken away" in shown
+    assert project.state() == before
+    assert "Nothing to change" in project.ok()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("api-gateway", "function-url"), ("function-url", "api-gateway")]
+)
+def test_a_dry_run_of_a_switch_changes_nothing(project, before, after):
+    project.ok("--endpoint", before)
+    state = project.state()
+    project.calls.clear()
+    shown = project.ok("--dry-run", "--endpoint", after)
+    assert all(name in shown for name in IDS)
+    assert "permission lambda:InvokeFunctionUrl" in shown
+    assert "Function URL of hot-reader-multicloud" in shown
+    assert project.written() == []
+    assert project.state() == state
+
+
+def test_what_was_broken_by_hand_is_put_right(project):
+    project.ok(*FUNCTION_URL)
+    before = project.state()
+    client = project.aws.client("lambda")
+    client.remove_permission(FunctionName=project.arn, StatementId="hot-reader-function-url")
+    client.remove_permission(FunctionName=project.arn, StatementId="hot-reader-function-url-invoke")
+    # An id of ours that permits something else.
+    client.add_permission(
+        FunctionName=project.arn,
+        StatementId="hot-reader-function-url",
+        Action="lambda:InvokeFunctionUrl",
+        Principal="*",
+        FunctionUrlAuthType="AWS_IAM",
+    )
+    client.update_function_url_config(FunctionName=project.arn, AuthType="AWS_IAM")
+    assert project.state() != before
+    project.ok()
+    assert project.state() == before
+    assert project.function_url().lacking == ()
+
+
+def test_a_url_whose_permissions_were_removed_is_known_by_the_connections(project):
+    project.ok(*FUNCTION_URL)
+    before = project.state()
+    client = project.aws.client("lambda")
+    for sid in project.function_url().statements:
+        client.remove_permission(FunctionName=project.arn, StatementId=sid)
+    project.ok()
+    assert project.state() == before
+
+
+def test_a_url_of_somebody_elses_is_neither_used_nor_removed(project):
+    client = project.aws.client("lambda")
+    made = client.create_function_url_config(FunctionName=project.arn, AuthType="AWS_IAM")
+    try:
+        assert "wasn't made here" in project.refused(*FUNCTION_URL)
+        assert not project.connections.exists()
+        project.ok()
+        project.ok("--endpoint", "api-gateway")
+        found = client.get_function_url_config(FunctionName=project.arn)
+        assert (found["FunctionUrl"], found["AuthType"]) == (made["FunctionUrl"], "AWS_IAM")
+    finally:
+        client.delete_function_url_config(FunctionName=project.arn)
+
+
+@pytest.mark.parametrize("before", [(), FUNCTION_URL])
+def test_throttling_is_for_the_api_only(project, before):
+    project.ok(*before)
+    state = project.state()
+    options = ("--rate", "20") if before else (*FUNCTION_URL, "--burst", "20")
+    assert "REQUESTS_PER_SECOND" in project.refused(*options)
+    assert project.state() == state
+
+
+@pytest.mark.parametrize("endpoint", ["api-gateway", "function-url"])
+def test_connections_to_either_endpoint_are_forgotten_with_the_stage_and_no_others(
+    project, monkeypatch, endpoint
+):
+    for name, value in project.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    project.ok("--endpoint", endpoint)
+    deployed = DeployedStage.load(project.directory, "multicloud")
+    own, layout = ProviderLayout("aws", "azure"), ProviderLayout("aws", "aws")
+    assert forget_endpoints(project.config, own, deployed) == []
+    assert forget_endpoints(project.config, layout, deployed, dry_run=True) == list(IDS)
+    assert set(project.saved) == set(IDS)
+    assert forget_endpoints(project.config, layout, deployed) == list(IDS)
+    connections = InterCloudConnections(project.connections)
+    elsewhere = f"https://{'x' * 32}.lambda-url.eu-central-1.on.aws/hot-reader"
+    connections.put(own, last_entry=False, url=elsewhere, token=TOKEN)
+    assert forget_endpoints(project.config, layout, deployed) == []
+    assert set(project.saved) == {HISTORY}
+
+
+@pytest.mark.parametrize("option", [FUNCTION_URL, ("--rate", "3"), ("--burst", "3")])
+def test_options_of_a_stage_are_refused_for_another_cloud(remote, option):
+    assert "belong to --stage" in remote.refused(*FROM_AZURE, *option, stage=None, given=TOKEN)

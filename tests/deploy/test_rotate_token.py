@@ -435,6 +435,16 @@ def test_a_stages_own_max_age_is_what_is_waited_for(project, slept):
     assert slept == [300 + FETCH_SECONDS]
 
 
+def test_a_max_age_of_the_endpoints_function_alone_is_what_is_waited_for(project, slept):
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    handler = document["stages"]["multicloud"]["lambda_functions"]["api_handler"]
+    handler["environment_variables"] = {"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": "200"}
+    path.write_text(json.dumps(document))
+    project.ok()
+    assert slept == [200 + FETCH_SECONDS]
+
+
 def test_a_parameter_named_by_its_arn_is_written_under_its_name(project, aws, slept):
     arn = aws.client("ssm").get_parameter(Name=NAME)["Parameter"]["ARN"]
     project.variables({"INTER_CLOUD_TOKEN": f"ssm:{arn}"})

@@ -16,9 +16,11 @@ from click.testing import CliRunner
 from werkzeug import Response
 
 from chalicelib.layout import APP_NAME
+from chalicelib.settings import ProviderLayout
 from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.component_type import component_type, component_type_id
+from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports, free_port
 from deploy_scripts.register import Readers, Registration, Twin
@@ -288,6 +290,13 @@ def test_a_twin_on_one_cloud_needs_no_token_and_is_read_by_type_without_entities
 # --- configuration and record -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("option", ["--url", "--last-entry-url"])
+def test_a_url_that_no_hop_would_ask_is_refused(aws_aws, option):
+    done = aws_aws.verify(option, "https://reader.example.com/hot-reader")
+    assert done.exit_code == 2
+    assert "leave out --url" in " ".join(done.output.split())
+
+
 def test_a_mistake_in_a_file_is_a_configuration_that_cannot_be_read(azure_aws):
     azure_aws.providers("azur", "aws")
     hop, before = azure_aws.broken(code=2)
@@ -521,6 +530,119 @@ def test_an_endpoint_that_repeats_the_token_does_not_get_it_shown(
     httpserver.expect_request("/hot-reader").respond_with_json(UNAUTHORIZED, status=401)
     hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
     assert "you sent ***" in hop["detail"]
+
+
+# --- Function URL -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def function_url(aws_azure: Deployed) -> Iterator[str]:
+    """Publish by a Function URL; it and the connections go with the test."""
+    lambda_ = aws_azure.cloud.aws.client("lambda")
+    arn = aws_azure.arns["api_handler"]
+    url, _ = FunctionUrl.find(lambda_, arn).make(lambda_)
+    file = aws_azure.config / "config_inter_cloud.json"
+    connections = InterCloudConnections(file)
+    for last_entry, name in ((False, "hot-reader"), (True, "hot-reader-last-entry")):
+        connections.put(
+            ProviderLayout("aws", "azure"),
+            last_entry=last_entry,
+            url=f"{url}{name}",
+            token=aws_azure.cloud.endpoints.token,
+        )
+    assert url is not None
+    yield url
+    FunctionUrl.find(lambda_, arn).remove(lambda_)
+    file.unlink()
+
+
+def test_every_hop_of_a_function_url_is_well(aws_azure, function_url):
+    result = aws_azure.verify()
+    assert result.exit_code == 0, result.output
+    titles = re.findall(r"^ok ([^:]+):.* \([\d,]+ ms\)$", result.output, re.MULTILINE)
+    assert titles[-4:] == [
+        "Function URL",
+        "endpoint hot-reader",
+        "endpoint hot-reader-last-entry",
+        "hot storage",
+    ]
+    assert f"{function_url}hot-reader: a wrong token is refused" in result.output
+    assert "temperature-sensor-1: 25 values of the last hour" in result.output
+
+
+def function_url_fault(deployed: Deployed) -> dict[str, Any]:
+    hop, before = deployed.broken()
+    assert (hop["title"], before[-1]) == ("Function URL", "token")
+    assert "publish --stage verified --endpoint function-url" in hop["advice"]
+    return hop
+
+
+def test_a_function_url_that_was_deleted_is_told(aws_azure, function_url):
+    client = aws_azure.cloud.aws.client("lambda")
+    client.delete_function_url_config(FunctionName=aws_azure.arns["api_handler"])
+    assert "has none" in function_url_fault(aws_azure)["detail"]
+
+
+def test_a_function_url_in_place_of_the_saved_one_is_told(aws_azure, function_url):
+    client = aws_azure.cloud.aws.client("lambda")
+    name = {"FunctionName": aws_azure.arns["api_handler"]}
+    client.delete_function_url_config(**name)
+    other = client.create_function_url_config(**name, AuthType="NONE")["FunctionUrl"]
+    assert other in function_url_fault(aws_azure)["detail"]
+
+
+def test_one_connection_to_another_place_is_told(aws_azure, function_url):
+    connections = InterCloudConnections(aws_azure.config / "config_inter_cloud.json")
+    layout = ProviderLayout("aws", "azure")
+    token = aws_azure.cloud.endpoints.token
+    connections.put(layout, last_entry=True, url="https://other.example.com/x", token=token)
+    assert "lead neither to the stage's API" in function_url_fault(aws_azure)["detail"]
+
+
+def test_a_function_url_that_wants_signed_requests_is_told(aws_azure, function_url):
+    aws_azure.cloud.aws.client("lambda").update_function_url_config(
+        FunctionName=aws_azure.arns["api_handler"], AuthType="AWS_IAM"
+    )
+    assert "AuthType is AWS_IAM" in function_url_fault(aws_azure)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sid", "action"),
+    [
+        ("hot-reader-function-url", "lambda:InvokeFunctionUrl"),
+        ("hot-reader-function-url-invoke", "lambda:InvokeFunction"),
+    ],
+)
+def test_a_function_url_without_a_permission_is_told(aws_azure, function_url, sid, action):
+    aws_azure.cloud.aws.client("lambda").remove_permission(
+        FunctionName=aws_azure.arns["api_handler"], StatementId=sid
+    )
+    assert f"doesn't let everyone {action} by its" in function_url_fault(aws_azure)["detail"]
+
+
+def test_a_token_that_the_function_url_does_not_accept_is_told(aws_azure, function_url):
+    arn = aws_azure.arns["api_handler"]
+    client = aws_azure.cloud.aws.client("lambda")
+    aws_azure.put_token("another-token-of-good-length")
+    # Its workers start anew, and have the other token; then the stage's changes again.
+    client.update_function_configuration(FunctionName=arn, Timeout=28)
+    assert aws_azure.verify().exit_code == 0
+    aws_azure.put_token(aws_azure.cloud.endpoints.token)
+    try:
+        hop, before = aws_azure.broken()
+    finally:
+        client.update_function_configuration(FunctionName=arn, Timeout=29)
+    assert (hop["title"], before[-1]) == ("endpoint hot-reader", "Function URL")
+    assert "401 unauthorized" in hop["detail"]
+
+
+def test_where_a_person_says_the_endpoints_are_the_function_url_does_not_matter(
+    aws_azure, function_url
+):
+    aws_azure.cloud.aws.client("lambda").delete_function_url_config(
+        FunctionName=aws_azure.arns["api_handler"]
+    )
+    assert aws_azure.verify(*aws_azure.endpoints).exit_code == 0
 
 
 # --- TwinMaker --------------------------------------------------------------------------------

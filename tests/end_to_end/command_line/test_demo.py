@@ -36,7 +36,9 @@ def test_it_shows_each_step_and_leaves_a_page_with_a_chart(tmp_path):
     for shown in (
         "refused: 401",
         "GetPropertyValueHistory",
-        "each one as it was put into the table",
+        "each one as it was put there",
+        "3 clouds",
+        "the same to the last",
         "ConnectorFailureException",
         "demo.html",
     ):

@@ -99,7 +99,9 @@ def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries,
         handler="chalicelib.data_connector_functions.digital_twin_data_connector",
         source=PROJECT,
         include=["app.py", "chalicelib"],
-        environment=cloud.connector_environment(reader.url),
+        environment=cloud.connector_environment(
+            f"{reader.url}/hot-reader", f"{reader.url}/hot-reader-last-entry"
+        ),
     )
     described = component_type(DEVICE, history_arn=arn, last_entry_arn=arn)
     client.create_component_type(

@@ -128,7 +128,8 @@ def test_stop_takes_the_repairs_of_moto_back() -> None:
 
         def methods():
             return [Api.import_rest_api, Api.put_rest_api, Backend.delete_function,
-                    Function.invoke, Response.invoke]
+                    Backend.add_permission, Backend.create_function_url_config,
+                    Backend.delete_function_url_config, Function.invoke, Response.invoke]
 
         before = methods()
         with LocalAws():

@@ -207,12 +207,33 @@ class TestTheStores:
         with pytest.raises(ConfigurationError, match=f"{name} is not set"):
             load({key: text for key, text in given.items() if text is not None})
 
+    @pytest.mark.parametrize("address", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"])
+    def test_may_be_an_emulator_on_this_machine(self, address):
+        FirestoreSettings.load(
+            {"FIRESTORE_COLLECTION": "telemetry", "FIRESTORE_EMULATOR_HOST": address}
+        )
+
+    @pytest.mark.parametrize(
+        "address",
+        ["", " ", "firestore.example.com:8080", "127.0.0.1.example.com:80", "10.0.0.1", "["],
+    )
+    def test_are_not_read_over_a_network_in_the_clear(self, address):
+        given = {"FIRESTORE_COLLECTION": "telemetry", "FIRESTORE_EMULATOR_HOST": address}
+        with pytest.raises(ConfigurationError, match="FIRESTORE_EMULATOR_HOST is"):
+            FirestoreSettings.load(given)
+
     def test_a_key_is_neither_shown_nor_sent_in_the_clear(self):
-        settings = CosmosSettings.load(COSMOS | {"COSMOS_KEY": "secret"})
-        assert settings.key == "secret"
-        assert "secret" not in repr(settings)
+        settings = CosmosSettings.load(COSMOS | {"COSMOS_KEY": " c2VjcmV0Cg== "})
+        assert settings.key == "c2VjcmV0Cg=="
+        assert "c2VjcmV0Cg==" not in repr(settings)
         with pytest.raises(ConfigurationError, match="COSMOS_ENDPOINT must use https"):
             CosmosSettings.load(COSMOS | {"COSMOS_ENDPOINT": "http://twin.example.com"})
+
+    def test_what_is_no_key_is_refused_without_being_shown(self):
+        with pytest.raises(ConfigurationError, match="COSMOS_KEY is not a key") as refused:
+            CosmosSettings.load(COSMOS | {"COSMOS_KEY": "hunter2"})
+        assert "hunter2" not in str(refused.value)
+        assert refused.value.__suppress_context__
 
 
 class TestTheHotReader:

@@ -1,0 +1,55 @@
+"""Google's Cloud Functions on this machine: the real functions-framework, a process per function."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from deploy_scripts.local_cloud.child_process import HOST, PROJECT, ChildProcess, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SOURCE: Final = PROJECT / "functions" / "gcp" / "main.py"
+_LEFT_OUT: Final = ("AWS_", "FIRESTORE_", "FUNCTION_", "GCLOUD_", "GOOGLE_")
+"""What of an engineer's own environment a local function mustn't see."""
+
+
+class LocalCloudFunction(ChildProcess):
+    """One function in a process of its own; a context manager.
+
+    Parameters
+    ----------
+    target
+        The function's name in `functions/gcp/main.py`.
+    settings
+        Its settings, as its environment gets them.
+    port
+        The preferred port; a busy one is replaced by a free one.
+    log
+        The file that gets what it prints.
+
+    Attributes
+    ----------
+    url
+        Where it is, on loopback; it answers on every path.
+    """
+
+    def __init__(
+        self, target: str, settings: Mapping[str, str], *, log: Path, port: int = 0
+    ) -> None:
+        port = free_port(port)
+        command = [
+            *(sys.executable, "-m", "deploy_scripts.local_cloud.functions_framework_process"),
+            *("--source", str(_SOURCE)),
+            *("--target", target),
+            *("--host", HOST),
+            *("--port", str(port)),
+        ]
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
+        super().__init__(
+            f"The function {target}", command, port=port, log=log, environment=ours | dict(settings)
+        )
+        self.url = f"http://{HOST}:{port}"

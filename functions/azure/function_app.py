@@ -1,0 +1,80 @@
+"""The Hot Readers on Azure: HTTP functions over Cosmos DB (Azure Functions, Python v2 model).
+
+The package holds this file, host.json, requirements.txt and the project's `chalicelib`. The functions'
+settings are the app's application settings; docs/settings.md lists them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import azure.functions as func
+
+from chalicelib import cosmos
+from chalicelib.errors import ConfigurationError
+from chalicelib.hot_reader_service import HotReaderService
+from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
+from chalicelib.json_log import JsonLogObservability
+from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.settings import CosmosSettings, EndpointSettings, HotReaderSettings
+
+_log: Final = logging.getLogger("hot-reader")
+_log.setLevel(logging.INFO)
+# The SDK would write several lines for each request that it sends.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+_settings: Final = HotReaderSettings.load(os.environ)
+_store: Final = cosmos.connect(CosmosSettings.load(os.environ), _settings)
+# Nothing in front of a function app compresses.
+_endpoint_settings: Final = replace(EndpointSettings.load(os.environ), compress=True)
+if _endpoint_settings.token.store is not None:
+    raise ConfigurationError(
+        "INTER_CLOUD_TOKEN refers to a store of AWS, which a function on Azure can't ask. Set it to "
+        "the token itself, or to a Key Vault reference: @Microsoft.KeyVault(SecretUri=...)"
+    )
+
+
+def _endpoint(read: Read[Any]) -> HttpEndpoint:
+    reader = HotReaderService(read, _store, _settings)
+    observability = JsonLogObservability(read.name, emit=_log.log)
+    return HttpEndpoint(reader.answer_payload, _endpoint_settings, observability)
+
+
+_history: Final = _endpoint(HISTORY)
+_last_entry: Final = _endpoint(LAST_ENTRY)
+
+# Every method reaches the endpoint, so that a wrong one gets the contract's answer.
+_METHODS: Final = list(func.HttpMethod)
+# The endpoint checks the inter-cloud token; a function key would be a second secret for the same.
+app: Final = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.function_name(HISTORY.name)
+@app.route(HISTORY.name, methods=_METHODS)
+def hot_reader(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer a history query."""
+    return _answer(_history, req)
+
+
+@app.function_name(LAST_ENTRY.name)
+@app.route(LAST_ENTRY.name, methods=_METHODS)
+def hot_reader_last_entry(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer a query for the newest entry."""
+    return _answer(_last_entry, req)
+
+
+def _answer(endpoint: HttpEndpoint, request: func.HttpRequest) -> func.HttpResponse:
+    answer = endpoint.answer(
+        HttpRequest(
+            method=request.method,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            # `request.params` leaves empty parameters out, and joins repeated ones by commas.
+            parameters=parse_qs(urlsplit(request.url).query, keep_blank_values=True),
+            body=request.get_body(),
+        )
+    )
+    return func.HttpResponse(answer.body, status_code=answer.status, headers=answer.headers)

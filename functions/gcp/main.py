@@ -1,0 +1,71 @@
+"""The Hot Readers on Google Cloud: HTTP functions over Firestore, hosted by functions-framework.
+
+Cloud Functions (2nd gen) serves one function per deployment, on every path of its URL: deploy
+`hot_reader` and `hot_reader_last_entry`. `hot_readers` is both in one, told apart by the path, for a
+single service on Cloud Run. `chalicelib` stands beside this file in the package.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import functions_framework
+from flask import Response
+
+from chalicelib import firestore
+from chalicelib.hot_reader_service import HotReaderService
+from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
+from chalicelib.json_log import JsonLogObservability
+from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.settings import EndpointSettings, FirestoreSettings, HotReaderSettings
+
+if TYPE_CHECKING:
+    from flask import Request
+
+_settings: Final = HotReaderSettings.load(os.environ)
+_store: Final = firestore.connect(FirestoreSettings.load(os.environ), _settings)
+# Nothing in front of a function compresses what it answers.
+_endpoint_settings: Final = replace(EndpointSettings.load(os.environ), compress=True)
+
+
+def _endpoint(read: Read[Any]) -> HttpEndpoint:
+    reader = HotReaderService(read, _store, _settings)
+    return HttpEndpoint(reader.answer_payload, _endpoint_settings, JsonLogObservability(read.name))
+
+
+_history: Final = _endpoint(HISTORY)
+_last_entry: Final = _endpoint(LAST_ENTRY)
+_by_path: Final = {f"/{HISTORY.name}": _history, f"/{LAST_ENTRY.name}": _last_entry}
+
+
+@functions_framework.http
+def hot_reader(request: Request) -> Response:
+    """Answer a history query."""
+    return _answer(_history, request)
+
+
+@functions_framework.http
+def hot_reader_last_entry(request: Request) -> Response:
+    """Answer a query for the newest entry."""
+    return _answer(_last_entry, request)
+
+
+@functions_framework.http
+def hot_readers(request: Request) -> Response:
+    """Answer the one or the other, by the path."""
+    endpoint = _by_path.get(request.path)
+    return _answer(endpoint, request) if endpoint else Response(status=404)
+
+
+def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
+    answer = endpoint.answer(
+        HttpRequest(
+            method=request.method,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            parameters=dict(request.args.lists()),
+            body=request.get_data(),
+        )
+    )
+    return Response(answer.body, answer.status, dict(answer.headers))

@@ -1,0 +1,408 @@
+"""Deploy verbs in processes of their own that are killed at a request to AWS.
+
+A verb talks to AWS and TwinMaker through a proxy, which counts its requests; at the one that is asked
+for, the whole process group gets SIGKILL, before AWS has seen the request or before the verb sees the
+answer. `chalice`, which `deploy` and `destroy` start, is in that group, too.
+
+The processes are forked from one that has imported everything, so a run takes a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts.twin_configuration import TwinConfiguration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from deploy_scripts.local_cloud.aws import LocalAws
+    from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
+
+STAGE: Final = "multicloud"
+TOKEN_NAME: Final = "/factory-twin/killed"
+WORKSPACE: Final = "killed"
+NOWHERE: Final = "http://127.0.0.1:1"
+REMOTE_TOKEN: Final = "r" * 43
+
+Moment = Literal["before", "after"]
+
+_forking = multiprocessing.get_context("forkserver")
+_forking.set_forkserver_preload(
+    ["boto3", "chalice.cli", "chalice.deploy.deployer", "deploy_scripts.__main__", __name__]
+)
+_VOLATILE: Final = frozenset(
+    {
+        *("CodeSha256", "CodeSize", "CreateDate", "LastModified", "LastModifiedDate", "RevisionId"),
+        *("RoleId", "Sid", "createdDate", "creationDateTime", "deploymentId", "id", "parentId"),
+        *("ResponseMetadata", "rootResourceId", "updateDateTime", "Version", "lastUpdatedDate"),
+        *("createdBy", "version", "LastModifiedUser"),
+    }
+)
+
+
+@dataclass
+class Kill:
+    """Which request a verb dies at, counted from 1, and whether AWS carries it out."""
+
+    number: int
+    moment: Moment
+
+
+@dataclass
+class Run:
+    """What became of a verb."""
+
+    code: int | None
+    output: str
+    requests: list[str] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
+    """At which requests the project's files weren't what they were at the request before."""
+
+
+class World:
+    """An account, a TwinMaker, a proxy in front of both, and a project."""
+
+    def __init__(self, directory: Path, aws: LocalAws, twinmaker: LocalTwinMaker) -> None:
+        self.directory = directory
+        self.config = directory / "config"
+        self.aws = aws
+        self._twinmaker_url = twinmaker.url
+        self._proxies = [_Proxy(url, self._at_request) for url in (aws.endpoint_url, twinmaker.url)]
+        self.has_twinmaker = True
+        self._kill: Kill | None = None
+        self._process: Any = None
+        self._run = Run(None, "")
+        self._files: object = None
+        ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
+        for name in ("chalicelib", ".chalice", "config"):
+            shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+        shutil.copy(PROJECT / "app.py", directory)
+        # Nothing is run, so the packages may be without the libraries, and small.
+        (directory / "requirements.txt").write_text("")
+        devices = self.config / "config_iot_devices.json"
+        devices.write_text(json.dumps(json.loads(devices.read_text())[:1]))
+        iam = aws.client("iam")
+        iam.create_role(RoleName="workspace", AssumeRolePolicyDocument="{}")
+        self._role = iam.get_role(RoleName="workspace")["Role"]["Arn"]
+
+    def close(self) -> None:
+        for proxy in self._proxies:
+            proxy.close()
+
+    def providers(self, layer_3_hot: str, layer_4: str) -> None:
+        """Choose a layout; another cloud's readers are known."""
+        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
+        (self.config / "config_providers.json").write_text(json.dumps(document))
+        if layer_3_hot != "aws":
+            layout = TwinConfiguration.load(self.config).layout
+            connections = InterCloudConnections(self.config / CONNECTIONS_FILE)
+            for last_entry in (False, True):
+                url = f"https://reader.example.com/hot-reader{'-last-entry' * last_entry}"
+                connections.put(layout, last_entry=last_entry, url=url, token=REMOTE_TOKEN)
+
+    def deploy(self, *options: str, kill: Kill | None = None) -> Run:
+        new = ("--create-workspace", "--role-arn", self._role, "--s3-location", "arn:aws:s3:::t")
+        return self.run("deploy", *new, "--entities", *options, kill=kill)
+
+    def destroy(self, *options: str, kill: Kill | None = None) -> Run:
+        return self.run("destroy", "--yes", "--delete-workspace", *options, kill=kill)
+
+    def run(self, verb: str, *options: str, kill: Kill | None = None) -> Run:
+        """Run a verb; it must end well, or at the request that it is killed at."""
+        run = self.try_to(verb, *options, kill=kill)
+        wanted = 0 if kill is None else -signal.SIGKILL
+        assert run.code == wanted, f"{verb} ended with {run.code}: {run.output}"
+        return run
+
+    def try_to(self, verb: str, *options: str, kill: Kill | None = None) -> Run:
+        """Run a verb that may fail."""
+        where = ["--config", "config", "--project", str(self.directory), "--stage", STAGE]
+        place = ["--token-name", TOKEN_NAME, "--workspace", WORKSPACE]
+        return self.process(verb, *where, *place, *options, kill=kill)
+
+    def process(self, *arguments: str, kill: Kill | None = None) -> Run:
+        """Run a command line as it is."""
+        aws, twinmaker = (proxy.url for proxy in self._proxies)
+        twinmaker = twinmaker if self.has_twinmaker else NOWHERE
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            **self.aws.environment,
+            "AWS_ENDPOINT_URL": aws,
+            "AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker,
+            "AWS_MAX_ATTEMPTS": "1",
+            "COLUMNS": "300",
+        }
+        output = self.directory / "output"
+        output.write_text("")
+        self._run = Run(None, "")
+        self._kill = kill
+        self._files = self._content()
+        self._process = _forking.Process(
+            target=_verb, args=(arguments, environment, str(self.directory), str(output))
+        )
+        self._process.start()
+        self._process.join()
+        self._run.code = self._process.exitcode
+        self._run.output = output.read_text()
+        self._process.close()
+        return self._run
+
+    def _at_request(self, what: str, carry_out: Callable[[], None]) -> bool:
+        """Count a request, and say whether its answer is still wanted."""
+        run, kill = self._run, self._kill
+        run.requests.append(what)
+        files = self._content()
+        if files != self._files:
+            run.changed.append(len(run.requests))
+            self._files = files
+        if kill is None or len(run.requests) != kill.number:
+            carry_out()
+            return True
+        if kill.moment == "after":
+            carry_out()
+        os.killpg(self._process.pid, signal.SIGKILL)
+        return False
+
+    def _content(self) -> dict[str, bytes]:
+        found = {}
+        for path in (*(self.directory / ".chalice").rglob("*.json"), *self.config.glob("*.json")):
+            with contextlib.suppress(FileNotFoundError):  # a temporary file
+                found[str(path)] = path.read_bytes()
+        return found
+
+    def everything(self) -> dict[str, Any]:
+        """List all that deployments make, without what is random or a date."""
+        client = self.aws.client
+        apis = client("apigateway").get_rest_apis()["items"]
+        listed = {
+            "functions": list(self._functions()),
+            "roles": list(self._roles()),
+            "apis": [self._api(each) for each in apis],
+            "parameters": list(self._parameters()),
+            "twinmaker": list(self._workspaces()),
+            "log groups": client("logs").describe_log_groups()["logGroups"],
+            "files": self._files_left(),
+        }
+        text = json.dumps(listed, default=str, sort_keys=True)
+        for number, each in enumerate(apis):
+            text = text.replace(each["id"], f"API-{number}")
+        plain: dict[str, Any] = _plain(json.loads(text))
+        return plain
+
+    def token(self) -> str | None:
+        ssm = self.aws.client("ssm")
+        with contextlib.suppress(ssm.exceptions.ParameterNotFound):
+            found = ssm.get_parameter(Name=TOKEN_NAME, WithDecryption=True)
+            return str(found["Parameter"]["Value"])
+        return None
+
+    def _functions(self) -> Iterator[Any]:
+        lambda_ = self.aws.client("lambda")
+        for each in sorted(lambda_.list_functions()["Functions"], key=lambda f: f["FunctionName"]):
+            arn = each["FunctionArn"]
+            policy = None
+            with contextlib.suppress(lambda_.exceptions.ResourceNotFoundException):
+                policy = json.loads(lambda_.get_policy(FunctionName=arn)["Policy"])
+            yield each, lambda_.list_tags(Resource=arn)["Tags"], policy
+
+    def _roles(self) -> Iterator[Any]:
+        iam = self.aws.client("iam")
+        for each in sorted(iam.list_roles()["Roles"], key=lambda role: role["RoleName"]):
+            name = each["RoleName"]
+            names = iam.list_role_policies(RoleName=name)["PolicyNames"]
+            documents = {
+                policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+                for policy in names
+            }
+            yield (
+                each,
+                documents,
+                iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"],
+            )
+
+    def _api(self, api: dict[str, Any]) -> Any:
+        gateway = self.aws.client("apigateway")
+        resources = gateway.get_resources(restApiId=api["id"], embed=["methods"])["items"]
+        stages = gateway.get_stages(restApiId=api["id"])["item"]
+        return api, sorted(resources, key=lambda each: str(each["path"])), stages
+
+    def _parameters(self) -> Iterator[Any]:
+        ssm = self.aws.client("ssm")
+        for each in ssm.describe_parameters()["Parameters"]:
+            tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=each["Name"])
+            yield each, tags["TagList"]
+
+    def twinmaker(self) -> Any:
+        from botocore.config import Config
+
+        return self.aws.client(
+            "iottwinmaker",
+            endpoint_url=self._twinmaker_url,
+            config=Config(inject_host_prefix=False),
+        )
+
+    def _workspaces(self) -> Iterator[Any]:
+        client = self.twinmaker()
+        for workspace in client.list_workspaces()["workspaceSummaries"]:
+            where = {"workspaceId": workspace["workspaceId"]}
+            things = [
+                *(
+                    client.get_component_type(**where, componentTypeId=each["componentTypeId"])
+                    for each in client.list_component_types(**where)["componentTypeSummaries"]
+                    if not each["componentTypeId"].startswith("com.amazon.")
+                ),
+                *(
+                    client.get_entity(**where, entityId=each["entityId"])
+                    for each in client.list_entities(**where)["entitySummaries"]
+                ),
+            ]
+            for each in (client.get_workspace(**where), *things):
+                yield each, client.list_tags_for_resource(resourceARN=each["arn"])["tags"]
+
+    def _files_left(self) -> dict[str, Any]:
+        found = {}
+        for path in sorted((self.directory / ".chalice").glob("*.json")):
+            found[path.name] = json.loads(path.read_text())
+        record = self.directory / ".chalice" / "deployed" / f"{STAGE}.json"
+        # Nothing recorded, and a record of nothing, are the same.
+        found["record"] = json.loads(record.read_text())["resources"] if record.exists() else []
+        token = self.token()
+        connections = InterCloudConnections(self.config / CONNECTIONS_FILE).load()
+        found["connections"] = {
+            each.id: (each.url, "the token" if each.token == token else each.token)
+            for each in connections.values()
+        }
+        found["token"] = "random" if token not in (None, REMOTE_TOKEN) else token
+        return found
+
+
+def _plain(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {k: _plain(v) for k, v in document.items() if k not in _VOLATILE}
+    if isinstance(document, list):
+        return [_plain(each) for each in document]
+    return document
+
+
+class _Proxy:
+    """Hands requests on to a server, if whoever is asked says so."""
+
+    def __init__(self, url: str, ask: Callable[[str, Callable[[], None]], bool]) -> None:
+        parts = urlsplit(url)
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+            disable_nagle_algorithm = True
+
+            def hand_on(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                answers: list[tuple[http.client.HTTPResponse, bytes]] = []
+
+                def carry_out() -> None:
+                    upstream = http.client.HTTPConnection(str(parts.hostname), parts.port)
+                    upstream.request(
+                        self.command, self.path, body=body, headers=dict(self.headers.items())
+                    )
+                    answer = upstream.getresponse()
+                    answers.append((answer, answer.read()))
+                    upstream.close()
+
+                what = self.headers.get("X-Amz-Target") or f"{self.command} {self.path}"
+                if not ask(what if not body.startswith(b"Action=") else _action(body), carry_out):
+                    self.close_connection = True
+                    return
+                answer, content = answers[0]
+                self.send_response_only(answer.status, answer.reason)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = hand_on  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                """Keep quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _action(body: bytes) -> str:
+    return body.partition(b"&")[0].decode().removeprefix("Action=")
+
+
+# --- in the forked process ----------------------------------------------------------------------
+
+
+def _verb(arguments: list[str], environment: dict[str, str], directory: str, output: str) -> None:
+    os.setpgid(0, 0)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(directory)
+    printed = os.open(output, os.O_WRONLY | os.O_APPEND)
+    for descriptor in (1, 2):
+        os.dup2(printed, descriptor)
+    from functools import partial
+
+    from deploy_scripts import register
+    from deploy_scripts.__main__ import main
+
+    # The local TwinMaker gets on with each look; there is nothing to wait for.
+    register.Polling = partial(register.Polling, sleep=lambda _: None)  # type: ignore[assignment, misc]
+    subprocess.run = _chalice  # type: ignore[assignment]
+    sys.argv = ["deploy_scripts", *arguments]
+    main()
+
+
+def _chalice(command: list[str], *, cwd: Path, check: bool) -> subprocess.CompletedProcess[bytes]:
+    """Run `chalice`, as `subprocess.run` would, in a fork of this process."""
+    assert command[0].endswith("/chalice")
+    assert not check
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.chdir(cwd)
+            from chalice.cli import main
+
+            sys.argv = list(command)
+            code = main() or 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status))

@@ -1,0 +1,49 @@
+"""The service under test: the Azure functions over a local Cosmos DB with telemetry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from deploy_scripts.hot_storage.cosmos import CosmosWriter
+from deploy_scripts.local_cloud.cosmos import LocalCosmos
+from tests.end_to_end.http.queries import entries
+
+from .service import CONTAINER, DATABASE, AzureService, running, settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+
+class Start(Protocol):
+    """Starts a further service, with other settings; None leaves one out."""
+
+    def __call__(
+        self, *, stage: Mapping[str, str | None]
+    ) -> AbstractContextManager[AzureService]: ...
+
+
+@pytest.fixture(scope="session")
+def cosmos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCosmos]:
+    with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as cosmos:
+        writer = CosmosWriter(cosmos.create_container(DATABASE, CONTAINER))
+        writer.write(entries())
+        yield cosmos
+
+
+@pytest.fixture(scope="session")
+def start(cosmos: LocalCosmos, tmp_path_factory: pytest.TempPathFactory) -> Start:
+    def start(*, stage: Mapping[str, str | None]) -> AbstractContextManager[AzureService]:
+        settings = {**settings_for(cosmos), **stage}
+        given = {name: value for name, value in settings.items() if value is not None}
+        return running(tmp_path_factory.mktemp("service"), given)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def service(start: Start) -> Iterator[AzureService]:
+    with start(stage={}) as service:
+        yield service

@@ -1,0 +1,53 @@
+"""The Azure functions as a stranger meets them: over a socket, and by their log."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
+from deploy_scripts.local_cloud.child_process import free_port
+from tests.end_to_end.http.service import TOKEN, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from deploy_scripts.local_cloud.cosmos import LocalCosmos
+
+DATABASE: Final = "factory-twin"
+CONTAINER: Final = "hot-telemetry"
+
+
+def settings_for(cosmos: LocalCosmos) -> dict[str, str]:
+    """Return the application settings of an app over a local Cosmos DB."""
+    twin = {
+        "config": {"digital_twin_name": "factory-twin"},
+        "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
+    }
+    return {
+        "DIGITAL_TWIN_INFO": json.dumps(twin),
+        "INTER_CLOUD_TOKEN": TOKEN,
+        "COSMOS_ENDPOINT": cosmos.endpoint,
+        "COSMOS_DATABASE": DATABASE,
+        "COSMOS_CONTAINER": CONTAINER,
+        "COSMOS_KEY": cosmos.key,
+    }
+
+
+class AzureService(Service):
+    """Reads the log lines of the other clouds."""
+
+    def records(self, *, since: str = "") -> list[dict[str, Any]]:
+        lines = self.output().removeprefix(since).splitlines()
+        documents = [json.loads(line) for line in lines if line.startswith("{")]
+        return [each for each in documents if "severity" in each and "metrics" not in each]
+
+
+@contextmanager
+def running(directory: Path, settings: Mapping[str, str]) -> Iterator[AzureService]:
+    """Run the app with settings."""
+    log = directory / "azure-functions.log"
+    with LocalAzureFunctions(settings, port=free_port(), log=log) as app:
+        yield AzureService(app.url, log)

@@ -1,0 +1,52 @@
+"""The service under test: functions-framework over a local Firestore with telemetry."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy_scripts.hot_storage.firestore import FirestoreWriter
+from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
+from deploy_scripts.local_cloud.firestore import LocalFirestore
+from tests.end_to_end.http.queries import entries
+
+from .service import COLLECTION, SETTINGS, FunctionsService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.end_to_end.http.conftest import Start
+
+
+@pytest.fixture(scope="session")
+def firestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFirestore]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as firestore:
+        FirestoreWriter(firestore.client(), COLLECTION).write(entries())
+        yield firestore
+
+
+@pytest.fixture(scope="session")
+def start(firestore: LocalFirestore, tmp_path_factory: pytest.TempPathFactory) -> Start:
+    @contextmanager
+    def start(
+        *,
+        stage: Mapping[str, str | None] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Iterator[FunctionsService]:
+        changed = firestore.environment | SETTINGS | dict(stage or {}) | dict(environment or {})
+        variables = {name: value for name, value in changed.items() if value is not None}
+        log = tmp_path_factory.mktemp("functions") / "functions-framework.log"
+        with LocalCloudFunction("hot_readers", variables, log=log) as function:
+            yield FunctionsService(function.url, log)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def service(start: Start) -> Iterator[FunctionsService]:
+    """Both Hot Readers in one service, told apart by the path."""
+    with start() as service:
+        assert isinstance(service, FunctionsService)
+        yield service

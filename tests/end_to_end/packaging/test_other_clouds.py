@@ -1,0 +1,225 @@
+"""The packaged zips, with their own requirements and nothing else, serve the contract."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import requests
+import yaml
+from click.testing import CliRunner
+
+from deploy_scripts.commands.package import package
+from deploy_scripts.hot_storage.cosmos import CosmosWriter
+from deploy_scripts.hot_storage.firestore import FirestoreWriter
+from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port
+from deploy_scripts.local_cloud.cosmos import LocalCosmos
+from deploy_scripts.local_cloud.firestore import LocalFirestore
+from deploy_scripts.local_cloud.stack import PROJECT
+from tests.deploy.conftest import TwinDirectory
+from tests.end_to_end.http.queries import PUMP, entries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from deploy_scripts.sample_telemetry import Entry
+
+# Each environment is installed first: 10 to 20 seconds here, more where nothing is cached.
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.parametrize("cloud", ["azure", "gcp"], scope="module"),
+]
+HEADER: Final = "X-Inter-Cloud-Token"
+TOKEN: Final = "token-of-the-packaged-functions"
+CONTAINER: Final = "entries"
+NOT_THEIRS: Final = ("AWS_", "AZURE_", "COSMOS_", "FIRESTORE_", "GOOGLE_", "PYTHON", "VIRTUAL_ENV")
+OF_THE_REST: Final = ("boto3", "botocore", "aws_lambda_powertools", "chalice", "moto", "rich")
+OF_OTHERS: Final = {"azure": ("google.cloud", "grpc", "flask"), "gcp": ("azure", "msal")}
+
+
+class Package:
+    """What `package` wrote for a cloud, and an environment that has what it requires."""
+
+    def __init__(self, cloud: str, directory: Path) -> None:
+        self.cloud = cloud
+        self.directory = directory
+        self.code = directory / "code"
+        self.environment = directory / "environment"
+        self.reports = directory / "reports"
+        self.reports.mkdir()
+
+    @property
+    def python(self) -> Path:
+        return self.environment / "bin" / "python"
+
+    def write(self, *options: str) -> None:
+        """Run the command, and unzip what it made."""
+        (self.directory / "twin").mkdir()
+        twin = TwinDirectory(self.directory / "twin")
+        twin.providers(self.cloud, "aws")
+        output = self.directory / "dist"
+        arguments = ["--cloud", self.cloud, "--config", str(twin.path), "--output", str(output)]
+        done = CliRunner().invoke(package, [*arguments, *options])
+        assert done.exit_code == 0, done.output
+        with zipfile.ZipFile(output / f"hot-reader-{self.cloud}.zip") as written:
+            written.extractall(self.code)
+
+    def install(self) -> None:
+        """Make an environment that has nothing but what the package requires."""
+        venv.create(self.environment, symlinks=True, with_pip=False)
+        requirements = self.code / "requirements.txt"
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        subprocess.run(
+            [*pip, "install", "--quiet", "--no-compile", "--requirement", requirements], check=True
+        )
+
+    def settings(self) -> dict[str, str]:
+        """The settings, as the platform gives them to the function."""
+        path = self.directory / "dist" / f"hot-reader-{self.cloud}-settings"
+        if self.cloud == "gcp":
+            loaded: dict[str, str] = yaml.safe_load(path.with_suffix(".yaml").read_text())
+            return loaded
+        return {
+            each["name"]: each["value"]
+            for each in json.loads(path.with_suffix(".json").read_text())
+        }
+
+    @contextmanager
+    def served(self, secrets: Mapping[str, str]) -> Iterator[str]:
+        """Run the function until the block ends; yield the URL of its history."""
+        port = free_port()
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_THEIRS)}
+        host = Path(__file__).with_name("host.py")
+        known = (self.cloud, str(port), self.code, self.reports, PROJECT / "deploy_scripts")
+        with ChildProcess(
+            f"The packaged function for {self.cloud}",
+            [self.python, "-I", host, *known],
+            port=port,
+            log=self.directory / "log",
+            environment=inherited | self.settings() | dict(secrets),
+        ):
+            yield f"http://{HOST}:{port}/hot-reader"
+
+    def loaded(self) -> dict[str, Path]:
+        """Every module that any of the function's processes loaded from a file."""
+        found = {}
+        reports = list(self.reports.glob("*.json"))
+        assert reports, "the function's processes have ended without a report"
+        for report in reports:
+            for name, file in json.loads(report.read_text()).items():
+                if file is not None:
+                    found[name] = Path(file)
+        return found
+
+
+@pytest.fixture(scope="module")
+def telemetry() -> list[Entry]:
+    return entries_of(PUMP)[-3:]
+
+
+class Asked:
+    """What a packaged function answered, and what it had loaded by then."""
+
+    def __init__(
+        self, package: Package, secrets: Mapping[str, str], telemetry: list[Entry]
+    ) -> None:
+        self.package = package
+        payload = {
+            "iot_device_id": PUMP,
+            "selected_properties": ["pressure"],
+            "start_time": "2026-01-30T00:00:00Z",
+            "end_time": "2026-01-31T00:00:00Z",
+        }
+        body = {"trace_id": "t-1", "payload": payload}
+        with package.served({**secrets, "INTER_CLOUD_TOKEN": TOKEN}) as url:
+            self.authorized = requests.post(url, json=body, headers={HEADER: TOKEN}, timeout=30)
+            self.without = requests.post(url, json=body, timeout=30)
+            self.wrong = requests.post(url, json=body, headers={HEADER: TOKEN + "x"}, timeout=30)
+        self.telemetry = telemetry
+        self.modules = package.loaded()
+
+
+@pytest.fixture(scope="module")
+def asked(
+    cloud: str, telemetry: list[Entry], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Asked]:
+    package = Package(cloud, tmp_path_factory.mktemp(cloud))
+    if cloud == "azure":
+        with LocalCosmos(package.directory / "cosmos.log") as cosmos:
+            CosmosWriter(
+                cosmos.create_container("factory-twin", CONTAINER),
+                device_id_attribute="device_id",
+                timestamp_attribute="timestamp",
+            ).write(telemetry)
+            package.write("--cosmos-endpoint", cosmos.endpoint, "--container", CONTAINER)
+            package.install()
+            yield Asked(package, {"COSMOS_KEY": cosmos.key}, telemetry)
+    else:
+        with LocalFirestore(package.directory / "firestore.log") as firestore:
+            FirestoreWriter(firestore.client(), CONTAINER).write(telemetry)
+            package.write("--firestore-project", firestore.project, "--collection", CONTAINER)
+            package.install()
+            yield Asked(package, firestore.environment, telemetry)
+
+
+def test_a_caller_with_the_token_gets_the_history(asked):
+    assert asked.authorized.status_code == 200, asked.authorized.text
+    answer: dict[str, Any] = asked.authorized.json()
+    (pressure,) = answer["propertyValues"]
+    assert [(each["time"], each["value"]) for each in pressure["values"]] == [
+        (each.timestamp, {"doubleValue": float(each.values["pressure"])})
+        for each in asked.telemetry
+    ]
+
+
+def test_a_caller_without_the_token_gets_nothing(asked):
+    for refused in (asked.without, asked.wrong):
+        assert refused.status_code == 401
+        assert refused.json()["error"]["code"] == "unauthorized"
+
+
+def test_everything_that_ran_came_from_the_package_and_what_it_requires(asked):
+    package = asked.package
+    ours = (PROJECT / "deploy_scripts" / "local_cloud", Path(__file__).with_name("host.py"))
+    allowed = (package.code, package.environment, Path(sysconfig.get_path("stdlib")), *ours)
+    elsewhere = {
+        name: path
+        for name, path in asked.modules.items()
+        if not any(path.is_relative_to(each) for each in allowed)
+    }
+    assert not elsewhere
+    assert asked.modules["chalicelib.http_endpoint"].is_relative_to(package.code)
+
+
+def test_every_module_that_was_packaged_can_be_loaded_there(asked):
+    packaged = sorted(path.stem for path in (asked.package.code / "chalicelib").glob("[!_]*.py"))
+    code = (
+        "import importlib, sys; [importlib.import_module(f'chalicelib.{n}') for n in sys.argv[1:]]"
+    )
+    loaded = subprocess.run(
+        [asked.package.python, "-c", code, *packaged],
+        cwd=asked.package.code,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert loaded.returncode == 0, loaded.stderr
+
+
+def test_no_other_clouds_sdk_was_loaded_or_is_even_there(asked, cloud):
+    foreign = (*OF_THE_REST, *OF_OTHERS[cloud])
+    loaded = [n for n in asked.modules if any(f"{n}.".startswith(f"{each}.") for each in foreign)]
+    assert not loaded
+    site = asked.package.environment / "lib"
+    for name in OF_THE_REST:
+        assert not list(site.glob(f"*/site-packages/{name}"))
