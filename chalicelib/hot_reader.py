@@ -271,10 +271,13 @@ class HotReader:
                 end = min(end, resume.timestamp.instant)
             else:
                 start = max(start, resume.timestamp.instant)
-        lower, upper = self._timestamps.lower_bound(start), self._timestamps.upper_bound(end)
+        lower: Any = self._timestamps.lower_bound(start)
+        upper: Any = self._timestamps.upper_bound(end)
         beyond = resume.beyond(self._timestamps)
         if beyond is not None:
             lower, upper = (lower, beyond) if query.descending else (beyond, upper)
+            if lower > upper:  # nothing is left; a store may refuse such a range
+                return iter(())
         asked: dict[str, Any] = {
             "descending": query.descending,
             "properties": query.properties,

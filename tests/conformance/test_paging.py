@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 
 import orjson
 import pytest
@@ -190,3 +191,41 @@ def test_a_deeply_nested_token_is_refused(filled):
     token = base64.urlsafe_b64encode(b"[" * 5_000).decode()
     with pytest.raises(InvalidQueryError, match="next_token"):
         page(filled.reader(), filled.device_id, SELECTED, next_token=token)
+
+
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("timestamp_format", "key_type"),
+    [("epoch_milliseconds", "N"), ("epoch_milliseconds_text", "S")],
+)
+def test_keys_in_milliseconds_are_all_returned_once(
+    subject, order, size, timestamp_format, key_type
+):
+    first = 1_769_792_400_000  # 2026-01-30T17:00:00Z
+    milliseconds = [first, first + 1, first + 2, first + 999, first + 1000, first + 3_600_000]
+    values = {"a": Decimal(1), "b": Decimal(2)}
+    subject.put(*(Stored(str(each), values) for each in milliseconds), key_type=key_type)
+    asked = {"order_by_time": order, "max_results": size}
+    answer = pages(subject.reader(timestamp_format), subject.device_id, ["a", "b"], **asked)
+    expected = [oracle.instant_of(START) + Fraction(each - first, 1000) for each in milliseconds]
+    if order == "DESCENDING":
+        expected.reverse()
+    for name in ("a", "b"):
+        assert [oracle.instant_of(time) for time in times(answer, name)] == expected
+
+
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+def test_a_token_at_the_very_end_of_the_range_gives_an_empty_page(subject, order):
+    from chalicelib import next_token
+    from chalicelib.wire_contract import history_query
+
+    first, last = "1769792400000", "1769796000000"  # START and END
+    subject.put(Stored(first, {"a": Decimal(1)}), Stored(last, {"a": Decimal(1)}), key_type="N")
+    asked = {"iot_device_id": subject.device_id, "selected_properties": ["a"]}
+    asked |= {"start_time": START, "end_time": END, "order_by_time": order}
+    end = last if order == "ASCENDING" else first
+    token = next_token.encode(next_token.Position(end, 0, "", complete=True), history_query(asked))
+    reader = subject.reader("epoch_milliseconds")
+    answer = page(reader, subject.device_id, ["a"], order_by_time=order, next_token=token)
+    assert (count(answer), "nextToken" in answer) == (0, False)
