@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conformance import oracle
-from tests.conformance.asking import last_entry, pages
+from tests.conformance.asking import last_entry, page, pages
 from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.conftest import Direct, Subject, Tables
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored, by_property, read_back
 
 SELECTED = ["a", "b", "c"]
+DAY = ("2026-01-30T00:00:00Z", "2026-01-31T00:00:00Z")
 FRACTIONS = ["", ".0", ".000", ".5", ".50", ".25", ".123456789", ".1", ".999999999", ".000000001"]
 
 utc_zones = st.sampled_from(["Z", "+00:00", "-00:00", ""])
@@ -134,6 +137,38 @@ def test_utc_spellings_everywhere(readers, stored, edges, order, size, least):
     subject = Subject(readers)
     subject.put(*kept_by(readers.tables, stored))
     check(subject, "iso8601", edges, order, size, least)
+
+
+@given(
+    stored=entries(utc_zones),
+    size=st.integers(1, 5),
+    arriving=st.lists(st.integers(0, 3), max_size=20),
+    store=stores,
+)
+@settings(max_examples=400, deadline=None)
+def test_entries_that_arrive_at_the_end_while_paging(stored, size, arriving, store):
+    """Before each page, so many instants' entries arrive that are later than all that are there."""
+    subject = Subject(Direct(store))
+    by_instant = itertools.groupby(oracle.in_order(stored), key=lambda each: each.instant)
+    later = [list(same) for _, same in by_instant]
+    arrivals = iter([3, *arriving])
+    answer: list[dict[str, Any]] = []
+    token = None
+    while not answer or token:
+        for _ in range(next(arrivals, 0)):
+            subject.put(*(later.pop(0) if later else ()))
+        answer.append(
+            page(
+                *(subject.reader(), subject.device_id, SELECTED),
+                start_time=DAY[0],
+                end_time=DAY[1],
+                max_results=size,
+                next_token=token,
+            )
+        )
+        token = answer[-1].get("nextToken")
+    expected = oracle.history(subject.entries, SELECTED, *DAY)
+    assert read_back(answer) == by_property(expected, SELECTED)
 
 
 @given(stored=entries(utc_zones).filter(bool))
