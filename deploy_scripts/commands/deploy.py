@@ -40,7 +40,10 @@ from deploy_scripts.inter_cloud import (
 )
 from deploy_scripts.plan import Stage, StageError
 from deploy_scripts.publish import unpublish
-from deploy_scripts.register import Registration, RegistrationError, Twin, twinmaker_client
+from deploy_scripts.register.errors import RegistrationError
+from deploy_scripts.register.registration import Registration
+from deploy_scripts.register.twin import Twin
+from deploy_scripts.register.twinmaker import twinmaker_client
 from deploy_scripts.stage_record import RecordError, StageRecord
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
