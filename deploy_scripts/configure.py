@@ -7,11 +7,8 @@ never written into a file of the stage: the stage refers to where it is kept.
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -23,9 +20,11 @@ from chalicelib.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.inter_cloud import connection_id
 from deploy_scripts.plan import API_HANDLER, STAGES_FILE
+from deploy_scripts.whole_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from deploy_scripts.inter_cloud import Connection, InterCloudConnections
     from deploy_scripts.twin_configuration import Device, TwinConfiguration
@@ -555,25 +554,6 @@ def _read_json(path: Path) -> Any:
         return None
     except ValueError as error:
         raise ConfigureError(f"{path} isn't JSON: {error}. Restore it first.") from error
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Write a JSON file, all of it or nothing."""
-    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that others may read, all of it or nothing; one that is there keeps its mode."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        unfinished.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def default_token_name(twin_name: str, stage: str) -> str:

@@ -32,6 +32,7 @@ from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.child_process import PROJECT as PROJECT
 from deploy_scripts.local_cloud.child_process import free_port as free_port
 from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
+from deploy_scripts.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -444,9 +445,9 @@ class LocalCloud:
         for cloud in self.clouds.values():
             exports |= cloud.environment
         lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
-        write_private(environment, "\n".join(lines) + "\n")
+        _write_private(environment, "\n".join(lines) + "\n")
         # Last: whoever waits for this file finds everything ready.
-        write_private(endpoints, json.dumps(asdict(self.endpoints), indent=2) + "\n")
+        _write_private(endpoints, json.dumps(asdict(self.endpoints), indent=2) + "\n")
 
 
 class ChaliceLocal:
@@ -576,11 +577,5 @@ def twinmaker_client(endpoints: Endpoints, credentials: Mapping[str, str]) -> An
     )
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, all of it or nothing."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    unfinished.replace(path)
+def _write_private(path: Path, text: str) -> None:
+    write_whole(path, text.encode(), mode=PRIVATE, locked=True)
