@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 from rich.console import Console
 
+from deploy_scripts import PROJECT
 from deploy_scripts.configure import default_token_name
 from deploy_scripts.plan import ENDPOINT_KINDS
 
 if TYPE_CHECKING:
     from deploy_scripts.configure import TokenStore
 
-PROJECT: Final = Path(__file__).parents[2]
 REFUSED: Final = 1
 """The exit code when AWS refused."""
 USAGE: Final = 2

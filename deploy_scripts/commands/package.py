@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import click
 
 from chalicelib.settings import DigitalTwinInfo
-from deploy_scripts.commands.options import PROJECT, USAGE, config_option, fail
+from deploy_scripts import PROJECT
+from deploy_scripts.commands.options import USAGE, config_option, fail
 from deploy_scripts.package import (
     AZURE,
     CLOUDS,

@@ -24,8 +24,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
+from deploy_scripts import PROJECT
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.local_cloud.stack import PROJECT
 from deploy_scripts.twin_configuration import TwinConfiguration
 
 if TYPE_CHECKING:

@@ -17,12 +17,14 @@ from werkzeug import Response
 
 from chalicelib.layout import APP_NAME
 from chalicelib.settings import ProviderLayout
+from deploy_scripts import PROJECT
 from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.component_type import component_type, component_type_id
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports, free_port
+from deploy_scripts.local_cloud.child_process import free_port
+from deploy_scripts.local_cloud.stack import LocalCloud, Ports
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin
 from deploy_scripts.twin_configuration import TwinConfiguration

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from deploy_scripts.local_cloud.child_process import PROJECT
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, payload_for
 from tests.end_to_end.http.service import PATIENCE_SECONDS, TOKEN, TOKEN_HEADER, error_of

@@ -17,8 +17,8 @@ import grpc
 import pytest
 import requests
 
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
-from deploy_scripts.local_cloud.stack import PROJECT
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, history, last_entry, payload_for
 from tests.end_to_end.http.service import PATIENCE_SECONDS, TOKEN, TOKEN_HEADER, error_of
 from tests.firestore_server import FirestoreServer, Page

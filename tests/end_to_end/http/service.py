@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
-from deploy_scripts.local_cloud.stack import (
-    PROJECT,
-    ChaliceLocal,
-    free_port,
-    stage_environment,
-)
+from deploy_scripts import PROJECT
+from deploy_scripts.local_cloud.chalice_local import ChaliceLocal
+from deploy_scripts.local_cloud.child_process import free_port
+from deploy_scripts.local_cloud.stack import stage_environment
 
 from .contract import the_contract
 
@@ -128,8 +126,5 @@ def running(
         stage=STAGE,
         project=project,
     )
-    try:
-        chalice.start()
+    with chalice:
         yield Service(chalice.url, log)
-    finally:
-        chalice.stop()

@@ -22,7 +22,7 @@ from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.powertools import NAMESPACE, PowertoolsObservability
 from chalicelib.reads import HISTORY, Answer
 from chalicelib.settings import DataConnectorSettings, EndpointSettings
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts import PROJECT
 
 from .servers import PATIENCE_SECONDS, Scripted, error_response, response
 
