@@ -48,7 +48,7 @@ from deploy_scripts.stage_record import RecordError, StageRecord
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
-    from deploy_scripts.configure import TokenStore
+    from deploy_scripts.token_stores import TokenStore
 
 workspace_option = click.option("--workspace", help="TwinMaker's.  [default: the twin's name]")
 

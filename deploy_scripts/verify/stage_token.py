@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import ConfigurationError
 from chalicelib.inter_cloud_token import TokenSource
-from deploy_scripts.configure import ParameterStore, SecretsManager
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE
+from deploy_scripts.token_stores import STORES, TOKEN_VARIABLE
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from deploy_scripts.configure import TokenStore
     from deploy_scripts.inter_cloud import Connection
-
-TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +53,13 @@ class TokenHop:
         region = {"region_name": name.split(":")[3]} if name.count(":") > 4 else {}
         service = str(source.store)
         client = self.client(service, **region)
-        try:
-            value = _STORES[service](client, name).get()
-        except KeyError:
-            raise ConfigurationError(f"{where} holds binary data, not a token") from None
+        value = STORES[service](client, name).get()
         if value is None:
             raise BrokenHopError(
                 f"{where} isn't there, so the functions have no token.",
                 "Run configure for the stage: it keeps the token there. Check the region, too.",
             )
         return value
-
-
-_STORES: Final[Mapping[str, Callable[[Any, str], TokenStore]]] = {
-    "ssm": ParameterStore,
-    "secretsmanager": SecretsManager,
-}
 
 
 def _check_token(where: str, value: str) -> None:

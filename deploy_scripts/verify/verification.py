@@ -12,6 +12,7 @@ from deploy_scripts.plan import API_HANDLER
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin, reader_functions
+from deploy_scripts.token_stores import TOKEN_VARIABLE
 from deploy_scripts.verify.endpoint import Endpoint, history_query, last_entry_query
 from deploy_scripts.verify.endpoint_hops import EndpointHop, StoreHop
 from deploy_scripts.verify.function_url import FunctionUrlHop
@@ -23,7 +24,7 @@ from deploy_scripts.verify.stage import (
     RecordHop,
     function_environment,
 )
-from deploy_scripts.verify.stage_token import TOKEN_VARIABLE, TokenHop
+from deploy_scripts.verify.stage_token import TokenHop
 from deploy_scripts.verify.twinmaker import ComponentTypesHop, EntitiesHop, WorkspaceHop
 from deploy_scripts.verify.twinmaker_reads import HistoryHop, LastEntriesHop, twinmaker_history
 from deploy_scripts.verify.walk import Walk

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
-from deploy_scripts.configure import ParameterStore, SecretsManager
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.aws import LocalAws
+from deploy_scripts.token_stores import ParameterStore, SecretsManager
 from deploy_scripts.twin_configuration import TwinConfiguration
 
 if TYPE_CHECKING:
