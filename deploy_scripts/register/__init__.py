@@ -13,4 +13,7 @@ TwinMaker invokes connectors with the workspace's role (AWS IoT TwinMaker guide,
 service role for AWS IoT TwinMaker': the role gives it access to resources in other services, and
 permissions for what a twin uses are added to it). That is why an inline policy of that role is all
 the permission needed: no Lambda function has to trust TwinMaker by a resource policy.
+
+`registration` is where to begin: it looks (`workspace`, `belongings`), and lets each kind of thing
+(`component_types`, `entities`) be brought in line by `reconciliation`.
 """
