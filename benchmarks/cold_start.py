@@ -28,8 +28,8 @@ from benchmarks.far_reader import (
     twin_info,
 )
 from benchmarks.measure import Finding, Timing
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud.lambda_runtime import FunctionSpec, LambdaRuntime
-from deploy_scripts.local_cloud.stack import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

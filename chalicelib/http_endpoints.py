@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import base64
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chalice import Blueprint, Response
 
 from chalicelib import dynamodb
-from chalicelib.hot_reader_service import HotReaderService
-from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
+from chalicelib.hot_reader_endpoints import endpoints_by_path
+from chalicelib.http_endpoint import HttpRequest
 from chalicelib.powertools import PowertoolsObservability
-from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings import (
     DynamoDBSettings,
     EndpointSettings,
@@ -26,25 +27,21 @@ from chalicelib.settings import (
 if TYPE_CHECKING:
     from chalice.app import Request
 
+    from chalicelib.http_endpoint import HttpEndpoint
+
 endpoints: Final = Blueprint(__name__)
 
 _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
-_endpoint_settings: Final = EndpointSettings.load(os.environ)
-_tracing: Final = tracing_enabled(os.environ)
 
-
-def _endpoint(read: Read[Any]) -> HttpEndpoint:
-    reader = HotReaderService(read, _store, _settings)
-    observability = PowertoolsObservability(read.name, tracing=_tracing)
-    return HttpEndpoint(reader.answer_payload, _endpoint_settings, observability)
-
-
-_history: Final = _endpoint(HISTORY)
-_last_entry: Final = _endpoint(LAST_ENTRY)
-
-BY_PATH: Final = {f"/{HISTORY.name}": _history, f"/{LAST_ENTRY.name}": _last_entry}
+BY_PATH: Final = endpoints_by_path(
+    _store,
+    _settings,
+    EndpointSettings.load(os.environ),
+    partial(PowertoolsObservability, tracing=tracing_enabled(os.environ)),
+)
 """The endpoints, each by its path."""
+_history, _last_entry = BY_PATH.values()
 
 # Every method and content type reaches the endpoint, so that a wrong one gets the contract's answer.
 _ANY: Final[dict[str, Any]] = {

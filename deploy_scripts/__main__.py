@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.deploy import deploy, destroy
 from deploy_scripts.commands.load_telemetry import load_telemetry
@@ -32,11 +33,10 @@ if TYPE_CHECKING:
 
     from deploy_scripts.local_cloud.stack import LocalCloud
 
-_PROJECT = Path(__file__).parents[1]
 _directory_option = click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
-    default=_PROJECT / ".local",
+    default=PROJECT / ".local",
     show_default=".local",
     help="Where endpoints, logs and reports are written.",
 )

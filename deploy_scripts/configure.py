@@ -7,12 +7,9 @@ never written into a file of the stage: the stage refers to where it is kept.
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -23,17 +20,21 @@ from chalicelib.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.inter_cloud import connection_id
 from deploy_scripts.plan import API_HANDLER, STAGES_FILE
+from deploy_scripts.token_stores import TOKEN_VARIABLE
+from deploy_scripts.whole_files import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from deploy_scripts.inter_cloud import Connection, InterCloudConnections
+    from deploy_scripts.token_stores import TokenStore
     from deploy_scripts.twin_configuration import Device, TwinConfiguration
 
 _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",
     "DYNAMODB_TABLE_NAME",
-    "INTER_CLOUD_TOKEN",
+    TOKEN_VARIABLE,
     HISTORY.remote_url_variable,
     LAST_ENTRY.remote_url_variable,
 )
@@ -42,182 +43,10 @@ KEPT_TABLE: Final = "hot_table"
 """Where a stage without a hot table on AWS keeps its name. Chalice takes no notice of it."""
 _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
-_GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
-
-
-def _tags_of(stage: str) -> list[dict[str, str]]:
-    """Return the tags on what we make for a stage, so that nothing else is deleted."""
-    tags = {"managed-by": "multi-cloud-hot-reader", "stage": stage}
-    return [{"Key": name, "Value": value} for name, value in tags.items()]
-
-
-def _has(found: Sequence[Mapping[str, str]], tags: Iterable[Mapping[str, str]]) -> bool:
-    return all(tag in found for tag in tags)
 
 
 class ConfigureError(Exception):
     """The stage can't be configured; the message says what is missing and what to do."""
-
-
-class TokenStore(Protocol):
-    """Where the inter-cloud token is kept."""
-
-    reference: str
-    """What the setting `INTER_CLOUD_TOKEN` says."""
-
-    def get(self) -> str | None:
-        """Return the token; None if there is none yet."""
-
-    def put(self, token: str) -> None:
-        """Keep a token, in place of the one before."""
-
-    def is_ours(self) -> bool:
-        """Say whether we made its place, for this stage."""
-
-    def delete(self) -> bool:
-        """Delete the token if we made its place for this stage; say whether we did."""
-
-    def statement(self) -> dict[str, Any]:
-        """Return the policy statement that lets a function read the token, and nothing else."""
-
-
-class ParameterStore:
-    """An SSM parameter, as a SecureString.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of `ssm`.
-    name
-        The parameter's name, starting with `/`.
-    stage
-        The stage that it is for; a tag on it says so.
-    """
-
-    def __init__(self, client: Any, name: str, *, stage: str = "") -> None:
-        self._client = client
-        self._name = name
-        self._tags = _tags_of(stage)
-        self.reference = f"ssm:{name}"
-
-    def get(self) -> str | None:
-        """Return the token; see `TokenStore.get`."""
-        try:
-            found = self._client.get_parameter(Name=self._name, WithDecryption=True)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return None
-            raise
-        return str(found["Parameter"]["Value"])
-
-    def put(self, token: str) -> None:
-        """Keep a token; see `TokenStore.put`."""
-        parameter = {"Name": self._name, "Value": token, "Type": "SecureString"}
-        try:
-            # Tags can be given to a new parameter only (SSM API reference, PutParameter).
-            self._client.put_parameter(**parameter, Tags=self._tags)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ParameterAlreadyExists":
-                raise
-            self._client.put_parameter(**parameter, **self._key(), Overwrite=True)
-
-    def _key(self) -> dict[str, str]:
-        """Return the KMS key that the parameter is under: else SSM would take its own."""
-        only = {"Key": "Name", "Option": "Equals", "Values": [self._name]}
-        pages = self._client.get_paginator("describe_parameters").paginate(ParameterFilters=[only])
-        keys = [each["KeyId"] for page in pages for each in page["Parameters"] if "KeyId" in each]
-        return {"KeyId": keys[0]} if keys else {}
-
-    def is_ours(self) -> bool:
-        """Look at the parameter's tags; see `TokenStore.is_ours`."""
-        try:
-            found = self._client.list_tags_for_resource(
-                ResourceType="Parameter", ResourceId=self._name
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return False
-            raise
-        return _has(found["TagList"], self._tags)
-
-    def delete(self) -> bool:
-        """Delete the parameter if it is ours; see `TokenStore.delete`."""
-        if not self.is_ours():
-            return False
-        self._client.delete_parameter(Name=self._name)
-        return True
-
-    def statement(self) -> dict[str, Any]:
-        """Return the policy statement; see `TokenStore.statement`."""
-        return _allow(
-            "ReadTheToken",
-            "ssm:GetParameter",
-            f"arn:*:ssm:*:*:parameter/{self._name.removeprefix('/')}",
-        )
-
-
-class SecretsManager:
-    """A Secrets Manager secret, as text.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of `secretsmanager`.
-    name
-        The secret's name.
-    stage
-        The stage that it is for; a tag on it says so.
-    """
-
-    def __init__(self, client: Any, name: str, *, stage: str = "") -> None:
-        self._client = client
-        self._name = name
-        self._tags = _tags_of(stage)
-        self.reference = f"secretsmanager:{name}"
-
-    def get(self) -> str | None:
-        """Return the token; see `TokenStore.get`."""
-        try:
-            found = self._client.get_secret_value(SecretId=self._name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return None
-            raise
-        if "SecretString" not in found:
-            raise ConfigureError(f"The secret {self._name} holds binary data; it must be text.")
-        return str(found["SecretString"])
-
-    def put(self, token: str) -> None:
-        """Keep a token; see `TokenStore.put`."""
-        try:
-            self._client.put_secret_value(SecretId=self._name, SecretString=token)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
-                raise
-            self._client.create_secret(Name=self._name, SecretString=token, Tags=self._tags)
-
-    def is_ours(self) -> bool:
-        """Look at the secret's tags; see `TokenStore.is_ours`."""
-        try:
-            found = self._client.describe_secret(SecretId=self._name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return False
-            raise
-        return _has(found.get("Tags", []), self._tags)
-
-    def delete(self) -> bool:
-        """Delete the secret, at once, if it is ours; see `TokenStore.delete`."""
-        if not self.is_ours():
-            return False
-        self._client.delete_secret(SecretId=self._name, ForceDeleteWithoutRecovery=True)
-        return True
-
-    def statement(self) -> dict[str, Any]:
-        """Return the policy statement; see `TokenStore.statement`."""
-        # Secrets Manager adds a hyphen and six characters to the name in an ARN.
-        resource = f"arn:*:secretsmanager:*:*:secret:{self._name}-??????"
-        return _allow("ReadTheToken", "secretsmanager:GetSecretValue", resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +173,7 @@ class Configuration:
             variables[LAST_ENTRY.remote_url_variable] = last_entry.url
             token = history.token
         if layout.crosses_clouds:
-            variables["INTER_CLOUD_TOKEN"] = self._tokens.reference
+            variables[TOKEN_VARIABLE] = self._tokens.reference
         # A TwinMaker event brings its types along; an HTTP query may come without.
         devices = self._twin.devices if surface.endpoints else ()
         variables["DIGITAL_TWIN_INFO"] = digital_twin_info(self._twin, devices, variables)
@@ -383,7 +212,7 @@ class Configuration:
         """Put the token where the stage refers to: the connection's, or (None) a new one."""
         if not self._twin.layout.crosses_clouds:
             return []
-        known = self._tokens.get()
+        known = self._known_token()
         if token is None:
             if known is not None:
                 self._check_token(known)
@@ -401,6 +230,12 @@ class Configuration:
         if not dry_run:
             self._put(token)
         return [f"{what} in {self._tokens.reference}"]
+
+    def _known_token(self) -> str | None:
+        try:
+            return self._tokens.get()
+        except ConfigurationError as error:
+            raise ConfigureError(str(error)) from None
 
     def _check_token(self, known: str) -> None:
         try:
@@ -555,27 +390,3 @@ def _read_json(path: Path) -> Any:
         return None
     except ValueError as error:
         raise ConfigureError(f"{path} isn't JSON: {error}. Restore it first.") from error
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Write a JSON file, all of it or nothing."""
-    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that others may read, all of it or nothing; one that is there keeps its mode."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        unfinished.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-
-
-def default_token_name(twin_name: str, stage: str) -> str:
-    """Return where the token of a stage is kept unless the stage or somebody says otherwise."""
-    return f"/{twin_name}/{stage}/inter-cloud-token"

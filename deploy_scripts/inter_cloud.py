@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 from chalicelib.errors import ConfigurationError
 from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.settings import check_reader_url
+from deploy_scripts.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,6 @@ CONNECTIONS_FILE: Final = "config_inter_cloud.json"
 
 _HISTORY_PATH: Final = "/hot-reader"
 _LAST_ENTRY_PATH: Final = "/hot-reader-last-entry"
-_PRIVATE: Final = 0o600
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _POLL_SECONDS: Final = 0.02
 _log: Final = logging.getLogger(__name__)
@@ -273,7 +273,7 @@ class InterCloudConnections:
         lock = self.path.with_name(f".{self.path.name}.lock")
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            descriptor = os.open(lock, flags, _PRIVATE)
+            descriptor = os.open(lock, flags, PRIVATE)
         except OSError as error:
             raise InterCloudError(f"{lock} can't be opened: {error.strerror}") from error
         try:
@@ -300,29 +300,10 @@ class InterCloudConnections:
         content = _encoded(document)
         if content is None:
             raise self._refusal("holds a number that JSON can't spell")
-        unfinished = self.path.with_name(f".{self.path.name}.unfinished")
         try:
-            unfinished.unlink(missing_ok=True)  # of a writer that was killed
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            try:
-                with os.fdopen(os.open(unfinished, flags, _PRIVATE), "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                unfinished.replace(self.path)
-            except BaseException:
-                unfinished.unlink(missing_ok=True)
-                raise
-            self._sync_directory()
+            write_whole(self.path, content, mode=PRIVATE, durable=True, locked=True)
         except OSError as error:
             raise InterCloudError(f"{self.path} can't be written: {error.strerror}") from error
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 class _FlawError(ValueError):

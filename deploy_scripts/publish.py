@@ -8,7 +8,6 @@ is.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -17,21 +16,20 @@ from chalicelib.errors import ConfigurationError
 from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.layout import ENDPOINTS
 from chalicelib.settings import EndpointSettings, check_reader_url
-from deploy_scripts.configure import ParameterStore, SecretsManager, TokenStore
 from deploy_scripts.deployed import NotDeployedError
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import Connection, connection_id
 from deploy_scripts.plan import API_GATEWAY, API_HANDLER, FUNCTION_URL
+from deploy_scripts.token_stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from chalicelib.settings import ProviderLayout
     from deploy_scripts.deployed import DeployedStage, RestApi
     from deploy_scripts.inter_cloud import InterCloudConnections
     from deploy_scripts.plan import Stage
-
-TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
+    from deploy_scripts.token_stores import TokenStore
 
 FIRST_RATE: Final = 100
 FIRST_BURST: Final = 200
@@ -131,31 +129,6 @@ def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource
         )
     named = {TOKEN_VARIABLE: stated or reference or ""}
     return EndpointSettings.load({**environment, **named}).token
-
-
-def token_store(source: TokenSource, client: Callable[..., Any]) -> TokenStore:
-    """Return the store that a reference names.
-
-    Parameters
-    ----------
-    source
-        The reference.
-    client
-        Makes a client of an AWS service, as `boto3.client` does.
-    """
-    # At DEBUG, botocore logs the bodies of requests and answers: here, tokens.
-    botocore_log = logging.getLogger("botocore")
-    if botocore_log.getEffectiveLevel() < logging.INFO:
-        botocore_log.setLevel(logging.INFO)
-    name, region = source.value, {}
-    if name.startswith("arn:"):
-        region = {"region_name": name.split(":")[3]}
-    if source.store == "secretsmanager":
-        return SecretsManager(client("secretsmanager", **region), name)
-    if region:
-        # PutParameter takes no ARN (Systems Manager API reference).
-        name = name.partition(":parameter")[2]
-    return ParameterStore(client("ssm", **region), name)
 
 
 def accepted_tokens(store: TokenStore) -> list[str]:

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.settings import ProviderLayout
-    from deploy_scripts.configure import TokenStore
     from deploy_scripts.inter_cloud import InterCloudConnections
+    from deploy_scripts.token_stores import TokenStore
 
 FETCH_SECONDS: Final = 10
 """How long after a write an endpoint's fetch that was under way may still bring the value before it."""

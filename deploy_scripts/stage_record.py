@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.layout import DATA_CONNECTORS, ENDPOINTS, HOT_READERS
-from deploy_scripts.configure import write_json
 from deploy_scripts.deployed import (
     SCHEMA_VERSION,
     DeployedStage,
@@ -40,6 +39,7 @@ from deploy_scripts.deployed import (
     record_path,
 )
 from deploy_scripts.plan import API_HANDLER
+from deploy_scripts.whole_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

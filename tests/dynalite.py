@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.session import Session
 
-from deploy_scripts.local_cloud.child_process import (
-    HOST,
-    PROJECT,
-    ChildProcess,
-    free_port,
-    node_command,
-)
+from deploy_scripts import PROJECT
+from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port, node_command
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Dynalite:
+class Dynalite(ChildProcess):
     """Starts on entry, ends on exit."""
 
     def __init__(self, log: Path) -> None:
         port = free_port()
         program = PROJECT / "node_modules" / "dynalite" / "cli.js"
         command = node_command(program, "--port", str(port), "--createTableMs", "0")
-        self._process = ChildProcess("dynalite", command, port=port, log=log)
+        super().__init__("dynalite", command, port=port, log=log)
         self.url = f"http://{HOST}:{port}"
-
-    def __enter__(self) -> Self:
-        self._process.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stop()
 
     def client(self, session: Session | None = None) -> Any:
         return (session or Session()).create_client(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 PROJECT = "wire"
 PATIENCE_SECONDS = 30
 """Only how long a query that does not end holds a test up."""
-_DOCUMENTS = f"projects/{PROJECT}/databases/(default)/documents"
 
 
 @dataclass

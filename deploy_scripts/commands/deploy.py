@@ -40,12 +40,15 @@ from deploy_scripts.inter_cloud import (
 )
 from deploy_scripts.plan import Stage, StageError
 from deploy_scripts.publish import unpublish
-from deploy_scripts.register import Registration, RegistrationError, Twin, twinmaker_client
+from deploy_scripts.register.errors import RegistrationError
+from deploy_scripts.register.registration import Registration
+from deploy_scripts.register.twin import Twin
+from deploy_scripts.register.twinmaker import twinmaker_client
 from deploy_scripts.stage_record import RecordError, StageRecord
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
-    from deploy_scripts.configure import TokenStore
+    from deploy_scripts.token_stores import TokenStore
 
 workspace_option = click.option("--workspace", help="TwinMaker's.  [default: the twin's name]")
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 from rich.console import Console
 
-from deploy_scripts.configure import default_token_name
+from deploy_scripts import PROJECT
 from deploy_scripts.plan import ENDPOINT_KINDS
+from deploy_scripts.token_stores import STORES, TOKEN_VARIABLE, default_token_name
 
 if TYPE_CHECKING:
-    from deploy_scripts.configure import TokenStore
+    from deploy_scripts.token_stores import TokenStore
 
-PROJECT: Final = Path(__file__).parents[2]
 REFUSED: Final = 1
 """The exit code when AWS refused."""
 USAGE: Final = 2
@@ -61,7 +61,7 @@ endpoint_option = click.option(
 token_store_option = click.option(
     "--token-store",
     "store",
-    type=click.Choice(["ssm", "secretsmanager"]),
+    type=click.Choice([*STORES]),
     help="Where the inter-cloud token is kept.  [default: where the stage says, or ssm]",
 )
 token_name_option = click.option(
@@ -104,21 +104,20 @@ def token_store_of(
     """
     import boto3
 
-    from deploy_scripts.configure import ConfigureError, ParameterStore, SecretsManager
+    from deploy_scripts.configure import ConfigureError
     from deploy_scripts.plan import Stage
 
-    known = (Stage.load(project, stage).environment or {}).get("INTER_CLOUD_TOKEN")
+    known = (Stage.load(project, stage).environment or {}).get(TOKEN_VARIABLE)
     reference = token_reference(twin_name, stage, store, name) or known
     reference = reference or f"ssm:{default_token_name(twin_name, stage)}"
     kind, _, place = reference.partition(":")
-    if kind not in ("ssm", "secretsmanager") or not place or place.startswith("arn:"):
+    if kind not in STORES or not place or place.startswith("arn:"):
         raise ConfigureError(
-            f"INTER_CLOUD_TOKEN of the stage {stage} must be ssm:NAME or secretsmanager:NAME to be "
+            f"{TOKEN_VARIABLE} of the stage {stage} must be ssm:NAME or secretsmanager:NAME to be "
             "looked after here."
         )
-    if kind == "ssm":
-        return ParameterStore(boto3.client("ssm"), place, stage=stage)
-    return SecretsManager(boto3.client("secretsmanager"), place, stage=stage)
+    make_client: Any = boto3.client  # its type lists each service by name
+    return STORES[kind](make_client(kind), place, stage=stage)
 
 
 def fail(message: str, code: int) -> NoReturn:

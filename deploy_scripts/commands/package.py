@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import click
 
 from chalicelib.settings import DigitalTwinInfo
-from deploy_scripts.commands.options import PROJECT, USAGE, config_option, fail
-from deploy_scripts.configure import write_whole
+from deploy_scripts import PROJECT
+from deploy_scripts.commands.options import USAGE, config_option, fail
 from deploy_scripts.package import (
     AZURE,
     CLOUDS,
@@ -24,6 +24,7 @@ from deploy_scripts.package import (
 )
 from deploy_scripts.package_commands import Name, commands
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ from typing import Final
 
 import click
 
+from deploy_scripts import PROJECT
 from deploy_scripts.commands.options import endpoint_option
 
-_PROJECT: Final = Path(__file__).parents[2]
 _INVALID: Final = 2
 
 
@@ -19,7 +19,7 @@ _INVALID: Final = 2
 @click.option(
     "--config",
     type=click.Path(file_okay=False, path_type=Path),
-    default=_PROJECT / "config",
+    default=PROJECT / "config",
     show_default="config",
     help="The twin's configuration files.",
 )
@@ -79,7 +79,7 @@ def plan(
     connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
     try:
         configuration = TwinConfiguration.load(config)
-        planned = Plan.make(configuration, Stage.load(_PROJECT, stage), connections, endpoint)
+        planned = Plan.make(configuration, Stage.load(PROJECT, stage), connections, endpoint)
     except ConfigurationProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)

@@ -39,8 +39,8 @@ from deploy_scripts.publish import (
     known_token,
     publish_remote,
     publish_stage,
-    token_store,
 )
+from deploy_scripts.token_stores import token_store
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from deploy_scripts.twin_configuration import ConfigurationProblems
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deploy_scripts.register import Summary
+    from deploy_scripts.register.summary import Summary
 
 
 @click.command()
@@ -77,15 +77,10 @@ def register(
     import boto3
 
     from deploy_scripts.deployed import DeployedStage
-    from deploy_scripts.register import (
-        NotOursError,
-        Readers,
-        Registration,
-        RegistrationError,
-        Twin,
-        reader_functions,
-        twinmaker_client,
-    )
+    from deploy_scripts.register.errors import NotOursError, RegistrationError
+    from deploy_scripts.register.registration import Registration
+    from deploy_scripts.register.twin import Readers, Twin, reader_functions
+    from deploy_scripts.register.twinmaker import twinmaker_client
     from deploy_scripts.twin_configuration import TwinConfiguration
 
     console = Console()

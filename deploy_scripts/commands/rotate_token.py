@@ -26,9 +26,9 @@ from deploy_scripts.publish import (
     PublishError,
     check_endpoints_on_aws,
     endpoint_settings,
-    token_store,
 )
 from deploy_scripts.rotate_token import Rotation, RotationError, Step, StoreRefusedError
+from deploy_scripts.token_stores import token_store
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:

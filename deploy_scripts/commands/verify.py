@@ -15,7 +15,7 @@ from deploy_scripts.commands.options import USAGE, config_option, project_option
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
-    from deploy_scripts.verify import HopResult
+    from deploy_scripts.verify.hop import HopResult
 
 BROKEN: Final = 1
 """The exit code when a hop is broken."""
@@ -64,8 +64,8 @@ def verify(
     """
     import boto3
 
-    from deploy_scripts.register import twinmaker_client
-    from deploy_scripts.verify import Options, Verification
+    from deploy_scripts.register.twinmaker import twinmaker_client
+    from deploy_scripts.verify.verification import Options, Verification
 
     if url or last_entry_url:
         _check_urls_are_used(config)
@@ -89,7 +89,7 @@ def verify(
     if not text:
         click.echo(json.dumps(verified.to_json(), indent=2))
     if page_file is not None:
-        from deploy_scripts.verify_report import page
+        from deploy_scripts.verify.report import page
 
         try:
             page_file.write_text(page(verified), encoding="utf-8")

@@ -13,7 +13,6 @@ import argparse
 import importlib
 import json
 import logging
-import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,11 +24,12 @@ from azure.functions.meta import Datum
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud.child_process import (
     HOST,
-    PROJECT,
     ChildProcess,
     end_with_parent,
+    own_environment,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from azure.functions.decorators.function_app import Function
 
 APP: Final = PROJECT / "functions" / "azure"
-_LEFT_OUT: Final = ("AWS_", "AZURE_", "COSMOS_")
 
 
 class LocalAzureFunctions(ChildProcess):
@@ -61,13 +60,12 @@ class LocalAzureFunctions(ChildProcess):
         self, settings: Mapping[str, str], *, port: int, log: Path, app: Path = APP
     ) -> None:
         arguments = ["--port", str(port), "--app", str(app)]
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         super().__init__(
             "The Azure Functions app",
             [sys.executable, "-m", "deploy_scripts.local_cloud.azure_functions", *arguments],
             port=port,
             log=log,
-            environment=ours | dict(settings),
+            environment=own_environment("AWS_", "AZURE_", "COSMOS_") | dict(settings),
         )
         self.url = f"http://{HOST}:{port}"
 

@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from deploy_scripts import PROJECT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PROJECT: Final = Path(__file__).parents[2]
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 60.0
 _END_WITH_PARENT: Final = Path(__file__).with_name("end_with_parent.js")
@@ -38,7 +39,7 @@ class ChildProcess:
     log
         The file that gets what it prints.
     environment
-        Its environment; None for this process's own.
+        Its environment; None for this process's own (see `own_environment`).
     """
 
     def __init__(
@@ -146,6 +147,17 @@ def end_with_parent() -> None:
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def own_environment(*left_out: str) -> dict[str, str]:
+    """Return this process's environment without what a local server mustn't see of an engineer's.
+
+    Parameters
+    ----------
+    *left_out
+        What the names of such variables start with.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 def free_port(preferred: int = 0) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from deploy_scripts.local_cloud.child_process import HOST, PROJECT, ChildProcess, free_port
+from deploy_scripts import PROJECT
+from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,11 @@ class LocalCloudFunction(ChildProcess):
             *("--host", HOST),
             *("--port", str(port)),
         ]
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         super().__init__(
-            f"The function {target}", command, port=port, log=log, environment=ours | dict(settings)
+            f"The function {target}",
+            command,
+            port=port,
+            log=log,
+            environment=own_environment(*_LEFT_OUT) | dict(settings),
         )
         self.url = f"http://{HOST}:{port}"

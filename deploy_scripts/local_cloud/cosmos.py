@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port, node_command
 
@@ -29,7 +29,7 @@ EMULATOR_KEY: Final = (
 """The key of every Cosmos DB emulator; public (Azure Cosmos DB emulator, 'Authentication')."""
 
 
-class LocalCosmos:
+class LocalCosmos(ChildProcess):
     """A context manager: started on entry, stopped on exit, with everything that was in it.
 
     Parameters
@@ -43,41 +43,19 @@ class LocalCosmos:
     ----------
     endpoint, key
         What `COSMOS_ENDPOINT` and `COSMOS_KEY` must be.
+
+    Raises
+    ------
+    RuntimeError
+        The npm package isn't installed; the message says how to get it.
     """
 
     def __init__(self, log: Path, *, port: int = 0) -> None:
-        self._log = log
-        self._port = free_port(port)
-        self._process: ChildProcess | None = None
-        self.endpoint = f"https://{HOST}:{self._port}"
-        self.key = EMULATOR_KEY
-
-    def __enter__(self) -> Self:
-        """Start it.
-
-        Raises
-        ------
-        RuntimeError
-            It can't be started; the message says why.
-        """
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it."""
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, empty; see `__enter__`."""
+        port = free_port(port)
         server = Path(__file__).with_name("cosmos_server.js")
-        command = node_command(server, str(self._port))
-        self._process = ChildProcess("Cosmos DB", command, port=self._port, log=self._log)
-        self._process.start()
-
-    def stop(self) -> None:
-        """Stop it, as if the cloud were away."""
-        if self._process is not None:
-            self._process.stop()
+        super().__init__("Cosmos DB", node_command(server, str(port)), port=port, log=log)
+        self.endpoint = f"https://{HOST}:{port}"
+        self.key = EMULATOR_KEY
 
     def client(self) -> CosmosClient:
         """Return a client that may do everything."""

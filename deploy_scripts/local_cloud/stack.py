@@ -9,29 +9,26 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import secrets
 import shlex
-import socket
-import subprocess
-import sys
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import boto3
 from botocore.config import Config
 
 from chalicelib.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS
 from chalicelib.reads import HISTORY, LAST_ENTRY
-from deploy_scripts import sample_telemetry, twin_configuration
+from deploy_scripts import PROJECT, sample_telemetry, twin_configuration
 from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.child_process import PROJECT as PROJECT
-from deploy_scripts.local_cloud.child_process import free_port as free_port
+from deploy_scripts.local_cloud.chalice_local import ChaliceLocal
+from deploy_scripts.local_cloud.child_process import free_port
 from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
+from deploy_scripts.plan import Stage
+from deploy_scripts.register.entities import COMPONENT_NAME
+from deploy_scripts.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,13 +41,10 @@ if TYPE_CHECKING:
 STAGE: Final = "local"
 ENDPOINTS_FILE: Final = "endpoints.json"
 ENVIRONMENT_FILE: Final = "environment"
-COMPONENT_NAME: Final = "telemetry"
 
-_HOST: Final = "127.0.0.1"
 _PACKAGED: Final = ("app.py", "chalicelib")
 _HTTP_LOG: Final = "chalice-local.log"
 _TOKEN_PARAMETER: Final = "ssm:/local-cloud/inter-cloud-token"  # noqa: S105 - a name
-_START_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +171,6 @@ class LocalCloud:
         # Where `chalice local --stage multicloud` by hand looks for it, if it can be had there.
         reference = stage_environment("multicloud").get("INTER_CLOUD_TOKEN", "")
         self.token_parameter = reference if reference.startswith("ssm:/") else _TOKEN_PARAMETER
-        self._stage = stage
         self.aws = LocalAws(port=free_port(self._ports.aws))
         self.endpoints: Endpoints
 
@@ -220,7 +213,12 @@ class LocalCloud:
 
     def twinmaker(self) -> Any:
         """Return a boto3 TwinMaker client at the local TwinMaker."""
-        return twinmaker_client(self.endpoints, self.aws.credentials)
+        config = Config(
+            inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}
+        )
+        return self.aws.client(
+            "iottwinmaker", endpoint_url=self.endpoints.twinmaker_url, config=config
+        )
 
     def connector_environment(
         self, history_url: str, last_entry_url: str, *, provider: str = "azure"
@@ -444,107 +442,14 @@ class LocalCloud:
         for cloud in self.clouds.values():
             exports |= cloud.environment
         lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
-        write_private(environment, "\n".join(lines) + "\n")
+        _write_private(environment, "\n".join(lines) + "\n")
         # Last: whoever waits for this file finds everything ready.
-        write_private(endpoints, json.dumps(asdict(self.endpoints), indent=2) + "\n")
+        _write_private(endpoints, json.dumps(asdict(self.endpoints), indent=2) + "\n")
 
 
-class ChaliceLocal:
-    """`chalice local` as a process of its own.
-
-    Parameters
-    ----------
-    environment
-        What it needs besides this process's environment.
-    port
-        Where it listens, on loopback.
-    log
-        The file that gets what it prints.
-    stage
-        The Chalice stage.
-    project
-        The Chalice project's directory.
-    """
-
-    def __init__(
-        self,
-        environment: Mapping[str, str],
-        *,
-        port: int,
-        log: Path,
-        stage: str = STAGE,
-        project: Path = PROJECT,
-    ) -> None:
-        self._environment = environment
-        self._port = port
-        self._log = log
-        self._stage = stage
-        self._project = project
-        self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"http://{_HOST}:{port}"
-
-    def start(self) -> None:
-        """Start it, and return when it answers.
-
-        Raises
-        ------
-        RuntimeError
-            It ended instead; the message has what it printed last.
-        """
-        command = [
-            *(sys.executable, "-m", "deploy_scripts.local_cloud.chalice_process"),
-            *("--project-dir", str(self._project)),
-            "local",
-            *("--stage", self._stage),
-            *("--host", _HOST),
-            *("--port", str(self._port)),
-            "--no-autoreload",
-        ]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                command,
-                cwd=PROJECT,
-                env=_without_aws(os.environ) | dict(self._environment),
-                stdin=subprocess.PIPE,  # its end tells the process that we are gone
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C is ours to handle
-            )
-        self._until_listening(self._process)
-
-    def stop(self) -> None:
-        """Stop it, if it runs."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        self._process.communicate()
-        self._process = None
-
-    def _until_listening(self, process: subprocess.Popen[bytes]) -> None:
-        give_up = time.monotonic() + _START_SECONDS
-        while time.monotonic() < give_up:
-            if process.poll() is not None:
-                raise RuntimeError(f"chalice local ended: {self._last_lines()}")
-            with suppress(OSError), socket.create_connection((_HOST, self._port), timeout=1):
-                return
-            time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"chalice local didn't start within {_START_SECONDS:.0f} s")
-
-    def _last_lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-5:])
-
-
-def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave an engineer's own AWS profile, region and credentials out of the local cloud."""
-    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
-
-
-def stage_environment(stage: str, project: Path = PROJECT) -> dict[str, str]:
-    """Return a Chalice stage's environment variables."""
-    config = json.loads((project / ".chalice" / "config.json").read_text())
-    variables: dict[str, str] = config["stages"].get(stage, {}).get("environment_variables", {})
-    return variables
+def stage_environment(stage: str) -> dict[str, str]:
+    """Return the environment variables of one of this project's Chalice stages."""
+    return dict(Stage.load(PROJECT, stage).environment or {})
 
 
 def create_hot_table(client: Any, table_name: str) -> None:
@@ -564,23 +469,5 @@ def create_hot_table(client: Any, table_name: str) -> None:
     client.get_waiter("table_exists").wait(TableName=table_name, WaiterConfig={"Delay": 1})
 
 
-def twinmaker_client(endpoints: Endpoints, credentials: Mapping[str, str]) -> Any:
-    """Return a plain boto3 client at a local TwinMaker."""
-    return boto3.client(
-        "iottwinmaker",
-        endpoint_url=endpoints.twinmaker_url,
-        region_name=endpoints.region,
-        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-        config=Config(inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}),
-    )
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, all of it or nothing."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    unfinished.replace(path)
+def _write_private(path: Path, text: str) -> None:
+    write_whole(path, text.encode(), mode=PRIVATE, locked=True)

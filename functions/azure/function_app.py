@@ -9,17 +9,18 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import azure.functions as func
 
 from chalicelib import cosmos
 from chalicelib.errors import ConfigurationError
-from chalicelib.hot_reader_service import HotReaderService
+from chalicelib.hot_reader_endpoints import endpoints_by_path
 from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
 from chalicelib.json_log import JsonLogObservability
-from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings import CosmosSettings, EndpointSettings, HotReaderSettings
 
 _log: Final = logging.getLogger("hot-reader")
@@ -37,15 +38,9 @@ if _endpoint_settings.token.store is not None:
         "the token itself, or to a Key Vault reference: @Microsoft.KeyVault(SecretUri=...)"
     )
 
-
-def _endpoint(read: Read[Any]) -> HttpEndpoint:
-    reader = HotReaderService(read, _store, _settings)
-    observability = JsonLogObservability(read.name, emit=_log.log)
-    return HttpEndpoint(reader.answer_payload, _endpoint_settings, observability)
-
-
-_history: Final = _endpoint(HISTORY)
-_last_entry: Final = _endpoint(LAST_ENTRY)
+_history, _last_entry = endpoints_by_path(
+    _store, _settings, _endpoint_settings, partial(JsonLogObservability, emit=_log.log)
+).values()
 
 # Every method reaches the endpoint, so that a wrong one gets the contract's answer.
 _METHODS: Final = list(func.HttpMethod)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import functions_framework
 from flask import Response
 
 from chalicelib import firestore
-from chalicelib.hot_reader_service import HotReaderService
+from chalicelib.hot_reader_endpoints import endpoints_by_path
 from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
 from chalicelib.json_log import JsonLogObservability
-from chalicelib.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings import EndpointSettings, FirestoreSettings, HotReaderSettings
 
 if TYPE_CHECKING:
@@ -28,16 +27,8 @@ _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = firestore.connect(FirestoreSettings.load(os.environ), _settings)
 # Nothing in front of a function compresses what it answers.
 _endpoint_settings: Final = replace(EndpointSettings.load(os.environ), compress=True)
-
-
-def _endpoint(read: Read[Any]) -> HttpEndpoint:
-    reader = HotReaderService(read, _store, _settings)
-    return HttpEndpoint(reader.answer_payload, _endpoint_settings, JsonLogObservability(read.name))
-
-
-_history: Final = _endpoint(HISTORY)
-_last_entry: Final = _endpoint(LAST_ENTRY)
-_by_path: Final = {f"/{HISTORY.name}": _history, f"/{LAST_ENTRY.name}": _last_entry}
+_by_path: Final = endpoints_by_path(_store, _settings, _endpoint_settings, JsonLogObservability)
+_history, _last_entry = _by_path.values()
 
 
 @functions_framework.http

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.layout import HOT_READERS
 from chalicelib.reads import HISTORY, LAST_ENTRY
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
-from deploy_scripts.local_cloud.child_process import PROJECT, free_port
+from deploy_scripts.local_cloud.child_process import free_port
 from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running

@@ -24,8 +24,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
+from deploy_scripts import PROJECT
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.local_cloud.stack import PROJECT
 from deploy_scripts.twin_configuration import TwinConfiguration
 
 if TYPE_CHECKING:
@@ -374,11 +374,12 @@ def _verb(arguments: list[str], environment: dict[str, str], directory: str, out
         os.dup2(printed, descriptor)
     from functools import partial
 
-    from deploy_scripts import register
     from deploy_scripts.__main__ import main
+    from deploy_scripts.register import registration
+    from deploy_scripts.register.reconciliation import Polling
 
     # The local TwinMaker gets on with each look; there is nothing to wait for.
-    register.Polling = partial(register.Polling, sleep=lambda _: None)  # type: ignore[assignment, misc]
+    registration.Polling = partial(Polling, sleep=lambda _: None)  # type: ignore[assignment, attr-defined]
     subprocess.run = _chalice  # type: ignore[assignment]
     sys.argv = ["deploy_scripts", *arguments]
     main()

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
-from deploy_scripts.configure import ParameterStore, SecretsManager
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts.token_stores import ParameterStore, SecretsManager
 from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.verify.hop import BrokenHopError
+from deploy_scripts.verify.stage_token import TokenHop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -335,6 +337,17 @@ def test_a_parameter_that_holds_no_token_is_not_taken_for_one(project, aws):
     done = project.run("--token-name", "/db/password", stage="new")
     assert done.exit_code == 2
     assert "must be a token" in " ".join(done.output.split())
+
+
+def test_a_secret_that_holds_bytes_is_not_taken_for_a_token(project, aws):
+    client = aws.client("secretsmanager")
+    client.create_secret(Name="bytes", SecretBinary=b"o" * 43)
+    done = project.run("--token-store", "secretsmanager", "--token-name", "bytes", stage="new")
+    assert done.exit_code == 2
+    assert "holds binary data" in " ".join(done.output.split())
+    with pytest.raises(BrokenHopError, match="holds binary data"):
+        TokenHop(aws.client, "secretsmanager:bytes", ()).run()
+    client.delete_secret(SecretId="bytes", ForceDeleteWithoutRecovery=True)
 
 
 def test_a_url_with_a_key_is_not_written_into_the_stage(project):

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deploy_scripts import PROJECT
 from deploy_scripts.demo import only
 from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports
+from deploy_scripts.local_cloud.stack import LocalCloud, Ports
 from deploy_scripts.twin_configuration import TwinConfiguration
 from tests.conformance import oracle
 from tests.conformance.oracle import by_property, plain, read_back

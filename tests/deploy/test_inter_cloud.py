@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.settings import ProviderLayout
+from deploy_scripts import PROJECT
 from deploy_scripts.inter_cloud import (
     Connection,
     InterCloudConnections,
@@ -28,7 +29,6 @@ from deploy_scripts.inter_cloud import (
     old_connection_id,
 )
 
-PROJECT = Path(__file__).parents[2]
 LAYOUT = ProviderLayout("azure", "aws")
 NEW_ID = "azure_l3_to_aws_l4_hot_reader"
 NEW_LAST_ENTRY_ID = "azure_l3_to_aws_l4_hot_reader_last_entry"

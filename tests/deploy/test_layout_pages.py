@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
+from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
 from deploy_scripts.twin_configuration import PROVIDERS_FILE, TwinConfiguration
 from tests.deploy.conftest import TwinDirectory
 
-PROJECT: Final = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PAGES: Final = tuple(sorted((PROJECT / "docs" / "layouts").glob("*.md")))
 LAYOUT_PAGES: Final = tuple(page for page in PAGES if page.name != "README.md")
 COMMAND: Final = "python -m deploy_scripts "

@@ -26,6 +26,7 @@ from chalicelib.settings import (
     HotReaderSettings,
 )
 from chalicelib.timestamps import EpochMillisecondsFormat
+from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.inter_cloud import InterCloudConnections
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-PROJECT: Final = Path(__file__).parents[2]
 ENDPOINT: Final = "https://factory.documents.azure.com"
 REQUIRED: Final = {"azure": ("--cosmos-endpoint", ENDPOINT), "gcp": ()}
 PLACES: Final = {

@@ -6,7 +6,6 @@ import itertools
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from chalicelib.layout import DATA_CONNECTORS, HOT_READERS
 from chalicelib.settings import ProviderLayout
+from deploy_scripts import PROJECT
 from deploy_scripts.commands import plan_views
 from deploy_scripts.commands.plan import plan as command
 from deploy_scripts.inter_cloud import InterCloudConnections, InterCloudError, connection_id
@@ -28,9 +28,10 @@ from deploy_scripts.plan import (
 from deploy_scripts.twin_configuration import TwinConfiguration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import TwinDirectory
 
-PROJECT = Path(__file__).parents[2]
 PROVIDERS = ("aws", "azure", "gcp")
 LAYOUTS = [ProviderLayout(*pair) for pair in itertools.product(PROVIDERS, PROVIDERS)]
 TOKEN = "a-secret-token-of-the-tests"

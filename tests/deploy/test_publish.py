@@ -15,13 +15,13 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib.settings import ProviderLayout
+from deploy_scripts import PROJECT
 from deploy_scripts.commands.deploy import forget_endpoints
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.deployed import DeployedStage
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.stack import PROJECT
 from deploy_scripts.publish import unpublish
 
 if TYPE_CHECKING:

@@ -24,17 +24,11 @@ from deploy_scripts.commands.register import register as register_command
 from deploy_scripts.component_type import component_type
 from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
-from deploy_scripts.register import (
-    NotOursError,
-    Outcome,
-    Polling,
-    Readers,
-    Registration,
-    RegistrationError,
-    Summary,
-    Twin,
-    reader_functions,
-)
+from deploy_scripts.register.errors import NotOursError, RegistrationError
+from deploy_scripts.register.reconciliation import Polling
+from deploy_scripts.register.registration import Registration
+from deploy_scripts.register.summary import Outcome, Summary
+from deploy_scripts.register.twin import Readers, Twin, reader_functions
 from deploy_scripts.twin_configuration import Device, DeviceProperty
 
 if TYPE_CHECKING:
@@ -954,7 +948,7 @@ def test_an_entity_whose_component_was_taken_out_is_removed(world: World) -> Non
 def test_more_things_than_a_page_holds_are_all_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deploy_scripts.register._MOST_RESULTS", 2)
+    monkeypatch.setattr("deploy_scripts.register.twinmaker._MOST_RESULTS", 2)
     before = world.everything()
     world.register(tuple(Device(f"pump-{n}", ()) for n in range(5)), entities=True)
     world.deregister(delete_workspace=True)
@@ -1072,7 +1066,7 @@ def command(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Co
     monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", world.twinmaker_url)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     quick = functools.partial(Polling, sleep=lambda _seconds: None)
-    monkeypatch.setattr("deploy_scripts.register.Polling", quick)
+    monkeypatch.setattr("deploy_scripts.register.registration.Polling", quick)
     prepared = Command(world, tmp_path)
     prepared.configure("aws", "aws")
     prepared.deploy(*FUNCTIONS)

@@ -16,11 +16,10 @@ from click.testing import CliRunner
 
 from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.settings import ProviderLayout
+from deploy_scripts import PROJECT
 from deploy_scripts.commands import rotate_token as command
-from deploy_scripts.configure import ParameterStore, SecretsManager
 from deploy_scripts.inter_cloud import InterCloudConnections, old_connection_id
 from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.stack import PROJECT
 from deploy_scripts.rotate_token import (
     FETCH_SECONDS,
     Rotation,
@@ -28,6 +27,7 @@ from deploy_scripts.rotate_token import (
     Step,
     StoreRefusedError,
 )
+from deploy_scripts.token_stores import ParameterStore, SecretsManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

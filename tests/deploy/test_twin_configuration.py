@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from chalicelib.data_value import DataType
 from chalicelib.settings import ProviderLayout
-from deploy_scripts import twin_configuration
+from deploy_scripts import PROJECT, twin_configuration
 from deploy_scripts.component_type import component_type
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.twin_configuration import (
@@ -25,7 +24,6 @@ from deploy_scripts.twin_configuration import (
 if TYPE_CHECKING:
     from .conftest import TwinDirectory
 
-PROJECT = Path(__file__).parents[2]
 DOUBLE = DataType("DOUBLE")
 DEVICES_FILE = "config_iot_devices.json"
 

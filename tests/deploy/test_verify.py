@@ -17,16 +17,19 @@ from werkzeug import Response
 
 from chalicelib.layout import APP_NAME
 from chalicelib.settings import ProviderLayout
+from deploy_scripts import PROJECT
 from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.component_type import component_type, component_type_id
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.local_cloud.stack import PROJECT, LocalCloud, Ports, free_port
-from deploy_scripts.register import Readers, Registration, Twin
+from deploy_scripts.local_cloud.child_process import free_port
+from deploy_scripts.local_cloud.stack import LocalCloud, Ports
+from deploy_scripts.register.registration import Registration
+from deploy_scripts.register.twin import Readers, Twin
 from deploy_scripts.twin_configuration import TwinConfiguration
-from deploy_scripts.verify import HopResult, Verified
-from deploy_scripts.verify_report import page
+from deploy_scripts.verify.hop import HopResult, Verified
+from deploy_scripts.verify.report import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -450,7 +453,7 @@ def test_an_endpoint_that_does_not_answer_in_time_is_told(
         time.sleep(0.5)
         return Response("")
 
-    monkeypatch.setattr("deploy_scripts.verify._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("deploy_scripts.verify.endpoint._ANSWER_SECONDS", 0.2)
     httpserver.expect_request("/hot-reader").respond_with_handler(dawdle)
     hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
     assert hop["detail"].startswith("Time-out:")

@@ -77,7 +77,7 @@ class ComponentTypes:
         """Answer GetComponentType, with what the type inherits."""
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            found = self._store.seen_type(space, request["componentTypeId"])
+            found = self._store.seen(space.types, request["componentTypeId"])
             schema = space.schema(found)
         return {
             "workspaceId": space.workspace.workspace_id,
@@ -101,7 +101,7 @@ class ComponentTypes:
         problem = self._problem(request)
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            old = self._store.resting_type(space, request["componentTypeId"])
+            old = self._store.resting(space.types, request["componentTypeId"])
             if "functions" not in request:
                 problem = old.lifecycle.problem
             new = dataclasses.replace(
@@ -138,7 +138,7 @@ class ComponentTypes:
         type_id = request["componentTypeId"]
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            found = self._store.resting_type(space, type_id)
+            found = self._store.resting(space.types, type_id)
             self._refuse_if_used(space, type_id)
             space.types[type_id] = dataclasses.replace(found, lifecycle=Lifecycle("DELETING"))
         return {"state": "DELETING"}
@@ -182,7 +182,7 @@ class ComponentTypes:
             if parent_id not in space.types:
                 raise InvalidRequestError(f"extendsFrom: there is no component type {parent_id}")
             if parent_id != component_type.component_type_id:
-                self._store.usable_type(space, parent_id)
+                self._store.usable(space.types, parent_id)
 
     def _problem(self, request: Json) -> str:
         """Say which function's Lambda is refused; empty if none is."""

@@ -130,9 +130,9 @@ class DataPlane:
         """Find what is read: its properties, its type put together, and the type's id."""
         if "entityId" not in request:
             type_id = request["componentTypeId"]
-            schema = space.schema(self._store.usable_type(space, type_id))
+            schema = space.schema(self._store.usable(space.types, type_id))
             return properties_of(schema.definitions, {}), schema, type_id
-        entity = self._store.resting_entity(space, request["entityId"])
+        entity = self._store.resting(space.entities, request["entityId"])
         component = entity.components.get(request["componentName"])
         if component is None:
             raise InvalidRequestError(
@@ -144,7 +144,7 @@ class DataPlane:
                 f"Component {request['componentName']} is of type {type_id}, not of "
                 f"{request['componentTypeId']}"
             )
-        schema = space.schema(self._store.usable_type(space, type_id))
+        schema = space.schema(self._store.usable(space.types, type_id))
         return properties_in(space, component), schema, type_id
 
     def _complete(self, references: Iterable[Json], query: HistoryQuery, type_id: str) -> None:

@@ -76,7 +76,7 @@ class Entities:
         """Answer GetEntity: components with all properties, the inherited ones too."""
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            found = self._store.seen_entity(space, request["entityId"])
+            found = self._store.seen(space.entities, request["entityId"])
             components = {
                 name: _shown_component(space, found, name) for name in sorted(found.components)
             }
@@ -92,7 +92,7 @@ class Entities:
         _refuse_unoffered(request, "compositeComponentUpdates")
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            old = self._store.resting_entity(space, request["entityId"])
+            old = self._store.resting(space.entities, request["entityId"])
             components = dict(old.components)
             for name, update in request.get("componentUpdates", {}).items():
                 self._update_component(space, components, name, update)
@@ -113,7 +113,7 @@ class Entities:
         """Answer DeleteEntity; InvalidRequestError if it has children and isn't recursive."""
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            found = self._store.resting_entity(space, request["entityId"])
+            found = self._store.resting(space.entities, request["entityId"])
             children = space.children(found.entity_id)
             if children and not request.get("isRecursive"):
                 for child in children:
@@ -155,7 +155,7 @@ class Entities:
     def _parent(self, space: Space, parent_id: str) -> str:
         if parent_id != ROOT:
             try:
-                self._store.resting_entity(space, parent_id)
+                self._store.resting(space.entities, parent_id)
             except NotFoundError as error:
                 raise InvalidRequestError(f"parentEntityId: {error.message}") from error
         return parent_id
@@ -169,7 +169,7 @@ class Entities:
         if "parentEntityId" not in update:
             raise InvalidRequestError("parentEntityUpdate: UPDATE needs a parentEntityId")
         parent_id = self._parent(space, update["parentEntityId"])
-        above: str | None = parent_id
+        above = parent_id
         while above in space.entities:
             if above == entity.entity_id:
                 raise InvalidRequestError(
@@ -202,7 +202,7 @@ class Entities:
 
     def _check_type(self, space: Space, name: str, type_id: str) -> None:
         try:
-            component_type = self._store.usable_type(space, type_id)
+            component_type = self._store.usable(space.types, type_id)
         except NotFoundError as error:
             raise InvalidRequestError(f"Component {name}: {error.message}") from error
         reason = space.schema(component_type).why_abstract()

@@ -4,27 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from deploy_scripts.local_cloud.twinmaker.definitions import Schema, schema_of
 from deploy_scripts.local_cloud.twinmaker.errors import InvalidRequestError, NotFoundError
 from deploy_scripts.local_cloud.twinmaker.resources import ComponentType, Entity, Workspace
 
-if TYPE_CHECKING:
-    from deploy_scripts.local_cloud.twinmaker.lifecycle import Lifecycle
-
 Thing = TypeVar("Thing", ComponentType, Entity)
 
 
-@dataclass(slots=True)
-class Space:
-    """A workspace with its contents, each by id."""
+class Things(dict[str, Thing]):
+    """What a workspace has of a kind, by id.
 
-    workspace: Workspace
-    types: dict[str, ComponentType] = field(default_factory=dict)
-    entities: dict[str, Entity] = field(default_factory=dict)
+    Parameters
+    ----------
+    kind, workspace_id : str
+        What errors say.
+    """
+
+    def __init__(self, kind: str, workspace_id: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.workspace_id = workspace_id
+
+
+class Space:
+    """A workspace with its contents, each by id.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its own settings.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.types: Things[ComponentType] = Things("component type", workspace.workspace_id)
+        self.entities: Things[Entity] = Things("entity", workspace.workspace_id)
 
     def schema(self, component_type: ComponentType) -> Schema:
         """Put a type together with what it inherits in this workspace."""
@@ -85,41 +102,24 @@ class Store:
             raise NotFoundError(f"There is no workspace {workspace_id}")
         return found
 
-    def seen_type(self, space: Space, component_type_id: str) -> ComponentType:
-        """Find a component type in order to show it; showing it settles it.
+    def seen(self, things: Things[Thing], thing_id: str) -> Thing:
+        """Find a thing in order to show it; showing it settles it.
 
         Raises
         ------
         NotFoundError
             There is none of that id in the workspace.
         """
-        found = space.types.get(component_type_id)
+        found = things.get(thing_id)
         if found is None:
             raise NotFoundError(
-                f"There is no component type {component_type_id} in workspace "
-                f"{space.workspace.workspace_id}"
+                f"There is no {things.kind} {thing_id} in workspace {things.workspace_id}"
             )
-        self.settle(space.types, component_type_id)
+        self.settle(things, thing_id)
         return found
 
-    def seen_entity(self, space: Space, entity_id: str) -> Entity:
-        """Find an entity in order to show it; showing it settles it.
-
-        Raises
-        ------
-        NotFoundError
-            There is none of that id in the workspace.
-        """
-        found = space.entities.get(entity_id)
-        if found is None:
-            raise NotFoundError(
-                f"There is no entity {entity_id} in workspace {space.workspace.workspace_id}"
-            )
-        self.settle(space.entities, entity_id)
-        return found
-
-    def resting_type(self, space: Space, component_type_id: str) -> ComponentType:
-        """Find a component type in order to change it: ACTIVE or ERROR.
+    def resting(self, things: Things[Thing], thing_id: str) -> Thing:
+        """Find a thing in order to change it: ACTIVE or ERROR.
 
         Raises
         ------
@@ -128,12 +128,16 @@ class Store:
         InvalidRequestError
             It is still changing. Being told so settles it.
         """
-        found = self.seen_type(space, component_type_id)
-        _refuse_changing(f"Component type {component_type_id}", found.lifecycle)
+        found = self.seen(things, thing_id)
+        if found.lifecycle.changing:
+            raise InvalidRequestError(
+                f"{things.kind.capitalize()} {thing_id} is {found.lifecycle.state}: wait until that "
+                "is over"
+            )
         return found
 
-    def usable_type(self, space: Space, component_type_id: str) -> ComponentType:
-        """Find a component type in order to use it: ACTIVE.
+    def usable(self, things: Things[Thing], thing_id: str) -> Thing:
+        """Find a thing in order to use it: ACTIVE.
 
         Raises
         ------
@@ -142,28 +146,14 @@ class Store:
         InvalidRequestError
             It isn't ACTIVE.
         """
-        found = self.resting_type(space, component_type_id)
+        found = self.resting(things, thing_id)
         if found.lifecycle.state == "ERROR":
             raise InvalidRequestError(
-                f"Component type {component_type_id} is in ERROR: {found.lifecycle.problem}"
+                f"{things.kind.capitalize()} {thing_id} is in ERROR: {found.lifecycle.problem}"
             )
         return found
 
-    def resting_entity(self, space: Space, entity_id: str) -> Entity:
-        """Find an entity in order to change or use it: ACTIVE.
-
-        Raises
-        ------
-        NotFoundError
-            There is none of that id in the workspace.
-        InvalidRequestError
-            It is still changing. Being told so settles it.
-        """
-        found = self.seen_entity(space, entity_id)
-        _refuse_changing(f"Entity {entity_id}", found.lifecycle)
-        return found
-
-    def settle(self, things: dict[str, Thing], thing_id: str) -> None:
+    def settle(self, things: Things[Thing], thing_id: str) -> None:
         """Let a thing go on to its next state, now that somebody was shown this one."""
         thing = things[thing_id]
         following = thing.lifecycle.settled() if thing.lifecycle.changing else thing.lifecycle
@@ -172,8 +162,3 @@ class Store:
             self.tags.pop(thing.arn, None)
         else:
             things[thing_id] = dataclasses.replace(thing, lifecycle=following)
-
-
-def _refuse_changing(what: str, lifecycle: Lifecycle) -> None:
-    if lifecycle.changing:
-        raise InvalidRequestError(f"{what} is {lifecycle.state}: wait until that is over")

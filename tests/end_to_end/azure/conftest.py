@@ -10,11 +10,13 @@ from deploy_scripts.hot_storage.cosmos import CosmosWriter
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from tests.end_to_end.http.queries import entries
 
-from .service import CONTAINER, DATABASE, AzureService, running, settings_for
+from .service import CONTAINER, DATABASE, running, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
+
+    from tests.end_to_end.http.service import CloudLogService
 
 
 class Start(Protocol):
@@ -22,7 +24,7 @@ class Start(Protocol):
 
     def __call__(
         self, *, stage: Mapping[str, str | None]
-    ) -> AbstractContextManager[AzureService]: ...
+    ) -> AbstractContextManager[CloudLogService]: ...
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +37,7 @@ def cosmos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCosmos]:
 
 @pytest.fixture(scope="session")
 def start(cosmos: LocalCosmos, tmp_path_factory: pytest.TempPathFactory) -> Start:
-    def start(*, stage: Mapping[str, str | None]) -> AbstractContextManager[AzureService]:
+    def start(*, stage: Mapping[str, str | None]) -> AbstractContextManager[CloudLogService]:
         settings = {**settings_for(cosmos), **stage}
         given = {name: value for name, value in settings.items() if value is not None}
         return running(tmp_path_factory.mktemp("service"), given)
@@ -44,6 +46,6 @@ def start(cosmos: LocalCosmos, tmp_path_factory: pytest.TempPathFactory) -> Star
 
 
 @pytest.fixture(scope="session")
-def service(start: Start) -> Iterator[AzureService]:
+def service(start: Start) -> Iterator[CloudLogService]:
     with start(stage={}) as service:
         yield service

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
 from deploy_scripts.local_cloud.child_process import free_port
-from tests.end_to_end.http.service import TOKEN, Service
+from tests.end_to_end.http.service import TOKEN, CloudLogService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,18 +36,9 @@ def settings_for(cosmos: LocalCosmos) -> dict[str, str]:
     }
 
 
-class AzureService(Service):
-    """Reads the log lines of the other clouds."""
-
-    def records(self, *, since: str = "") -> list[dict[str, Any]]:
-        lines = self.output().removeprefix(since).splitlines()
-        documents = [json.loads(line) for line in lines if line.startswith("{")]
-        return [each for each in documents if "severity" in each and "metrics" not in each]
-
-
 @contextmanager
-def running(directory: Path, settings: Mapping[str, str]) -> Iterator[AzureService]:
+def running(directory: Path, settings: Mapping[str, str]) -> Iterator[CloudLogService]:
     """Run the app with settings."""
     log = directory / "azure-functions.log"
     with LocalAzureFunctions(settings, port=free_port(), log=log) as app:
-        yield AzureService(app.url, log)
+        yield CloudLogService(app.url, log)

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from deploy_scripts.local_cloud.child_process import PROJECT
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, payload_for
-from tests.end_to_end.http.service import PATIENCE_SECONDS, TOKEN, TOKEN_HEADER, error_of
+from tests.end_to_end.http.service import (
+    PATIENCE_SECONDS,
+    TOKEN,
+    TOKEN_HEADER,
+    CloudLogService,
+    error_of,
+)
 
-from .service import AzureService, running, settings_for
+from .service import running, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -136,14 +142,14 @@ def test_nothing_of_another_cloud_is_loaded_to_answer(complete: dict[str, str]) 
     assert "azure.identity" not in modules, "a key was given"
 
 
-def test_another_path_isnt_found(service: AzureService) -> None:
+def test_another_path_isnt_found(service: CloudLogService) -> None:
     response = requests.get(
         f"{service.url}/api/hot-reader", headers={TOKEN_HEADER: TOKEN}, timeout=PATIENCE_SECONDS
     )
     assert response.status_code == 404
 
 
-def test_a_parameter_that_is_empty_is_seen(service: AzureService) -> None:
+def test_a_parameter_that_is_empty_is_seen(service: CloudLogService) -> None:
     parameters = {"iot_device_id": "", "selected_properties": "temperature"}
     status, code, message = error_of(service.get(LAST_ENTRY, parameters))
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

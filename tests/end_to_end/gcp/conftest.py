@@ -11,8 +11,9 @@ from deploy_scripts.hot_storage.firestore import FirestoreWriter
 from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
 from deploy_scripts.local_cloud.firestore import LocalFirestore
 from tests.end_to_end.http.queries import entries
+from tests.end_to_end.http.service import CloudLogService
 
-from .service import COLLECTION, SETTINGS, FunctionsService
+from .service import COLLECTION, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,19 +35,19 @@ def start(firestore: LocalFirestore, tmp_path_factory: pytest.TempPathFactory) -
         *,
         stage: Mapping[str, str | None] | None = None,
         environment: Mapping[str, str] | None = None,
-    ) -> Iterator[FunctionsService]:
+    ) -> Iterator[CloudLogService]:
         changed = firestore.environment | SETTINGS | dict(stage or {}) | dict(environment or {})
         variables = {name: value for name, value in changed.items() if value is not None}
         log = tmp_path_factory.mktemp("functions") / "functions-framework.log"
         with LocalCloudFunction("hot_readers", variables, log=log) as function:
-            yield FunctionsService(function.url, log)
+            yield CloudLogService(function.url, log)
 
     return start
 
 
 @pytest.fixture(scope="session")
-def service(start: Start) -> Iterator[FunctionsService]:
+def service(start: Start) -> Iterator[CloudLogService]:
     """Both Hot Readers in one service, told apart by the path."""
     with start() as service:
-        assert isinstance(service, FunctionsService)
+        assert isinstance(service, CloudLogService)
         yield service

@@ -17,13 +17,19 @@ import grpc
 import pytest
 import requests
 
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
-from deploy_scripts.local_cloud.stack import PROJECT
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, history, last_entry, payload_for
-from tests.end_to_end.http.service import PATIENCE_SECONDS, TOKEN, TOKEN_HEADER, error_of
+from tests.end_to_end.http.service import (
+    PATIENCE_SECONDS,
+    TOKEN,
+    TOKEN_HEADER,
+    CloudLogService,
+    error_of,
+)
 from tests.firestore_server import FirestoreServer, Page
 
-from .service import COLLECTION, SETTINGS, FunctionsService
+from .service import COLLECTION, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +84,11 @@ class TestTwoFunctions:
         assert services == {"hot-reader"}
 
 
-def test_another_path_of_the_service_for_both_is_not_found(service: FunctionsService) -> None:
+def test_another_path_of_the_service_for_both_is_not_found(service: CloudLogService) -> None:
     assert post(f"{service.url}/hot-reader/", history()).status_code == 404
 
 
-def test_requests_at_once_are_answered_as_one_by_one(service: FunctionsService) -> None:
+def test_requests_at_once_are_answered_as_one_by_one(service: CloudLogService) -> None:
     expected = post(service.url + HISTORY, history()).json()
     with ThreadPoolExecutor(8) as threads:
         answers = threads.map(lambda _: post(service.url + HISTORY, history()).json(), range(32))
@@ -136,13 +142,13 @@ class TestAStart:
 
 class TestAStore:
     @contextmanager
-    def reading(self, start: Start, page: Page) -> Iterator[FunctionsService]:
+    def reading(self, start: Start, page: Page) -> Iterator[CloudLogService]:
         """A service at a Firestore that answers every query so."""
         with (
             FirestoreServer(page) as server,
             start(environment={"FIRESTORE_EMULATOR_HOST": server.host}) as service,
         ):
-            assert isinstance(service, FunctionsService)
+            assert isinstance(service, CloudLogService)
             yield service
 
     @pytest.mark.parametrize("path", BOTH)

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy_scripts import sample_telemetry, twin_configuration
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts import PROJECT, sample_telemetry, twin_configuration
 from deploy_scripts.sample_telemetry import Entry
 
 if TYPE_CHECKING:

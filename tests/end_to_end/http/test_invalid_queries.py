@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts import PROJECT
 
 from .contract import the_contract
 from .queries import (

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from deploy_scripts.local_cloud.stack import PROJECT, free_port
+from deploy_scripts import PROJECT
+from deploy_scripts.local_cloud.child_process import free_port
 
 from .service import PATIENCE_SECONDS, STAGE, copy_project
 

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from deploy_scripts.configure import Configuration, ParameterStore, default_token_name
+from deploy_scripts import PROJECT
+from deploy_scripts.configure import Configuration
 from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts.token_stores import ParameterStore, default_token_name
 from deploy_scripts.twin_configuration import TwinConfiguration
 
 from .package import Package

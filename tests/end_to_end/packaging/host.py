@@ -33,8 +33,9 @@ def main(cloud: str, port: str, package: str, reports: str, deploy_scripts: str)
         runpy.run_module("functions_framework", run_name="__main__", alter_sys=True)
         return
     signal.signal(signal.SIGTERM, _end)
-    stand_in = ModuleType("deploy_scripts")
+    stand_in: Any = ModuleType("deploy_scripts")
     stand_in.__path__ = [deploy_scripts]
+    stand_in.PROJECT = Path(deploy_scripts).parent
     sys.modules["deploy_scripts"] = stand_in
     sys.argv = ["azure_functions", "--port", port, "--app", package]
     host: Any = importlib.import_module("deploy_scripts.local_cloud.azure_functions")

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from packaging.utils import canonicalize_name
 
-from deploy_scripts.local_cloud.stack import PROJECT
+from deploy_scripts import PROJECT
 
 from .package import Package, closure, listed_in
 

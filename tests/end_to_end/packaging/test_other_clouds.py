@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import sysconfig
@@ -18,13 +17,13 @@ import requests
 import yaml
 from click.testing import CliRunner
 
+from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.hot_storage.cosmos import CosmosWriter
 from deploy_scripts.hot_storage.firestore import FirestoreWriter
-from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port
+from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
 from deploy_scripts.local_cloud.firestore import LocalFirestore
-from deploy_scripts.local_cloud.stack import PROJECT
 from tests.deploy.conftest import TwinDirectory
 from tests.end_to_end.http.queries import PUMP, entries_of
 
@@ -97,7 +96,6 @@ class Package:
     def served(self, secrets: Mapping[str, str]) -> Iterator[str]:
         """Run the function until the block ends; yield the URL of its history."""
         port = free_port()
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_THEIRS)}
         host = Path(__file__).with_name("host.py")
         known = (self.cloud, str(port), self.code, self.reports, PROJECT / "deploy_scripts")
         with ChildProcess(
@@ -105,7 +103,7 @@ class Package:
             [self.python, "-I", host, *known],
             port=port,
             log=self.directory / "log",
-            environment=inherited | self.settings() | dict(secrets),
+            environment=own_environment(*NOT_THEIRS) | self.settings() | dict(secrets),
         ):
             yield f"http://{HOST}:{port}/hot-reader"
 

@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.data_value import DataType
-from deploy_scripts import sample_telemetry
+from deploy_scripts import PROJECT, sample_telemetry
 from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.local_cloud.stack import (
-    PROJECT,
-    ChaliceLocal,
-    LocalCloud,
-    create_hot_table,
-    free_port,
-)
+from deploy_scripts.local_cloud.chalice_local import ChaliceLocal
+from deploy_scripts.local_cloud.child_process import free_port
+from deploy_scripts.local_cloud.stack import LocalCloud, create_hot_table
 from deploy_scripts.twin_configuration import Device, DeviceProperty
 from tests.conformance import oracle
 from tests.conformance.oracle import Stored, by_property, read_back
@@ -71,9 +67,7 @@ def reader(
             "INTER_CLOUD_TOKEN": cloud.token_parameter,
         }
         endpoints = ChaliceLocal(environment, port=free_port(), log=directory / "chalice.log")
-        stack.callback(endpoints.stop)
-        endpoints.start()
-        yield endpoints
+        yield stack.enter_context(endpoints)
 
 
 def test_over_http_in_pages_as_large_as_they_get(cloud, entries, reader):

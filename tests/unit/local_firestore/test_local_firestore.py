@@ -15,10 +15,10 @@ import pytest
 from google.api_core.exceptions import GoogleAPICallError, PermissionDenied
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from deploy_scripts import PROJECT
 from deploy_scripts.hot_storage.firestore import FirestoreWriter, document_id, field_value
 from deploy_scripts.local_cloud import child_process, firestore
 from deploy_scripts.local_cloud.firestore import LocalFirestore
-from deploy_scripts.local_cloud.stack import PROJECT
 from deploy_scripts.sample_telemetry import Entry
 from tests.firestore_server import FirestoreServer
 

@@ -12,14 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy_scripts import PROJECT
 from deploy_scripts.local_cloud import child_process
-from deploy_scripts.local_cloud.child_process import (
-    HOST,
-    PROJECT,
-    ChildProcess,
-    free_port,
-    node_command,
-)
+from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port, node_command
 from deploy_scripts.local_cloud.cosmos import LocalCosmos
 
 if TYPE_CHECKING:

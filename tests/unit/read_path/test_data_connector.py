@@ -13,7 +13,8 @@ from chalicelib.powertools import PowertoolsObservability
 from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.remote_reader import RemoteAnswer, RemoteReader
 from chalicelib.settings import DataConnectorSettings
-from deploy_scripts.local_cloud.stack import PROJECT, create_hot_table
+from deploy_scripts import PROJECT
+from deploy_scripts.local_cloud.stack import create_hot_table
 
 from .servers import Scripted, error_response, response
 

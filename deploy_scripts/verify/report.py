@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from deploy_scripts.chart import svg
 
 if TYPE_CHECKING:
-    from deploy_scripts.verify import HopResult, Verified
+    from deploy_scripts.verify.hop import HopResult, Verified
 
 
 def page(verified: Verified) -> str:

@@ -1,0 +1,79 @@
+"""A twin in a workspace, and what TwinMaker reads it by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.errors import ConfigurationError
+from chalicelib.layout import component_type_functions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.settings import ProviderLayout
+
+MANAGED_BY_TAG: Final = "managed-by"
+MANAGED_BY: Final = "multi-cloud-hot-reader"
+TWIN_TAG: Final = "digital-twin"
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """The Lambda functions that TwinMaker reads by.
+
+    Attributes
+    ----------
+    history_arn, last_entry_arn
+        Their ARNs, without a version: TwinMaker takes none (API reference, 'LambdaFunction').
+    """
+
+    history_arn: str
+    last_entry_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A digital twin in a workspace.
+
+    Attributes
+    ----------
+    name
+        The twin's name.
+    workspace_id
+        The workspace.
+    """
+
+    name: str
+    workspace_id: str
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of everything that is made for the twin."""
+        return {MANAGED_BY_TAG: MANAGED_BY, TWIN_TAG: self.name}
+
+    @property
+    def policy_name(self) -> str:
+        """The name of the role's inline policy: its own for each twin and workspace."""
+        return f"{MANAGED_BY}.{self.workspace_id}.{self.name}"
+
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """Return True if something with these tags was made for the twin."""
+        return self.tags.items() <= tags.items()
+
+
+def reader_functions(layout: ProviderLayout) -> tuple[str, str]:
+    """Return which functions TwinMaker reads by, by their names in app.py: (history, last entry).
+
+    Raises
+    ------
+    ConfigurationError
+        The twin isn't on AWS, so there is no TwinMaker.
+    """
+    functions = component_type_functions(layout)
+    if functions is None:
+        raise ConfigurationError(
+            f"There is nothing to register: layer_4_provider is {layout.layer_4}, and TwinMaker is on "
+            "aws only. The twin reads the Hot Readers over HTTP."
+        )
+    return functions

@@ -1,0 +1,82 @@
+"""Files that are written whole or not at all, so that nobody ever reads half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+PRIVATE: Final = 0o600
+"""The mode of a file that only its owner can read, from the moment it exists."""
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON file, as `write_whole` does."""
+    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def write_whole(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int | None = None,
+    durable: bool = False,
+    locked: bool = False,
+) -> None:
+    """Write a file beside the old one, and put it in the old one's place.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        What it will hold.
+    mode
+        Its mode, whatever the umask is; None for the old one's, or else one that others may read.
+    durable
+        True if it has to survive a power cut that comes right after.
+    locked
+        True if the caller holds a lock, so that what a killed writer left can be removed.
+
+    Raises
+    ------
+    OSError
+        It can't be written; the old one is as it was.
+    """
+    if mode is None:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    unfinished, descriptor = _unfinished(path, locked=locked)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        unfinished.chmod(mode)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    if durable:
+        _sync_directory(path.parent)
+
+
+def _unfinished(path: Path, *, locked: bool) -> tuple[Path, int]:
+    """Make and open the file that is going to be `path`: private until it is finished."""
+    if not locked:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        return Path(name), descriptor
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return unfinished, os.open(unfinished, flags, PRIVATE)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
