@@ -302,10 +302,11 @@ class Configuration:
         """
         document = self._document()
         before = document.get("stages", {}).get(self._stage, {})
-        wanted = self._wanted(
-            document["app_name"], before.get("environment_variables", {}), before.get(KEPT_TABLE)
+        environment = before.get("environment_variables", {})
+        wanted = self._wanted(document["app_name"], environment, before.get(KEPT_TABLE))
+        changes = self._keep_token(
+            wanted.token, reuse=_may_reuse_token(environment), dry_run=dry_run
         )
-        changes = self._keep_token(wanted.token, dry_run=dry_run)
         after = self._merged(before, wanted)
         for function, policy in wanted.policies.items():
             path = self._project / ".chalice" / _policy_file(self._stage, function)
@@ -379,13 +380,17 @@ class Configuration:
             )
         return history, last_entry_connection
 
-    def _keep_token(self, token: str | None, *, dry_run: bool) -> list[str]:
-        """Put the token where the stage refers to: the connection's, or (None) a new one."""
+    def _keep_token(self, token: str | None, *, reuse: bool, dry_run: bool) -> list[str]:
+        """Put the token where the stage refers to: the connection's, or (None) a new one.
+
+        One that is there already may be reused for endpoints, unless the stage had none: then it is
+        the token of another cloud's readers. One that isn't ours is its owner's choice.
+        """
         if not self._twin.layout.crosses_clouds:
             return []
         known = self._tokens.get()
         if token is None:
-            if known is not None:
+            if known is not None and (reuse or not self._tokens.is_ours()):
                 self._check_token(known)
                 return []
             token, what = secrets.token_urlsafe(32), "new token"
@@ -508,6 +513,14 @@ def digital_twin_info(
     full = json.dumps(info | ({"config_iot_devices": listed} if listed else {}))
     size = sum(len(f"{name}{value}".encode()) for name, value in others.items())
     return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
+
+
+def _may_reuse_token(environment: Mapping[str, str]) -> bool:
+    """Say whether a token may be that of endpoints of the stage, by its environment so far."""
+    if not environment:
+        return True
+    asked_another_cloud = HISTORY.remote_url_variable in environment
+    return "INTER_CLOUD_TOKEN" in environment and not asked_another_cloud
 
 
 def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
