@@ -9,9 +9,8 @@ from typing import Final
 
 import click
 
-from deploy_scripts.commands.options import endpoint_option
+from deploy_scripts.commands.options import PROJECT, endpoint_option, project_option, stage_name
 
-_PROJECT: Final = Path(__file__).parents[2]
 _INVALID: Final = 2
 
 
@@ -19,7 +18,7 @@ _INVALID: Final = 2
 @click.option(
     "--config",
     type=click.Path(file_okay=False, path_type=Path),
-    default=_PROJECT / "config",
+    default=PROJECT / "config",
     show_default="config",
     help="The twin's configuration files.",
 )
@@ -27,8 +26,10 @@ _INVALID: Final = 2
     "--stage",
     default="multicloud",
     show_default=True,
+    callback=stage_name,
     help="The Chalice stage of what is deployed on AWS.",
 )
+@project_option
 @click.option(
     "--connections",
     "connections_file",
@@ -55,6 +56,7 @@ _INVALID: Final = 2
 def plan(
     config: Path,
     stage: str,
+    project: Path,
     connections_file: Path | None,
     endpoint: str | None,
     form: str,
@@ -79,7 +81,7 @@ def plan(
     connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
     try:
         configuration = TwinConfiguration.load(config)
-        planned = Plan.make(configuration, Stage.load(_PROJECT, stage), connections, endpoint)
+        planned = Plan.make(configuration, Stage.load(project, stage), connections, endpoint)
     except ConfigurationProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
