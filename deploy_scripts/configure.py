@@ -566,13 +566,26 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ConfigureError(f"{path} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise ConfigureError(f"{path} isn't JSON: {error}. Restore it first.") from error
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a JSON file, all of it or nothing."""
-    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+    """Write a JSON file, all of it or nothing.
+
+    Raises
+    ------
+    ConfigureError
+        It can't be written.
+    """
+    try:
+        write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+    except OSError as error:
+        raise ConfigureError(
+            f"{path} can't be written: {error.strerror}. Check the directory's permissions."
+        ) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

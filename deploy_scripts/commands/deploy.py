@@ -252,6 +252,8 @@ def _before_chalice(
                 soft_wrap=True,
             )
             _deregister(registered, record.deployed, console)
+    except ConfigureError as error:
+        fail(str(error), USAGE)
     except (RegistrationError, BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -371,6 +373,23 @@ def test_a_parameter_that_holds_no_token_is_not_taken_for_one(project, aws):
     done = project.run("--token-name", "/db/password", stage="new")
     assert done.exit_code == 2
     assert "must be a token" in " ".join(done.output.split())
+
+
+def test_a_file_that_cannot_be_read_is_told_in_a_line(project):
+    (project.directory / ".chalice" / "policy-new-api-handler.json").mkdir()
+    done = project.run(stage="new")
+    assert done.exit_code == 2
+    assert "policy-new-api-handler.json can't be read: Is a directory." in done.output
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_line(project, monkeypatch):
+    def refuse(**_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    done = project.run(stage="new")
+    assert done.exit_code == 2
+    assert "policy-new-api-handler.json can't be written: Permission denied." in done.output
 
 
 def test_a_url_with_a_key_is_not_written_into_the_stage(project):
