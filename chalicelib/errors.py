@@ -6,6 +6,11 @@ are what an HTTP caller sees (wire contract, section 'Answers').
 
 from __future__ import annotations
 
+from typing import Final
+
+_LONGEST_MESSAGE: Final = 2_000
+"""Characters."""
+
 
 class HotReaderError(Exception):
     """Any failure of the read path.
@@ -56,10 +61,23 @@ class RemoteReaderError(HotReaderError):
 
 
 class InvalidQueryError(HotReaderError):
-    """The query itself is wrong: it will fail each time it is sent."""
+    """The query itself is wrong: it will fail each time it is sent.
+
+    Parameters
+    ----------
+    message
+        What is wrong. What a caller sent may be in it, of any size: the middle of a long one is left
+        out of the answer and of the log.
+    """
 
     status = 400
     code = "invalid_query"
+
+    def __init__(self, message: str) -> None:
+        if len(message) > _LONGEST_MESSAGE:
+            half = _LONGEST_MESSAGE // 2
+            message = f"{message[:half]} ... {message[-half:]}"
+        super().__init__(message)
 
 
 class UnauthorizedError(HotReaderError):

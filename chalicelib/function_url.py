@@ -10,16 +10,14 @@ import base64
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-import orjson
 from chalice import Chalice
 
-from chalicelib import wire_contract
-from chalicelib.http_endpoint import HttpRequest, HttpResponse
+from chalicelib.http_endpoint import HttpRequest, no_such_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.http_endpoint import HttpEndpoint
+    from chalicelib.http_endpoint import HttpEndpoint, HttpResponse
 
 _FORMAT: Final = "2.0"
 
@@ -43,17 +41,8 @@ class HotReaderApp(Chalice):
         # As API Gateway does: a slash at the end makes no difference.
         endpoint = self._by_path.get(event["rawPath"].removesuffix("/"))
         if endpoint is None:
-            return _to_lambda(self._no_such_path(event["rawPath"]))
+            return _to_lambda(no_such_path(event["rawPath"], self._by_path))
         return _to_lambda(endpoint.answer(_request(event)))
-
-    def _no_such_path(self, path: str) -> HttpResponse:
-        message = f"There is no {path} here, only {' and '.join(self._by_path) or 'nothing'}."
-        document = {
-            "error": {"code": "not_found", "message": message},
-            "trace_id": wire_contract.new_trace_id(),
-        }
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        return HttpResponse(404, headers, orjson.dumps(document))
 
 
 def _is_of_function_url(event: Any) -> bool:

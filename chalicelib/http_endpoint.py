@@ -28,7 +28,7 @@ from chalicelib.errors import (
 from chalicelib.settings import LARGEST_PAYLOAD, EndpointSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from chalicelib.observability import Observability, RequestRecord
     from chalicelib.reads import Found
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _WORTH_COMPRESSING: Final = 1_024
 """Bytes."""
 _COMPRESSION_LEVEL: Final = 5
+_LONGEST_PATH: Final = 200
+"""Characters of a path in a message."""
 _INSIDE: Final = {
     500: "The reader failed. Its log has the details under this trace id.",
     503: "A store that the reader needs throttles or is away. Try again later.",
@@ -76,6 +78,26 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+
+def no_such_path(path: str, known: Iterable[str]) -> HttpResponse:
+    """Answer a request for a path that isn't an endpoint's, where nothing in front of us does.
+
+    Parameters
+    ----------
+    path
+        The path.
+    known
+        The endpoints' paths.
+    """
+    shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."
+    message = f"There is no {shown} here, only {' and '.join(known) or 'nothing'}."
+    document = {
+        "error": {"code": "not_found", "message": message.encode(errors="replace").decode()},
+        "trace_id": wire_contract.new_trace_id(),
+    }
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return HttpResponse(404, headers, orjson.dumps(document))
 
 
 class RateLimit:

@@ -131,22 +131,23 @@ class Configuration:
         """
         document = self._document()
         before = document.get("stages", {}).get(self._stage, {})
-        wanted = self._wanted(
-            document["app_name"], before.get("environment_variables", {}), before.get(KEPT_TABLE)
+        environment = before.get("environment_variables", {})
+        wanted = self._wanted(document["app_name"], environment, before.get(KEPT_TABLE))
+        changes = self._keep_token(
+            wanted.token, reuse=_may_reuse_token(environment), dry_run=dry_run
         )
-        changes = self._keep_token(wanted.token, dry_run=dry_run)
         after = self._merged(before, wanted)
         for function, policy in wanted.policies.items():
             path = self._project / ".chalice" / _policy_file(self._stage, function)
             if _read_json(path) != policy:
                 changes.append(f"policy {path.name}")
                 if not dry_run:
-                    write_json(path, policy)
+                    write_stage_file(path, policy)
         if after != before:
             changes.append(f"stage {self._stage} in {STAGES_FILE}: {_differences(before, after)}")
             if not dry_run:
                 document.setdefault("stages", {})[self._stage] = after
-                write_json(self._project / STAGES_FILE, document)
+                write_stage_file(self._project / STAGES_FILE, document)
         return changes
 
     def _wanted(
@@ -208,13 +209,17 @@ class Configuration:
             )
         return history, last_entry_connection
 
-    def _keep_token(self, token: str | None, *, dry_run: bool) -> list[str]:
-        """Put the token where the stage refers to: the connection's, or (None) a new one."""
+    def _keep_token(self, token: str | None, *, reuse: bool, dry_run: bool) -> list[str]:
+        """Put the token where the stage refers to: the connection's, or (None) a new one.
+
+        One that is there already may be reused for endpoints, unless the stage had none: then it is
+        the token of another cloud's readers. One that isn't ours is its owner's choice.
+        """
         if not self._twin.layout.crosses_clouds:
             return []
         known = self._known_token()
         if token is None:
-            if known is not None:
+            if known is not None and (reuse or not self._tokens.is_ours()):
                 self._check_token(known)
                 return []
             token, what = secrets.token_urlsafe(32), "new token"
@@ -345,6 +350,14 @@ def digital_twin_info(
     return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
 
 
+def _may_reuse_token(environment: Mapping[str, str]) -> bool:
+    """Say whether a token may be that of endpoints of the stage, by its environment so far."""
+    if not environment:
+        return True
+    asked_another_cloud = HISTORY.remote_url_variable in environment
+    return "INTER_CLOUD_TOKEN" in environment and not asked_another_cloud
+
+
 def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
     """Return the ARN (or its pattern) of the Hot Reader that a connector on one cloud invokes."""
     reads = (HISTORY.local_function_variable, LAST_ENTRY.local_function_variable)
@@ -383,10 +396,28 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     return ", ".join(names)
 
 
+def write_stage_file(path: Path, document: Any) -> None:
+    """Write a JSON file of a Chalice project, all of it or nothing.
+
+    Raises
+    ------
+    ConfigureError
+        It can't be written.
+    """
+    try:
+        write_json(path, document)
+    except OSError as error:
+        raise ConfigureError(
+            f"{path} can't be written: {error.strerror}. Check the directory's permissions."
+        ) from error
+
+
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ConfigureError(f"{path} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise ConfigureError(f"{path} isn't JSON: {error}. Restore it first.") from error

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.layout import DATA_CONNECTORS, ENDPOINTS, HOT_READERS
+from deploy_scripts.configure import write_stage_file
 from deploy_scripts.deployed import (
     SCHEMA_VERSION,
     DeployedStage,
@@ -39,7 +40,6 @@ from deploy_scripts.deployed import (
     record_path,
 )
 from deploy_scripts.plan import API_HANDLER
-from deploy_scripts.whole_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,7 +145,7 @@ class StageRecord:
             "schema_version": SCHEMA_VERSION,
             "backend": "api",
         }
-        write_json(path, document)
+        write_stage_file(path, document)
 
     def delete_api(self, api: SpareApi) -> None:
         """Delete a REST API; it may be gone already."""

@@ -32,6 +32,7 @@ LONGEST_PROPERTY_NAME: Final = 256
 LONGEST_UNIT: Final = 256
 _TWIN_NAME: Final = re.compile(r"[a-zA-Z_0-9][a-zA-Z_\-0-9]*[a-zA-Z0-9]")
 _DEVICE_ID: Final = re.compile(r"[a-zA-Z_.\-0-9:]+")
+_LAYER_4: Final = re.compile(r"layer[\W_]*4[\W_]*p", re.IGNORECASE)
 _PROPERTY_NAME: Final = re.compile(r"[a-zA-Z_\-0-9]+")
 _TYPES: Final = tuple(sorted(DATA_VALUE_TYPES.values()))
 
@@ -267,9 +268,18 @@ def _layout(directory: Path, problems: list[Problem]) -> ProviderLayout | None:
         return None
     layer_3_hot = _provider(document.member("layer_3_hot_provider"))
     layer_4 = document.member("layer_4_provider")
+    if layer_4.value is _MISSING:
+        _check_spelling(document)
     # Projects from before there was a layer 4 provider have both on one cloud.
     twin = layer_3_hot if layer_4.value is _MISSING else _provider(layer_4)
     return None if layer_3_hot is None or twin is None else ProviderLayout(layer_3_hot, twin)
+
+
+def _check_spelling(document: _Value) -> None:
+    """Note a key that was meant to be `layer_4_provider`: as if it weren't there, it would be ignored."""
+    for key in document.value:
+        if _LAYER_4.match(key):
+            document.member(key).wrong("the key layer_4_provider", found="an unknown key")
 
 
 def _provider(named: _Value) -> str | None:

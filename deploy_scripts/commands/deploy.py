@@ -45,6 +45,7 @@ from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.register.twinmaker import twinmaker_client
 from deploy_scripts.stage_record import RecordError, StageRecord
+from deploy_scripts.token_stores import TOKEN_VARIABLE
 from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def deploy(
 
     # Before anything is written: it may not be this twin's place.
     record = _record(project, stage, twin)
+    spare_token = None if twin.layout.crosses_clouds else _token_of(twin.name, stage, project)
     console.rule("configure", align="left")
     ctx.invoke(configure, **where, **tokens, table=table)
     _before_chalice(twin, record, console, registered=Twin(twin.name, workspace or twin.name))
@@ -115,6 +117,8 @@ def deploy(
     chalice("deploy", stage, project)
     try:
         forgotten = forget_endpoints(config, twin.layout, DeployedStage.load(project, stage))
+        if spare_token is not None:
+            _delete_token(spare_token, console, dry_run=False)
     except (BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
     for each in forgotten:
@@ -189,8 +193,9 @@ def destroy(
             dry_run=dry_run,
             needed=twin.layout.layer_4 == "aws" or record.has_twin_functions,
         )
+        removal = "would remove" if dry_run else "removed"
         for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
-            console.print(f"connection {each}", markup=False)
+            console.print(f"{removal} the connection {each}", markup=False)
         _delete_function_url(deployed, console, dry_run=dry_run)
         _delete_deployed(record, stage, project, console, dry_run=dry_run)
         _delete_token(tokens, console, dry_run=dry_run)
@@ -251,6 +256,8 @@ def _before_chalice(
                 soft_wrap=True,
             )
             _deregister(registered, record.deployed, console)
+    except ConfigureError as error:
+        fail(str(error), USAGE)
     except (RegistrationError, BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
 
@@ -285,6 +292,16 @@ def _delete_function_url(
     found = FunctionUrl.of_stage(lambda_, deployed)
     for each in found.remove(lambda_, dry_run=dry_run) if found else ():
         console.print(f"{'would delete' if dry_run else 'deleted'} {each}", markup=False)
+
+
+def _token_of(twin_name: str, stage: str, project: Path) -> TokenStore | None:
+    """Return where the token of a stage is kept; None if it has none, or none that we look after."""
+    try:
+        if TOKEN_VARIABLE not in (Stage.load(project, stage).environment or {}):
+            return None
+        return token_store_of(None, None, twin_name=twin_name, stage=stage, project=project)
+    except (ConfigureError, StageError):
+        return None
 
 
 def _delete_token(tokens: TokenStore, console: Console, *, dry_run: bool) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import click
+from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from chalicelib.errors import ConfigurationError, HotReaderError
@@ -92,7 +93,7 @@ def load_telemetry(
         writer, place = _writer(cloud, environment)
     except ConfigurationError as error:
         fail(str(error), USAGE)
-    except HotReaderError as error:
+    except (HotReaderError, BotoCoreError) as error:
         fail(str(error), REFUSED)
     for device, generated in telemetry.items():
         with progress(console) as advance:

@@ -38,7 +38,8 @@ project_option = click.option(
 )
 
 
-def _stage_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def stage_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Return the name of a stage; refuse one that can't be part of a name on AWS."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
         raise click.BadParameter("use letters, digits, _ and -")
     return value
@@ -47,7 +48,7 @@ def _stage_name(_context: click.Context, _parameter: click.Parameter, value: str
 stage_option = click.option(
     "--stage",
     required=True,
-    callback=_stage_name,
+    callback=stage_name,
     help="The Chalice stage, such as multicloud.",
 )
 dry_run_option = click.option(

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.options import endpoint_option
+from deploy_scripts.commands.options import endpoint_option, project_option, stage_name
 
 _INVALID: Final = 2
 
@@ -27,8 +27,10 @@ _INVALID: Final = 2
     "--stage",
     default="multicloud",
     show_default=True,
+    callback=stage_name,
     help="The Chalice stage of what is deployed on AWS.",
 )
+@project_option
 @click.option(
     "--connections",
     "connections_file",
@@ -55,6 +57,7 @@ _INVALID: Final = 2
 def plan(
     config: Path,
     stage: str,
+    project: Path,
     connections_file: Path | None,
     endpoint: str | None,
     form: str,
@@ -79,7 +82,7 @@ def plan(
     connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
     try:
         configuration = TwinConfiguration.load(config)
-        planned = Plan.make(configuration, Stage.load(PROJECT, stage), connections, endpoint)
+        planned = Plan.make(configuration, Stage.load(project, stage), connections, endpoint)
     except ConfigurationProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 from deploy_scripts.chart import svg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy_scripts.chart import Series
     from deploy_scripts.verify.hop import HopResult, Verified
+
+_MOST_PANELS: Final = 24
+"""Panels of a chart. Arranging hundreds takes minutes, and nobody looks at them."""
 
 
 def page(verified: Verified) -> str:
@@ -36,8 +42,17 @@ def page(verified: Verified) -> str:
         when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         total=f"{total:,.0f}",
         rows="\n".join(_row(hop) for hop in hops),
-        chart=svg(verified.series) if verified.series else "<p>No telemetry could be read.</p>",
+        chart=_chart(verified.series),
     )
+
+
+def _chart(series: Sequence[Series]) -> str:
+    if not series:
+        return "<p>No telemetry could be read.</p>"
+    drawn = svg(series[:_MOST_PANELS])
+    if len(series) <= _MOST_PANELS:
+        return drawn
+    return f"<p>The first {_MOST_PANELS} of {len(series):,} properties:</p>\n{drawn}"
 
 
 def _row(hop: HopResult) -> str:

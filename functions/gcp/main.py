@@ -16,7 +16,7 @@ from flask import Response
 
 from chalicelib import firestore
 from chalicelib.hot_reader_endpoints import endpoints_by_path
-from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
+from chalicelib.http_endpoint import HttpEndpoint, HttpRequest, HttpResponse, no_such_path
 from chalicelib.json_log import JsonLogObservability
 from chalicelib.settings import EndpointSettings, FirestoreSettings, HotReaderSettings
 
@@ -47,7 +47,9 @@ def hot_reader_last_entry(request: Request) -> Response:
 def hot_readers(request: Request) -> Response:
     """Answer the one or the other, by the path."""
     endpoint = _by_path.get(request.path)
-    return _answer(endpoint, request) if endpoint else Response(status=404)
+    if endpoint is None:
+        return _to_flask(no_such_path(request.path, _by_path))
+    return _answer(endpoint, request)
 
 
 def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
@@ -59,4 +61,8 @@ def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
             body=request.get_data(),
         )
     )
+    return _to_flask(answer)
+
+
+def _to_flask(answer: HttpResponse) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -192,6 +194,42 @@ def test_a_layout_that_is_switched_leaves_nothing_of_the_one_before(project):
     assert variables["DYNAMODB_TABLE_NAME"] == "factory-twin-hot-telemetry"
 
 
+@pytest.mark.parametrize("between", [(), (("aws", "aws"),)], ids=["at once", "by way of aws"])
+def test_endpoints_do_not_accept_the_token_of_the_readers_before_them(project, aws, between):
+    def kept() -> str:
+        name = "/factory-twin/new/inter-cloud-token"
+        found = aws.client("ssm").get_parameter(Name=name, WithDecryption=True)
+        return str(found["Parameter"]["Value"])
+
+    project.providers("gcp", "aws")
+    project.connect()
+    project.ok(stage="new")
+    assert kept() == REMOTE
+    for layout in between:
+        project.providers(*layout)
+        project.ok(stage="new")
+    project.providers("aws", "azure")
+    assert "would change: new token" in project.ok("--dry-run", stage="new")
+    assert kept() == REMOTE
+    assert "changed: new token" in project.ok(stage="new")
+    token = kept()
+    assert token != REMOTE
+    # The endpoints stay, whoever calls them.
+    project.providers("aws", "gcp")
+    project.ok(stage="new")
+    assert kept() == token
+
+
+def test_endpoints_accept_a_token_that_somebody_else_keeps_for_them(project, aws):
+    aws.client("ssm").put_parameter(Name="/mine", Value="m" * 43, Type="SecureString")
+    project.providers("aws", "aws")
+    project.ok()
+    project.providers("aws", "azure")
+    project.ok("--token-name", "/mine")
+    kept = aws.client("ssm").get_parameter(Name="/mine", WithDecryption=True)
+    assert kept["Parameter"]["Value"] == "m" * 43
+
+
 def test_everything_else_in_the_file_survives(project):
     path = project.directory / ".chalice" / "config.json"
     document = json.loads(path.read_text())
@@ -348,6 +386,23 @@ def test_a_secret_that_holds_bytes_is_not_taken_for_a_token(project, aws):
     with pytest.raises(BrokenHopError, match="holds binary data"):
         TokenHop(aws.client, "secretsmanager:bytes", ()).run()
     client.delete_secret(SecretId="bytes", ForceDeleteWithoutRecovery=True)
+
+
+def test_a_file_that_cannot_be_read_is_told_in_a_line(project):
+    (project.directory / ".chalice" / "policy-new-api-handler.json").mkdir()
+    done = project.run(stage="new")
+    assert done.exit_code == 2
+    assert "policy-new-api-handler.json can't be read: Is a directory." in done.output
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_line(project, monkeypatch):
+    def refuse(**_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    done = project.run(stage="new")
+    assert done.exit_code == 2
+    assert "policy-new-api-handler.json can't be written: Permission denied." in done.output
 
 
 def test_a_url_with_a_key_is_not_written_into_the_stage(project):

@@ -233,7 +233,9 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     assert "agrees with the configuration" in again
 
     deployment.providers("aws", "aws")
-    deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    moved = deployment.scripts("deploy", "multicloud", *OPTIONS, *workspace)
+    assert "deleted ssm:" in moved
+    assert deployment.listing()["parameters"] == before["parameters"]
     assert deployment.pointed_at("pump-1") == {
         "hot-reader-multicloud-hot-reader",
         "hot-reader-multicloud-hot-reader-last-entry",

@@ -573,6 +573,23 @@ def test_what_is_missing_doesnt_make_the_configuration_invalid(twin):
     assert "Missing" in done.stdout
 
 
+def test_the_stage_may_be_another_projects(twin, tmp_path):
+    stages = {"new": {"environment_variables": environment_of(ProviderLayout("aws", "aws"))}}
+    project = chalice_project(tmp_path, {"app_name": "other", "stages": stages})
+    twin.providers("aws", "aws")
+    done = run(twin, "--stage", "new", "--project", str(project))
+    assert done.exit_code == 0
+    assert "other-new-hot-reader" in done.stdout
+    assert "Missing" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", ""])
+def test_a_name_that_no_stage_can_have_is_refused(twin, name):
+    done = run(twin, "--stage", name)
+    assert done.exit_code == 2
+    assert "use letters, digits, _ and -" in done.stderr
+
+
 def test_each_problem_is_a_line_on_standard_error(twin):
     twin.providers("azur", "awz")
     (twin.path / "config.json").unlink()

@@ -73,6 +73,14 @@ def test_a_provider_may_be_spelled_in_several_ways(twin, spelled, provider):
     assert TwinConfiguration.load(twin.path).layout == ProviderLayout(provider, provider)
 
 
+@pytest.mark.parametrize("key", ["layer_4_providr", "layer4_provider", "Layer_4_Provider"])
+def test_a_misspelt_layer_4_provider_is_not_taken_for_a_missing_one(twin, key):
+    twin.write("config_providers.json", {"layer_3_hot_provider": "azure", key: "aws"})
+    assert str(only_problem(twin)) == (
+        f"config_providers.json: {key}: found an unknown key; expected the key layer_4_provider"
+    )
+
+
 def test_without_a_layer_4_provider_the_twin_is_where_the_hot_storage_is(twin):
     twin.write("config_providers.json", {"layer_3_hot_provider": "azure"})
     assert TwinConfiguration.load(twin.path).layout == ProviderLayout("azure", "azure")

@@ -785,5 +785,18 @@ def test_the_page_escapes_everything():
     assert "What to do" in text
 
 
+def test_the_page_of_a_large_twin_has_a_chart_that_can_be_drawn():
+    points = [("2026-01-30T17:00:00Z", 1.0), ("2026-01-30T17:00:30Z", 2.0)]
+    few, many = (
+        page(
+            Verified("s", (), tuple(Series(f"d{number} p", "", points) for number in range(count)))
+        )
+        for count in (2, 800)
+    )
+    assert "properties:" not in few
+    assert "The first 24 of 800 properties:" in many
+    assert many.count('<g id="axes_') == 24
+
+
 def test_the_page_of_nothing_can_be_written():
     assert "No telemetry could be read" in page(Verified("s", ()))

@@ -48,6 +48,13 @@ def test_into_firestore_and_again_without_doubling_it(tmp_path: Path):
             assert len(documents) == 7
 
 
+def test_a_missing_region_is_told_in_a_line(monkeypatch, tmp_path: Path):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert load("--table", "any", code=1) == "You must specify a region.\n"
+
+
 @pytest.mark.parametrize(
     ("cloud", "variable"),
     [

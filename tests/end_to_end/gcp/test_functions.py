@@ -85,6 +85,12 @@ class TestTwoFunctions:
 
 
 def test_another_path_of_the_service_for_both_is_not_found(service: CloudLogService) -> None:
+    answer = post(f"{service.url}/hot-reader/{'x' * 10_000}", history())
+    status, code, message = error_of(answer)
+    assert (status, code) == (404, "not_found")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "only /hot-reader and /hot-reader-last-entry" in message
+    assert len(answer.content) < 500
     assert post(f"{service.url}/hot-reader/", history()).status_code == 404
 
 

@@ -343,3 +343,20 @@ class TestParameters:
     def test_that_are_no_json_are_refused_by_name(self, name, value):
         with pytest.raises(InvalidQueryError, match=f"{name} must be JSON"):
             wire_contract.payload_of_parameters({name: [value]})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"property_types": {"p" * 1_000_000: "FLOAT"}},
+        {"property_types": {"pressure": "F" * 1_000_000}},
+    ],
+    ids=["name", "type"],
+)
+def test_a_message_names_the_place_and_what_to_do_but_is_no_copy_of_what_was_sent(wrong):
+    with pytest.raises(InvalidQueryError) as caught:
+        wire_contract.history_query(PAYLOAD | wrong)
+    message = str(caught.value)
+    assert message.startswith("property_types.p")
+    assert message.endswith("STRING")
+    assert len(message) < 3_000
