@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
@@ -77,7 +78,11 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
     console = Console()
     ports = Ports(http_port, aws_port, twinmaker_port)
     ready = False
-    with suppress(KeyboardInterrupt), _local_cloud(console, ports=ports, **options) as cloud:
+    with (
+        _told(console, RuntimeError),
+        suppress(KeyboardInterrupt),
+        _local_cloud(console, ports=ports, **options) as cloud,
+    ):
         at, directory = cloud.endpoints, options["directory"]
         console.print(
             f"\n[bold]Ready.[/bold] {directory / ENDPOINTS_FILE} has the URLs and the token.\n"
@@ -111,13 +116,22 @@ def demo(**options: Any) -> None:
     from deploy_scripts.local_cloud.stack import Ports
 
     console = Console()
-    try:
-        with _local_cloud(console, ports=Ports(0, 0, 0), **options) as cloud:
-            Demo(cloud, console).run(options["directory"] / "demo.html")
-    except (DemoError, RuntimeError) as error:
-        console.print(f"[bold red]Failed:[/bold red] {error}")
-        sys.exit(1)
+    with (
+        _told(console, RuntimeError, DemoError),
+        _local_cloud(console, ports=Ports(0, 0, 0), **options) as cloud,
+    ):
+        Demo(cloud, console).run(options["directory"] / "demo.html")
     console.print("[bold green]All of it worked.[/bold green]")
+
+
+@contextmanager
+def _told(console: Console, *failures: type[Exception]) -> Iterator[None]:
+    """Tell a failure of a kind that is expected without a traceback, and end."""
+    try:
+        yield
+    except failures as error:
+        console.print(f"[bold red]Failed:[/bold red] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
 
 
 @contextmanager
@@ -146,9 +160,13 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
 
 
 def _log_to(path: Path) -> None:
-    """Write the logs of servers and Lambda functions to a file, not between a person's lines."""
+    """Write the logs of servers and Lambda functions to a file, not between a person's lines.
+
+    The first line empties it: until then it may be that of another local cloud, which still runs.
+    """
+    file = logging.FileHandler(path, mode="w", delay=True)
     logging.basicConfig(
-        filename=path, filemode="w", level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
+        handlers=[file], level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
 
 

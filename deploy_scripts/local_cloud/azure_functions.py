@@ -190,7 +190,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdecimal()):
+            self.send_error(400, "Content-Length isn't a number")
+            return
+        body = self.rfile.read(int(length))
         answer = self.server.host.answer(self.command, self.path, dict(self.headers.items()), body)
         self.send_response(answer.status)
         for name, value in answer.headers.items():

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -147,6 +148,16 @@ def test_another_path_isnt_found(service: CloudLogService) -> None:
         f"{service.url}/api/hot-reader", headers={TOKEN_HEADER: TOKEN}, timeout=PATIENCE_SECONDS
     )
     assert response.status_code == 404
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1_0", "²"])
+def test_a_body_of_no_known_length_is_refused_at_once(
+    service: CloudLogService, length: str
+) -> None:
+    at = urlsplit(service.url)
+    with socket.create_connection((at.hostname, at.port), timeout=PATIENCE_SECONDS) as client:
+        client.sendall(f"POST {HISTORY} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_parameter_that_is_empty_is_seen(service: CloudLogService) -> None:

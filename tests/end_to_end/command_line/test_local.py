@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -172,3 +173,22 @@ def test_the_environment_file_serves_chalice_local_by_hand(tmp_path):
         finally:
             by_hand.kill()
             by_hand.communicate()
+
+
+def test_a_second_one_in_the_same_directory_is_refused_and_leaves_the_first_ones_log(tmp_path):
+    log = tmp_path / "local-cloud.log"
+    log.write_text("of the first\n")
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy_scripts", "local", "--directory", str(tmp_path)],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"Another local cloud runs in {tmp_path}; stop it" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert log.read_text() == "of the first\n"
