@@ -40,7 +40,7 @@ local: $(VENV)/.ready node_modules/.ready ## Run the local cloud until Ctrl-C
 	@$(BIN)/python -m deploy_scripts local --entries $(ENTRIES)
 
 test: $(VENV)/.ready node_modules/.ready ## Run all tests
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md
 	@$(BIN)/python -m benchmarks

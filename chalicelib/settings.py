@@ -230,6 +230,13 @@ class CosmosSettings:
         """Read the settings; see `HotReaderSettings.load`."""
         endpoint = required(environment, "COSMOS_ENDPOINT", "https://my-twin.documents.azure.com")
         check_secure_url("COSMOS_ENDPOINT", endpoint, example="https://my-twin.documents.azure.com")
+        parts = urlsplit(endpoint)
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            # It isn't repeated: somebody may have put the account's key there.
+            raise ConfigurationError(
+                "COSMOS_ENDPOINT must end with the host, or the port: it should look like "
+                "https://my-twin.documents.azure.com"
+            )
         return cls(
             endpoint=endpoint,
             database=required(environment, "COSMOS_DATABASE", "my-twin"),

@@ -107,12 +107,17 @@ def deploy(
     where = {"config": config, "stage": stage, "project": project}
     tokens = {"store": store, "token_name": token_name}
 
-    # Before anything is written: it may not be this twin's place.
+    # Before anything is written: it may not be this twin's place, or have names that AWS refuses.
     record = _record(project, stage, twin)
+    registered = Twin(twin.name, workspace or twin.name)
+    if twin.layout.layer_4 == "aws":
+        _check_names(
+            registered, twin, role_arn=role_arn, s3_location=s3_location, entities=entities
+        )
     spare_token = None if twin.layout.crosses_clouds else _token_of(twin.name, stage, project)
     console.rule("configure", align="left")
     ctx.invoke(configure, **where, **tokens, table=table)
-    _before_chalice(twin, record, console, registered=Twin(twin.name, workspace or twin.name))
+    _before_chalice(twin, record, console, registered=registered)
     console.rule("chalice deploy", align="left")
     chalice("deploy", stage, project)
     try:
@@ -222,6 +227,32 @@ def _record(project: Path, stage: str, twin: TwinConfiguration) -> StageRecord:
     except (ConfigurationError, RecordError, StageError) as error:
         fail(str(error), USAGE)
     except (BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)
+
+
+def _check_names(
+    registered: Twin,
+    twin: TwinConfiguration,
+    *,
+    role_arn: str | None,
+    s3_location: str | None,
+    entities: bool,
+) -> None:
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        registration = Registration(twinmaker_client(), boto3.client("lambda"), boto3.client("iam"))
+        registration.check_names(
+            registered,
+            twin.devices,
+            role_arn=role_arn,
+            s3_location=s3_location,
+            entities=entities,
+        )
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+    except BotoCoreError as error:  # no region, say
         fail(f"AWS refused: {error}", REFUSED)
 
 

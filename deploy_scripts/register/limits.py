@@ -32,7 +32,6 @@ def check_name(client: Any, shape: str, text: str, what: str) -> None:
         The service doesn't allow it.
     """
     limits: Mapping[str, Any] = client.meta.service_model.shape_for(shape).metadata
-    """Check a text against a shape of a service model."""
     pattern = limits.get("pattern", ".*")
     if re.fullmatch(pattern, text) is None:
         raise ConfigurationError(f"{what} is {text!r}; AWS wants it to match {pattern}")

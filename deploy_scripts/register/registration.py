@@ -113,10 +113,9 @@ class Registration:
             )
             for device in devices
         }
-        self._check_names(twin, devices, wanted, role_arn, s3_location)
-        if entities:
-            for device in devices:
-                self._check("EntityId", device.id, "The device's id, as an entity's id,")
+        self.check_names(
+            twin, devices, role_arn=role_arn, s3_location=s3_location, entities=entities
+        )
         self._check_functions(readers)
         workspace = Workspace(self._twinmaker, twin)
         found = workspace.look()
@@ -228,20 +227,31 @@ class Registration:
             with calling(f"Lambda function {arn}"):
                 self._lambda.get_function_configuration(FunctionName=arn)
 
-    def _check_names(
+    def check_names(
         self,
         twin: Twin,
         devices: Sequence[Device],
-        type_ids: Iterable[str],
+        *,
         role_arn: str | None,
         s3_location: str | None,
+        entities: bool,
     ) -> None:
-        """Refuse what AWS's service models don't allow, before half of it is written."""
+        """Refuse what AWS's service models don't allow, before half of it is written.
+
+        AWS isn't asked. The parameters are those of `register`.
+
+        Raises
+        ------
+        ConfigurationError
+            A name isn't allowed.
+        """
         self._check("Id", twin.workspace_id, "The workspace's id")
         self._check("TagValue", twin.name, "The twin's name")
-        for type_id in type_ids:
-            self._check("ComponentTypeId", type_id, "The component type's id")
         for device in devices:
+            type_id = component_type_id(twin.name, device.id)
+            self._check("ComponentTypeId", type_id, "The component type's id")
+            if entities:
+                self._check("EntityId", device.id, "The device's id, as an entity's id,")
             for each in (*device.properties, *device.constants):
                 self._check("Name", each.name, f"Device {device.id}: the property's name")
         if role_arn is not None:

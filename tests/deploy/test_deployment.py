@@ -254,6 +254,21 @@ def test_a_layout_is_deployed_switched_and_destroyed(deployment, workspace):
     assert "gone" in deployment.scripts("destroy", "multicloud", *OPTIONS, *away)
 
 
+def test_a_name_that_twinmaker_refuses_ends_a_deployment_before_it_begins(deployment, workspace):
+    before = deployment.listing()
+    deployment.providers("azure", "aws")
+    deployment.connect()
+    files = [
+        deployment.directory / "config" / "config_iot_devices.json",
+        deployment.directory / ".chalice" / "config.json",
+    ]
+    files[0].write_text(files[0].read_text().replace('"pump-1"', '"pump-"'))
+    stages = files[1].read_text()
+    assert "'pump-'" in deployment.refused("deploy", "multicloud", *OPTIONS, *workspace)
+    assert files[1].read_text() == stages
+    assert {**deployment.listing(), "connections": before["connections"]} == before
+
+
 def test_a_twin_that_reads_google_cloud_is_planned_deployed_verified_and_destroyed(
     deployment, workspace
 ):

@@ -238,6 +238,13 @@ class TestTheStores:
         assert "hunter2" not in str(refused.value)
         assert refused.value.__suppress_context__
 
+    @pytest.mark.parametrize("more", ["/;AccountKey=key", "/?key=key", "/#key", "/path"])
+    def test_an_endpoint_is_an_account_and_nothing_else(self, more):
+        endpoint = f"https://twin.documents.azure.com{more}"
+        with pytest.raises(ConfigurationError, match="COSMOS_ENDPOINT must end") as refusal:
+            CosmosSettings.load(COSMOS | {"COSMOS_ENDPOINT": endpoint})
+        assert "key" not in str(refusal.value).lower()
+
 
 class TestTheHotReader:
     def test_has_defaults_for_all_but_the_twin(self):
