@@ -121,7 +121,8 @@ def make_spec() -> Callable[..., FunctionSpec]:
     def make(source: str, **options: Any) -> FunctionSpec:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as package:
-            package.writestr("probe.py", textwrap.dedent(source))
+            # Without a time of its own, so that the same source makes the same package.
+            package.writestr(zipfile.ZipInfo("probe.py"), textwrap.dedent(source))
         arguments = {"name": "probe", "handler": "probe.handler", "timeout": 30.0, **options}
         return FunctionSpec(code=packed.getvalue(), **arguments)
 
