@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 5.0
 _END_WITH_PARENT: Final = Path(__file__).with_name("end_with_parent.js")
 
 
@@ -93,9 +94,14 @@ class ChildProcess:
         if self._process is None:
             return
         self._process.terminate()
-        self._process.communicate()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            # gunicorn waits half a minute for a worker that it told while it began.
+            self._process.wait(timeout=_STOP_SECONDS)
         with suppress(ProcessLookupError):  # as a rule they have ended, too
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         self._process = None
 
     def output(self) -> str:

@@ -55,6 +55,24 @@ def test_a_server_listens_until_it_is_stopped(tmp_path):
     cosmos.stop()  # once more does nothing
 
 
+STUBBORN = """
+import signal, socket, sys, time
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    time.sleep(600)
+"""
+
+
+def test_a_server_that_does_not_end_when_asked_is_killed(monkeypatch, tmp_path):
+    monkeypatch.setattr(child_process, "_STOP_SECONDS", 0.1)
+    port = free_port()
+    command = [sys.executable, "-c", STUBBORN, str(port)]
+    with ChildProcess("stubborn server", command, port=port, log=tmp_path / "log"):
+        assert answers(port)
+    assert not answers(port)
+
+
 def test_a_server_that_ends_says_what_it_printed(tmp_path):
     command = [sys.executable, "-c", "raise SystemExit('no such thing')"]
     with pytest.raises(RuntimeError, match="thing server ended: no such thing"):
