@@ -139,7 +139,8 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     """Start the local cloud, showing each step."""
     from deploy_scripts.local_cloud.stack import LocalCloud
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT, too: what is started in the background of a script inherits that it is ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     # What is on this machine isn't reached through a proxy.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
