@@ -42,6 +42,7 @@ _directory_option = click.option(
     help="Where endpoints, logs and reports are written.",
 )
 _PORT = click.IntRange(0, 65_535)
+_interrupted = threading.Event()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,7 +97,7 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
             soft_wrap=True,
         )
         ready = True
-        threading.Event().wait()
+        _interrupted.wait()
     console.print("Stopped.")
     if not ready:
         sys.exit(1)
@@ -134,6 +135,12 @@ def _told(console: Console, *failures: type[Exception]) -> Iterator[None]:
         sys.exit(1)
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    """Interrupt the main thread; should that get lost in somebody's clean-up, it is known still."""
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     """Start the local cloud, showing each step."""
@@ -141,7 +148,7 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
 
     # SIGINT, too: what is started in the background of a script inherits that it is ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt)
     # What is on this machine isn't reached through a proxy.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     directory: Path = options["directory"]
