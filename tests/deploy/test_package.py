@@ -678,7 +678,8 @@ def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(p
     }
     for each in deployed.values():
         assert each["--env-vars-file"] == str(published.command.settings_file)
-        assert each["--set-secrets"] == "INTER_CLOUD_TOKEN=my-reader-inter-cloud-token:latest"
+        variable, _, secret = each["--set-secrets"].partition("=")
+        assert (variable, secret) == ("INTER_CLOUD_TOKEN", "my-reader-inter-cloud-token:latest")
         assert each["--service-account"] == "my-reader@my-project.iam.gserviceaccount.com"
         source = published.directory / each["--source"]
         code = {
