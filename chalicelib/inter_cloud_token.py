@@ -16,7 +16,6 @@ import logging
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.aws_call import Operation, call
@@ -69,12 +68,6 @@ class TokenSource:
             if not name:
                 raise ConfigurationError(
                     f"{variable} names no {store} entry; it should look like {store}:/twin/token"
-                )
-            if find_spec("aws_lambda_powertools") is None:
-                raise ConfigurationError(
-                    f"{variable} refers to a store of AWS, which can't be read from here. Let the "
-                    "platform put the token itself there: a Key Vault reference on Azure, a secret "
-                    "of Secret Manager on Google Cloud."
                 )
             return cls(variable, store, name, max_age)
         if ":" in text or text.startswith("/"):

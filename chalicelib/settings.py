@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -315,6 +315,21 @@ class EndpointSettings:
             # minimum_compression_size); nothing is in front of `chalice local`.
             compress=environment.get("AWS_CHALICE_CLI_MODE") == "true",
         )
+
+    @classmethod
+    def load_outside_aws(cls, environment: Environment) -> EndpointSettings:
+        """Read the settings of a function on another cloud; see `HotReaderSettings.load`.
+
+        Nothing in front of it compresses, and a store of AWS isn't its to ask for the token.
+        """
+        settings = replace(cls.load(environment), compress=True)
+        if settings.token.store is not None:
+            raise ConfigurationError(
+                f"{settings.token.variable} refers to a store of AWS, which can't be read from here. "
+                "Let the platform put the token itself there: a Key Vault reference on Azure "
+                "(@Microsoft.KeyVault(SecretUri=...)), a secret of Secret Manager on Google Cloud."
+            )
+        return settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,7 +264,7 @@ def settings(
     try:
         HotReaderSettings.load(found)
         cloud.store.load(found)
-        EndpointSettings.load({**found, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
+        EndpointSettings.load_outside_aws({**found, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
     except ConfigurationError as error:
         raise PackageError(str(error)) from error
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import replace
 from functools import partial
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 import azure.functions as func
 
 from chalicelib import cosmos
-from chalicelib.errors import ConfigurationError
 from chalicelib.hot_reader_endpoints import endpoints_by_path
 from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
 from chalicelib.json_log import JsonLogObservability
@@ -30,14 +28,7 @@ logging.getLogger("azure").setLevel(logging.WARNING)
 
 _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = cosmos.connect(CosmosSettings.load(os.environ), _settings)
-# Nothing in front of a function app compresses.
-_endpoint_settings: Final = replace(EndpointSettings.load(os.environ), compress=True)
-if _endpoint_settings.token.store is not None:
-    raise ConfigurationError(
-        "INTER_CLOUD_TOKEN refers to a store of AWS, which a function on Azure can't ask. Set it to "
-        "the token itself, or to a Key Vault reference: @Microsoft.KeyVault(SecretUri=...)"
-    )
-
+_endpoint_settings: Final = EndpointSettings.load_outside_aws(os.environ)
 _history, _last_entry = endpoints_by_path(
     _store, _settings, _endpoint_settings, partial(JsonLogObservability, emit=_log.log)
 ).values()

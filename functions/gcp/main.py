@@ -8,7 +8,6 @@ single service on Cloud Run. `chalicelib` stands beside this file in the package
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import functions_framework
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 
 _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = firestore.connect(FirestoreSettings.load(os.environ), _settings)
-# Nothing in front of a function compresses what it answers.
-_endpoint_settings: Final = replace(EndpointSettings.load(os.environ), compress=True)
+_endpoint_settings: Final = EndpointSettings.load_outside_aws(os.environ)
 _by_path: Final = endpoints_by_path(_store, _settings, _endpoint_settings, JsonLogObservability)
 _history, _last_entry = _by_path.values()
 

@@ -372,9 +372,3 @@ class TestSecrecy:
         source("ssm:/twin/token").current()
         assert "http" in caplog.text  # urllib3 does log at this level
         assert CURRENT not in caplog.text
-
-
-def test_a_store_of_aws_is_refused_where_there_is_none(monkeypatch):
-    monkeypatch.setattr("chalicelib.inter_cloud_token.find_spec", lambda _name: None)
-    with pytest.raises(ConfigurationError, match=f"{VARIABLE}.*Key Vault.*Secret Manager"):
-        TokenSource.parse(VARIABLE, "ssm:/twin/token", max_age=60)

@@ -374,6 +374,17 @@ class TestTheEndpoint:
     def test_compresses_only_where_nothing_in_front_does(self):
         assert EndpointSettings.load(environment(AWS_CHALICE_CLI_MODE="true")).compress
 
+    @pytest.mark.parametrize("reference", ["ssm:/twin/token", "secretsmanager:twin/token"])
+    def test_a_store_of_aws_is_refused_outside_of_aws(self, reference):
+        complaint = "INTER_CLOUD_TOKEN.*Key Vault.*Secret Manager"
+        with pytest.raises(ConfigurationError, match=complaint):
+            EndpointSettings.load_outside_aws(environment(INTER_CLOUD_TOKEN=reference))
+
+    def test_compresses_outside_of_aws(self):
+        settings = EndpointSettings.load_outside_aws(environment())
+        assert settings.compress
+        assert settings.token.accepts(TOKEN)
+
 
 class TestDualValidation:
     """Design note 'system', section 'Provider layouts'."""
