@@ -163,7 +163,7 @@ def standard_parser_tables(dynalite: Dynalite, dynalite_tables: DynamoDBTables) 
 @pytest.fixture(scope="session")
 def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
-        yield HttpHost(Chalice(tmp_path_factory.mktemp("chalice"), aws, stack))
+        yield Chalice(tmp_path_factory.mktemp("chalice"), stack, aws)
 
 
 @pytest.fixture(scope="session")
@@ -183,13 +183,13 @@ def cosmos_containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cosm
 @pytest.fixture(scope="session")
 def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
-        yield HttpHost(CloudFunctions(tmp_path_factory.mktemp("gcp"), stack))
+        yield CloudFunctions(tmp_path_factory.mktemp("gcp"), stack)
 
 
 @pytest.fixture(scope="session")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
-        yield HttpHost(AzureFunctions(tmp_path_factory.mktemp("azure"), stack))
+        yield AzureFunctions(tmp_path_factory.mktemp("azure"), stack)
 
 
 def _direct(tables: str):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chalicelib.layout import HOT_READERS
 from chalicelib.reads import HISTORY, LAST_ENTRY
@@ -31,6 +32,7 @@ class Host(Protocol):
 
 
 _NUMBERS = itertools.count()
+AskerT = TypeVar("AskerT")
 
 
 def twin_info(layer_3_hot: str, layer_4: str) -> str:
@@ -38,13 +40,41 @@ def twin_info(layer_3_hot: str, layer_4: str) -> str:
     return json.dumps({"config": {"digital_twin_name": "my-twin"}, "config_providers": providers})
 
 
-class Chalice:
+class Started(ABC, Generic[AskerT]):
+    """Hosts of one kind by their settings: started when first asked for, and kept for later tests."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, AskerT] = {}
+
+    def asker(self, settings: Mapping[str, str]) -> AskerT:
+        key = json.dumps(settings, sort_keys=True)
+        if key not in self._started:
+            self._started[key] = self.start(settings)
+        return self._started[key]
+
+    @abstractmethod
+    def start(self, settings: Mapping[str, str]) -> AskerT: ...
+
+
+class HttpHost(Started[HttpAsker]):
+    """Hosts that answer over HTTP, with their files in a directory, until a stack is closed."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        super().__init__()
+        self._directory = directory
+        self._stack = stack
+
+    def place(self) -> Path:
+        """Return where the next one may write."""
+        return self._directory / str(len(self._started))
+
+
+class Chalice(HttpHost):
     """`chalice local`."""
 
-    def __init__(self, directory: Path, aws: LocalAws, stack: ExitStack) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, stack: ExitStack, aws: LocalAws) -> None:
+        super().__init__(directory, stack)
         self._aws = aws
-        self._stack = stack
 
     def start(self, settings: Mapping[str, str]) -> HttpAsker:
         stage: dict[str, str | None] = {
@@ -52,18 +82,14 @@ class Chalice:
             "INTER_CLOUD_TOKEN": TOKEN,
             **settings,
         }
-        directory = self._directory / str(len(list(self._directory.iterdir())))
+        directory = self.place()
         directory.mkdir()
         service = self._stack.enter_context(running(directory, self._aws.environment, stage))
         return HttpAsker({name: f"{service.url}/{name}" for name in HOT_READERS}, service.output)
 
 
-class AzureFunctions:
+class AzureFunctions(HttpHost):
     """Azure Functions: an app with both readers."""
-
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self._directory = directory
-        self._stack = stack
 
     def start(self, settings: Mapping[str, str]) -> HttpAsker:
         app = LocalAzureFunctions(
@@ -73,18 +99,14 @@ class AzureFunctions:
                 **settings,
             },
             port=free_port(),
-            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+            log=self.place(),
         )
         self._stack.enter_context(app)
         return HttpAsker({name: f"{app.url}/{name}" for name in HOT_READERS}, app.output)
 
 
-class CloudFunctions:
+class CloudFunctions(HttpHost):
     """functions-framework, with both readers in one function."""
-
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self._directory = directory
-        self._stack = stack
 
     def start(self, settings: Mapping[str, str]) -> HttpAsker:
         function = LocalCloudFunction(
@@ -94,30 +116,10 @@ class CloudFunctions:
                 "INTER_CLOUD_TOKEN": TOKEN,
                 **settings,
             },
-            log=self._directory / f"{len(list(self._directory.iterdir()))}.log",
+            log=self.place(),
         )
         self._stack.enter_context(function)
         return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, function.output)
-
-
-class HttpKind(Protocol):
-    """A kind of host that answers over HTTP."""
-
-    def start(self, settings: Mapping[str, str]) -> HttpAsker: ...
-
-
-class HttpHost:
-    """A host that answers over HTTP, and keeps running for later tests."""
-
-    def __init__(self, kind: HttpKind) -> None:
-        self._kind = kind
-        self._started: dict[str, HttpAsker] = {}
-
-    def asker(self, settings: Mapping[str, str]) -> HttpAsker:
-        key = json.dumps(settings, sort_keys=True)
-        if key not in self._started:
-            self._started[key] = self._kind.start(settings)
-        return self._started[key]
 
 
 class Connector:
@@ -134,18 +136,12 @@ class Connector:
         return self._connectors[remote]
 
 
-class Lambda:
+class Lambda(Started[LambdaAsker]):
     """Lambda functions: the Hot Readers, invoked directly."""
 
     def __init__(self, aws: LocalAws) -> None:
+        super().__init__()
         self._aws = aws
-        self._started: dict[str, LambdaAsker] = {}
-
-    def asker(self, settings: Mapping[str, str]) -> LambdaAsker:
-        key = json.dumps(settings, sort_keys=True)
-        if key not in self._started:
-            self._started[key] = self.start(settings)
-        return self._started[key]
 
     def start(self, settings: Mapping[str, str]) -> LambdaAsker:
         return LambdaAsker(self._aws, self.create("hot_reader_functions.hot_reader", settings))
