@@ -5,8 +5,8 @@ Chalice loads this file with the stage's environment, so that only what the layo
 
 import os
 
-from chalicelib.function_url import HotReaderApp
-from chalicelib.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS, aws_surface
+from chalicelib.aws.function_url import HotReaderApp
+from chalicelib.model.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS, aws_surface
 from chalicelib.settings import DigitalTwinInfo
 
 app = HotReaderApp(app_name=APP_NAME)
@@ -19,19 +19,19 @@ surface = aws_surface(
 
 if HOT_READERS[0] in surface.functions:
     # Lambda functions: hot-reader, hot-reader-last-entry
-    from chalicelib.hot_reader_functions import functions as hot_readers
+    from chalicelib.aws.hot_reader_functions import functions as hot_readers
 
     app.register_blueprint(hot_readers)
 
 if surface.endpoints:
     # HTTP: /hot-reader, /hot-reader-last-entry
-    from chalicelib.http_endpoints import BY_PATH, endpoints
+    from chalicelib.aws.api_gateway import BY_PATH, endpoints
 
     app.register_blueprint(endpoints)
     app.serve_function_url(BY_PATH)
 
 if DATA_CONNECTORS[0] in surface.functions:
     # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry
-    from chalicelib.data_connector_blueprint import functions as data_connectors
+    from chalicelib.aws.data_connector_blueprint import functions as data_connectors
 
     app.register_blueprint(data_connectors)

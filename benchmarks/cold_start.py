@@ -29,7 +29,7 @@ from benchmarks.far_reader import (
 )
 from benchmarks.measure import Finding, Timing
 from deploy_scripts import PROJECT
-from deploy_scripts.local_cloud.lambda_runtime import FunctionSpec, LambdaRuntime
+from local_cloud.lambda_runtime import FunctionSpec, LambdaRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ _REGION: Final = "eu-central-1"
 _TWIN: Final = "my-twin"
 _OURS: Final = "data connector"
 _TEXTBOOK: Final = "baseline"
-_CONNECTOR: Final = "chalicelib.data_connector_functions.digital_twin_data_connector"
+_CONNECTOR: Final = "chalicelib.aws.data_connector_functions.digital_twin_data_connector"
 _TOKEN_IN_SSM: Final = {"INTER_CLOUD_TOKEN": "ssm:/my-twin/inter-cloud-token"}
 """As `configure` sets it; the textbook's connector has it in a variable."""
 

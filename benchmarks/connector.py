@@ -21,17 +21,17 @@ from benchmarks.far_reader import (
     twin_info,
 )
 from benchmarks.measure import Finding, in_turn
-from chalicelib import wire_contract
-from chalicelib.cloudwatch import CloudWatchObservability
-from chalicelib.data_connector import DataConnector
-from chalicelib.json_log import JsonLogObservability
-from chalicelib.reads import HISTORY
+from chalicelib.contracts import wire_contract
+from chalicelib.data_connector.data_connector import DataConnector
+from chalicelib.hot_reader.reads import HISTORY
+from chalicelib.observability.cloudwatch import CloudWatchObservability
+from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings import LARGEST_TWINMAKER_PAGE, DataConnectorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.observability import Observability
+    from chalicelib.observability.request_record import Observability
 
 _VALUES: Final = 10_000
 _MILLISECONDS: Final = 1_000

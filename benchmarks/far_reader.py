@@ -19,18 +19,18 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.hot_reader_service import HotReaderService
-from chalicelib.hot_store import StoredEntry
-from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
-from chalicelib.json_log import JsonLogObservability
-from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.service import HotReaderService
+from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
+from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
+from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings import LARGEST_TWINMAKER_PAGE, EndpointSettings, HotReaderSettings
-from chalicelib.timestamps import NANOSECONDS, parse_instant, utc_text
+from chalicelib.stores.hot_store import StoredEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from chalicelib.timestamps import SortKey
+    from chalicelib.model.timestamps import SortKey
 
 TOKEN: Final = "token-of-the-benchmarks"  # noqa: S105 - protects nothing
 DEVICE: Final = "sensor-1"

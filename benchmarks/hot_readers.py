@@ -13,11 +13,11 @@ from benchmarks.dynamodb_server import (
     TIMESTAMP,
     device,
 )
-from chalicelib.dynamodb import CLIENT, DynamoDBHotStore
-from chalicelib.dynamodb_pages import page_session
-from chalicelib.hot_reader import HotReader
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings import LARGEST_PAYLOAD
-from chalicelib.timestamps import Iso8601Format
+from chalicelib.stores.dynamodb import CLIENT, DynamoDBHotStore
+from chalicelib.stores.dynamodb_pages import page_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,9 +15,9 @@ import urllib3
 from benchmarks.dynamodb_server import CREDENTIALS, PROPERTIES, REGION, running
 from benchmarks.hot_readers import payload
 from benchmarks.measure import Finding
-from chalicelib.layout import HOT_READERS
-from deploy_scripts.local_cloud.chalice_local import ChaliceLocal
-from deploy_scripts.local_cloud.child_process import free_port
+from chalicelib.model.layout import HOT_READERS
+from local_cloud.chalice_local import ChaliceLocal
+from local_cloud.child_process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.dynamodb_server import DynamoDBServer, device, running
 from benchmarks.hot_readers import hot_reader
 from benchmarks.measure import Finding, in_turn
-from chalicelib.reads import LAST_ENTRY
+from chalicelib.hot_reader.reads import LAST_ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.hot_reader import HotReader
+    from chalicelib.hot_reader.hot_reader import HotReader
 
 _SHORT: Final = 100
 _LONG: Final = 1_000_000

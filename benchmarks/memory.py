@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.dynamodb_server import DynamoDBServer, running
 from benchmarks.hot_readers import hot_reader, payload
 from benchmarks.measure import Finding
-from chalicelib.reads import HISTORY
+from chalicelib.hot_reader.reads import HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

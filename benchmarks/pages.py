@@ -13,7 +13,7 @@ from benchmarks.baseline import TextbookReader
 from benchmarks.dynamodb_server import PROPERTIES, TABLE, DynamoDBServer, device, running
 from benchmarks.hot_readers import END, START, client_options, hot_reader, payload
 from benchmarks.measure import Finding, in_turn
-from chalicelib.reads import HISTORY
+from chalicelib.hot_reader.reads import HISTORY
 from chalicelib.settings import LARGEST_TWINMAKER_PAGE
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from deploy_scripts.twin_configuration import ConfigurationProblems
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deploy_scripts.local_cloud.stack import LocalCloud
+    from local_cloud.stack import LocalCloud
 
 _directory_option = click.option(
     "--directory",
@@ -74,7 +74,7 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
     each with sample telemetry in its hot storage, all on this machine. When all is ready,
     DIRECTORY/endpoints.json says where everything is. A busy port is replaced by a free one.
     """
-    from deploy_scripts.local_cloud.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
+    from local_cloud.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
 
     console = Console()
     ports = Ports(http_port, aws_port, twinmaker_port)
@@ -114,7 +114,7 @@ def demo(**options: Any) -> None:
     The exit code is 0 only if every step gave what it must.
     """
     from deploy_scripts.demo import Demo, DemoError
-    from deploy_scripts.local_cloud.stack import Ports
+    from local_cloud.stack import Ports
 
     console = Console()
     with (
@@ -144,7 +144,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 @contextmanager
 def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     """Start the local cloud, showing each step."""
-    from deploy_scripts.local_cloud.stack import LocalCloud
+    from local_cloud.stack import LocalCloud
 
     # SIGINT, too: what is started in the background of a script inherits that it is ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.timestamps import NANOSECONDS, parse_instant
+from chalicelib.model.timestamps import NANOSECONDS, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

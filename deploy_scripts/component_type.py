@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.data_value import UnrepresentableValueError, to_data_value
-from chalicelib.device import DEVICE_ID_PROPERTY
-from chalicelib.errors import ConfigurationError
+from chalicelib.contracts.device import DEVICE_ID_PROPERTY
+from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
+from chalicelib.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from chalicelib.data_value import DataType
+    from chalicelib.model.data_value import DataType
     from deploy_scripts.twin_configuration import Device, DeviceProperty
 
 _FLAGS: Final = ("isTimeSeries", "isStoredExternally", "isRequiredInEntity", "isExternalId")

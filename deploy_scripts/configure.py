@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.inter_cloud_token import TokenSource
-from chalicelib.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
-from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
+from chalicelib.tokens.inter_cloud_token import TokenSource
 from deploy_scripts.inter_cloud import connection_id
 from deploy_scripts.plan import API_HANDLER, STAGES_FILE
 from deploy_scripts.token_stores import TOKEN_VARIABLE

@@ -12,9 +12,9 @@ import requests
 from botocore.exceptions import ClientError
 from rich.table import Table
 
-from chalicelib.layout import HOT_READERS
-from chalicelib.timestamps import NANOSECONDS, parse_instant, utc_text
-from chalicelib.wire_contract import TOKEN_HEADER
+from chalicelib.contracts.wire_contract import TOKEN_HEADER
+from chalicelib.model.layout import HOT_READERS
+from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
 from deploy_scripts.chart import Series, svg
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from deploy_scripts.local_cloud.other_clouds import OtherCloud
-    from deploy_scripts.local_cloud.stack import LocalCloud
+    from local_cloud.other_clouds import OtherCloud
+    from local_cloud.stack import LocalCloud
 
 Points = list[tuple[str, Any]]
 """(time, value) of one property."""

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.inter_cloud_token import TokenSource
+from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings import check_reader_url
+from chalicelib.tokens.inter_cloud_token import TokenSource
 from deploy_scripts.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:

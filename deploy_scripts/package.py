@@ -15,7 +15,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings import (
     CosmosSettings,
     EndpointSettings,

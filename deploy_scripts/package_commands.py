@@ -13,7 +13,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.layout import ENDPOINTS
+from chalicelib.model.layout import ENDPOINTS
 from deploy_scripts.package import AZURE, PackageError
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.layout import (
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.layout import (
     APP_NAME,
     DATA_CONNECTORS,
     ENDPOINTS,
@@ -19,7 +20,6 @@ from chalicelib.layout import (
     aws_surface,
     component_type_functions,
 )
-from chalicelib.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings import (
     DataConnectorSettings,
     DigitalTwinInfo,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from chalicelib.reads import Read
+    from chalicelib.hot_reader.reads import Read
     from deploy_scripts.inter_cloud import InterCloudConnections
     from deploy_scripts.twin_configuration import TwinConfiguration
 

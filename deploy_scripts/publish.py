@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.inter_cloud_token import TokenSource
-from chalicelib.layout import ENDPOINTS
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.layout import ENDPOINTS
 from chalicelib.settings import EndpointSettings, check_reader_url
+from chalicelib.tokens.inter_cloud_token import TokenSource
 from deploy_scripts.deployed import NotDeployedError
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import Connection, connection_id
@@ -110,7 +110,7 @@ def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource
     ------
     PublishError
         The stage isn't there, says something else, or holds a token in place of a reference.
-    chalicelib.errors.ConfigurationError
+    chalicelib.model.errors.ConfigurationError
         A setting is missing or malformed.
     """
     if stage.environment is None:
@@ -341,7 +341,7 @@ def publish_remote(
     PublishError
         The layout has no Hot Readers there that another cloud asks, or the URLs or the token can't
         be right.
-    chalicelib.errors.ConfigurationError
+    chalicelib.model.errors.ConfigurationError
         A URL or the token can't be used.
     """
     check_remote(layout, cloud)

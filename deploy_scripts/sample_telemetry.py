@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.timestamps import NANOSECONDS, utc_text
+from chalicelib.model.timestamps import NANOSECONDS, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chalicelib.data_value import DataType
+    from chalicelib.model.data_value import DataType
     from deploy_scripts.twin_configuration import Device, DeviceProperty
 
 _LEVELS: Final = {

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib.layout import DATA_CONNECTORS, ENDPOINTS, HOT_READERS
+from chalicelib.model.layout import DATA_CONNECTORS, ENDPOINTS, HOT_READERS
 from deploy_scripts.configure import write_stage_file
 from deploy_scripts.deployed import (
     SCHEMA_VERSION,
@@ -104,7 +104,7 @@ class StageRecord:
     ------
     RecordError
         The record is of another account or region, or there is something of our names that isn't ours.
-    chalicelib.errors.ConfigurationError
+    chalicelib.model.errors.ConfigurationError
         The record is damaged.
     botocore.exceptions.ClientError
         AWS refused.

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.inter_cloud_token import TokenSource
+    from chalicelib.tokens.inter_cloud_token import TokenSource
 
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from chalicelib.data_value import DATA_VALUE_TYPES, DataType, to_data_value
-from chalicelib.device import DEVICE_ID_PROPERTY
-from chalicelib.errors import InvalidQueryError
+from chalicelib.contracts.device import DEVICE_ID_PROPERTY
+from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
+from chalicelib.model.errors import InvalidQueryError
 from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from deploy_scripts import PROJECT
-from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port, node_command
+from local_cloud.child_process import HOST, ChildProcess, free_port, node_command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.layout import aws_surface
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.layout import aws_surface
 from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.options import (

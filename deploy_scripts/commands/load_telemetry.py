@@ -11,7 +11,7 @@ import click
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
-from chalicelib.errors import ConfigurationError, HotReaderError
+from chalicelib.model.errors import ConfigurationError, HotReaderError
 from chalicelib.settings import CosmosSettings, DynamoDBSettings, FirestoreSettings
 from deploy_scripts import sample_telemetry, twin_configuration
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
@@ -108,14 +108,14 @@ def _writer(cloud: str, environment: Mapping[str, str]) -> tuple[Writer, str]:
     """Return what writes into a cloud's hot storage, and what to call that."""
     # Each SDK takes long to load.
     if cloud == "azure":
-        from chalicelib.cosmos import LazyContainer
+        from chalicelib.stores.cosmos import LazyContainer
         from deploy_scripts.hot_storage.cosmos import CosmosWriter
 
         cosmos = CosmosSettings.load(environment)
         container = LazyContainer(cosmos, "device_id").open()
         return CosmosWriter(container), f"the Cosmos DB container {cosmos.container}"
     if cloud == "gcp":
-        from chalicelib.firestore import client_of
+        from chalicelib.stores.firestore import client_of
         from deploy_scripts.hot_storage.firestore import FirestoreWriter
 
         firestore = FirestoreSettings.load(environment)

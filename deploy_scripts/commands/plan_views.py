@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from chalicelib.layout import DATA_CONNECTORS, HOT_READERS
+from chalicelib.model.layout import DATA_CONNECTORS, HOT_READERS
 from deploy_scripts.plan import CLOUDS, ENDPOINT_KINDS
 
 if TYPE_CHECKING:

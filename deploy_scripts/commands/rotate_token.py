@@ -8,7 +8,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.commands.options import (
     REFUSED,
     USAGE,

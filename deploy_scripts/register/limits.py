@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

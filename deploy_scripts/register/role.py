@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.register.errors import calling
 from deploy_scripts.register.summary import Change, Outcome
 

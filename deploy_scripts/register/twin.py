@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.layout import component_type_functions
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.layout import component_type_functions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from chalicelib import wire_contract
-from chalicelib.errors import ConfigurationError
-from chalicelib.query import HistoryQuery, LastEntryQuery
+from chalicelib.contracts import wire_contract
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.model.timestamps import NANOSECONDS
 from chalicelib.settings import LARGEST_PAYLOAD, LOOPBACK_HOSTS, check_reader_url
-from chalicelib.timestamps import NANOSECONDS
 from deploy_scripts.verify.diagnosis import no_answer, short
 from deploy_scripts.verify.hop import BrokenHopError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from chalicelib.reads import Read
+    from chalicelib.hot_reader.reads import Read
     from deploy_scripts.twin_configuration import Device
 
 HOUR: Final = 3_600 * NANOSECONDS

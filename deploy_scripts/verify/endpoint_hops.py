@@ -6,12 +6,12 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.verify.diagnosis import refusal_advice
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
-    from chalicelib.query import LastEntryQuery
+    from chalicelib.model.query import LastEntryQuery
     from deploy_scripts.verify.endpoint import Endpoint, EndpointAnswer
 
 _STORE_TROUBLE: Final = frozenset({500, 503})

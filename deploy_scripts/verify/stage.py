@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.layout import aws_surface
-from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.layout import aws_surface
 from deploy_scripts.deployed import DeployedStage, NotDeployedError
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
 from deploy_scripts.plan import API_HANDLER, Plan, Stage, StageError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from chalicelib.reads import Read
+    from chalicelib.hot_reader.reads import Read
     from deploy_scripts.inter_cloud import Connection
 
 READS: Final[tuple[Read[Any], ...]] = (HISTORY, LAST_ENTRY)

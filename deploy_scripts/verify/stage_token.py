@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.errors import ConfigurationError
-from chalicelib.inter_cloud_token import TokenSource
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.tokens.inter_cloud_token import TokenSource
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE
 from deploy_scripts.token_stores import STORES, TOKEN_VARIABLE
 from deploy_scripts.verify.hop import BrokenHopError, Passed

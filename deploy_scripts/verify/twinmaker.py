@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.component_type import component_type, component_type_id, differences
 from deploy_scripts.register.errors import RegistrationError
 from deploy_scripts.verify.hop import BrokenHopError, Passed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.timestamps import utc_text
+from chalicelib.model.timestamps import utc_text
 from deploy_scripts.verify.diagnosis import read_advice
 from deploy_scripts.verify.endpoint import HOUR, MAX_RESULTS
 from deploy_scripts.verify.hop import BrokenHopError, Passed

@@ -14,12 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import azure.functions as func
 
-from chalicelib import cosmos
-from chalicelib.hot_reader_endpoints import endpoints_by_path
-from chalicelib.http_endpoint import HttpEndpoint, HttpRequest
-from chalicelib.json_log import JsonLogObservability
-from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
+from chalicelib.http.hot_reader_endpoints import endpoints_by_path
+from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings import CosmosSettings, EndpointSettings, HotReaderSettings
+from chalicelib.stores import cosmos
 
 _log: Final = logging.getLogger("hot-reader")
 _log.setLevel(logging.INFO)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 import functions_framework
 from flask import Response
 
-from chalicelib import firestore
-from chalicelib.hot_reader_endpoints import endpoints_by_path
-from chalicelib.http_endpoint import HttpEndpoint, HttpRequest, HttpResponse, no_such_path
-from chalicelib.json_log import JsonLogObservability
+from chalicelib.http.endpoint import HttpEndpoint, HttpRequest, HttpResponse, no_such_path
+from chalicelib.http.hot_reader_endpoints import endpoints_by_path
+from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings import EndpointSettings, FirestoreSettings, HotReaderSettings
+from chalicelib.stores import firestore
 
 if TYPE_CHECKING:
     from flask import Request

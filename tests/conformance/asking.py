@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 import requests
 
-from chalicelib.data_connector import DataConnector
-from chalicelib.errors import HotReaderError, InvalidQueryError, RemoteReaderError
-from chalicelib.hot_reader import Flaws
-from chalicelib.json_log import JsonLogObservability
-from chalicelib.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.data_connector.data_connector import DataConnector
+from chalicelib.hot_reader.hot_reader import Flaws
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.model.errors import HotReaderError, InvalidQueryError, RemoteReaderError
+from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings import DataConnectorSettings
 from deploy_scripts.demo import only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.hot_reader import HotReader
-    from deploy_scripts.local_cloud.aws import LocalAws
+    from chalicelib.hot_reader.hot_reader import HotReader
+    from local_cloud.aws import LocalAws
 
 START, END = "2026-01-30T17:00:00Z", "2026-01-30T18:00:00Z"
 TOKEN = "token-of-the-conformance-suite"

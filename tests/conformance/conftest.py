@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from chalicelib.dynamodb_pages import page_session
-from chalicelib.hot_reader import HotReader
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
 from chalicelib.settings import LARGEST_PAYLOAD
-from chalicelib.timestamps import EpochMillisecondsFormat, Iso8601Format
-from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.cosmos import LocalCosmos
-from deploy_scripts.local_cloud.firestore import LocalFirestore
+from chalicelib.stores.dynamodb_pages import page_session
+from local_cloud.aws import LocalAws
+from local_cloud.cosmos import LocalCosmos
+from local_cloud.firestore import LocalFirestore
 from tests.conformance.asking import DirectAsker
 from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.cosmos import CosmosContainers
@@ -39,8 +39,8 @@ from tests.dynalite import Dynalite
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from chalicelib.hot_store import HotStore
-    from chalicelib.timestamps import TimestampFormat
+    from chalicelib.model.timestamps import TimestampFormat
+    from chalicelib.stores.hot_store import HotStore
     from tests.conformance.asking import Asker
     from tests.conformance.hosts import Host
     from tests.conformance.oracle import Stored

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.cosmos import CosmosHotStore
+from chalicelib.stores.cosmos import CosmosHotStore
 from deploy_scripts.hot_storage.cosmos import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy_scripts.local_cloud.cosmos import LocalCosmos
+    from local_cloud.cosmos import LocalCosmos
     from tests.conformance.oracle import Stored
 
 _DATABASE, _CONTAINER = "conformance", "hot-telemetry"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.dynamodb import DynamoDBHotStore
+from chalicelib.stores.dynamodb import DynamoDBHotStore
 from deploy_scripts.hot_storage.dynamodb import attribute_value
 
 if TYPE_CHECKING:

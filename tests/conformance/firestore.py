@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.firestore import FirestoreHotStore
+from chalicelib.stores.firestore import FirestoreHotStore
 from deploy_scripts.hot_storage.firestore import field_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy_scripts.local_cloud.firestore import LocalFirestore
+    from local_cloud.firestore import LocalFirestore
     from tests.conformance.oracle import Stored
 
 

@@ -7,12 +7,12 @@ import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from chalicelib.layout import HOT_READERS
-from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.layout import HOT_READERS
 from deploy_scripts import PROJECT
-from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
-from deploy_scripts.local_cloud.child_process import free_port
-from deploy_scripts.local_cloud.cloud_functions import LocalCloudFunction
+from local_cloud.azure_functions import LocalAzureFunctions
+from local_cloud.child_process import free_port
+from local_cloud.cloud_functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from deploy_scripts.local_cloud.aws import LocalAws
+    from local_cloud.aws import LocalAws
 
 
 class Host(Protocol):
@@ -153,7 +153,7 @@ class Lambda(Started[LambdaAsker]):
         for name, function in functions.items():
             self._aws.create_function(
                 function,
-                handler=f"chalicelib.{handler}{suffixes[name]}",
+                handler=f"chalicelib.aws.{handler}{suffixes[name]}",
                 source=PROJECT,
                 include=("app.py", "chalicelib"),
                 environment={

@@ -6,7 +6,7 @@ import bisect
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.hot_store import StoredEntry
+from chalicelib.stores.hot_store import StoredEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

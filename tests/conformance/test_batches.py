@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.hot_reader import HotReader
-from chalicelib.reads import HISTORY
-from chalicelib.timestamps import Iso8601Format
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.hot_reader.reads import HISTORY
+from chalicelib.model.timestamps import Iso8601Format
 from tests.conformance.asking import END, START
 from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.memory import MemoryStore

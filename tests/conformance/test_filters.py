@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.errors import InvalidQueryError
+from chalicelib.model.errors import InvalidQueryError
 from tests.conformance.asking import page
 from tests.conformance.oracle import Stored
 

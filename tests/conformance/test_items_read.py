@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.dynamodb_server import DynamoDBServer, device, running
 from benchmarks.hot_readers import hot_reader, payload
-from chalicelib.reads import HISTORY, LAST_ENTRY
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from fractions import Fraction
 import orjson
 import pytest
 
-from chalicelib.errors import InvalidQueryError
+from chalicelib.model.errors import InvalidQueryError
 from tests.conformance import oracle
 from tests.conformance.asking import END, START, count, page, pages, times
 from tests.conformance.conftest import Subject
@@ -175,8 +175,8 @@ def test_a_token_goes_on_with_another_page_size_and_other_declared_types(filled)
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_token_with_a_position_outside_of_the_range_is_refused(filled, complete):
-    from chalicelib import next_token
-    from chalicelib.wire_contract import history_query
+    from chalicelib.contracts.wire_contract import history_query
+    from chalicelib.hot_reader import next_token
 
     asked = {"iot_device_id": filled.device_id, "selected_properties": SELECTED}
     query = history_query(asked | {"start_time": START, "end_time": END})
@@ -217,8 +217,8 @@ def test_keys_in_milliseconds_are_all_returned_once(
 
 @pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
 def test_a_token_at_the_very_end_of_the_range_gives_an_empty_page(subject, order):
-    from chalicelib import next_token
-    from chalicelib.wire_contract import history_query
+    from chalicelib.contracts.wire_contract import history_query
+    from chalicelib.hot_reader import next_token
 
     first, last = "1769792400000", "1769796000000"  # START and END
     subject.put(Stored(first, {"a": Decimal(1)}), Stored(last, {"a": Decimal(1)}), key_type="N")

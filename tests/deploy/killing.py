@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from deploy_scripts.local_cloud.aws import LocalAws
-    from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
+    from local_cloud.aws import LocalAws
+    from local_cloud.twinmaker import LocalTwinMaker
 
 STAGE: Final = "multicloud"
 TOKEN_NAME: Final = "/factory-twin/killed"

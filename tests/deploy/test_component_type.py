@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.data_value import DataType
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.data_value import DataType
+from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.component_type import component_type, component_type_id, differences
 from deploy_scripts.twin_configuration import Device, DeviceProperty
 

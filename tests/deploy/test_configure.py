@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.token_stores import ParameterStore, SecretsManager
 from deploy_scripts.twin_configuration import TwinConfiguration
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage_token import TokenHop
+from local_cloud.aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 from chalice.deploy.deployer import ResultsRecorder
 from chalice.utils import OSUtils
 
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.deployed import DeployedStage, NotDeployedError, RestApi
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
+from local_cloud.aws import LocalAws
+from local_cloud.twinmaker import LocalTwinMaker
 from tests.deploy.killing import Kill, Run, World
 
 if TYPE_CHECKING:

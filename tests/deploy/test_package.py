@@ -18,14 +18,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from chalicelib.inter_cloud_token import TokenSource
+from chalicelib.model.timestamps import EpochMillisecondsFormat
 from chalicelib.settings import (
     CosmosSettings,
     DigitalTwinInfo,
     FirestoreSettings,
     HotReaderSettings,
 )
-from chalicelib.timestamps import EpochMillisecondsFormat
+from chalicelib.tokens.inter_cloud_token import TokenSource
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.publish import publish
@@ -185,10 +185,18 @@ OTHERS: Final = {
 def test_a_package_has_its_own_store_and_nothing_of_the_other_clouds(cloud):
     names = set(contents(PROJECT, CLOUDS[cloud]))
     (own,) = {"cosmos", "firestore"} - set(OTHERS[cloud])
-    foreign = {*OTHERS[cloud], "dynamodb", "powertools", "http_endpoints", "hot_reader_functions"}
-    foreign |= {"data_connector", "data_connector_functions", "remote_reader"}
-    assert {f"chalicelib/{own}.py", "chalicelib/http_endpoint.py", "requirements.txt"} <= names
-    assert not names & {f"chalicelib/{name}.py" for name in foreign}
+    assert {
+        f"chalicelib/stores/{own}.py",
+        "chalicelib/http/endpoint.py",
+        "requirements.txt",
+    } <= names
+    foreign = [f"chalicelib/stores/{name}.py" for name in (*OTHERS[cloud], "dynamodb")]
+    foreign += [
+        "chalicelib/observability/powertools.py",
+        "chalicelib/aws/",
+        "chalicelib/data_connector/",
+    ]
+    assert not [name for name in names if name.startswith(tuple(foreign))]
 
 
 # --- the command ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from chalicelib.layout import DATA_CONNECTORS, HOT_READERS
+from chalicelib.model.layout import DATA_CONNECTORS, HOT_READERS
 from chalicelib.settings import ProviderLayout
 from deploy_scripts import PROJECT
 from deploy_scripts.commands import plan_views
@@ -99,7 +99,7 @@ def paths(cloud: Cloud) -> list[str]:
 
 REGISTERED = """
 import json, os, sys
-import boto3, chalice, aws_lambda_powertools, chalicelib.dynamodb, chalicelib.data_connector
+import boto3, chalice, aws_lambda_powertools, chalicelib.stores.dynamodb, chalicelib.data_connector.data_connector
 for environment in json.load(sys.stdin):
     child = os.fork()  # each layout in a process of its own, with the imports done once
     if child == 0:

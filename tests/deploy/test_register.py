@@ -17,19 +17,19 @@ import pytest
 from botocore.config import Config
 from click.testing import CliRunner
 
-from chalicelib.data_value import DataType
-from chalicelib.errors import ConfigurationError
+from chalicelib.model.data_value import DataType
+from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings import ProviderLayout
 from deploy_scripts.commands.register import register as register_command
 from deploy_scripts.component_type import component_type
-from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.twinmaker import LocalTwinMaker
 from deploy_scripts.register.errors import NotOursError, RegistrationError
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.summary import Outcome, Summary
 from deploy_scripts.register.twin import Readers, Twin, reader_functions
 from deploy_scripts.twin_configuration import Device, DeviceProperty
+from local_cloud.aws import LocalAws
+from local_cloud.twinmaker import LocalTwinMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -273,7 +273,7 @@ def make_function(aws: LocalAws, source: Path, name: str) -> str:
 @pytest.fixture(autouse=True, scope="module")
 def _quick_stops() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deploy_scripts.local_cloud.twinmaker.server._POLL", 0.001)
+        patch.setattr("local_cloud.twinmaker.server._POLL", 0.001)
         yield
 
 

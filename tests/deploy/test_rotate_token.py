@@ -14,12 +14,11 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from chalicelib.inter_cloud_token import TokenSource
 from chalicelib.settings import ProviderLayout
+from chalicelib.tokens.inter_cloud_token import TokenSource
 from deploy_scripts import PROJECT
 from deploy_scripts.commands import rotate_token as command
 from deploy_scripts.inter_cloud import InterCloudConnections, old_connection_id
-from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.rotate_token import (
     FETCH_SECONDS,
     Rotation,
@@ -28,6 +27,7 @@ from deploy_scripts.rotate_token import (
     StoreRefusedError,
 )
 from deploy_scripts.token_stores import ParameterStore, SecretsManager
+from local_cloud.aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

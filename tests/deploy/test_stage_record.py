@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from deploy_scripts.deployed import DeployedStage, load_resources
-from deploy_scripts.local_cloud.aws import LocalAws
 from deploy_scripts.plan import Stage
 from deploy_scripts.stage_record import RecordError, StageRecord
+from local_cloud.aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

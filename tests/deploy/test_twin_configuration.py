@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib.data_value import DataType
+from chalicelib.model.data_value import DataType
 from chalicelib.settings import ProviderLayout
 from deploy_scripts import PROJECT, twin_configuration
 from deploy_scripts.component_type import component_type

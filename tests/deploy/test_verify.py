@@ -15,7 +15,7 @@ from chalice.utils import OSUtils
 from click.testing import CliRunner
 from werkzeug import Response
 
-from chalicelib.layout import APP_NAME
+from chalicelib.model.layout import APP_NAME
 from chalicelib.settings import ProviderLayout
 from deploy_scripts import PROJECT
 from deploy_scripts.chart import Series
@@ -23,13 +23,13 @@ from deploy_scripts.commands.verify import verify
 from deploy_scripts.component_type import component_type, component_type_id
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.local_cloud.child_process import free_port
-from deploy_scripts.local_cloud.stack import LocalCloud, Ports
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin
 from deploy_scripts.twin_configuration import TwinConfiguration
 from deploy_scripts.verify.hop import HopResult, Verified
 from deploy_scripts.verify.report import page
+from local_cloud.child_process import free_port
+from local_cloud.stack import LocalCloud, Ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
 
 HANDLERS = {
-    "hot-reader": "chalicelib.hot_reader_functions.hot_reader",
-    "hot-reader-last-entry": "chalicelib.hot_reader_functions.hot_reader_last_entry",
+    "hot-reader": "chalicelib.aws.hot_reader_functions.hot_reader",
+    "hot-reader-last-entry": "chalicelib.aws.hot_reader_functions.hot_reader_last_entry",
     "digital-twin-data-connector": (
-        "chalicelib.data_connector_functions.digital_twin_data_connector"
+        "chalicelib.aws.data_connector_functions.digital_twin_data_connector"
     ),
     "digital-twin-data-connector-last-entry": (
-        "chalicelib.data_connector_functions.digital_twin_data_connector_last_entry"
+        "chalicelib.aws.data_connector_functions.digital_twin_data_connector_last_entry"
     ),
     "api_handler": "app.app",
 }

@@ -6,15 +6,15 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from deploy_scripts.local_cloud.azure_functions import LocalAzureFunctions
-from deploy_scripts.local_cloud.child_process import free_port
+from local_cloud.azure_functions import LocalAzureFunctions
+from local_cloud.child_process import free_port
 from tests.end_to_end.http.service import TOKEN, CloudLogService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from deploy_scripts.local_cloud.cosmos import LocalCosmos
+    from local_cloud.cosmos import LocalCosmos
 
 DATABASE: Final = "factory-twin"
 CONTAINER: Final = "hot-telemetry"

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from deploy_scripts import PROJECT
-from deploy_scripts.local_cloud.cosmos import LocalCosmos
+from local_cloud.cosmos import LocalCosmos
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, payload_for
 from tests.end_to_end.http.service import (
     PATIENCE_SECONDS,
@@ -37,7 +37,7 @@ BOTH = [HISTORY, LAST_ENTRY]
 APP = PROJECT / "functions" / "azure"
 ASK_THE_APP = """
 import sys
-from deploy_scripts.local_cloud.azure_functions import FunctionHost
+from local_cloud.azure_functions import FunctionHost
 
 sys.path.insert(0, sys.argv[1])
 import function_app
@@ -70,7 +70,9 @@ def load_app(settings: Mapping[str, str]) -> Any:
 def assert_refused(ended: Any, variable: str) -> None:
     assert ended.returncode > 0
     last_line = ended.stderr.strip().splitlines()[-1]
-    assert last_line.startswith(f"chalicelib.errors.ConfigurationError: {variable}"), ended.stderr
+    assert last_line.startswith(f"chalicelib.model.errors.ConfigurationError: {variable}"), (
+        ended.stderr
+    )
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from deploy_scripts.__main__ import cli
-from deploy_scripts.local_cloud.cosmos import LocalCosmos
-from deploy_scripts.local_cloud.firestore import LocalFirestore
+from local_cloud.cosmos import LocalCosmos
+from local_cloud.firestore import LocalFirestore
 
 if TYPE_CHECKING:
     from pathlib import Path

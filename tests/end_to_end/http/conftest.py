@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.local_cloud.aws import LocalAws
-from deploy_scripts.local_cloud.stack import create_hot_table, stage_environment
+from local_cloud.aws import LocalAws
+from local_cloud.stack import create_hot_table, stage_environment
 
 from .queries import entries
 from .service import STAGE, TOKEN, TOKEN_PARAMETER, Service, running

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from deploy_scripts import PROJECT
-from deploy_scripts.local_cloud.chalice_local import ChaliceLocal
-from deploy_scripts.local_cloud.child_process import free_port
-from deploy_scripts.local_cloud.stack import stage_environment
+from local_cloud.chalice_local import ChaliceLocal
+from local_cloud.child_process import free_port
+from local_cloud.stack import stage_environment
 
 from .contract import the_contract
 

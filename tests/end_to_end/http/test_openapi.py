@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from chalicelib import wire_contract
-from chalicelib.data_value import DATA_VALUE_TYPES, DataType
-from chalicelib.errors import HotReaderError
-from chalicelib.property_filter import PropertyFilter
-from chalicelib.query import HistoryQuery, LastEntryQuery
+from chalicelib.contracts import wire_contract
+from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType
+from chalicelib.model.errors import HotReaderError
+from chalicelib.model.property_filter import PropertyFilter
+from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.settings import LARGEST_PAYLOAD
 
 from .contract import Pointer, the_contract

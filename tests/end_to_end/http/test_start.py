@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from deploy_scripts import PROJECT
-from deploy_scripts.local_cloud.child_process import free_port
+from local_cloud.child_process import free_port
 
 from .service import PATIENCE_SECONDS, STAGE, copy_project
 
@@ -72,7 +72,9 @@ def assert_refused(ended: subprocess.CompletedProcess[str], variable: str) -> No
     """Hold what a process printed last against what an engineer needs to know."""
     assert ended.returncode > 0
     (last_line, *_) = reversed(ended.stderr.strip().splitlines())
-    assert last_line.startswith(f"chalicelib.errors.ConfigurationError: {variable}"), ended.stderr
+    assert last_line.startswith(f"chalicelib.model.errors.ConfigurationError: {variable}"), (
+        ended.stderr
+    )
 
 
 @pytest.mark.parametrize("variables", LAYOUTS.values(), ids=LAYOUTS)

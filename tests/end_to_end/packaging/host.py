@@ -1,9 +1,9 @@
 """Runs a packaged function in an environment of its own, and notes what it has loaded in the end.
 
-    python -I host.py CLOUD PORT PACKAGE REPORTS DEPLOY_SCRIPTS
+    python -I host.py CLOUD PORT PACKAGE REPORTS LOCAL_CLOUD
 
 It is started by the environment's own Python. Nothing of the project can be imported there but, for
-Azure, whose host can't be installed, the stand-in of it in DEPLOY_SCRIPTS.
+Azure, whose host can't be installed, the stand-in of it in LOCAL_CLOUD.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 
-def main(cloud: str, port: str, package: str, reports: str, deploy_scripts: str) -> None:
+def main(cloud: str, port: str, package: str, reports: str, local_cloud: str) -> None:
     """Serve until the process is told to end, or the one that started it is gone."""
     # gunicorn's worker is a fork, and inherits this.
     atexit.register(_report, Path(reports))
@@ -33,12 +33,12 @@ def main(cloud: str, port: str, package: str, reports: str, deploy_scripts: str)
         runpy.run_module("functions_framework", run_name="__main__", alter_sys=True)
         return
     signal.signal(signal.SIGTERM, _end)
-    stand_in: Any = ModuleType("deploy_scripts")
-    stand_in.__path__ = [deploy_scripts]
-    stand_in.PROJECT = Path(deploy_scripts).parent
-    sys.modules["deploy_scripts"] = stand_in
+    stand_in: Any = ModuleType("local_cloud")
+    stand_in.__path__ = [local_cloud]
+    stand_in.PROJECT = Path(local_cloud).parent
+    sys.modules["local_cloud"] = stand_in
     sys.argv = ["azure_functions", "--port", port, "--app", package]
-    host: Any = importlib.import_module("deploy_scripts.local_cloud.azure_functions")
+    host: Any = importlib.import_module("local_cloud.azure_functions")
     host.end_with_parent = _end_with_parent
     host.main()
 

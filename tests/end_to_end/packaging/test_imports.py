@@ -80,13 +80,13 @@ def test_every_module_of_ours_compiles(unzipped: Path) -> None:
     ("layout", "module"),
     [
         ("multicloud", "app"),
-        ("multicloud", "chalicelib.http_endpoints"),
+        ("multicloud", "chalicelib.aws.api_gateway"),
         ("singlecloud", "app"),
-        ("singlecloud", "chalicelib.hot_reader_functions"),
+        ("singlecloud", "chalicelib.aws.hot_reader_functions"),
         ("compatible", "app"),
-        ("compatible", "chalicelib.data_connector_functions"),
+        ("compatible", "chalicelib.aws.data_connector_functions"),
         ("connector", "app"),
-        ("connector", "chalicelib.data_connector_functions"),
+        ("connector", "chalicelib.aws.data_connector_functions"),
     ],
 )
 @pytest.mark.parametrize("lambda_variables", [False, True], ids=["plain", "in Lambda"])
@@ -108,8 +108,10 @@ def test_what_lambda_imports_needs_the_package_only(
 def test_every_module_of_ours_imports_but_the_stores_of_other_clouds(
     unzipped: Path, multicloud: Package, connector: Package
 ) -> None:
-    ours = {path.stem for path in (unzipped / "chalicelib").glob("*.py")} - OTHER_CLOUDS
-    modules = [f"chalicelib.{name}" for name in ours]
+    ours = (path.relative_to(unzipped) for path in unzipped.glob("chalicelib/**/[!_]*.py"))
+    modules = [
+        ".".join(each.with_suffix("").parts) for each in ours if each.stem not in OTHER_CLOUDS
+    ]
     # The variables of both layouts, with the providers of the one that goes to another cloud.
     environment = variables_of(multicloud) | variables_of(connector) | REGION
 
@@ -124,7 +126,7 @@ def test_a_data_connector_starts_with_what_it_needs_only(
     lambda_variables: bool,
 ) -> None:
     environment = variables_of(connector) | (in_lambda(unzipped) if lambda_variables else {})
-    loaded = load(unzipped, environment, "chalicelib.data_connector_functions")
+    loaded = load(unzipped, environment, "chalicelib.aws.data_connector_functions")
 
     packages = {name.partition(".")[0] for name in loaded}
     assert "requests" in loaded

@@ -21,9 +21,9 @@ from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.hot_storage.cosmos import CosmosWriter
 from deploy_scripts.hot_storage.firestore import FirestoreWriter
-from deploy_scripts.local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
-from deploy_scripts.local_cloud.cosmos import LocalCosmos
-from deploy_scripts.local_cloud.firestore import LocalFirestore
+from local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
+from local_cloud.cosmos import LocalCosmos
+from local_cloud.firestore import LocalFirestore
 from tests.deploy.conftest import TwinDirectory
 from tests.end_to_end.http.queries import PUMP, entries_of
 
@@ -97,7 +97,7 @@ class Package:
         """Run the function until the block ends; yield the URL of its history."""
         port = free_port()
         host = Path(__file__).with_name("host.py")
-        known = (self.cloud, str(port), self.code, self.reports, PROJECT / "deploy_scripts")
+        known = (self.cloud, str(port), self.code, self.reports, PROJECT / "local_cloud")
         with ChildProcess(
             f"The packaged function for {self.cloud}",
             [self.python, "-I", host, *known],
@@ -187,7 +187,7 @@ def test_a_caller_without_the_token_gets_nothing(asked):
 
 def test_everything_that_ran_came_from_the_package_and_what_it_requires(asked):
     package = asked.package
-    ours = (PROJECT / "deploy_scripts" / "local_cloud", Path(__file__).with_name("host.py"))
+    ours = (PROJECT / "local_cloud", Path(__file__).with_name("host.py"))
     allowed = (package.code, package.environment, Path(sysconfig.get_path("stdlib")), *ours)
     elsewhere = {
         name: path
@@ -195,14 +195,14 @@ def test_everything_that_ran_came_from_the_package_and_what_it_requires(asked):
         if not any(path.is_relative_to(each) for each in allowed)
     }
     assert not elsewhere
-    assert asked.modules["chalicelib.http_endpoint"].is_relative_to(package.code)
+    assert asked.modules["chalicelib.http.endpoint"].is_relative_to(package.code)
 
 
 def test_every_module_that_was_packaged_can_be_loaded_there(asked):
-    packaged = sorted(path.stem for path in (asked.package.code / "chalicelib").glob("[!_]*.py"))
-    code = (
-        "import importlib, sys; [importlib.import_module(f'chalicelib.{n}') for n in sys.argv[1:]]"
-    )
+    code_directory = asked.package.code
+    files = sorted(code_directory.glob("chalicelib/**/[!_]*.py"))
+    packaged = [".".join(each.relative_to(code_directory).with_suffix("").parts) for each in files]
+    code = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
     loaded = subprocess.run(
         [asked.package.python, "-c", code, *packaged],
         cwd=asked.package.code,

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 API: Final = "app.app"
 HOT_READERS: Final = (
-    "chalicelib.hot_reader_functions.hot_reader",
-    "chalicelib.hot_reader_functions.hot_reader_last_entry",
+    "chalicelib.aws.hot_reader_functions.hot_reader",
+    "chalicelib.aws.hot_reader_functions.hot_reader_last_entry",
 )
 CONNECTORS: Final = (
-    "chalicelib.data_connector_functions.digital_twin_data_connector",
-    "chalicelib.data_connector_functions.digital_twin_data_connector_last_entry",
+    "chalicelib.aws.data_connector_functions.digital_twin_data_connector",
+    "chalicelib.aws.data_connector_functions.digital_twin_data_connector_last_entry",
 )
 TABLE: Final = "arn:*:dynamodb:*:*:table/factory-twin-hot-telemetry"
 TOKEN: Final = "arn:*:ssm:*:*:parameter/factory-twin/inter-cloud-token"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from chalicelib.timestamps import utc_text
+from chalicelib.model.timestamps import utc_text
 from tests.conformance import oracle
 from tests.conformance.oracle import Stored
 
 if TYPE_CHECKING:
-    from deploy_scripts.local_cloud.stack import Endpoints, LocalCloud
+    from local_cloud.stack import Endpoints, LocalCloud
 
 
 def stored(cloud: LocalCloud, device_id: str) -> list[Stored]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.data_value import DataType
+from chalicelib.model.data_value import DataType
 from deploy_scripts import PROJECT, sample_telemetry
 from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.local_cloud.chalice_local import ChaliceLocal
-from deploy_scripts.local_cloud.child_process import free_port
-from deploy_scripts.local_cloud.stack import LocalCloud, create_hot_table
 from deploy_scripts.twin_configuration import Device, DeviceProperty
+from local_cloud.chalice_local import ChaliceLocal
+from local_cloud.child_process import free_port
+from local_cloud.stack import LocalCloud, create_hot_table
 from tests.conformance import oracle
 from tests.conformance.oracle import Stored, by_property, read_back
 from tests.dynalite import Dynalite
@@ -90,7 +90,7 @@ def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries,
     at, client = cloud.endpoints, cloud.twinmaker()
     arn = cloud.aws.create_function(
         "long-history-connector",
-        handler="chalicelib.data_connector_functions.digital_twin_data_connector",
+        handler="chalicelib.aws.data_connector_functions.digital_twin_data_connector",
         source=PROJECT,
         include=["app.py", "chalicelib"],
         environment=cloud.connector_environment(

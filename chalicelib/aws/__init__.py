@@ -1,0 +1,1 @@
+"""Entry points on AWS: API Gateway, a Function URL, Lambda functions."""

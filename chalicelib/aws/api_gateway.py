@@ -1,0 +1,91 @@
+"""The Hot Readers as HTTP endpoints, hosted by Chalice: API Gateway, or `chalice local`.
+
+`function_url` hosts the same ones behind a Function URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from chalice import Blueprint, Response
+
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.http.endpoint import HttpRequest
+from chalicelib.http.hot_reader_endpoints import endpoints_by_path
+from chalicelib.observability.powertools import PowertoolsObservability
+from chalicelib.settings import (
+    DynamoDBSettings,
+    EndpointSettings,
+    HotReaderSettings,
+    tracing_enabled,
+)
+from chalicelib.stores import dynamodb
+
+if TYPE_CHECKING:
+    from chalice.app import Request
+
+    from chalicelib.http.endpoint import HttpEndpoint
+
+endpoints: Final = Blueprint(__name__)
+
+_settings: Final = HotReaderSettings.load(os.environ)
+_store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
+
+BY_PATH: Final = endpoints_by_path(
+    _store,
+    _settings,
+    EndpointSettings.load(os.environ),
+    partial(PowertoolsObservability, tracing=tracing_enabled(os.environ)),
+)
+"""The endpoints, each by its path."""
+_history, _last_entry = BY_PATH.values()
+
+# Every method and content type reaches the endpoint, so that a wrong one gets the contract's answer.
+_ANY: Final[dict[str, Any]] = {
+    "methods": ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
+    "content_types": ["*/*"],
+}
+
+
+@endpoints.route(f"/{HISTORY.name}", **_ANY)
+def hot_reader() -> Response:
+    """Answer a history query."""
+    return _answer(_history, endpoints.current_request)
+
+
+@endpoints.route(f"/{LAST_ENTRY.name}", **_ANY)
+def hot_reader_last_entry() -> Response:
+    """Answer a query for the newest entry."""
+    return _answer(_last_entry, endpoints.current_request)
+
+
+def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
+    given = request.query_params
+    body = request.raw_body or b""
+    answer = endpoint.answer(
+        HttpRequest(
+            method=request.method,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            parameters={name: given.getlist(name) for name in given} if given else {},
+            body=body if isinstance(body, bytes) else body.encode(),
+        )
+    )
+    if "Content-Encoding" in answer.headers:
+        return _BinaryResponse(answer.body, dict(answer.headers), answer.status)
+    return Response(answer.body.decode(), dict(answer.headers), answer.status)
+
+
+class _BinaryResponse(Response):
+    """A response whose body isn't text, whatever its content type says."""
+
+    def to_dict(self, _binary_types: list[str] | None = None) -> dict[str, Any]:
+        return {
+            "statusCode": self.status_code,
+            "headers": self.headers,
+            "multiValueHeaders": {},
+            "body": base64.b64encode(self.body).decode("ascii"),
+            "isBase64Encoded": True,
+        }

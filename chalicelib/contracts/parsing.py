@@ -1,0 +1,136 @@
+"""Reading the parts of a query document, with errors that name the part.
+
+TwinMaker's events and the wire contract's payloads have the same kinds of parts under other names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.property_filter import PropertyFilter
+from chalicelib.model.timestamps import parse_instant
+
+_LONGEST_TEXT = 1_024
+"""Bytes of UTF-8; a DynamoDB partition key ends at 2,048 (developer guide, 'Quotas')."""
+_MOST_NAMES = 100
+"""Properties or filters in one query; TwinMaker sends at most 10 properties."""
+
+
+class Document:
+    """A JSON object, read part by part.
+
+    Parameters
+    ----------
+    content
+        The object; anything else is an error at once.
+    where
+        What to call it in messages.
+
+    Raises
+    ------
+    InvalidQueryError
+        From every method: the part is missing or of the wrong type; the message names it.
+    """
+
+    def __init__(self, content: Any, where: str) -> None:
+        if not isinstance(content, Mapping):
+            raise InvalidQueryError(f"{where} must be a JSON object")
+        self._content = content
+        self._where = where
+
+    def get(self, key: str) -> Any:
+        """Return a part as it is; None if it is missing."""
+        return self._content.get(key)
+
+    def optional_text(self, key: str) -> str | None:
+        """Return a text that may be missing or null."""
+        value = self._content.get(key)
+        if value is None:
+            return None
+        if not _is_text(value):
+            raise InvalidQueryError(f"{key} must be a text of 1 to {_LONGEST_TEXT} bytes")
+        return str(value)
+
+    def text(self, key: str) -> str:
+        """Return a text that has to be there."""
+        value = self.optional_text(key)
+        if value is None:
+            raise InvalidQueryError(f"{key} is missing from {self._where}; it must be a text")
+        return value
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """Return a list of names, at least one, each once."""
+        value = self._content.get(key)
+        if (
+            not isinstance(value, list)
+            or not 0 < len(value) <= _MOST_NAMES
+            or not all(map(_is_text, value))
+        ):
+            raise InvalidQueryError(f"{key} must be a list of 1 to {_MOST_NAMES} property names")
+        return tuple(dict.fromkeys(value))
+
+    def instant(self, key: str) -> int:
+        """Return an ISO 8601 timestamp as nanoseconds since 1970."""
+        try:
+            return parse_instant(self.text(key))
+        except ValueError as error:
+            raise InvalidQueryError(f"{key}: {error}") from error
+
+    def order_is_descending(self, key: str) -> bool:
+        """Return True for `DESCENDING`; a missing order is ascending."""
+        value = self._content.get(key)
+        if value not in (None, "ASCENDING", "DESCENDING"):
+            raise InvalidQueryError(f"{key} must be ASCENDING or DESCENDING")
+        return bool(value == "DESCENDING")
+
+    def max_results(self, key: str) -> int | None:
+        """Return a count of at least 1; None if it is missing or 0, which asks for no number."""
+        value = self._content.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InvalidQueryError(f"{key} must be a whole number, 0 or more")
+        return value or None
+
+    def pages_ahead(self, key: str) -> int:
+        """Return a count; 0 if it is missing."""
+        return self.max_results(key) or 0
+
+    def token(self, key: str) -> str | None:
+        """Return a `nextToken`; None if it is missing or empty."""
+        value = self._content.get(key)
+        if value is not None and not isinstance(value, str):
+            raise InvalidQueryError(f"{key} must be the text that the page before came with")
+        return value or None
+
+    def filters(self, key: str) -> tuple[PropertyFilter, ...]:
+        """Return property filters; none if they are missing."""
+        value = self._content.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or len(value) > _MOST_NAMES:
+            raise InvalidQueryError(f"{key} must be a list of at most {_MOST_NAMES} filters")
+        return tuple(
+            PropertyFilter.parse(each, f"{key}[{number}]") for number, each in enumerate(value)
+        )
+
+
+def _is_text(value: Any) -> bool:
+    # A lone surrogate can't be encoded; no store and no answer can hold it.
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        return False
+    return 0 < len(value.encode()) <= _LONGEST_TEXT
+
+
+def check_range(start: int, end: int, start_name: str, end_name: str) -> None:
+    """Refuse a range that ends before it starts.
+
+    Raises
+    ------
+    InvalidQueryError
+        It does.
+    """
+    if end < start:
+        raise InvalidQueryError(f"{end_name} is before {start_name}; swap them")

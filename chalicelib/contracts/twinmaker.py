@@ -1,0 +1,182 @@
+"""What AWS IoT TwinMaker sends a connector Lambda, and what it must get back.
+
+Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker-connectors'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import orjson
+
+from chalicelib.contracts.parsing import Document, check_range
+from chalicelib.model.data_value import DataType
+from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.settings import LARGEST_TWINMAKER_PAGE
+
+if TYPE_CHECKING:
+    from chalicelib.hot_reader.hot_reader import HistoryPage, LastEntry, PropertyValues
+
+Event = Mapping[str, Any]
+Query = TypeVar("Query", bound=LastEntryQuery)
+_SCALARS: Final = frozenset(
+    {"booleanValue", "doubleValue", "integerValue", "longValue", "stringValue"}
+)
+"""Kinds of DataValues that hold neither lists nor maps."""
+
+
+def history_query(event: Event, device_id: str) -> HistoryQuery:
+    """Read a `dataReader` event.
+
+    Parameters
+    ----------
+    event
+        The event; keys that aren't known are ignored.
+    device_id
+        The device that the event is about (see `chalicelib.contracts.device`).
+
+    Raises
+    ------
+    InvalidQueryError
+        A part is missing, mistyped, or not supported.
+    """
+    document = Document(event, "the event")
+    if document.get("interpolation"):
+        raise InvalidQueryError(
+            "interpolation isn't supported: values are returned as they were recorded. Leave it out."
+        )
+    start, end = document.instant("startTime"), document.instant("endTime")
+    check_range(start, end, "startTime", "endTime")
+    query = HistoryQuery(
+        device_id=device_id,
+        selected_properties=document.names("selectedProperties"),
+        property_types=_types(document),
+        entity_id=document.optional_text("entityId"),
+        component_name=document.optional_text("componentName"),
+        start=start,
+        end=end,
+        filters=document.filters("propertyFilters"),
+        descending=document.order_is_descending("orderByTime"),
+        max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
+        next_token=document.token("nextToken"),
+    )
+    return _checked(query, document)
+
+
+def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
+    """Read an `attributePropertyValueReaderByEntity` event; see `history_query`."""
+    document = Document(event, "the event")
+    query = LastEntryQuery(
+        device_id=device_id,
+        selected_properties=document.names("selectedProperties"),
+        property_types=_types(document),
+        entity_id=document.optional_text("entityId"),
+        component_name=document.optional_text("componentName"),
+    )
+    return _checked(query, document)
+
+
+def _checked(query: Query, document: Document) -> Query:
+    """Check a query's entity, and its properties against the definitions that came with it."""
+    if (query.entity_id is None) != (query.component_name is None):
+        raise InvalidQueryError("entityId and componentName must be given both, or neither")
+    definitions = document.get("properties")
+    if isinstance(definitions, Mapping):
+        query.check_known(definitions)
+    return query
+
+
+def _types(document: Document) -> dict[str, DataType]:
+    definitions = document.get("properties")
+    if not isinstance(definitions, Mapping):
+        return {}
+    types = {}
+    for name, definition in definitions.items():
+        declared = definition.get("definition", {}) if isinstance(definition, Mapping) else {}
+        data_type = declared.get("dataType") if isinstance(declared, Mapping) else None
+        if data_type is not None:
+            types[name] = DataType.parse(data_type, f"properties.{name}.definition.dataType")
+    return types
+
+
+def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
+    """Return the page as TwinMaker wants it; `nextToken` is absent on the last page."""
+    answer: dict[str, Any] = {
+        "propertyValues": [
+            {
+                "entityPropertyReference": _reference(query, name),
+                "values": [
+                    {"time": time, "value": {kind: content}}
+                    for time, kind, content in zip(
+                        values.times, values.kinds, values.contents, strict=True
+                    )
+                ],
+            }
+            for name, values in page.values.items()
+        ]
+    }
+    if page.next_token is not None:
+        answer["nextToken"] = page.next_token
+    return answer
+
+
+def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
+    """Return what `history_answer` returns as JSON: put together column by column."""
+    properties = ",".join(
+        f'{{"entityPropertyReference":{_json(_reference(query, name))},'
+        f'"values":[{_values_json(values)}]}}'
+        for name, values in page.values.items()
+    )
+    token = "" if page.next_token is None else f',"nextToken":{_json(page.next_token)}'
+    return f'{{"propertyValues":[{properties}]{token}}}'.encode()
+
+
+def _values_json(values: PropertyValues) -> str:
+    if not values:
+        return ""
+    kinds = set(values.kinds)
+    if kinds <= _SCALARS:
+        # On lines of their own: in JSON, a text holds no line break.
+        lines = orjson.dumps(values.contents, option=orjson.OPT_INDENT_2)
+        contents = lines[len("[\n  ") : -len("\n]")].decode().split(",\n  ")
+    else:
+        contents = [_json(content) for content in values.contents]
+    between = {kind: f'","value":{{"{kind}":' for kind in kinds}
+    pieces = ['}},{"time":"'] * (4 * len(values))
+    pieces[0] = '{"time":"'
+    pieces[1::4] = values.times
+    pieces[2::4] = (
+        [between[values.kinds[0]]] * len(values)
+        if len(kinds) == 1
+        else [between[kind] for kind in values.kinds]
+    )
+    pieces[3::4] = contents
+    return "".join((*pieces, "}}"))
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]:
+    """Return the newest entry as TwinMaker wants it; a property without a value is left out."""
+    return {
+        "propertyValues": {
+            name: {"propertyReference": _reference(query, name), "propertyValue": value}
+            for name, value in entry.values.items()
+        }
+    }
+
+
+def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
+    """Say which property a value belongs to; without an entity, by the device's own id."""
+    reference: dict[str, Any] = {"propertyName": name}
+    if query.entity_id is None:
+        reference["externalIdProperty"] = {"iotDeviceId": query.device_id}
+    else:
+        reference["entityId"] = query.entity_id
+    if query.component_name is not None:
+        reference["componentName"] = query.component_name
+    return reference

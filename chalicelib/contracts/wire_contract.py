@@ -1,0 +1,201 @@
+"""The inter-cloud wire contract, version 1: one contract for every cloud.
+
+A query travels as an envelope in a POST, or as parameters of a GET with the same names
+(docs/openapi.yaml; design note 'wire-contract').
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+import orjson
+
+from chalicelib.contracts.parsing import Document, check_range
+from chalicelib.model.data_value import DataType
+from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.model.timestamps import utc_text
+
+TARGET_LAYER: Final = "L3-Hot-Read"
+MESSAGE_TYPE: Final = "query"
+TOKEN_HEADER: Final = "X-Inter-Cloud-Token"  # noqa: S105 - a header's name
+
+_TRACE_ID: Final = re.compile(r"[!-~]{1,128}")
+FOLLOWING_PAGES: Final = "followingPages"
+"""The key under which an answer carries pages that were read ahead."""
+
+_COUNTS: Final = ("max_results", "pages_ahead")
+_JSON_PARAMETERS: Final = ("property_types", "property_filters")
+
+
+def new_trace_id() -> str:
+    """Make an id that finds a request in the logs of both clouds."""
+    return str(uuid4())
+
+
+def trace_id_of(envelope: Any) -> str | None:
+    """Return an envelope's trace id, if it has a usable one."""
+    trace_id = envelope.get("trace_id") if isinstance(envelope, Mapping) else None
+    return trace_id if isinstance(trace_id, str) and _TRACE_ID.fullmatch(trace_id) else None
+
+
+def envelope(
+    query: LastEntryQuery, *, source_cloud: str, timestamp: int, trace_id: str
+) -> dict[str, Any]:
+    """Put a query into an envelope.
+
+    Parameters
+    ----------
+    query
+        What to ask: a `HistoryQuery` or a `LastEntryQuery`.
+    source_cloud
+        The cloud that asks: `aws`, `azure` or `gcp`.
+    timestamp
+        Now: nanoseconds since 1970-01-01T00:00:00Z.
+    trace_id
+        An id that finds the request in the logs of both clouds.
+    """
+    return {
+        "source_cloud": source_cloud,
+        "target_layer": TARGET_LAYER,
+        "message_type": MESSAGE_TYPE,
+        "timestamp": utc_text(timestamp, 3),
+        "trace_id": trace_id,
+        "payload": _payload(query),
+    }
+
+
+def _payload(query: LastEntryQuery) -> dict[str, Any]:
+    payload: dict[str, Any] = {
+        "iot_device_id": query.device_id,
+        "selected_properties": list(query.selected_properties),
+        "property_types": {
+            name: query.property_types[name].to_json() for name in query.property_types
+        },
+        "entity_id": query.entity_id,
+        "component_name": query.component_name,
+    }
+    if isinstance(query, HistoryQuery):
+        payload |= {
+            "start_time": utc_text(query.start),
+            "end_time": utc_text(query.end),
+            "property_filters": [each.to_json() for each in query.filters],
+            "order_by_time": "DESCENDING" if query.descending else "ASCENDING",
+            "max_results": query.max_results,
+            "next_token": query.next_token,
+            "pages_ahead": query.pages_ahead,
+        }
+    return payload
+
+
+def payload_of(envelope: Any) -> Mapping[str, Any]:
+    """Take the payload out of an envelope.
+
+    Raises
+    ------
+    InvalidQueryError
+        It isn't an envelope with a query for the hot layer.
+    """
+    document = Document(envelope, "the body")
+    for key in ("source_cloud", "timestamp", "trace_id"):
+        document.optional_text(key)
+    if document.get("trace_id") is not None and trace_id_of(envelope) is None:
+        raise InvalidQueryError("trace_id must be 1 to 128 visible ASCII characters without blanks")
+    for key, expected in (("target_layer", TARGET_LAYER), ("message_type", MESSAGE_TYPE)):
+        if document.optional_text(key) not in (None, expected):
+            raise InvalidQueryError(f"{key} must be {expected!r} here")
+    payload = document.get("payload")
+    if not isinstance(payload, Mapping):
+        raise InvalidQueryError(
+            'payload must be a JSON object with the query: {"payload": {"iot_device_id": ...}}'
+        )
+    return payload
+
+
+def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Turn the parameters of a GET into a payload.
+
+    Lists may be repeated or separated by commas; `property_types` and `property_filters` are JSON.
+
+    Raises
+    ------
+    InvalidQueryError
+        A parameter is given twice, or isn't the JSON or the number that it must be.
+    """
+    payload: dict[str, Any] = {}
+    for name, values in parameters.items():
+        if name == "selected_properties":
+            payload[name] = [
+                each.strip() for value in values for each in value.split(",") if each.strip()
+            ]
+            continue
+        if len(values) != 1:
+            raise InvalidQueryError(f"{name} must be given once")
+        payload[name] = _parameter(name, values[0])
+    return payload
+
+
+def _parameter(name: str, value: str) -> Any:
+    if name in _COUNTS:
+        if not re.fullmatch("[0-9]{1,9}", value):
+            raise InvalidQueryError(f"{name} must be a whole number, 0 or more")
+        return int(value)
+    if name in _JSON_PARAMETERS:
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise InvalidQueryError(f"{name} must be JSON: {error}") from error
+    return value
+
+
+def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
+    """Read the payload of a history query.
+
+    Raises
+    ------
+    InvalidQueryError
+        A part is missing or mistyped; the message names it. Unknown keys are ignored.
+    """
+    document = Document(payload, "payload")
+    start, end = document.instant("start_time"), document.instant("end_time")
+    check_range(start, end, "start_time", "end_time")
+    return HistoryQuery(
+        device_id=document.text("iot_device_id"),
+        selected_properties=document.names("selected_properties"),
+        property_types=_types(document),
+        entity_id=document.optional_text("entity_id"),
+        component_name=document.optional_text("component_name"),
+        start=start,
+        end=end,
+        filters=document.filters("property_filters"),
+        descending=document.order_is_descending("order_by_time"),
+        max_results=document.max_results("max_results"),
+        next_token=document.token("next_token"),
+        pages_ahead=document.pages_ahead("pages_ahead"),
+    )
+
+
+def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
+    """Read the payload of a last entry query; see `history_query`."""
+    document = Document(payload, "payload")
+    return LastEntryQuery(
+        device_id=document.text("iot_device_id"),
+        selected_properties=document.names("selected_properties"),
+        property_types=_types(document),
+        entity_id=document.optional_text("entity_id"),
+        component_name=document.optional_text("component_name"),
+    )
+
+
+def _types(document: Document) -> dict[str, DataType]:
+    declared = document.get("property_types")
+    if declared is None:
+        return {}
+    if not isinstance(declared, Mapping):
+        raise InvalidQueryError(
+            'property_types must be an object such as {"temperature": "DOUBLE"}'
+        )
+    return {name: DataType.parse(each, f"property_types.{name}") for name, each in declared.items()}

@@ -1,0 +1,1 @@
+"""Answers TwinMaker from another cloud's Hot Reader."""

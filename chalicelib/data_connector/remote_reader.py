@@ -1,0 +1,376 @@
+"""Calls another cloud's Hot Reader over HTTP, with retries and one deadline for the whole call.
+
+Design note 'wire-contract', section "The caller's side".
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import orjson
+import requests
+import urllib3
+
+from chalicelib.contracts.wire_contract import FOLLOWING_PAGES, TOKEN_HEADER
+from chalicelib.model.errors import InvalidQueryError, RemoteReaderError
+from chalicelib.settings import LARGEST_PAYLOAD, LOOPBACK_HOSTS, RemoteReaderSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_FIRST_BACKOFF: Final = 0.2
+_LONGEST_BACKOFF: Final = 5.0
+_SHORTEST_TRY: Final = 0.1
+"""Seconds that a try needs at least; with less left, none is started."""
+_SHORTEST_KEY: Final = 8
+"""Characters of a query's value that is taken for a secret by itself."""
+_LONGEST_REASON: Final = 300
+"""Characters of a remote error message that are passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A try that gave no answer."""
+
+    reason: str
+    status: int | None = None
+    worth_a_retry: bool = False
+    retry_after: float = 0.0
+
+
+class _Exchange:
+    """One request on its way, which the caller may give up on."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self.session = session
+        self._lock = threading.Lock()
+        self._response: requests.Response | None = None
+        self._abandoned = False
+
+    def began(self, response: requests.Response) -> None:
+        """Say that an answer began to come in."""
+        with self._lock:
+            self._response = response
+            if self._abandoned:
+                raise requests.ConnectionError("nobody waits for the answer any more")
+
+    def abandon(self) -> None:
+        """Give up: end the connection, so that the thread that reads from it ends, too."""
+        with self._lock:
+            self._abandoned = True
+            if self._response is not None:
+                # It may have ended by itself just now.
+                with suppress(OSError, RuntimeError, ValueError):
+                    self._response.raw.shutdown()
+        self.session.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAnswer:
+    """An answer.
+
+    Attributes
+    ----------
+    document
+        The JSON object that the reader answered.
+    attempts
+        How many requests it took.
+    """
+
+    document: dict[str, Any]
+    attempts: int
+
+
+class RemoteReader:
+    """Posts envelopes to one Hot Reader; connections are kept between calls.
+
+    Parameters
+    ----------
+    settings
+        The URL, the token, retries and time-outs.
+    answer_type
+        The type that `propertyValues` must have in an answer.
+    sleep, clock, uniform
+        How to wait (seconds), to tell the time (monotonic seconds), and to draw a random number
+        between two; tests replace them.
+    """
+
+    def __init__(
+        self,
+        settings: RemoteReaderSettings,
+        answer_type: type,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._settings = settings
+        self._answer_type = answer_type
+        self._sleep = sleep
+        self._clock = clock
+        self._uniform = uniform
+        self._keys = _keys_in(settings.url)
+        self._session = self._new_session()
+        if self._keys:
+            # urllib3 logs URLs.
+            for name in ("urllib3.connection", "urllib3.connectionpool"):
+                logging.getLogger(name).addFilter(self._mask)
+
+    def read(
+        self,
+        envelope: Mapping[str, Any],
+        *,
+        seconds: float,
+        before_retry: Callable[[str, float], None] = lambda _reason, _pause: None,
+    ) -> RemoteAnswer:
+        """Ask the remote reader.
+
+        Parameters
+        ----------
+        envelope
+            See `chalicelib.contracts.wire_contract.envelope`.
+        seconds
+            How long the whole call may take, all tries and pauses together.
+        before_retry
+            Is told why a try failed and how many seconds pass until the next one.
+
+        Raises
+        ------
+        RemoteReaderError
+            No try succeeded in time, or the answer isn't the contract's.
+        InvalidQueryError
+            The envelope can't be sent as JSON.
+        ConfigurationError, StoreUnavailableError
+            The token can't be fetched.
+        """
+        deadline = self._clock() + seconds
+        token = self._settings.token.current()
+        headers = {TOKEN_HEADER: token, "Content-Type": "application/json"}
+        try:
+            body = orjson.dumps(envelope)
+        except orjson.JSONEncodeError as error:
+            raise InvalidQueryError(f"The query can't be sent as JSON: {error}") from error
+        failure = _Failure("there was no time left to ask")
+        attempts = 0
+        while (left := deadline - self._clock()) >= _SHORTEST_TRY:
+            attempts += 1
+            outcome = self._try(body, headers, left)
+            if not isinstance(outcome, _Failure):
+                return RemoteAnswer(outcome, attempts)
+            failure = outcome
+            if not failure.worth_a_retry or attempts > self._settings.retries:
+                break
+            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (attempts - 1))
+            pause = max(self._uniform(0, backoff), failure.retry_after)
+            if self._clock() + pause + _SHORTEST_TRY > deadline:
+                failure = _Failure(
+                    f"{failure.reason}; no time is left for another try", failure.status
+                )
+                break
+            before_retry(self._shown(failure.reason, token), pause)
+            self._sleep(pause)
+        raise RemoteReaderError(
+            self._shown(failure.reason, token),
+            remote_status=failure.status,
+            attempts=attempts,
+            trace_id=str(envelope["trace_id"]),
+        )
+
+    def _try(
+        self, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> dict[str, Any] | _Failure:
+        """Send one request, and give up on it after so many seconds whatever it is doing.
+
+        A time-out of requests bounds each wait for bytes, not the whole: neither a name server that
+        doesn't answer nor a reader that drips would ever run into it. So the exchange runs in a
+        thread of its own, which is left behind, with its session, when time is up.
+        """
+        outcome: queue.SimpleQueue[dict[str, Any] | _Failure | Exception] = queue.SimpleQueue()
+        exchange = _Exchange(self._session)
+
+        def run() -> None:
+            try:
+                outcome.put(self._exchange(exchange, body, headers, seconds))
+            except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+                outcome.put(error)
+
+        threading.Thread(target=run, name="remote-reader", daemon=True).start()
+        try:
+            result = outcome.get(timeout=seconds)
+        except queue.Empty:
+            self._session = self._new_session()
+            exchange.abandon()
+            return _Failure(f"no complete answer within {seconds:.1f} s", worth_a_retry=True)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _exchange(
+        self, exchange: _Exchange, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> dict[str, Any] | _Failure:
+        longest = self._settings.read_timeout
+        timeouts = (
+            min(self._settings.connect_timeout, seconds),
+            # The last try that there is time for may use all of it: a slow answer is one, too.
+            longest if seconds >= 2 * longest else seconds,
+        )
+        try:
+            with exchange.session.post(
+                self._settings.url,
+                data=body,
+                headers=headers,
+                timeout=timeouts,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                exchange.began(response)
+                content = _content(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            return _Failure(self._in_words(error), worth_a_retry=True)
+        if response.status_code == 200:
+            return self._document(content)
+        return _refusal(response, content)
+
+    def _document(self, content: bytes) -> dict[str, Any] | _Failure:
+        if len(content) > LARGEST_PAYLOAD:
+            return _Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
+        try:
+            document: Any = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            return _Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
+        if not isinstance(document, dict) or not self._is_answer(document):
+            return _Failure(
+                "the answer has no propertyValues as this kind of read has them; is the URL a Hot "
+                "Reader's, and of the right kind?",
+                200,
+            )
+        return document
+
+    def _is_answer(self, document: dict[str, Any]) -> bool:
+        values = document.get("propertyValues")
+        if self._answer_type is dict:
+            return isinstance(values, dict) and all(
+                isinstance(each, dict) for each in values.values()
+            )
+        following = document.get(FOLLOWING_PAGES, [])
+        return (
+            isinstance(values, list)
+            and all(
+                isinstance(each, dict) and isinstance(each.get("values"), list) for each in values
+            )
+            and isinstance(following, list)
+            and all(isinstance(each, dict) and self._is_answer(each) for each in following)
+        )
+
+    @staticmethod
+    def _in_words(error: Exception) -> str:
+        # requests wraps urllib3's errors, which name the cause as their reason
+        cause = error.args[0] if error.args else error
+        return f"{type(error).__name__}: {getattr(cause, 'reason', None) or cause}"
+
+    def _shown(self, reason: str, token: str) -> str:
+        """Return what may be logged and shown of a reason; a remote may echo what it was sent."""
+        for spelling in (token, quote(token, safe="")):
+            reason = reason.replace(spelling, "***")
+        return self._without_keys(reason)[:_LONGEST_REASON]
+
+    def _without_keys(self, text: str) -> str:
+        for key in self._keys:
+            text = text.replace(key, "***")
+        return text
+
+    def _mask(self, record: logging.LogRecord) -> bool:
+        """Take the key out of a log record; keep the record."""
+        record.msg, record.args = self._without_keys(record.getMessage()), ()
+        return True
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        session.headers.update(
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "multi-cloud-hot-reader/1",
+            }
+        )
+        session.auth = _no_auth
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # Even with allow_redirects=False, requests reads the whole body of what looks like one.
+        session.get_redirect_target = lambda _response: None  # type: ignore[method-assign,assignment]
+        # A proxy must not see what is meant for this machine.
+        session.trust_env = urlsplit(self._settings.url).hostname not in LOOPBACK_HOSTS
+        return session
+
+
+def _keys_in(url: str) -> list[str]:
+    """Return what may be secret in a URL's query (Azure's ?code=), in every spelling, longest first."""
+    query = urlsplit(url).query
+    if not query:
+        return []
+    sent = urlsplit(requests.Request("POST", url).prepare().url or "").query
+    values = [part.partition("=")[2] for part in f"{query}&{sent}".split("&")]
+    plain = [value for _, value in parse_qsl(query)]
+    values += [*plain, *(quote(value, safe="") for value in plain)]
+    secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
+    return sorted(secret - {""}, key=len, reverse=True)
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from adding a login that it finds in ~/.netrc."""
+    return request
+
+
+def _content(response: requests.Response) -> bytes:
+    """Read the body, and stop reading where it is larger than an answer can be."""
+    chunks, size = [], 0
+    for chunk in response.iter_content(65_536):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_PAYLOAD:
+            break
+    return b"".join(chunks)
+
+
+def _refusal(response: requests.Response, content: bytes) -> _Failure:
+    status = response.status_code
+    reason = response.reason or "an error"
+    try:
+        error = orjson.loads(content)["error"]
+        reason = f"{error['code']}: {error['message']}"
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        # Not the contract's error answer: something in front of the reader may have spoken.
+        reason = f"{reason}, without the contract's error answer"
+    if 300 <= status < 400:
+        reason = "it redirects; set the URL that it redirects to"
+    return _Failure(
+        reason,
+        status,
+        worth_a_retry=status == 429 or status >= 500,
+        retry_after=_retry_after(response.headers.get("Retry-After")),
+    )
+
+
+def _retry_after(header: str | None) -> float:
+    """Return the seconds that a `Retry-After` asks for: a number or a date (RFC 9110, 10.2.3)."""
+    if not header:
+        return 0.0
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        when = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return 0.0
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())

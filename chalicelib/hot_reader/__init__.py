@@ -1,0 +1,1 @@
+"""The use case: order, range, filters, types, pages and the next token."""

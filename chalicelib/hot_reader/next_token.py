@@ -1,0 +1,122 @@
+"""The `nextToken`: where a page stopped, as opaque text.
+
+It holds a position, a format version and a digest of the query, and nothing that gives authority: the
+device and the range come from the query, never from the token (design note 'correctness', section
+'Paging by position').
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from chalicelib.model.errors import InvalidQueryError
+
+if TYPE_CHECKING:
+    from chalicelib.model.query import HistoryQuery
+
+_VERSION: Final = 3
+_LONGEST: Final = 17_880
+"""Characters; TwinMaker's limit (API reference, GetPropertyValueHistory)."""
+
+
+class Position(NamedTuple):
+    """The last value that was returned.
+
+    Attributes
+    ----------
+    key
+        The text of its entry's sort key.
+    property_index
+        Which of the selected properties it belongs to, counted from 0.
+    identity
+        Which of several entries with the same key (`StoredEntry.identity`).
+    complete
+        True if pages up to here have returned all that there is up to the key, in the order of keys:
+        the next page may begin beyond it.
+    """
+
+    key: str
+    property_index: int
+    identity: str
+    complete: bool
+
+
+def encode(position: Position, query: HistoryQuery) -> str:
+    """Return the token that continues a query after a position."""
+    token = [_VERSION, *position, _digest(position, query)]
+    text = json.dumps(token, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def decode(token: str, query: HistoryQuery) -> Position:
+    """Read a token.
+
+    Raises
+    ------
+    InvalidQueryError
+        The token is damaged, comes from elsewhere, or belongs to another query.
+    """
+    try:
+        match _unpack(token):
+            case [
+                int(version),
+                str(key),
+                int(index),
+                str(identity),
+                bool(complete),
+                str(digest),
+            ] if version == _VERSION:
+                position = Position(key, index, identity, complete)
+            case _:
+                raise _not_ours()
+    except (ValueError, RecursionError) as error:
+        raise _not_ours() from error
+    in_range = 0 <= position.property_index < len(query.selected_properties)
+    if digest != _digest(position, query) or not in_range:
+        raise InvalidQueryError(
+            "next_token belongs to another query. Send it with the same device, range, properties, "
+            "filters and order as the page that it came with."
+        )
+    return position
+
+
+def _not_ours() -> InvalidQueryError:
+    return InvalidQueryError(
+        "next_token isn't one that this reader gave out. Leave it out to start from the first page, "
+        "or send back exactly the nextToken of the page before."
+    )
+
+
+def _unpack(token: str) -> Any:
+    if len(token) > _LONGEST:
+        raise ValueError("too long")
+    try:
+        packed = base64.b64decode(
+            token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
+        )
+    except binascii.Error as error:
+        raise ValueError(str(error)) from error
+    return json.loads(packed)
+
+
+def _digest(position: Position, query: HistoryQuery) -> str:
+    """Hash what a position means something for.
+
+    How many values a page holds may change from page to page, and so may the declared types (a new
+    deployment between two pages): neither moves a position.
+    """
+    parts = [
+        position,
+        query.device_id,
+        query.selected_properties,
+        query.start,
+        query.end,
+        query.descending,
+        [condition.to_json() for condition in query.filters],
+    ]
+    canonical = json.dumps(parts, separators=(",", ":"), sort_keys=True).encode()
+    return hashlib.sha256(canonical).hexdigest()[:24]

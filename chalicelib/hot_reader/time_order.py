@@ -1,0 +1,163 @@
+"""The order of time: entries come in the order of their keys, and leave in that of their instants.
+
+Between two seconds both orders agree, if keys are in UTC; within one they don't always (design note
+'correctness', section 'Time'). So an entry waits until no later key can come before it. Where it can
+be told from the keys alone that they are in order, whole seconds pass as a run, unread.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from chalicelib.model.timestamps import StoredTimestamp, TimestampFormat
+    from chalicelib.stores.hot_store import EntryBatch, StoredEntry
+
+
+class Single(NamedTuple):
+    """An entry, and when it is from."""
+
+    entry: StoredEntry
+    timestamp: StoredTimestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive entries of a batch, in the order of time.
+
+    Attributes
+    ----------
+    batch
+        Where they are.
+    first, last
+        They are those from `first` to before `last`.
+    texts
+        `StoredTimestamp.text` of each.
+    """
+
+    batch: EntryBatch
+    first: int
+    last: int
+    texts: Sequence[str]
+
+
+class TimeOrder:
+    """Puts entries that come in key order into the order of their instants.
+
+    Entries of the same instant stay in the order in which they came.
+
+    Parameters
+    ----------
+    timestamps
+        How keys are spelled.
+    unreadable
+        Is told of each key that can't be read; its entry is left out.
+    descending
+        True if the entries come, and leave, in descending order.
+
+    Attributes
+    ----------
+    matters
+        Set to False once any order will do: then no entry waits any more.
+    """
+
+    def __init__(
+        self,
+        timestamps: TimestampFormat,
+        unreadable: Callable[[ValueError], None],
+        *,
+        descending: bool,
+    ) -> None:
+        self.matters = True
+        self._timestamps = timestamps
+        self._unreadable = unreadable
+        self._descending = descending
+        self._arrivals = 0
+        self._waiting: list[tuple[int, int, Single]] = []
+
+    def waiting(self) -> Iterator[StoredEntry]:
+        """Yield the entries that have come and not left."""
+        for _, _, single in self._waiting:
+            yield single.entry
+
+    def singly(self, entries: Iterable[StoredEntry]) -> Iterator[Single]:
+        """Yield entries one by one."""
+        for entry in entries:
+            yield from self._come(entry)
+        yield from self._leave()
+
+    def in_runs(
+        self, batches: Iterable[EntryBatch], start: int, end: int
+    ) -> Iterator[Run | Single]:
+        """Yield the entries of batches, in runs where that is possible.
+
+        Parameters
+        ----------
+        batches
+            Where the entries come from.
+        start, end
+            Two instants whose seconds, and what lies outside of them, aren't part of a run.
+        """
+        for batch in batches:
+            first, last, texts = self._plain_part(batch, start, end)
+            for index in range(first):
+                yield from self._come(batch.entry(index))
+            if texts:
+                yield from self._leave()
+                yield Run(batch, first, last, texts)
+            for index in range(last, len(batch.keys)):
+                yield from self._come(batch.entry(index))
+        yield from self._leave()
+
+    def _come(self, entry: StoredEntry) -> Iterator[Single]:
+        try:
+            timestamp = self._timestamps.read(entry.key)
+        except ValueError as error:
+            self._unreadable(error)
+            return
+        rank = -timestamp.instant if self._descending else timestamp.instant
+        heapq.heappush(self._waiting, (rank, self._arrivals, Single(entry, timestamp)))
+        self._arrivals += 1
+        yield from self._leave(-timestamp.latest if self._descending else timestamp.earliest)
+
+    def _leave(self, settled: float = float("inf")) -> Iterator[Single]:
+        """Yield those that nothing to come can come before."""
+        while self._waiting and (not self.matters or self._waiting[0][0] < settled):
+            yield heapq.heappop(self._waiting)[2]
+
+    def _plain_part(
+        self, batch: EntryBatch, start: int, end: int
+    ) -> tuple[int, int, Sequence[str]]:
+        """Find the part of a batch that is a run: from which entry, to before which, and its texts.
+
+        It is made of whole seconds. The last second of the batch isn't whole, nor is that of the
+        entries that wait.
+        """
+        keys: Sequence[Any] = batch.keys
+        count = len(keys)
+        nothing = (count, count, ())
+        try:
+            end_of_batch = self._timestamps.read(keys[-1])
+        except ValueError:
+            return nothing
+        for _, _, (_, timestamp) in self._waiting:
+            start = max(start, timestamp.latest) if not self._descending else start
+            end = min(end, timestamp.earliest) if self._descending else end
+        if self._descending:
+            keys = keys[::-1]
+            start = max(start, end_of_batch.latest)
+        else:
+            end = min(end, end_of_batch.earliest)
+        first = bisect_right(keys, self._timestamps.upper_bound(start))
+        last = bisect_left(keys, self._timestamps.lower_bound(end))
+        texts = self._timestamps.plain_texts(keys[first:last]) if first < last else None
+        if texts is None:
+            return nothing
+        if self._descending:
+            return count - last, count - first, texts[::-1]
+        return first, last, texts

@@ -1,0 +1,1 @@
+"""The HTTP endpoint, the same on every host."""

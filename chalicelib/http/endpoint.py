@@ -1,0 +1,261 @@
+"""An HTTP read endpoint, whatever hosts it: token check, parsing, errors and logs.
+
+A host (Chalice, Azure Functions, functions-framework) turns its own request into `HttpRequest` and
+the `HttpResponse` back, and does nothing else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from chalicelib.contracts import wire_contract
+from chalicelib.model.errors import (
+    HotReaderError,
+    InvalidQueryError,
+    MethodNotAllowedError,
+    PayloadTooLargeError,
+    RetryLaterError,
+    ThrottledError,
+    UnauthorizedError,
+    UnsupportedMediaTypeError,
+)
+from chalicelib.settings import LARGEST_PAYLOAD, EndpointSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from chalicelib.hot_reader.reads import Found
+    from chalicelib.observability.request_record import Observability, RequestRecord
+
+_WORTH_COMPRESSING: Final = 1_024
+"""Bytes."""
+_COMPRESSION_LEVEL: Final = 5
+_LONGEST_PATH: Final = 200
+"""Characters of a path in a message."""
+_INSIDE: Final = {
+    500: "The reader failed. Its log has the details under this trace id.",
+    503: "A store that the reader needs throttles or is away. Try again later.",
+}
+"""What a caller is told of failures inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request.
+
+    Attributes
+    ----------
+    method
+        `GET`, `POST`, ...
+    headers
+        By name in lower case.
+    parameters
+        Query parameters: every value of each name.
+    body
+        The bytes that were sent.
+    direct
+        True if nothing in front of the endpoint compresses the answer to it, whatever the settings
+        say.
+    """
+
+    method: str
+    headers: Mapping[str, str]
+    parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer: status, headers and bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def no_such_path(path: str, known: Iterable[str]) -> HttpResponse:
+    """Answer a request for a path that isn't an endpoint's, where nothing in front of us does.
+
+    Parameters
+    ----------
+    path
+        The path.
+    known
+        The endpoints' paths.
+    """
+    shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."
+    message = f"There is no {shown} here, only {' and '.join(known) or 'nothing'}."
+    document = {
+        "error": {"code": "not_found", "message": message.encode(errors="replace").decode()},
+        "trace_id": wire_contract.new_trace_id(),
+    }
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return HttpResponse(404, headers, orjson.dumps(document))
+
+
+class RateLimit:
+    """Lets through so many requests a second, and as many at once (a token bucket).
+
+    It is this instance's own limit. API Gateway throttles in front of all instances; a Function URL
+    has nothing in front of it.
+    """
+
+    def __init__(self, per_second: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._allowance = float(per_second)
+        self._checked = clock()
+
+    def check(self) -> None:
+        """Count a request.
+
+        Raises
+        ------
+        ThrottledError
+            It is one too many.
+        """
+        with self._lock:
+            now = self._clock()
+            refill = (now - self._checked) * self._per_second
+            self._allowance = min(self._per_second, self._allowance + refill)
+            self._checked = now
+            if self._allowance < 1:
+                raise ThrottledError(
+                    f"More than {self._per_second} requests per second. Wait and try again."
+                )
+            self._allowance -= 1
+
+
+class HttpEndpoint:
+    """Answers requests by the wire contract.
+
+    Parameters
+    ----------
+    read
+        Runs a payload; raises `HotReaderError`.
+    settings
+        Tokens and limits.
+    observability
+        Where to log and count.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Mapping[str, Any], RequestRecord], Found],
+        settings: EndpointSettings,
+        observability: Observability,
+    ) -> None:
+        self._read = read
+        self._token = settings.token
+        self._observability = observability
+        self._compress = settings.compress
+        limit = settings.requests_per_second
+        self._rate_limit = RateLimit(limit) if limit else None
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request; every failure becomes the contract's error answer."""
+        body = _Body(request)
+        trace_id = body.trace_id or wire_contract.new_trace_id()
+        with self._observability.request(trace_id) as record:
+            try:
+                content = self._answer(request, body, record).to_json()
+                return self._response(request, 200, {}, content)
+            except HotReaderError as error:
+                return self._failed(request, error, trace_id, record)
+            except Exception as error:  # noqa: BLE001 - the contract: our bugs are a 500, logged whole
+                return self._failed(request, error, trace_id, record)
+
+    def _answer(self, request: HttpRequest, body: _Body, record: RequestRecord) -> Found:
+        given = request.headers.get(wire_contract.TOKEN_HEADER.lower())
+        if not self._token.accepts(given):
+            record.count("Unauthorized", 1)
+            raise UnauthorizedError
+        if self._rate_limit:
+            self._rate_limit.check()
+        answer = self._read(body.payload(), record)
+        record.answered(answer)
+        return answer
+
+    def _failed(
+        self, request: HttpRequest, error: Exception, trace_id: str, record: RequestRecord
+    ) -> HttpResponse:
+        failure = error if isinstance(error, HotReaderError) else HotReaderError()
+        status, code, message = failure.status, failure.code, str(failure)
+        if status >= 500:
+            # What went wrong inside is for the log, which has it under the trace id.
+            message = _INSIDE.get(status, _INSIDE[500])
+        headers = {}
+        if isinstance(error, RetryLaterError):
+            headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, MethodNotAllowedError):
+            headers["Allow"] = "GET, POST"
+        record.failed(error, status=status, code=code)
+        message = message.encode(errors="replace").decode()
+        document = {"error": {"code": code, "message": message}, "trace_id": trace_id}
+        return self._response(request, status, headers, orjson.dumps(document))
+
+    def _response(
+        self, request: HttpRequest, status: int, headers: dict[str, str], content: bytes
+    ) -> HttpResponse:
+        headers |= {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        compress = self._compress or request.direct
+        if compress:
+            headers["Vary"] = "Accept-Encoding"
+        content = b"" if request.method == "HEAD" else content
+        if compress and len(content) >= _WORTH_COMPRESSING and _accepts_gzip(request):
+            content = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return HttpResponse(status, headers, content)
+
+
+class _Body:
+    """What a request asks, read once; complaints wait until the token is checked."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._envelope: Any = None
+        self._complaint: HotReaderError | None = None
+        if request.method == "POST" and request.body:
+            self._parse(request.body)
+        self.trace_id = wire_contract.trace_id_of(self._envelope)
+
+    def _parse(self, body: bytes) -> None:
+        if len(body) > LARGEST_PAYLOAD:
+            self._complaint = PayloadTooLargeError(
+                f"The body has {len(body)} bytes; the most are {LARGEST_PAYLOAD}."
+            )
+            return
+        try:
+            self._envelope = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            self._complaint = InvalidQueryError(f"The body isn't JSON: {error}")
+
+    def payload(self) -> Mapping[str, Any]:
+        request = self._request
+        if request.method == "GET":
+            return wire_contract.payload_of_parameters(request.parameters)
+        if request.method != "POST":
+            raise MethodNotAllowedError(request.method)
+        content_type = request.headers.get("content-type", "application/json")
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            raise UnsupportedMediaTypeError(content_type)
+        if self._complaint:
+            raise self._complaint
+        return wire_contract.payload_of(self._envelope)
+
+
+def _accepts_gzip(request: HttpRequest) -> bool:
+    """Read `Accept-Encoding` (RFC 9110, section 12.5.3); `gzip` counts more than `*`."""
+    weights = {}
+    for each in request.headers.get("accept-encoding", "").lower().split(","):
+        coding, _, weight = each.replace(" ", "").partition(";q=")
+        weights[coding] = weight.strip("0.") != "" if weight else bool(coding)
+    return weights.get("gzip", weights.get("*", False))

@@ -1,0 +1,1 @@
+"""Queries, values, instants and errors: no SDK, no environment."""

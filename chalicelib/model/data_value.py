@@ -1,0 +1,365 @@
+"""Values: what a store keeps, turned into TwinMaker's DataValue by the property's declared type.
+
+A DataValue is a dict with one key that names its kind: `{"doubleValue": 21.5}` (AWS IoT TwinMaker
+API reference, 'DataValue'). What each declared type accepts is the table of the design note
+'correctness', section 'Values'.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.model.errors import InvalidQueryError
+
+if TYPE_CHECKING:
+    from chalicelib.stores.hot_store import StoredColumn
+
+DataValue = dict[str, Any]
+
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_INTEGER_LIMIT: Final = 2**31
+_LONG_LIMIT: Final = 2**63
+_LONGEST_TEXT: Final = 256
+_MOST_ELEMENTS: Final = 50
+"""TwinMaker's own limits (API reference, 'DataValue')."""
+DEEPEST_NESTING: Final = 32
+"""Levels of nesting; DynamoDB's own limit (developer guide, 'Quotas')."""
+
+
+class UnrepresentableValueError(ValueError):
+    """A stored value that its declared type can't express, such as text in a DOUBLE."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A property's declared type.
+
+    Attributes
+    ----------
+    type
+        One of `DataType.NAMES`.
+    nested
+        The type of the elements of a LIST or MAP; None means inferred from each element.
+    """
+
+    type: str
+    nested: DataType | None = None
+
+    @classmethod
+    def parse(cls, declared: Any, where: str, *, depth: int = 1) -> DataType:
+        """Read a declared type: a name, or TwinMaker's `{"type": ..., "nestedType": {...}}`.
+
+        Parameters
+        ----------
+        declared
+            The type as it came.
+        where
+            What to call it in an error message.
+        depth
+            How deep in another type it is nested.
+
+        Raises
+        ------
+        InvalidQueryError
+            It is neither, the name isn't known, or it is nested too deep.
+        """
+        if depth > DEEPEST_NESTING:
+            raise InvalidQueryError(f"{where} is nested more than {DEEPEST_NESTING} levels deep")
+        if isinstance(declared, str):
+            declared = {"type": declared}
+        if not isinstance(declared, Mapping) or not isinstance(declared.get("type"), str):
+            raise InvalidQueryError(
+                f'{where} must be a type name such as "DOUBLE" or an object such as '
+                '{"type": "LIST", "nestedType": {"type": "DOUBLE"}}'
+            )
+        name = declared["type"].upper()
+        if name not in _CONVERTERS:
+            raise InvalidQueryError(
+                f"{where} is {declared['type']!r}; the types are {', '.join(sorted(_CONVERTERS))}"
+            )
+        nested = declared.get("nestedType")
+        return cls(
+            name,
+            None if nested is None else cls.parse(nested, f"{where}.nestedType", depth=depth + 1),
+        )
+
+    def to_json(self) -> str | dict[str, Any]:
+        """Return the type as the wire contract spells it: a plain name where that says it all."""
+        if self.nested is None:
+            return self.type
+        nested = self.nested.to_json()
+        return {
+            "type": self.type,
+            "nestedType": {"type": nested} if isinstance(nested, str) else nested,
+        }
+
+
+def to_data_value(stored: Any, declared: DataType | None) -> DataValue:
+    """Turn a stored value into a DataValue.
+
+    Parameters
+    ----------
+    stored
+        A plain value: str, bool, int, float, Decimal, list or dict of those. Never None: an entry
+        with no value for a property has nothing to convert.
+    declared
+        The property's type; None infers it from the value.
+
+    Raises
+    ------
+    UnrepresentableValueError
+        The type can't express the value.
+    """
+    return (_infer if declared is None else _CONVERTERS[declared.type])(stored, declared)
+
+
+def _decimal(stored: Any) -> Decimal:
+    """Read a number, or text that spells one, with all its digits."""
+    if isinstance(stored, bool) or not isinstance(stored, str | int | float | Decimal):
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a number")
+    text = str(stored).strip()
+    if not _NUMBER.fullmatch(text):
+        raise UnrepresentableValueError("not a finite number")
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # beyond what Decimal itself can hold
+        raise UnrepresentableValueError("not a finite number") from error
+
+
+def _double(stored: Any, _declared: DataType | None) -> DataValue:
+    number = float(_decimal(stored))
+    if not math.isfinite(number):
+        raise UnrepresentableValueError("larger than a double can be")
+    return {"doubleValue": number}
+
+
+def _whole(stored: Any, limit: int) -> int:
+    number = _decimal(stored)
+    if not -limit <= number < limit:
+        raise UnrepresentableValueError(f"outside of {limit.bit_length()} bits")
+    if number != number.to_integral_value():
+        raise UnrepresentableValueError("not a whole number")
+    return int(number)
+
+
+def _integer(stored: Any, _declared: DataType | None) -> DataValue:
+    return {"integerValue": _whole(stored, _INTEGER_LIMIT)}
+
+
+def _long(stored: Any, _declared: DataType | None) -> DataValue:
+    return {"longValue": _whole(stored, _LONG_LIMIT)}
+
+
+def _boolean(stored: Any, _declared: DataType | None) -> DataValue:
+    if isinstance(stored, bool):
+        return {"booleanValue": stored}
+    if isinstance(stored, int | float | Decimal) and stored in (0, 1):
+        return {"booleanValue": bool(stored)}
+    if isinstance(stored, str) and stored.strip().lower() in ("true", "false", "0", "1"):
+        return {"booleanValue": stored.strip().lower() in ("true", "1")}
+    raise UnrepresentableValueError("neither true nor false")
+
+
+def _string(stored: Any, _declared: DataType | None) -> DataValue:
+    if isinstance(stored, str):
+        text = stored
+    elif isinstance(stored, bool):
+        text = "true" if stored else "false"
+    elif isinstance(stored, int | float | Decimal):
+        text = _digits(stored)
+    else:
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a scalar")
+    if not 0 < len(text) <= _LONGEST_TEXT:
+        raise UnrepresentableValueError(
+            f"{len(text)} characters; TwinMaker takes 1 to {_LONGEST_TEXT}"
+        )
+    return {"stringValue": text}
+
+
+def _digits(number: float | Decimal) -> str:
+    """Spell a number with the digits it was stored with, without an exponent where that is short."""
+    # Of a double, the fewest digits that tell it from its neighbours.
+    digits = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+    if digits.is_finite() and -40 < digits.adjusted() < 40:
+        return f"{digits:f}"
+    return str(number)
+
+
+def _list(stored: Any, declared: DataType | None) -> DataValue:
+    if not isinstance(stored, list | tuple):
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a list")
+    _check_size(stored)
+    nested = declared.nested if declared else None
+    return {"listValue": [_element(item, nested) for item in stored]}
+
+
+def _map(stored: Any, declared: DataType | None) -> DataValue:
+    if not isinstance(stored, Mapping):
+        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a map")
+    _check_size(stored)
+    nested = declared.nested if declared else None
+    return {"mapValue": {str(name): _element(item, nested) for name, item in stored.items()}}
+
+
+def _check_size(stored: Sized) -> None:
+    if len(stored) > _MOST_ELEMENTS:
+        raise UnrepresentableValueError(f"{len(stored)} elements; TwinMaker takes {_MOST_ELEMENTS}")
+
+
+def _element(item: Any, nested: DataType | None) -> DataValue:
+    if item is None:
+        raise UnrepresentableValueError("an element is null")
+    return to_data_value(item, nested)
+
+
+def _relationship(stored: Any, _declared: DataType | None) -> DataValue:
+    names = ("targetEntityId", "targetComponentName")
+    if (
+        not isinstance(stored, Mapping)
+        or not stored
+        or not all(name in names and isinstance(value, str) for name, value in stored.items())
+    ):
+        raise UnrepresentableValueError(f"not a map of {' and '.join(names)}")
+    return {"relationshipValue": dict(stored)}
+
+
+def _infer(stored: Any, _declared: DataType | None) -> DataValue:
+    if isinstance(stored, bool):
+        return {"booleanValue": stored}
+    if isinstance(stored, str):
+        return _string(stored, None)
+    if isinstance(stored, Mapping):
+        return _map(stored, None)
+    if isinstance(stored, list | tuple):
+        return _list(stored, None)
+    number = _decimal(stored)
+    if number.adjusted() < 20 and number == number.to_integral_value():
+        if -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
+            return {"integerValue": int(number)}
+        if -_LONG_LIMIT <= number < _LONG_LIMIT:
+            return {"longValue": int(number)}
+    return _double(stored, None)
+
+
+def to_data_values(column: StoredColumn, declared: DataType | None) -> tuple[str, list[Any]] | None:
+    """Turn a column of stored values into DataValues of one kind, all at once.
+
+    It is `to_data_value` for many values that are as simple as most are.
+
+    Parameters
+    ----------
+    column
+        The stored values.
+    declared
+        The property's type; None infers it from the values.
+
+    Returns
+    -------
+    tuple[str, list[Any]] | None
+        The kind and what each DataValue holds: `("doubleValue", [21.5, ...])`. None if it takes a
+        look at each value; nothing is said about any of them then.
+    """
+    convert = _COLUMN_CONVERTERS.get((column.kind, declared.type if declared else None))
+    return None if convert is None else convert(column.values)
+
+
+def _texts_of(values: Sequence[str], characters: bytes) -> bool:
+    """Tell if all texts are made of some ASCII characters; `float` and `int` judge their order."""
+    joined = "".join(values)
+    return joined.isascii() and not joined.encode().translate(None, characters)
+
+
+def _doubles(texts: Sequence[str]) -> tuple[str, list[float]] | None:
+    # What `_NUMBER` allows, but for blanks and exponents: those are for `_double`.
+    if not _texts_of(texts, b"0123456789.-"):
+        return None
+    try:
+        numbers = list(map(float, texts))
+    except ValueError:
+        return None
+    return ("doubleValue", numbers) if all(map(math.isfinite, numbers)) else None
+
+
+def _whole_numbers(texts: Sequence[str], limit: int) -> list[int] | None:
+    if not _texts_of(texts, b"0123456789-"):
+        return None
+    try:
+        numbers = list(map(int, texts))
+    except ValueError:
+        return None
+    return numbers if not numbers or -limit <= min(numbers) <= max(numbers) < limit else None
+
+
+def _integers(texts: Sequence[str]) -> tuple[str, list[int]] | None:
+    numbers = _whole_numbers(texts, _INTEGER_LIMIT)
+    return None if numbers is None else ("integerValue", numbers)
+
+
+def _longs(texts: Sequence[str]) -> tuple[str, list[int]] | None:
+    numbers = _whole_numbers(texts, _LONG_LIMIT)
+    return None if numbers is None else ("longValue", numbers)
+
+
+def _strings(texts: Sequence[str]) -> tuple[str, list[str]] | None:
+    if texts and not (all(texts) and max(map(len, texts)) <= _LONGEST_TEXT):
+        return None
+    return "stringValue", list(texts)
+
+
+def _booleans(values: Sequence[bool]) -> tuple[str, list[bool]]:
+    return "booleanValue", list(values)
+
+
+def _inferred(texts: Sequence[str]) -> tuple[str, list[int] | list[float]] | None:
+    whole = _integers(texts)
+    if whole is not None:
+        return whole
+    doubles = _doubles(texts)
+    # A whole number is no double, however it is spelled.
+    return None if doubles is None or any(map(float.is_integer, doubles[1])) else doubles
+
+
+_COLUMN_CONVERTERS: Final[
+    Mapping[tuple[str, str | None], Callable[[Sequence[Any]], tuple[str, list[Any]] | None]]
+] = {
+    ("number", "DOUBLE"): _doubles,
+    ("text", "DOUBLE"): _doubles,
+    ("number", "INTEGER"): _integers,
+    ("text", "INTEGER"): _integers,
+    ("number", "LONG"): _longs,
+    ("text", "LONG"): _longs,
+    ("text", "STRING"): _strings,
+    ("boolean", "BOOLEAN"): _booleans,
+    ("number", None): _inferred,
+    ("text", None): _strings,
+    ("boolean", None): _booleans,
+}
+"""By how the values are stored, and by declared type. Other combinations are seldom."""
+
+_CONVERTERS: Final[Mapping[str, Callable[[Any, DataType | None], DataValue]]] = {
+    "BOOLEAN": _boolean,
+    "DOUBLE": _double,
+    "INTEGER": _integer,
+    "LIST": _list,
+    "LONG": _long,
+    "MAP": _map,
+    "RELATIONSHIP": _relationship,
+    "STRING": _string,
+}
+
+DATA_VALUE_TYPES: Final[Mapping[str, str]] = {
+    "booleanValue": "BOOLEAN",
+    "doubleValue": "DOUBLE",
+    "integerValue": "INTEGER",
+    "listValue": "LIST",
+    "longValue": "LONG",
+    "mapValue": "MAP",
+    "relationshipValue": "RELATIONSHIP",
+    "stringValue": "STRING",
+}
+"""Which declared type each kind of DataValue belongs to."""

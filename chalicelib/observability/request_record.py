@@ -1,0 +1,150 @@
+"""What a function says about itself: log lines and counts, wherever it runs.
+
+Every log line of a request carries its trace id, on both clouds. A token never gets here: neither
+headers nor settings are logged. On AWS, Powertools writes (`chalicelib.observability.powertools`); on the other
+clouds, lines of JSON (`chalicelib.observability.json_lines`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from chalicelib.model.errors import HotReaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from chalicelib.hot_reader.hot_reader import Flaws
+    from chalicelib.hot_reader.reads import Found
+
+
+NAMESPACE: Final = "MultiCloudHotReader"
+"""The CloudWatch namespace of all metrics; docs/operations.md lists them."""
+
+_current_trace_id: Final[ContextVar[str | None]] = ContextVar("trace_id", default=None)
+
+
+def current_trace_id() -> str | None:
+    """Return the trace id of the request that is being answered; None outside of one."""
+    return _current_trace_id.get()
+
+
+class Log(Protocol):
+    """Writes log lines: a message, and keys with values."""
+
+    def info(self, message: str, /, **keys: Any) -> None:
+        """Write what happened."""
+
+    def warning(self, message: str, /, **keys: Any) -> None:
+        """Write what deserves a look."""
+
+    def error(self, message: str, /, **keys: Any) -> None:
+        """Write what failed; the key `exc_info` is an exception."""
+
+
+class RequestRecord(ABC):
+    """The log and the metrics of one request.
+
+    Attributes
+    ----------
+    logger
+        Its log.
+    """
+
+    def __init__(self, logger: Log) -> None:
+        self.logger = logger
+
+    @abstractmethod
+    def count(self, metric: str, number: int) -> None:
+        """Add to a count."""
+
+    @abstractmethod
+    def milliseconds(self, metric: str, number: float) -> None:
+        """Record a duration."""
+
+    def subsegment(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - a tracer needs it
+        """Trace a part of the request, if the request is traced."""
+        return nullcontext()
+
+    def answered(self, answer: Found) -> None:
+        """Record what a reader found, and what it had to leave out."""
+        self.count("ValuesReturned", answer.values)
+        self._left_out(answer.flaws)
+        self.logger.info(
+            "Answered",
+            values=answer.values,
+            more=answer.more,
+        )
+
+    def failed(self, error: Exception, *, status: int, code: str) -> None:
+        """Record a failure; what the caller did wrong is no failure of ours."""
+        if status >= 500:
+            self.count("Failures", 1)
+            self.logger.error("Failed", status=status, code=code, exc_info=error)
+        else:
+            self.logger.warning("Refused", status=status, code=code, reason=str(error))
+
+    def _left_out(self, flaws: Flaws) -> None:
+        if flaws.unrepresentable_values:
+            self.count("UnrepresentableValues", flaws.unrepresentable_values)
+        if flaws.unreadable_timestamps:
+            self.count("UnreadableTimestamps", flaws.unreadable_timestamps)
+        if flaws.examples:
+            self.logger.warning(
+                "Entries or values were left out of the answer",
+                unrepresentable_values=flaws.unrepresentable_values,
+                unreadable_timestamps=flaws.unreadable_timestamps,
+                examples=flaws.examples,
+            )
+
+
+class Observability(ABC):
+    """What one function says about itself.
+
+    Parameters
+    ----------
+    function
+        The function's name, in every log line and with every metric.
+    """
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+
+    @abstractmethod
+    def _record(self, keys: dict[str, Any]) -> AbstractContextManager[RequestRecord]:
+        """Open the record of a request whose log lines carry some keys; write it out at the end."""
+
+    @contextmanager
+    def request(self, trace_id: str, **keys: Any) -> Iterator[RequestRecord]:
+        """Record one request: its log lines get the trace id, its metrics are written at the end.
+
+        Parameters
+        ----------
+        trace_id
+            The envelope's trace id.
+        **keys
+            What else every log line of the request shall carry.
+
+        Raises
+        ------
+        Exception
+            Whatever the request raises, logged with its trace id.
+        """
+        with self._record({**keys, "trace_id": trace_id}) as record:
+            record.count("Requests", 1)
+            before = _current_trace_id.set(trace_id)
+            try:
+                yield record
+            except Exception as error:
+                record.failed(
+                    error,
+                    status=getattr(error, "status", HotReaderError.status),
+                    code=getattr(error, "code", HotReaderError.code),
+                )
+                raise
+            finally:
+                _current_trace_id.reset(before)

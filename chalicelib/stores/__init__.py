@@ -1,0 +1,1 @@
+"""The hot storage of each cloud behind one interface."""

@@ -1,0 +1,325 @@
+"""The hot storage on Azure: a Cosmos DB container (API for NoSQL) partitioned by the device's id.
+
+An entry is a document: the device's id, the timestamp, and each property as a field of its own beside
+the `id` and the fields that Cosmos DB adds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    DecodeError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.cosmos import CosmosClient
+from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
+
+from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.settings import LOOPBACK_HOSTS
+from chalicelib.stores.hot_store import StoredEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from azure.core.credentials import TokenCredential
+    from azure.cosmos import ContainerProxy
+
+    from chalicelib.model.timestamps import SortKey
+    from chalicelib.settings import CosmosSettings, HotReaderSettings
+
+# The caller of a Hot Reader waits for 29 seconds at most: a store that is away must be known to be
+# before. The SDK retries in two layers, one around the other, so few retries each are many; `timeout`
+# bounds them all for one page: no new try begins after it.
+_CLIENT: Final[Mapping[str, Any]] = {
+    "connection_timeout": 2,
+    "read_timeout": 6,
+    "timeout": 10,
+    "retry_total": 2,
+    "retry_throttle_total": 1,
+    "retry_backoff_max": 2,
+    "retry_backoff_factor": 0.1,
+}
+_TIMEOUT: Final[int] = _CLIENT["timeout"]
+_UNAVAILABLE: Final = frozenset({408, 410, 429, 449})
+"""Status codes below 500 that waiting cures (Azure documentation, 'HTTP status codes for Azure Cosmos
+DB'): time-out, a partition that moves, too many requests, a conflict inside of Cosmos DB."""
+_SESSION_NOT_AVAILABLE: Final = 1002
+"""The sub-status of a 404 from a replica that lags behind what this client has read before."""
+_GROWTH: Final = 4
+_ANY_NUMBER: Final = -1
+"""Lets Cosmos DB choose how many documents a page holds; without it, a page ends after 100."""
+_LARGEST_PAGE: Final = 10_000
+"""Documents; 4 MB end a page before."""
+
+
+def connect(settings: CosmosSettings, entries: HotReaderSettings) -> CosmosHotStore:
+    """Return the store that the settings name; nothing is sent yet."""
+    return CosmosHotStore(
+        LazyContainer(settings, entries.device_id_attribute).open,
+        device_id_attribute=entries.device_id_attribute,
+        timestamp_attribute=entries.timestamp_attribute,
+    )
+
+
+class CosmosHotStore:
+    """Reads one partition with one query, page by page.
+
+    Parameters
+    ----------
+    container
+        Returns the container; asked at each read, because the SDK's client can't be made without
+        asking the account.
+    device_id_attribute, timestamp_attribute
+        The names of the fields with the partition key (text) and the timestamp (text or number).
+        A document without the second one isn't an entry; one whose timestamp is of another type is,
+        and the Hot Reader counts it as unreadable.
+    """
+
+    def __init__(
+        self,
+        container: Callable[[], ContainerProxy],
+        *,
+        device_id_attribute: str,
+        timestamp_attribute: str,
+    ) -> None:
+        self._container = container
+        self._device_id_attribute = device_id_attribute
+        self._timestamp_attribute = timestamp_attribute
+
+    def read(
+        self,
+        device_id: str,
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
+        properties: Collection[str],
+        limit: int | None,
+    ) -> Iterator[StoredEntry]:
+        """Yield a device's entries; see `HotStore.read`."""
+        names = sorted(properties)
+        query = {
+            "query": self._query(names, lower, upper, descending=descending),
+            "parameters": _parameters(device=device_id, lower=lower, upper=upper),
+            "partition_key": device_id,
+        }
+        entries = (
+            StoredEntry(
+                _sort_key(document["k"]),
+                {
+                    name: document[column]
+                    for name, column in zip(names, map(_column, itertools.count()), strict=False)
+                    if column in document
+                },
+                document["i"],
+            )
+            for document in self._documents(query, limit)
+        )
+        return _in_identity_order(entries, descending=descending)
+
+    def _query(
+        self, names: list[str], lower: SortKey | None, upper: SortKey | None, *, descending: bool
+    ) -> str:
+        """Write the query; names are quoted, and columns named anew, so names may hold anything."""
+        key = _field(self._timestamp_attribute)
+        columns = [f"{key} AS k", "c.id AS i"]
+        columns += [f"{_field(name)} AS {_column(number)}" for number, name in enumerate(names)]
+        # The partition key says the same, as long as the partition is the device's.
+        conditions = [f"{_field(self._device_id_attribute)} = @device"]
+        # Whether ORDER BY leaves out documents without the field depends on the indexing policy.
+        conditions.append(f"IS_DEFINED({key})")
+        if lower is not None:
+            conditions.append(f"{key} >= @lower")
+        if upper is not None:
+            conditions.append(f"{key} <= @upper")
+        return (
+            f"SELECT {', '.join(columns)} FROM c WHERE {' AND '.join(conditions)} "  # noqa: S608
+            f"ORDER BY {key} {'DESC' if descending else 'ASC'}"
+        )
+
+    def _documents(self, query: Mapping[str, Any], limit: int | None) -> Iterator[dict[str, Any]]:
+        """Yield what a query finds; the next page is asked for when it is needed."""
+        # One document more tells that no other has the key of the last one.
+        size = _ANY_NUMBER if limit is None else min(limit + 1, _LARGEST_PAGE)
+        continuation: str | None = None
+        while True:
+            page, continuation = self._page(query, size, continuation)
+            yield from page
+            if continuation is None:
+                return
+            # The caller takes more than it thought: entries lack properties, say.
+            size = size if size == _ANY_NUMBER else min(size * _GROWTH, _LARGEST_PAGE)
+
+    def _page(
+        self, query: Mapping[str, Any], size: int, continuation: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        # The pager's own `continuation_token` is that of the client's last answer, to whichever
+        # thread it was given; the hook gets the headers of this one.
+        headers: Mapping[str, str] = {}
+
+        def keep(answered: Mapping[str, str], _documents: object) -> None:
+            nonlocal headers
+            headers = answered
+
+        with _explained():
+            pages = (
+                self._container()
+                .query_items(**query, max_item_count=size, timeout=_TIMEOUT, response_hook=keep)
+                .by_page(continuation)
+            )
+            page = list(next(pages, ()))
+        return page, headers.get("x-ms-continuation")
+
+
+class LazyContainer:
+    """Opens a container when it is first needed: the SDK asks the account before it gives a client.
+
+    Parameters
+    ----------
+    settings
+        Where it is.
+    device_id_attribute
+        The field that it must be partitioned by.
+    """
+
+    def __init__(self, settings: CosmosSettings, device_id_attribute: str) -> None:
+        self._settings = settings
+        self._device_id_attribute = device_id_attribute
+        self._opened: ContainerProxy | None = None
+
+    def open(self) -> ContainerProxy:
+        """Return the container, the same one each time; a failure is tried again next time.
+
+        Raises
+        ------
+        StoreUnavailableError, HotStoreError
+            The account or the container can't be read, or isn't partitioned by the device's id.
+        """
+        opened = self._opened
+        if opened is None:
+            # Without a lock: if the account is away, nobody shall wait for the attempts of others.
+            # Two first requests at once make two clients, and the later one is kept.
+            with _explained():
+                opened = self._opened = self._open()
+        return opened
+
+    def _open(self) -> ContainerProxy:
+        settings = self._settings
+        here = urlsplit(settings.endpoint).hostname in LOOPBACK_HOSTS
+        client = CosmosClient(
+            settings.endpoint,
+            settings.key or _identity(),
+            # An emulator signs its own certificate, and calls itself by hosts that aren't here.
+            connection_verify=not here,
+            enable_endpoint_discovery=not here,
+            **_CLIENT,
+        )
+        database = client.get_database_client(settings.database)
+        container = database.get_container_client(settings.container)
+        # The SDK would read this anyway before the first query, and keeps it.
+        partitioned_by = container.read(timeout=_TIMEOUT)["partitionKey"]["paths"]
+        expected = f"/{self._device_id_attribute}"
+        if [path.replace('"', "") for path in partitioned_by] != [expected]:
+            raise HotStoreError(
+                f"The container {settings.container!r} is partitioned by "
+                f"{', '.join(partitioned_by)}, so a device's entries can't be read by its id. Use a "
+                f"container with the partition key {expected}, or set DEVICE_ID_ATTRIBUTE."
+            )
+        return container
+
+
+def _identity() -> TokenCredential:
+    """Return the function's managed identity, or on an engineer's machine who is signed in."""
+    from azure.identity import DefaultAzureCredential  # takes long to load
+
+    return DefaultAzureCredential()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn an error of the SDK into one of ours."""
+    try:
+        yield
+    except CosmosHttpResponseError as error:
+        status = error.status_code or 0
+        lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
+        if status in _UNAVAILABLE or status >= 500 or lags:
+            raise StoreUnavailableError(
+                f"Cosmos DB is throttling or away (status {status}): {error}",
+                retry_after=_retry_after(error),
+            ) from error
+        raise HotStoreError(
+            f"Cosmos DB refuses the read (status {status}): {error}. Check COSMOS_ENDPOINT, COSMOS_DATABASE, "
+            "COSMOS_CONTAINER, and COSMOS_KEY or the role of the function's identity (Cosmos DB "
+            "Built-in Data Reader)."
+        ) from error
+    except ClientAuthenticationError as error:
+        raise HotStoreError(
+            f"There is no identity to read Cosmos DB with: {error}. Give the function a managed "
+            "identity, or set COSMOS_KEY."
+        ) from error
+    except (
+        ServiceRequestError,
+        ServiceResponseError,
+        CosmosClientTimeoutError,
+        DecodeError,
+    ) as error:
+        raise StoreUnavailableError(f"Cosmos DB can't be reached: {error}") from error
+    except AzureError as error:
+        raise HotStoreError(f"Cosmos DB can't be asked: {error}") from error
+
+
+def _retry_after(error: CosmosHttpResponseError) -> int:
+    """Return the seconds that Cosmos DB asks to wait (`x-ms-retry-after-ms`), at least one."""
+    milliseconds = str(error.headers.get("x-ms-retry-after-ms", ""))
+    return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1
+
+
+def _in_identity_order(
+    entries: Iterable[StoredEntry], *, descending: bool
+) -> Iterator[StoredEntry]:
+    """Put entries of the same key in order; a second key in ORDER BY would need an index of its own."""
+    for _, same in itertools.groupby(entries, key=lambda entry: entry.key):
+        yield from sorted(
+            same,
+            key=lambda entry: entry.identity.encode(errors="surrogatepass"),
+            reverse=descending,
+        )
+
+
+def _field(name: str) -> str:
+    """Quote a field's name; a string constant is escaped as in JSON (query language, 'Constants')."""
+    return f"c[{json.dumps(name, ensure_ascii=False)}]"
+
+
+def _column(number: int) -> str:
+    return f"p{number}"
+
+
+def _parameters(**values: SortKey | None) -> list[dict[str, object]]:
+    return [
+        # A sort key that is a number counts milliseconds.
+        {"name": f"@{name}", "value": int(value) if isinstance(value, Decimal) else value}
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def _sort_key(stored: Any) -> Any:
+    """Return a number as a `Decimal`, and everything else as it is: the Hot Reader reads it."""
+    if isinstance(stored, bool) or not isinstance(stored, int | float):
+        return stored
+    # 1769792400000.0 is how some writers spell a whole number.
+    if isinstance(stored, int) or stored.is_integer():
+        return Decimal(int(stored))
+    return Decimal(repr(stored))

@@ -1,0 +1,267 @@
+"""The hot storage on Google Cloud: a Firestore collection whose documents are the entries."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from google.api_core.exceptions import (
+    Aborted,
+    Cancelled,
+    DeadlineExceeded,
+    FailedPrecondition,
+    GoogleAPIError,
+    InternalServerError,
+    ResourceExhausted,
+    RetryError,
+    ServiceUnavailable,
+)
+from google.api_core.retry import Retry
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud.firestore import Client
+from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.field_path import FieldPath
+
+from chalicelib.model.errors import (
+    ConfigurationError,
+    HotReaderError,
+    HotStoreError,
+    StoreUnavailableError,
+)
+from chalicelib.stores.hot_store import StoredEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from google.cloud.firestore_v1.base_document import DocumentSnapshot
+    from google.cloud.firestore_v1.document import DocumentReference
+    from google.cloud.firestore_v1.query import Query
+
+    from chalicelib.model.timestamps import SortKey
+    from chalicelib.settings import FirestoreSettings, HotReaderSettings
+
+_TRIES: Final = 3
+_QUERY_SECONDS: Final = 8.0
+"""How long one page may take. A store that is away must be known before the caller gives up: 29 s."""
+_LONGEST_PAUSE: Final = 0.4
+"""Seconds before the second try; twice as many before the third."""
+_NO_RETRY: Final = Retry(predicate=lambda _error: False)
+"""The SDK's own retries know no end in the middle of a page, and fail before its first document.
+
+None instead of this breaks the SDK when an error comes.
+"""
+_WORTH_A_RETRY: Final = (Aborted, InternalServerError, ServiceUnavailable)
+_UNAVAILABLE: Final = (
+    *_WORTH_A_RETRY,
+    Cancelled,
+    DeadlineExceeded,
+    ResourceExhausted,
+    RetryError,
+)
+"""Errors that waiting cures (Firestore documentation, 'Understand error codes')."""
+_FIRST_PAGE: Final = 300
+"""Documents, if the caller gives no hint."""
+_GROWTH: Final = 4
+_LARGEST_PAGE: Final = 1_000
+"""It bounds what is billed in vain when the caller stops, and how long a page takes."""
+_NO_FIELD_NAME: Final = re.compile("__.*__", re.DOTALL)
+_LONGEST_FIELD_NAME: Final = 1_500
+"""Bytes (Firestore documentation, 'Quotas and limits')."""
+
+
+def client_of(settings: FirestoreSettings) -> Client:
+    """Return a client of the settings' database; no connection is made yet.
+
+    It so happens that functions-framework loads a function before it forks, and a gRPC connection
+    doesn't survive that.
+
+    Raises
+    ------
+    ConfigurationError
+        Nothing tells the project or gives credentials.
+    """
+    try:
+        return Client(project=settings.project, database=settings.database)
+    except DefaultCredentialsError as error:
+        raise ConfigurationError(
+            f"There are no Google credentials ({error}). On Google Cloud, the function's service "
+            "account gives them; on your machine: gcloud auth application-default login"
+        ) from error
+    except OSError as error:  # how the SDK says that it knows no project
+        raise ConfigurationError(
+            f"FIRESTORE_PROJECT is not set, and nothing else tells the project ({error}). Set it to "
+            "something like: my-project-1234"
+        ) from error
+
+
+def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> FirestoreHotStore:
+    """Return the store that the settings name; no connection is made yet.
+
+    Raises
+    ------
+    ConfigurationError
+        Nothing tells the project or gives credentials, or the collection is none.
+    """
+    try:
+        return FirestoreHotStore(
+            client_of(settings),
+            collection=settings.collection,
+            device_id_attribute=entries.device_id_attribute,
+            timestamp_attribute=entries.timestamp_attribute,
+        )
+    except ValueError as error:
+        raise ConfigurationError(
+            f"FIRESTORE_COLLECTION is {settings.collection!r}, which is no path of a collection; it "
+            "should look like hot-telemetry or twins/my-twin/telemetry"
+        ) from error
+
+
+class FirestoreHotStore:
+    """Reads a collection with one query per page, each from where the one before has stopped.
+
+    A page is limited because documents are billed when they are sent, wanted or not. Every query needs
+    a composite index: device id ascending, and timestamp in the query's order.
+
+    Parameters
+    ----------
+    client
+        A client of the database.
+    collection
+        The collection's path; its documents carry the device's id, the timestamp and the properties as
+        fields.
+    device_id_attribute, timestamp_attribute
+        The names of the fields with the device's id (text) and the timestamp (text or number).
+
+    Raises
+    ------
+    ValueError
+        The path isn't one of a collection.
+    """
+
+    def __init__(
+        self, client: Client, *, collection: str, device_id_attribute: str, timestamp_attribute: str
+    ) -> None:
+        self._client = client
+        self._collection = client.collection(collection)
+        self._device_id_attribute = device_id_attribute
+        self._timestamp_attribute = timestamp_attribute
+
+    def read(
+        self,
+        device_id: str,
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
+        properties: Collection[str],
+        limit: int | None,
+    ) -> Iterator[StoredEntry]:
+        """Yield a device's entries; see `HotStore.read`."""
+        query = self._query(device_id, lower, upper, descending=descending, properties=properties)
+        size = min(limit or _FIRST_PAGE, _LARGEST_PAGE)
+        tries = 0
+        while True:
+            received = 0
+            try:
+                for document in query.limit(size).stream(retry=_NO_RETRY, timeout=_QUERY_SECONDS):
+                    received += 1
+                    entry, position = self._entry(document)
+                    yield entry
+            except GoogleAPIError as error:
+                # What came is kept: only a try that brought nothing counts.
+                tries = 1 if received else tries + 1
+                if tries == _TRIES or not isinstance(error, _WORTH_A_RETRY):
+                    raise self._explained(error) from error
+                time.sleep(random.uniform(0, tries * _LONGEST_PAUSE))  # noqa: S311 - no secret
+            else:
+                if received < size:
+                    return
+                # The caller takes more than it thought: entries lack properties, say.
+                size = min(size * _GROWTH, _LARGEST_PAGE)
+                tries = 0
+            if received:
+                query = query.start_after(position)
+
+    def _query(
+        self,
+        device_id: str,
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
+        properties: Collection[str],
+    ) -> Query:
+        timestamp = _path(self._timestamp_attribute)
+        query = self._collection.where(
+            filter=FieldFilter(_path(self._device_id_attribute), "==", device_id)
+        )
+        if lower is not None:
+            query = query.where(filter=FieldFilter(timestamp, ">=", _bound(lower)))
+        if upper is not None:
+            query = query.where(filter=FieldFilter(timestamp, "<=", _bound(upper)))
+        direction = query.DESCENDING if descending else query.ASCENDING
+        wanted = {self._timestamp_attribute, *filter(_can_be_a_field, properties)}
+        return (
+            query.order_by(timestamp, direction)
+            .order_by("__name__", direction)
+            .select(_path(name) for name in sorted(wanted))
+        )
+
+    def _entry(
+        self, document: DocumentSnapshot[DocumentReference]
+    ) -> tuple[StoredEntry, list[Any]]:
+        """Return a document's entry, and its position among others."""
+        values = document.to_dict() or {}
+        key = values[self._timestamp_attribute]
+        return StoredEntry(_key(key), values, document.id), [key, document.reference]
+
+    def _explained(self, error: GoogleAPIError) -> HotReaderError:
+        if isinstance(error, _UNAVAILABLE):
+            return StoreUnavailableError(f"Firestore is throttling or away: {error}")
+        if isinstance(error, FailedPrecondition):
+            return HotStoreError(
+                f"Firestore can't read the collection {self._collection.id!r}: {error}. It needs two "
+                "indexes; once they are there, and built, it can. Create them with:\n"
+                f"{self._index_command('ascending')}\n{self._index_command('descending')}"
+            )
+        return HotStoreError(
+            f"Firestore refuses to read the collection {self._collection.id!r}: {error}. Check "
+            "FIRESTORE_PROJECT, FIRESTORE_DATABASE, FIRESTORE_COLLECTION, the key attribute settings, "
+            "and that the function's service account has the role roles/datastore.viewer."
+        )
+
+    def _index_command(self, order: str) -> str:
+        return (
+            f"gcloud firestore indexes composite create --project='{self._client.project}' "
+            f"--database='{self._client._database}' "  # the SDK has no other way to tell
+            f"--collection-group='{self._collection.id}' --query-scope=COLLECTION "
+            f"--field-config=field-path='{_path(self._device_id_attribute)}',order=ascending "
+            f"--field-config=field-path='{_path(self._timestamp_attribute)}',order={order}"
+        )
+
+
+def _path(name: str) -> str:
+    """Spell a field's name so that it means itself, dots and quotes included."""
+    return FieldPath(name).to_api_repr()
+
+
+def _can_be_a_field(name: str) -> bool:
+    """Tell whether a document can have such a field; to ask for another is an error."""
+    return (
+        name != ""
+        and not _NO_FIELD_NAME.fullmatch(name)
+        and len(name.encode()) <= _LONGEST_FIELD_NAME
+    )
+
+
+def _bound(key: SortKey) -> str | int:
+    return key if isinstance(key, str) else int(key)
+
+
+def _key(stored: Any) -> Any:
+    """Return a sort key; one that is neither text nor a number stays as it is, for others to refuse."""
+    is_number = isinstance(stored, int | float) and not isinstance(stored, bool)
+    return Decimal(stored) if is_number else stored

@@ -1,0 +1,1 @@
+"""Where the inter-cloud token comes from, and how it is compared."""

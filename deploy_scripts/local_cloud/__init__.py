@@ -1,1 +1,0 @@
-"""A whole cloud on one machine: AWS, its Lambda functions and AWS IoT TwinMaker, on loopback."""

@@ -1,0 +1,6 @@
+"""A whole cloud on one machine: AWS with TwinMaker, Azure and Google Cloud, for real SDKs."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+"""The directory that `node_modules` and the functions are in."""

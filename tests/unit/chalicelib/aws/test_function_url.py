@@ -1,0 +1,237 @@
+"""A Function URL's events: the same endpoints, without API Gateway in front."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from chalicelib.aws.function_url import HotReaderApp
+from chalicelib.hot_reader.reads import Answer
+from chalicelib.http.endpoint import HttpEndpoint
+from chalicelib.model.errors import StoreUnavailableError
+from chalicelib.observability.powertools import PowertoolsObservability
+from chalicelib.settings import LARGEST_PAYLOAD, EndpointSettings
+from chalicelib.tokens.inter_cloud_token import TokenSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TOKEN = "token-of-the-function-url"
+PATH = "/hot-reader"
+LARGE = {"propertyValues": ["value"] * 500}
+
+
+class Flaws:
+    unrepresentable_values = 0
+    unreadable_timestamps = 0
+    examples = ()
+
+
+class Reader:
+    """What is behind the endpoint: keeps what it was asked, and answers what it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.document: dict[str, Any] = {"propertyValues": []}
+        self.error: Exception | None = None
+
+    def __call__(self, payload: Mapping[str, Any], _record: object) -> Answer:
+        self.asked.append(dict(payload))
+        if self.error:
+            raise self.error
+        return Answer(self.document, 0, Flaws())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture
+def app(reader: Reader) -> HotReaderApp:
+    app = HotReaderApp(app_name="function-url-app")
+    token = TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
+    settings = EndpointSettings(token, requests_per_second=None, compress=False)
+    endpoint = HttpEndpoint(
+        reader, settings, PowertoolsObservability("function-url-endpoint", tracing=False)
+    )
+    app.serve_function_url({PATH: endpoint})
+    app.route("/by-chalice")(lambda: {"by": "Chalice"})
+    return app
+
+
+class Response:
+    """What Lambda makes of the function's answer."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        json.dumps(answer)  # it has to travel
+        self.status = answer["statusCode"]
+        self.headers = answer["headers"]
+        self.encoded = answer["isBase64Encoded"]
+        body = answer["body"].encode()
+        self.content = base64.b64decode(body) if self.encoded else body
+
+    @property
+    def error(self) -> tuple[int, str]:
+        document = json.loads(self.content)
+        assert document["trace_id"]
+        assert document["error"]["message"]
+        return self.status, document["error"]["code"]
+
+
+@pytest.fixture
+def ask(app: HotReaderApp) -> Callable[..., Response]:
+    def ask(
+        method: str = "GET",
+        path: str = PATH,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        encoded: bool = False,
+        token: str | None = TOKEN,
+    ) -> Response:
+        given = {"x-inter-cloud-token": token} if token else {}
+        event = {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": {**given, **(headers or {})},
+            "requestContext": {"stage": "$default", "http": {"method": method, "path": path}},
+            "isBase64Encoded": encoded,
+        }
+        if body is not None:
+            event["body"] = body
+        return Response(app(event, None))
+
+    return ask
+
+
+def test_parameters_reach_the_reader_as_they_were_sent(ask, reader):
+    query = urlencode({"iot_device_id": "pump 1+ä", "selected_properties": "a,b", "next_token": ""})
+    response = ask(query=query)
+    assert (response.status, json.loads(response.content)) == (200, {"propertyValues": []})
+    (asked,) = reader.asked
+    assert asked["iot_device_id"] == "pump 1+ä"
+    assert asked["selected_properties"] == ["a", "b"]
+
+
+def test_repeated_parameters_survive(ask, reader):
+    ask(query="iot_device_id=pump-1&selected_properties=a%2Cb&selected_properties=c")
+    assert reader.asked[0]["selected_properties"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_body_reaches_the_reader_as_text_or_in_base64(ask, reader, encoded):
+    body = json.dumps({"payload": {"iot_device_id": "pümp"}}, ensure_ascii=False)
+    sent = base64.b64encode(body.encode()).decode() if encoded else body
+    response = ask("POST", headers={"content-type": "application/json"}, body=sent, encoded=encoded)
+    assert response.status == 200
+    assert reader.asked == [{"iot_device_id": "pümp"}]
+
+
+@pytest.mark.parametrize("token", [None, "another-token-of-good-length"])
+def test_no_token_or_a_wrong_one_is_refused(ask, reader, token):
+    assert ask(token=token).error == (401, "unauthorized")
+    assert reader.asked == []
+
+
+def test_header_names_may_be_in_any_case(ask):
+    assert ask(token=None, headers={"X-Inter-Cloud-Token": TOKEN}).status == 200
+
+
+def test_an_answer_is_compressed_here_for_who_accepts_that(ask, reader):
+    reader.document = LARGE
+    response = ask(headers={"accept-encoding": "gzip"})
+    assert response.encoded
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(response.content)) == LARGE
+
+
+def test_an_answer_stays_as_it_is_for_others(ask, reader):
+    reader.document = LARGE
+    response = ask()
+    assert not response.encoded
+    assert response.headers["Vary"] == "Accept-Encoding"
+    assert json.loads(response.content) == LARGE
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/hot-reader/x", "/hot-reader//", "/HOT-READER", "//hot-reader"]
+)
+def test_another_path_is_not_found(ask, reader, path):
+    response = ask(path=path)
+    assert response.error == (404, "not_found")
+    assert PATH in response.content.decode()
+    assert reader.asked == []
+
+
+def test_a_slash_at_the_end_makes_no_difference(ask):
+    assert ask(path=f"{PATH}/").status == 200
+
+
+def test_another_method_is_refused(ask):
+    response = ask("DELETE")
+    assert response.error == (405, "method_not_allowed")
+    assert response.headers["Allow"] == "GET, POST"
+    head = ask("HEAD")
+    assert (head.status, head.content) == (405, b"")
+
+
+def test_another_content_type_is_refused(ask):
+    response = ask("POST", headers={"content-type": "text/plain"}, body="{}")
+    assert response.error == (415, "unsupported_media_type")
+
+
+def test_a_body_that_is_too_large_is_refused(ask):
+    response = ask("POST", body=" " * (LARGEST_PAYLOAD + 1))
+    assert response.error == (413, "payload_too_large")
+
+
+@pytest.mark.parametrize("body", [None, "", "{", "[]"])
+def test_a_body_that_is_no_envelope_is_an_invalid_query(ask, body):
+    assert ask("POST", body=body).error == (400, "invalid_query")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KeyError("a bug"), (500, "internal_error")),
+        (StoreUnavailableError("away", retry_after=7), (503, "store_unavailable")),
+    ],
+)
+def test_a_failure_behind_the_endpoint_has_the_contracts_answer(ask, reader, error, expected):
+    reader.error = error
+    response = ask()
+    assert response.error == expected
+    assert "a bug" not in response.content.decode()
+    assert response.headers.get("Retry-After") == ("7" if expected[0] == 503 else None)
+
+
+def test_an_event_of_api_gateway_is_for_chalice(app):
+    event = {
+        "headers": {},
+        "body": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "isBase64Encoded": False,
+        "requestContext": {"httpMethod": "GET", "resourcePath": "/by-chalice"},
+    }
+    answer = app(event, None)
+    assert json.loads(answer["body"]) == {"by": "Chalice"}
+
+
+def test_a_log_of_the_apps_name_has_each_line_once(capsys):
+    app = HotReaderApp(app_name="once")
+    PowertoolsObservability("once", tracing=False).logger.warning("told")
+    app.log.warning("told by Chalice")
+    printed = capsys.readouterr()
+    lines = (printed.out + printed.err).splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["told", "told by Chalice"]

@@ -1,0 +1,278 @@
+"""The data connector: to the Hot Reader in the same account, or to another cloud's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.data_connector.data_connector import DataConnector
+from chalicelib.data_connector.remote_reader import RemoteAnswer, RemoteReader
+from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.errors import HotReaderError, InvalidQueryError, RemoteReaderError
+from chalicelib.observability.powertools import PowertoolsObservability
+from chalicelib.settings import DataConnectorSettings
+from deploy_scripts import PROJECT
+from local_cloud.stack import create_hot_table
+from tests.unit.chalicelib.servers import Scripted, error_response, response
+
+DEVICE = "sensor-1"
+TABLE = "hot-table-of-the-data-connector"
+TOKEN = "token-of-the-data-connector-tests"
+NAMES = {
+    "hot-reader": "hot_reader_functions.hot_reader",
+    "hot-reader-last-entry": "hot_reader_functions.hot_reader_last_entry",
+    "connector": "data_connector_functions.digital_twin_data_connector",
+    "connector-last-entry": "data_connector_functions.digital_twin_data_connector_last_entry",
+}
+
+
+def twin_info(layer_3_hot: str) -> str:
+    providers = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": "aws"}
+    return json.dumps({"config": {"digital_twin_name": "my-twin"}, "config_providers": providers})
+
+
+LOCAL = {
+    "DIGITAL_TWIN_INFO": twin_info("aws"),
+    "DYNAMODB_TABLE_NAME": TABLE,
+    "LOCAL_HOT_READER_NAME": "hot-reader",
+    "LOCAL_HOT_READER_LAST_ENTRY_NAME": "hot-reader-last-entry",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+    # The providers don't differ, so this alone takes no connector elsewhere.
+    "REMOTE_READER_URL": "https://nobody.example.com/hot-reader",
+    "INTER_CLOUD_TOKEN": TOKEN,
+}
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    def described(data_type: str) -> dict[str, Any]:
+        return {"definition": {"dataType": {"type": data_type}, "isTimeSeries": True}}
+
+    return {
+        "workspaceId": "factory",
+        "entityId": "machine-1",
+        "componentName": "telemetry",
+        "selectedProperties": ["temperature", "status"],
+        "properties": {
+            "temperature": described("DOUBLE"),
+            "status": described("STRING"),
+            "iotDeviceId": {"value": {"stringValue": DEVICE}},
+        },
+        "startTime": "2026-01-30T17:00:00Z",
+        "endTime": "2026-01-30T18:00:00Z",
+        "maxResults": 200,
+    } | changes
+
+
+@pytest.fixture(scope="module")
+def invoke(aws):
+    """Invoke a Lambda function: a Hot Reader, or a data connector that points at it."""
+    dynamodb, functions = aws.client("dynamodb"), aws.client("lambda")
+    create_hot_table(dynamodb, TABLE)
+    for minute in range(10):
+        item = {
+            "device_id": {"S": DEVICE},
+            "timestamp": {"S": f"2026-01-30T17:{minute:02}:00Z"},
+            "temperature": {"N": f"{20 + minute}.5"},
+            "status": {"S": "OK"},
+        }
+        dynamodb.put_item(TableName=TABLE, Item=item)
+    for name, handler in NAMES.items():
+        aws.create_function(
+            name,
+            handler=f"chalicelib.aws.{handler}",
+            source=PROJECT,
+            include=["app.py", "chalicelib"],
+            environment=LOCAL,
+        )
+
+    def invoke(name: str, payload: dict[str, Any]) -> Any:
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(payload))
+        return json.loads(answer["Payload"].read())
+
+    return invoke
+
+
+class TestOnOneCloud:
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {},
+            {"orderByTime": "DESCENDING"},
+            {"maxResults": 3},
+            {"entityId": None, "componentName": None},
+        ],
+        ids=["all", "descending", "a page", "no entity"],
+    )
+    def test_a_history_is_the_hot_readers_own(self, invoke, changes):
+        answer = invoke("connector", event(**changes))
+        assert any(each["values"] for each in answer["propertyValues"])
+        assert answer == invoke("hot-reader", event(**changes))
+
+    def test_pages_go_on_through_the_connector(self, invoke):
+        first = invoke("connector", event(maxResults=3))
+        second = invoke("connector", event(maxResults=3, nextToken=first["nextToken"]))
+        direct = invoke("hot-reader", event(maxResults=6))
+        for of_first, of_second, of_direct in zip(
+            first["propertyValues"],
+            second["propertyValues"],
+            direct["propertyValues"],
+            strict=True,
+        ):
+            assert of_first["values"] + of_second["values"] == of_direct["values"]
+
+    def test_a_last_entry_is_the_hot_readers_own(self, invoke):
+        answer = invoke("connector-last-entry", event())
+        assert answer["propertyValues"]["temperature"]["propertyValue"] == {"doubleValue": 29.5}
+        assert answer == invoke("hot-reader-last-entry", event())
+
+    def test_what_the_hot_reader_complains_of_comes_through(self, invoke):
+        asked = event(selectedProperties=["pressure"])
+        direct, answer = invoke("hot-reader", asked), invoke("connector", asked)
+        assert "The property 'pressure' is unknown" in direct["errorMessage"]
+        assert direct["errorMessage"] in answer["errorMessage"]
+        assert "'hot-reader' failed" in answer["errorMessage"]
+
+
+@pytest.fixture
+def record():
+    with PowertoolsObservability("data-connector-of-the-tests").request("trace-1") as record:
+        yield record
+
+
+class Context:
+    """Lambda's context object, with so many seconds left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round(self._seconds * 1_000)
+
+
+def connector_of(environment: dict[str, str], read: Any = HISTORY) -> DataConnector:
+    settings = DataConnectorSettings.load(
+        environment,
+        url_variable=read.remote_url_variable,
+        local_variable=read.local_function_variable,
+    )
+    return DataConnector(read, settings)
+
+
+class TestALocalFunctionThatCannotBeInvoked:
+    @pytest.mark.parametrize("read", [HISTORY, LAST_ENTRY], ids=["history", "last entry"])
+    def test_is_named_with_its_setting_if_it_does_not_exist(self, aws_environment, record, read):
+        variable = read.local_function_variable
+        connector = connector_of({**LOCAL, variable: "nobody"}, read)
+        with pytest.raises(HotReaderError, match="'nobody' can't be invoked") as failure:
+            connector.answer(event(), None, "trace-1", record)
+        assert variable in str(failure.value)
+
+    @pytest.mark.parametrize("answer", [None, {}, [], {"propertyValues": 1}, "text"])
+    def test_is_named_with_its_setting_if_it_answers_something_else(
+        self, aws_environment, monkeypatch, httpserver, record, answer
+    ):
+        httpserver.expect_request("/2015-03-31/functions/hot-reader/invocations").respond_with_json(
+            answer
+        )
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", httpserver.url_for(""))
+        with pytest.raises(HotReaderError, match=r"'hot-reader' doesn't answer.*LOCAL_HOT_READER"):
+            connector_of(LOCAL).answer(event(), None, "trace-1", record)
+
+    def test_is_named_with_the_policy_if_it_is_denied(
+        self, aws_environment, monkeypatch, httpserver, record
+    ):
+        httpserver.expect_request("/2015-03-31/functions/hot-reader/invocations").respond_with_json(
+            {"message": "not authorized"}, 403, {"x-amzn-ErrorType": "AccessDeniedException"}
+        )
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", httpserver.url_for(""))
+        with pytest.raises(HotReaderError, match=r"not authorized.*function's policy"):
+            connector_of(LOCAL).answer(event(), None, "trace-1", record)
+
+
+def across_clouds(url: str, **variables: str) -> dict[str, str]:
+    return {
+        "DIGITAL_TWIN_INFO": twin_info("azure"),
+        "INTER_CLOUD_TOKEN": TOKEN,
+        "REMOTE_READER_URL": url,
+        "REMOTE_READER_LAST_ENTRY_URL": url,
+        "REMOTE_RETRIES": "0",
+        **variables,
+    }
+
+
+HISTORY_ANSWER = {"propertyValues": [{"values": [{"x": 1}]}], "nextToken": "t"}
+LAST_ENTRY_ANSWER: dict[str, Any] = {"propertyValues": {"temperature": {"propertyValue": {}}}}
+
+
+class TestAcrossClouds:
+    @pytest.mark.parametrize(
+        ("read", "document"),
+        [(HISTORY, HISTORY_ANSWER), (LAST_ENTRY, LAST_ENTRY_ANSWER)],
+        ids=["history", "last entry"],
+    )
+    def test_the_remotes_answer_is_passed_through(self, record, read, document):
+        with Scripted(response(200, json.dumps(document).encode())) as server:
+            connector = connector_of(across_clouds(server.url), read)
+            assert connector.answer(event(), Context(30), "trace-1", record) == document
+
+    def test_the_remote_is_asked_for_the_events_device_with_the_trace_id(self, record):
+        with Scripted(response(200, json.dumps(HISTORY_ANSWER).encode())) as server:
+            connector_of(across_clouds(server.url)).answer(event(), None, "trace-1", record)
+            (request,) = server.requests
+        sent = request.document
+        assert (sent["trace_id"], sent["source_cloud"]) == ("trace-1", "aws")
+        assert sent["payload"]["iot_device_id"] == DEVICE
+        assert sent["payload"]["property_types"] == {"temperature": "DOUBLE", "status": "STRING"}
+        assert sent["payload"]["max_results"] == 200
+
+    def test_an_answer_of_the_other_kind_is_refused(self, record):
+        with Scripted(response(200, json.dumps(LAST_ENTRY_ANSWER).encode())) as server:
+            connector = connector_of(across_clouds(server.url), HISTORY)
+            with pytest.raises(RemoteReaderError, match="of the right kind"):
+                connector.answer(event(), None, "trace-1", record)
+
+    def test_what_the_remote_complains_of_is_raised(self, record):
+        with Scripted(error_response(400, "invalid_query", "no such device")) as server:
+            connector = connector_of(across_clouds(server.url))
+            with pytest.raises(RemoteReaderError, match=r"status 400.*trace-1.*no such device"):
+                connector.answer(event(), None, "trace-1", record)
+
+    def test_an_event_that_cannot_be_answered_is_not_sent(self, record):
+        with Scripted(response(500)) as server:
+            connector = connector_of(across_clouds(server.url))
+            with pytest.raises(InvalidQueryError, match="'pressure' is unknown"):
+                connector.answer(event(selectedProperties=["pressure"]), None, "trace-1", record)
+            assert server.connections == 0
+
+    @pytest.mark.parametrize(
+        ("context", "margin", "seconds"),
+        [
+            (Context(29.0), {}, 28.5),
+            (Context(3.25), {"ANSWER_MARGIN_MS": "1000"}, 2.25),
+            (Context(3.25), {"ANSWER_MARGIN_MS": "0"}, 3.25),
+            (Context(0.2), {}, -0.3),
+            (None, {}, 25.0),
+        ],
+    )
+    def test_the_functions_own_time_less_the_margin_bounds_the_call(
+        self, monkeypatch, record, context, margin, seconds
+    ):
+        given = []
+
+        def read(_reader, _envelope, *, seconds, before_retry):
+            given.append(seconds)
+            return RemoteAnswer({"propertyValues": []}, 1)
+
+        monkeypatch.setattr(RemoteReader, "read", read)
+        connector = connector_of(across_clouds("https://reader.example.com", **margin))
+        connector.answer(event(), context, "trace-1", record)
+        assert given == [pytest.approx(seconds)]
+
+    def test_without_time_nothing_is_sent(self, record):
+        with Scripted(response(500)) as server:
+            connector = connector_of(across_clouds(server.url))
+            with pytest.raises(RemoteReaderError, match="no time left to ask"):
+                connector.answer(event(), Context(0.5), "trace-1", record)
+            assert server.connections == 0

@@ -1,0 +1,475 @@
+"""What a request leaves in the log, in the metrics and in the traces."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import socket
+import sys
+import threading
+import time
+from itertools import count
+from typing import Any
+
+import pytest
+
+from chalicelib.data_connector.data_connector import DataConnector
+from chalicelib.hot_reader.hot_reader import Flaws
+from chalicelib.hot_reader.reads import HISTORY, Answer
+from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
+from chalicelib.model.errors import HotStoreError, InvalidQueryError, RemoteReaderError
+from chalicelib.observability.cloudwatch import CloudWatchObservability
+from chalicelib.observability.powertools import PowertoolsObservability
+from chalicelib.observability.request_record import NAMESPACE, current_trace_id
+from chalicelib.settings import DataConnectorSettings, EndpointSettings
+from chalicelib.tokens.inter_cloud_token import TokenSource
+from tests.unit.chalicelib.servers import PATIENCE_SECONDS, Scripted, error_response, response
+
+TOKEN = "token-of-the-observability-tests"
+_numbers = count()
+
+
+class Output:
+    """What was printed: log lines, and metrics by name."""
+
+    def __init__(self, text: str) -> None:
+        documents = [json.loads(line) for line in text.splitlines()]
+        self.lines = [each for each in documents if "_aws" not in each]
+        self.metric_lines = [each for each in documents if "_aws" in each]
+
+    def metrics(self) -> dict[str, float]:
+        """Add up the only request's metrics."""
+        (line,) = self.metric_lines
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        return {each["Name"]: sum(line[each["Name"]]) for each in directive["Metrics"]}
+
+
+class CurrentStdout:
+    """Whatever stdout is just now: pytest puts another one there for each phase of a test."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def make(kind: type[Any], **options: Any) -> Any:
+    # Powertools keeps a logger for each name: each test needs one of its own.
+    made = kind(f"function-{next(_numbers)}", **options)
+    if isinstance(made, PowertoolsObservability):
+        handler = made.logger.logger_handler
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(CurrentStdout())
+    return made
+
+
+@pytest.fixture(params=[PowertoolsObservability, CloudWatchObservability])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def observability(kind):
+    return make(kind)
+
+
+@pytest.fixture
+def output(capsys):
+    return lambda: Output(capsys.readouterr().out)
+
+
+class TestTheLog:
+    def test_has_the_trace_id_in_every_line_of_a_request(self, observability, output):
+        with observability.request("trace-1", function_request_id="request-1") as record:
+            record.logger.info("one")
+            record.logger.warning("two")
+        lines = output().lines
+        assert [line["message"] for line in lines] == ["one", "two"]
+        assert {line["trace_id"] for line in lines} == {"trace-1"}
+        assert {line["function_request_id"] for line in lines} == {"request-1"}
+        assert {line["service"] for line in lines} == {observability.logger.service}
+
+    def test_has_no_keys_of_the_request_before(self, observability, output):
+        with observability.request("trace-1", function_request_id="request-1"):
+            pass
+        observability.logger.info("between")
+        with observability.request("trace-2") as record:
+            record.logger.info("in the next")
+        between, next_one = output().lines
+        assert "trace_id" not in between
+        assert next_one["trace_id"] == "trace-2"
+        assert "function_request_id" not in between | next_one
+
+    def test_has_no_keys_of_a_failed_request_before(self, observability, output):
+        with pytest.raises(ValueError, match="broken"), observability.request("trace-1"):
+            raise ValueError("broken")
+        observability.logger.info("after")
+        failed, after = output().lines
+        assert failed["trace_id"] == "trace-1"
+        assert "trace_id" not in after
+
+    def test_knows_the_trace_id_while_a_request_is_answered(self, observability):
+        with observability.request("trace-1"):
+            assert current_trace_id() == "trace-1"
+        assert current_trace_id() is None
+
+    def test_forgets_the_trace_id_of_a_failed_request(self, observability):
+        with pytest.raises(ValueError, match="broken"), observability.request("trace-1"):
+            raise ValueError("broken")
+        assert current_trace_id() is None
+
+    def test_has_the_id_of_the_trace_that_lambda_makes(self, observability, output, monkeypatch):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b;Parent=c;Sampled=0")
+        with observability.request("trace-1") as record:
+            record.logger.info("one")
+        (line,) = output().lines
+        assert line["xray_trace_id"] == "1-a-b"
+
+    def test_keeps_requests_at_the_same_time_apart(self, observability, output):
+        both_run = threading.Barrier(2, timeout=PATIENCE_SECONDS)
+
+        def request(trace_id: str) -> None:
+            with observability.request(trace_id) as record:
+                both_run.wait()
+                record.logger.info(f"from {trace_id}")
+                both_run.wait()
+
+        threads = [threading.Thread(target=request, args=(f"trace-{n}",)) for n in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_SECONDS)
+        lines = output().lines
+        assert len(lines) == 2
+        assert all(line["message"] == f"from {line['trace_id']}" for line in lines)
+
+    def test_tells_all_about_a_failure_of_ours(self, observability, output):
+        with pytest.raises(HotStoreError), observability.request("trace-1"):
+            raise HotStoreError("the table is missing")
+        (line,) = output().lines
+        assert line["level"] == "ERROR"
+        assert line["trace_id"] == "trace-1"
+        assert "the table is missing" in line["exception"]
+        assert (line["status"], line["code"]) == (500, "internal_error")
+
+    def test_tells_the_reason_of_a_refusal_without_a_stack(self, observability, output):
+        with pytest.raises(InvalidQueryError), observability.request("trace-1"):
+            raise InvalidQueryError("end_time is before start_time")
+        (line,) = output().lines
+        assert line["level"] == "WARNING"
+        assert line["reason"] == "end_time is before start_time"
+        assert "exception" not in line
+
+    def test_has_examples_of_what_was_left_out(self, observability, output):
+        flaws = Flaws(2, 1, ["temperature at 17:00: not a finite number"])
+        with observability.request("trace-1") as record:
+            record.answered(Answer({"propertyValues": [], "nextToken": "x"}, 7, flaws))
+        left_out, answered = output().lines
+        assert left_out["level"] == "WARNING"
+        assert left_out["unrepresentable_values"] == 2
+        assert left_out["unreadable_timestamps"] == 1
+        assert left_out["examples"] == ["temperature at 17:00: not a finite number"]
+        assert (answered["values"], answered["more"]) == (7, True)
+
+    def test_says_nothing_of_flaws_where_there_are_none(self, observability, output):
+        with observability.request("trace-1") as record:
+            record.answered(Answer({"propertyValues": []}, 7, Flaws()))
+        (answered,) = output().lines
+        assert (answered["values"], answered["more"]) == (7, False)
+
+
+class TestBothKinds:
+    """Whatever writes a line, the same query has to find it."""
+
+    ONLY_BY_POWERTOOLS = ("location", "stack_trace")
+    ITS_OWN = ("timestamp", "exception", "service")
+
+    def lines(self, kind: type[Any], output: Any) -> tuple[list[Any], Any]:
+        def fail() -> None:
+            with make(kind).request("trace-1", function_request_id="request-1") as record:
+                record.logger.info("one", number=1, nested={"a": [1]}, other=object)
+                record.milliseconds("RemoteLatency", 1.5)
+                record.count("RemoteAttempts", 2)
+                raise HotStoreError("broken")
+
+        with pytest.raises(HotStoreError):
+            fail()
+        found = output()
+        (metrics,) = found.metric_lines
+        del metrics["_aws"]["Timestamp"], metrics["service"]
+        return found.lines, metrics
+
+    def test_write_the_same(self, output, monkeypatch):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b;Parent=c;Sampled=0")
+        theirs, their_metrics = self.lines(PowertoolsObservability, output)
+        ours, our_metrics = self.lines(CloudWatchObservability, output)
+        assert our_metrics == their_metrics
+        for one, other in zip(ours, theirs, strict=True):
+            assert set(one) == set(other) - set(self.ONLY_BY_POWERTOOLS)
+            assert {name: one[name] for name in one if name not in self.ITS_OWN} == {
+                name: other[name] for name in one if name not in self.ITS_OWN
+            }
+            pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\+0000"
+            assert re.fullmatch(pattern, one["timestamp"])
+            assert re.fullmatch(pattern, other["timestamp"])
+
+    def test_write_from_a_level_on(self, output, monkeypatch):
+        monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "WARNING")
+        for made in (
+            make(PowertoolsObservability),
+            make(CloudWatchObservability, level=logging.WARNING),
+        ):
+            with made.request("trace-1") as record:
+                record.logger.info("one")
+                record.logger.warning("two")
+            found = output()
+            assert [line["message"] for line in found.lines] == ["two"]
+            assert found.metrics() == {"Requests": 1}
+
+    def test_write_what_is_no_unicode(self, output):
+        # Powertools loses such a line.
+        with make(CloudWatchObservability).request("trace-1") as record:
+            record.logger.warning("from a caller", text="\ud800")
+        (line,) = output().lines
+        assert line["level"] == "WARNING"
+        assert "from a caller" in line["message"]
+
+
+class TestMetrics:
+    def test_are_in_cloudwatchs_embedded_format(self, observability, output):
+        with observability.request("trace-1"):
+            pass
+        (line,) = output().metric_lines
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == NAMESPACE
+        assert directive["Dimensions"] == [["service"]]
+        assert line["service"] == observability.logger.service
+        assert line["trace_id"] == "trace-1"
+        (metric,) = directive["Metrics"]
+        assert (metric["Name"], metric["Unit"]) == ("Requests", "Count")
+        assert line["Requests"] == [1.0]
+
+    def test_are_written_for_each_request(self, observability, output):
+        for number in range(3):
+            with observability.request(f"trace-{number}"):
+                pass
+        assert [line["Requests"] for line in output().metric_lines] == [[1.0]] * 3
+
+    def test_count_what_an_answer_holds_and_lacks(self, observability, output):
+        with observability.request("trace-1") as record:
+            record.answered(Answer({}, 7, Flaws(3, 2, ["x"])))
+        assert output().metrics() == {
+            "Requests": 1,
+            "ValuesReturned": 7,
+            "UnrepresentableValues": 3,
+            "UnreadableTimestamps": 2,
+        }
+
+    def test_count_an_empty_answer(self, observability, output):
+        with observability.request("trace-1") as record:
+            record.answered(Answer({}, 0, Flaws()))
+        assert output().metrics() == {"Requests": 1, "ValuesReturned": 0}
+
+    @pytest.mark.parametrize(
+        ("error", "failures"),
+        [(ValueError("a bug"), 1), (HotStoreError("denied"), 1), (InvalidQueryError("no"), None)],
+    )
+    def test_count_our_failures_and_not_the_callers(self, observability, output, error, failures):
+        with pytest.raises(type(error)), observability.request("trace-1"):
+            raise error
+        assert output().metrics().get("Failures") == failures
+
+
+class TestTheEndpointsMetrics:
+    def ask(self, observability: PowertoolsObservability, read: Any, **headers: str) -> int:
+        token = TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
+        settings = EndpointSettings(token, requests_per_second=None, compress=False)
+        endpoint = HttpEndpoint(read, settings, observability)
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = b'{"trace_id": "trace-of-the-caller", "payload": {}}'
+        return endpoint.answer(HttpRequest("POST", headers, body=body)).status
+
+    @pytest.mark.parametrize("headers", [{}, {"x_inter_cloud_token": "wrong"}])
+    def test_count_who_has_no_token(self, observability, output, headers):
+        def read(_payload, _record):
+            raise AssertionError("the token comes first")
+
+        assert self.ask(observability, read, **headers) == 401
+        printed = output()
+        assert printed.metrics() == {"Requests": 1, "Unauthorized": 1}
+        assert {line["trace_id"] for line in printed.lines} == {"trace-of-the-caller"}
+
+    def test_count_a_failure_once(self, observability, output):
+        def read(_payload, _record):
+            raise KeyError("a bug")
+
+        assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 500
+        printed = output()
+        assert printed.metrics() == {"Requests": 1, "Failures": 1}
+        assert "a bug" in printed.lines[0]["exception"]
+
+    def test_count_no_failure_if_the_query_is_wrong(self, observability, output):
+        def read(_payload, _record):
+            raise InvalidQueryError("no such property")
+
+        assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 400
+        assert output().metrics() == {"Requests": 1}
+
+    def test_count_values(self, observability, output):
+        def read(_payload, _record):
+            return Answer({"propertyValues": []}, 5, Flaws())
+
+        assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 200
+        assert output().metrics() == {"Requests": 1, "ValuesReturned": 5}
+
+
+EVENT = {
+    "componentTypeId": "my-twin-sensor-1",
+    "selectedProperties": ["temperature"],
+    "startTime": "2026-01-30T17:00:00Z",
+    "endTime": "2026-01-30T18:00:00Z",
+}
+
+
+class TestTheConnectorsMetrics:
+    def ask(self, observability: PowertoolsObservability, url: str) -> None:
+        providers = {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}
+        info = {"config": {"digital_twin_name": "my-twin"}, "config_providers": providers}
+        environment = {
+            "DIGITAL_TWIN_INFO": json.dumps(info),
+            "INTER_CLOUD_TOKEN": TOKEN,
+            "REMOTE_READER_URL": url,
+        }
+        settings = DataConnectorSettings.load(
+            environment, url_variable="REMOTE_READER_URL", local_variable="UNUSED"
+        )
+        connector = DataConnector(HISTORY, settings)
+        with observability.request("trace-1") as record:
+            connector.answer(EVENT, None, "trace-1", record)
+
+    def test_count_tries_and_the_time_of_all_together(self, observability, output):
+        answer = {"propertyValues": [{"values": [1, 2, 3]}, {"values": []}, {"values": [4]}]}
+        busy = error_response(503, "store_unavailable", "Busy")
+        with Scripted(busy, response(200, json.dumps(answer).encode())) as server:
+            self.ask(observability, server.url)
+        printed = output()
+        metrics = printed.metrics()
+        latency = metrics.pop("RemoteLatency")
+        assert metrics == {"Requests": 1, "RemoteAttempts": 2, "ValuesReturned": 4}
+        assert latency > 0
+        retried, answered = printed.lines
+        assert (retried["reason"], retried["trace_id"]) == ("store_unavailable: Busy", "trace-1")
+        assert (answered["attempts"], answered["trace_id"]) == (2, "trace-1")
+
+    def test_count_a_remote_that_fails(self, observability, output):
+        with (
+            Scripted(error_response(400, "invalid_query", "no")) as server,
+            pytest.raises(RemoteReaderError),
+        ):
+            self.ask(observability, server.url)
+        metrics = output().metrics()
+        assert metrics.pop("RemoteLatency") > 0
+        assert metrics == {"Requests": 1, "RemoteAttempts": 1, "Failures": 1}
+
+    def test_the_token_is_in_nothing_that_is_printed(self, observability, capsys):
+        with (
+            Scripted(error_response(401, "unauthorized", f"not {TOKEN}")) as server,
+            pytest.raises(RemoteReaderError),
+        ):
+            self.ask(observability, server.url)
+        printed = capsys.readouterr()
+        assert "unauthorized" in printed.out
+        assert TOKEN not in printed.out + printed.err
+
+
+class TestTraces:
+    TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+    @pytest.fixture
+    def daemon(self, monkeypatch):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+            daemon.bind(("127.0.0.1", 0))
+            daemon.settimeout(PATIENCE_SECONDS)
+            address = f"127.0.0.1:{daemon.getsockname()[1]}"
+            monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+            monkeypatch.setenv("_X_AMZN_TRACE_ID", self.TRACE)
+            yield daemon
+
+    def received(self, daemon: socket.socket) -> Any:
+        header, _, document = daemon.recv(65_536).partition(b"\n")
+        assert json.loads(header) == {"format": "json", "version": 1}
+        return json.loads(document)
+
+    def nothing_came(self, daemon: socket.socket) -> bool:
+        # What a request sends is there when it ends: nothing is under way on this machine.
+        daemon.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            daemon.recv(65_536)
+        return True
+
+    @pytest.fixture(autouse=True)
+    def _remember_kind(self, kind):
+        self.kind = kind
+
+    def request(self, *, tracing: bool, error: Exception | None = None) -> None:
+        log = make(self.kind, tracing=tracing)
+        with log.request("trace-1") as record, record.subsegment("hot storage"):
+            if error is not None:
+                raise error
+
+    def test_show_a_part_of_a_request_as_a_subsegment(self, daemon):
+        before = time.time()
+        self.request(tracing=True)
+        subsegment = self.received(daemon)
+        assert before <= subsegment["start_time"] <= subsegment["end_time"] <= time.time()
+        assert re.fullmatch("[0-9a-f]{16}", subsegment["id"])
+        assert {name: subsegment[name] for name in ("name", "type", "trace_id", "parent_id")} == {
+            "name": "## hot storage",
+            "type": "subsegment",
+            "trace_id": "1-5759e988-bd862e3fe1be46a994272793",
+            "parent_id": "53995c3f42cd8ad8",
+        }
+        assert "fault" not in subsegment
+
+    def test_show_a_part_that_failed_as_a_fault(self, daemon):
+        with pytest.raises(HotStoreError):
+            self.request(tracing=True, error=HotStoreError("no such table"))
+        subsegment = self.received(daemon)
+        assert subsegment["fault"] is True
+        (exception,) = subsegment["cause"]["exceptions"]
+        assert (exception["type"], exception["message"]) == ("HotStoreError", "no such table")
+
+    def test_go_to_the_daemon_wherever_it_is_said_to_be(self, daemon, monkeypatch):
+        address = f"127.0.0.1:{daemon.getsockname()[1]}"
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", f"tcp:127.0.0.1:1 udp:{address}")
+        self.request(tracing=True)
+        assert self.received(daemon)["name"] == "## hot storage"
+
+    def test_are_not_sent_while_they_are_off(self, daemon):
+        self.request(tracing=False)
+        assert self.nothing_came(daemon)
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+            "Parent=53995c3f42cd8ad8;Sampled=1",
+        ],
+    )
+    def test_are_not_sent_of_what_is_not_sampled(self, daemon, monkeypatch, header):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+        self.request(tracing=True)
+        assert self.nothing_came(daemon)
+
+    @pytest.mark.parametrize("address", ["", "127.0.0.1", "127.0.0.1:many", "127.0.0.1:1", "::"])
+    def test_that_cannot_be_sent_are_lost(self, monkeypatch, address, capsys):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", self.TRACE)
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+        self.request(tracing=True)
+        (metrics,) = Output(capsys.readouterr().out).metric_lines
+        assert metrics["Requests"] == [1]

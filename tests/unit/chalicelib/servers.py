@@ -1,0 +1,236 @@
+"""HTTP servers on raw sockets, for what a well-behaved server can't be made to do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from chalicelib.http.endpoint import HttpRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+    from chalicelib.http.endpoint import HttpEndpoint
+
+HOST = "127.0.0.1"
+PATIENCE_SECONDS = 30
+"""Only how long a broken subject holds a test up: nothing takes this long when all is well."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came: the request line, headers by name in lower case, the body."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+def response(
+    status: int, body: bytes = b"", headers: dict[str, str] | None = None, *, reason: str = "Reason"
+) -> bytes:
+    """Spell an answer; its length is given unless the headers say how the body ends."""
+    lines = {"Content-Length": str(len(body)), **(headers or {})}
+    if "Transfer-Encoding" in lines:
+        del lines["Content-Length"]
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("latin-1") + body
+
+
+def error_response(
+    status: int, code: str, message: str, headers: dict[str, str] | None = None
+) -> bytes:
+    """Spell the contract's error answer."""
+    document = {"error": {"code": code, "message": message}, "trace_id": "theirs"}
+    return response(status, json.dumps(document).encode(), headers)
+
+
+def read_request(stream: BinaryIO) -> Received | None:
+    """Read one request; None at the end of the connection."""
+    line = stream.readline().decode().strip()
+    if not line:
+        return None
+    headers = {}
+    while header := stream.readline().decode().strip():
+        name, _, value = header.partition(":")
+        headers[name.lower()] = value.strip()
+    return Received(line, headers, stream.read(int(headers.get("content-length", "0"))))
+
+
+class RawServer:
+    """Accepts connections and hands each to a function, in a thread of its own.
+
+    Parameters
+    ----------
+    serve
+        Takes the connection and its number, from 1. An `OSError` of its ends the connection.
+    listening
+        False to only take the port, until `listen` is called: connections are refused.
+    """
+
+    def __init__(
+        self, serve: Callable[[socket.socket, int], None], *, listening: bool = True
+    ) -> None:
+        self._serve = serve
+        self._listener = socket.socket()
+        self._listener.bind((HOST, 0))
+        self._accepting = threading.Thread(target=self._accept, name="raw-server", daemon=True)
+        self._threads: list[threading.Thread] = []
+        self._connections: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://{HOST}:{self.port}/hot-reader"
+        self.stopping = threading.Event()
+        if listening:
+            self.listen()
+
+    def listen(self) -> None:
+        self._listener.listen()
+        self._accepting.start()
+
+    @property
+    def connections(self) -> int:
+        """How many connections there have been."""
+        return len(self._connections)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        if self._accepting.is_alive():
+            socket.create_connection((HOST, self.port)).close()  # wakes it
+            self._accepting.join(PATIENCE_SECONDS)
+        self._listener.close()
+        for connection in self._connections:
+            with suppress(OSError):  # closed before
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(PATIENCE_SECONDS)
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self.stopping.is_set():
+                connection.close()
+                return
+            self._connections.append(connection)
+            thread = threading.Thread(
+                target=self._run, args=(connection, self.connections), daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self, connection: socket.socket, number: int) -> None:
+        with connection, suppress(OSError):
+            self._serve(connection, number)
+
+
+Act = bytes | str
+"""What to do with a request: answer these bytes, or one of the words below."""
+RESET, CLOSE, HANG = "reset", "close", "hang"
+
+
+class Scripted(RawServer):
+    """Does prepared things with one request after the other, the last thing again and again.
+
+    Connections stay open between requests.
+    """
+
+    def __init__(self, *acts: Act, listening: bool = True) -> None:
+        self._acts = list(acts)
+        self._lock = threading.Lock()
+        self.requests: list[Received] = []
+        super().__init__(self._answer, listening=listening)
+
+    def _answer(self, connection: socket.socket, _number: int) -> None:
+        with connection.makefile("rb") as stream:
+            while request := read_request(stream):
+                with self._lock:
+                    act = self._acts[min(len(self.requests), len(self._acts) - 1)]
+                    self.requests.append(request)
+                if isinstance(act, bytes):
+                    connection.sendall(act)
+                    continue
+                if act == HANG:
+                    self.stopping.wait(PATIENCE_SECONDS)
+                if act == RESET:
+                    linger = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                return
+
+
+class Endpoint(RawServer):
+    """Serves an HTTP endpoint of ours, for POST.
+
+    Parameters
+    ----------
+    endpoint
+        What answers.
+    """
+
+    def __init__(self, endpoint: HttpEndpoint) -> None:
+        self._endpoint = endpoint
+        self.requests: list[Received] = []
+        super().__init__(self._answer)
+
+    @property
+    def payloads(self) -> list[Any]:
+        """What was asked."""
+        return [each.document["payload"] for each in self.requests]
+
+    def _answer(self, connection: socket.socket, _number: int) -> None:
+        with connection.makefile("rb") as stream:
+            while request := read_request(stream):
+                self.requests.append(request)
+                answer = self._endpoint.answer(
+                    HttpRequest("POST", request.headers, body=request.body)
+                )
+                connection.sendall(response(answer.status, answer.body, dict(answer.headers)))
+
+
+class Dripping(RawServer):
+    """Answers the first request byte by byte, so slowly that it takes ten seconds; others at once.
+
+    Parameters
+    ----------
+    before
+        What is sent at once.
+    drip
+        What is sent a thousand times.
+    after
+        What completes the answer.
+    later
+        The answer to later requests.
+    """
+
+    def __init__(self, before: bytes, drip: bytes, after: bytes, *, later: bytes) -> None:
+        self._parts = (before, drip, after)
+        self._later = later
+        self.completed = False
+        super().__init__(self._answer)
+
+    def _answer(self, connection: socket.socket, number: int) -> None:
+        with connection.makefile("rb") as stream:
+            if number > 1:
+                while read_request(stream):
+                    connection.sendall(self._later)
+                return
+            read_request(stream)
+        before, drip, after = self._parts
+        connection.sendall(before)
+        for _ in range(1_000):
+            if self.stopping.wait(0.01):
+                return
+            connection.sendall(drip)
+        connection.sendall(after)
+        self.completed = True

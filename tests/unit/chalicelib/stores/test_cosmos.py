@@ -1,0 +1,450 @@
+"""Reading Cosmos DB: what is sent, how often, and what becomes of what comes back."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from werkzeug import Request, Response
+
+from chalicelib.contracts import wire_contract
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.timestamps import Iso8601Format
+from chalicelib.settings import CosmosSettings, HotReaderSettings
+from chalicelib.stores import cosmos
+from deploy_scripts.hot_storage.cosmos import CosmosWriter
+from deploy_scripts.sample_telemetry import Entry
+from local_cloud.cosmos import LocalCosmos
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from azure.cosmos import ContainerProxy
+    from pytest_httpserver import HTTPServer
+
+    from chalicelib.stores.hot_store import StoredEntry
+
+TWIN = json.dumps(
+    {
+        "config": {"digital_twin_name": "my-twin"},
+        "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
+    }
+)
+KEY = "dGhlIGtleSBvZiB0aGUgdGVzdHM="
+NAMES = [
+    "plain",
+    'quo"ted',
+    "quo'ted",
+    '"] FROM c; --',
+    "back\\slash",
+    "\\u0041",
+    "new\nline",
+    "tab\t",
+    "é",
+    "🌡",
+    "\u2028",
+    "two words",
+    "a.b",
+    "id",
+    "k",
+    "i",
+    "p0",
+    "ORDER",
+    "@device",
+    "`",
+]
+_NUMBERS = count()
+
+
+def entries_settings(**more: str) -> HotReaderSettings:
+    return HotReaderSettings.load({"DIGITAL_TWIN_INFO": TWIN, **more})
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCosmos]:
+    with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def container(local: LocalCosmos) -> ContainerProxy:
+    return local.create_container("twin", "hot-telemetry")
+
+
+@pytest.fixture
+def device_id() -> str:
+    return f"device-{next(_NUMBERS)}"
+
+
+def store_in(local: LocalCosmos, name: str = "hot-telemetry", **more: str) -> cosmos.CosmosHotStore:
+    settings = CosmosSettings(local.endpoint, "twin", name, local.key)
+    return cosmos.connect(settings, entries_settings(**more))
+
+
+@pytest.fixture
+def store(local: LocalCosmos, container: ContainerProxy) -> cosmos.CosmosHotStore:
+    return store_in(local)
+
+
+def read(store: cosmos.CosmosHotStore, device_id: str, **asked: Any) -> Iterator[StoredEntry]:
+    asked = {"descending": False, "properties": ["n"], "limit": None, **asked}
+    return store.read(device_id, asked.pop("lower", None), asked.pop("upper", None), **asked)
+
+
+def at(second: int) -> str:
+    return f"2026-01-30T17:00:{second:02}Z"
+
+
+class TestTheProperties:
+    def test_may_be_called_anything(self, store, container, device_id):
+        values = {name: number for number, name in enumerate(NAMES) if name != "id"}
+        document = {**values, "id": "document", "device_id": device_id, "timestamp": at(0)}
+        container.upsert_item(document)
+        (entry,) = read(store, device_id, properties=NAMES)
+        assert entry.values == values | {"id": "document"}
+
+    def test_are_only_those_that_were_asked_for(self, store, container, device_id):
+        document = {"id": "1", "device_id": device_id, "timestamp": at(0), "n": 1, "other": 2}
+        container.upsert_item(document)
+        (entry,) = read(store, device_id)
+        assert entry == (at(0), {"n": 1}, "1")
+
+    def test_that_are_missing_are_absent_and_null_is_none(self, store, container, device_id):
+        document = {"id": "1", "device_id": device_id, "timestamp": at(0), "null": None}
+        container.upsert_item(document)
+        (entry,) = read(store, device_id, properties=["n", "null"])
+        assert entry.values == {"null": None}
+
+
+class TestTheKeys:
+    def test_of_one_instant_sort_by_their_text(self, store, container, device_id):
+        spellings = ["45Z", "45.000Z", "45+00:00", "45-00:00", "45.95Z", "45.9Z", "45", "44.999Z"]
+        keys = [f"2026-01-30T17:00:{each}" for each in spellings]
+        CosmosWriter(container).write(Entry(device_id, key, {"n": 1}) for key in keys)
+        ascending = [entry.key for entry in read(store, device_id)]
+        descending = [entry.key for entry in read(store, device_id, descending=True)]
+        assert ascending == sorted(keys, key=str.encode)
+        assert descending == ascending[::-1]
+
+    def test_that_are_numbers_are_decimals(self, store, container, device_id):
+        for number in (9, 1769792400000, -5):
+            document = {"id": str(number), "device_id": device_id, "timestamp": number}
+            container.upsert_item(document)
+        lower, upper = Decimal(-5), Decimal(1769792400000)
+        keys = [entry.key for entry in read(store, device_id, lower=lower, upper=upper)]
+        assert keys == [Decimal(-5), Decimal(9), Decimal(1769792400000)]
+        assert all(isinstance(key, Decimal) for key in keys)
+
+    @pytest.mark.parametrize("descending", [False, True])
+    def test_that_are_the_same_follow_each_other_by_identity(
+        self, store, container, device_id, descending
+    ):
+        written = ["b", "a", "é", "c", "B", "🌡", "\uffee"]
+        for identity in written:
+            document = {"id": identity, "device_id": device_id, "timestamp": at(0)}
+            container.upsert_item(document)
+        container.upsert_item({"id": "z", "device_id": device_id, "timestamp": at(1)})
+        # Pages of two: the same key is on several.
+        found = [each.identity for each in read(store, device_id, descending=descending, limit=1)]
+        expected = [*sorted(written, key=str.encode), "z"]
+        assert found == (expected[::-1] if descending else expected)
+
+    def test_that_are_missing_make_no_entry(self, store, container, device_id):
+        container.upsert_item({"id": "1", "device_id": device_id, "n": 1})
+        container.upsert_item({"id": "2", "device_id": device_id, "timestamp": at(0), "n": 2})
+        assert [entry.identity for entry in read(store, device_id)] == ["2"]
+
+    def test_of_other_types_are_handed_out_for_the_reader_to_count(
+        self, store, container, device_id
+    ):
+        for number, key in enumerate([None, True, 1.5, at(0), [1], {"a": 1}]):
+            document = {"id": str(number), "device_id": device_id, "timestamp": key}
+            container.upsert_item(document)
+        reader = HotReader(store, Iso8601Format(), page_bytes=100_000)
+        asked = {"iot_device_id": device_id, "selected_properties": ["n"]}
+        flaws = reader.last_entry(wire_contract.last_entry_query(asked)).flaws
+        assert len(list(read(store, device_id))) == 6
+        # Only those that sort after text in Cosmos DB's order of types come before the newest entry.
+        assert flaws.unreadable_timestamps >= 2
+
+    def test_and_device_ids_may_be_in_fields_of_other_names(self, local, device_id):
+        local.create_container("twin", "named", device_id_attribute="iotDeviceId").upsert_item(
+            {"id": "1", "iotDeviceId": device_id, "my time": at(0), "n": 1}
+        )
+        named = {"DEVICE_ID_ATTRIBUTE": "iotDeviceId", "TIMESTAMP_ATTRIBUTE": "my time"}
+        (entry,) = read(store_in(local, "named", **named), device_id)
+        assert entry == (at(0), {"n": 1}, "1")
+
+
+class TestTheContainer:
+    @pytest.mark.parametrize("path", ["/id", "/device", "/device_id/part"])
+    def test_has_to_be_partitioned_by_the_device(self, account, path):
+        account.partition_key = path
+        with pytest.raises(HotStoreError, match=f"partitioned by {path}.*key /device_id"):
+            list(read(account.store(), "d"))
+        assert account.queries == []
+
+    def test_may_quote_the_name_of_its_partition_key(self, account):
+        account.partition_key = '/"device_id"'
+        assert len(list(read(account.store(), "d"))) == 1
+
+    def test_that_isnt_there_is_named_by_its_setting(self, local):
+        with pytest.raises(HotStoreError, match="COSMOS_CONTAINER"):
+            next(read(store_in(local, "nobody-made-this"), "d"), None)
+
+    def test_is_asked_for_again_after_a_failure(self, local):
+        store = store_in(local, "made-later")
+        with pytest.raises(HotStoreError):
+            next(read(store, "d"), None)
+        local.create_container("twin", "made-later")
+        assert list(read(store, "d")) == []
+
+    def test_is_opened_by_whoever_comes_first(self, local, container, device_id):
+        CosmosWriter(container).write([Entry(device_id, at(0), {"n": 1})])
+        store = store_in(local)
+        together = threading.Barrier(4)
+
+        def first(_number: int) -> list[StoredEntry]:
+            together.wait(30)
+            return list(read(store, device_id))
+
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(first, range(4)))
+        assert found == [[(at(0), {"n": 1}, at(0))]] * 4
+
+
+class Account:
+    """A Cosmos DB account on a plain HTTP server, whose answers to queries are prepared.
+
+    The last answer is repeated.
+    """
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.url = server.url_for("").rstrip("/")
+        self.queries: list[Request] = []
+        self.answers = [found(0, 1)]
+        self.account_status = 200
+        self.partition_key = "/device_id"
+        self.answer: Callable[[Request], Response] | None = None
+        self.silent = False
+        self.released = threading.Event()
+        for path in ("/", "/dbs/twin/colls/hot-telemetry/"):
+            server.expect_request(path, method="GET").respond_with_handler(self._describe)
+        path = "/dbs/twin/colls/hot-telemetry/docs/"
+        server.expect_request(path, method="POST").respond_with_handler(self._query)
+
+    def _describe(self, request: Request) -> Response:
+        if request.path == "/":
+            here = [{"name": "here", "databaseAccountEndpoint": "https://elsewhere.example.com"}]
+            document: dict[str, Any] = {
+                "writableLocations": here,
+                "readableLocations": here,
+                "userConsistencyPolicy": {"defaultConsistencyLevel": "Eventual"},
+            }
+            return Response(json.dumps(document), self.account_status)
+        partition_key = {"paths": [self.partition_key], "kind": "Hash"}
+        return Response(json.dumps({"_rid": "rid", "_self": "x", "partitionKey": partition_key}))
+
+    def _query(self, request: Request) -> Response:
+        request.get_data()
+        self.queries.append(request)
+        if self.silent:
+            self.released.wait(30)
+        if self.answer:
+            return self.answer(request)
+        return self.answers[min(len(self.queries), len(self.answers)) - 1]
+
+    def store(self, **more: Any) -> cosmos.CosmosHotStore:
+        settings = {"endpoint": self.url, "database": "twin", "key": KEY, **more}
+        return cosmos.connect(
+            CosmosSettings(container="hot-telemetry", **settings), entries_settings()
+        )
+
+    def sizes(self) -> list[str]:
+        return [query.headers["x-ms-max-item-count"] for query in self.queries]
+
+
+def found(first: int, number: int, *, more: str | None = None) -> Response:
+    documents = [
+        {"k": at(each), "i": str(each), "p0": each} for each in range(first, first + number)
+    ]
+    headers = {} if more is None else {"x-ms-continuation": more}
+    return Response(json.dumps({"Documents": documents}), headers=headers)
+
+
+def failed(status: int, **headers: str) -> Response:
+    document = {"code": "Failed", "message": "what Cosmos DB says"}
+    return Response(json.dumps(document), status, headers=headers)
+
+
+@pytest.fixture
+def account(httpserver: HTTPServer) -> Iterator[Account]:
+    account = Account(httpserver)
+    yield account
+    account.released.set()
+
+
+class TestAQuery:
+    def test_names_its_partition_and_keeps_values_out_of_the_text(self, account):
+        account.answers = [found(0, 1)]
+        hostile = 'x" OR 1=1'
+        list(read(account.store(), hostile, lower=at(0), upper=at(9), descending=True))
+        (query,) = account.queries
+        assert json.loads(query.headers["x-ms-documentdb-partitionkey"]) == [hostile]
+        assert query.json == {
+            "query": 'SELECT c["timestamp"] AS k, c.id AS i, c["n"] AS p0 FROM c WHERE '
+            'c["device_id"] = @device AND IS_DEFINED(c["timestamp"]) AND '
+            'c["timestamp"] >= @lower AND c["timestamp"] <= @upper ORDER BY c["timestamp"] DESC',
+            "parameters": [
+                {"name": "@device", "value": hostile},
+                {"name": "@lower", "value": at(0)},
+                {"name": "@upper", "value": at(9)},
+            ],
+        }
+
+    def test_asks_for_one_document_more_than_the_caller_takes(self, account):
+        account.answers = [found(0, 4, more="more")]
+        entries = read(account.store(), "d", limit=3)
+        assert len(list(islice(entries, 3))) == 3
+        assert account.sizes() == ["4"]
+
+    def test_without_a_hint_leaves_the_size_of_pages_to_cosmos_db(self, account):
+        account.answers = [found(0, 3, more="more"), found(3, 1)]
+        assert len(list(read(account.store(), "d"))) == 4
+        assert account.sizes() == ["-1", "-1"]
+
+    def test_follows_pages_as_far_as_the_caller_goes(self, account):
+        account.answers = [found(0, 2, more="1"), found(2, 2, more="2"), found(4, 2)]
+        entries = read(account.store(), "d", limit=1)
+        asked = [len(account.queries) for _ in entries]
+        # An entry is handed out when the next one shows that no other has its key.
+        assert asked == [1, 2, 2, 3, 3, 3]
+        assert [query.headers.get("x-ms-continuation") for query in account.queries] == [
+            None,
+            "1",
+            "2",
+        ]
+        assert account.sizes() == ["2", "8", "32"]
+
+    def test_goes_on_over_empty_pages(self, account):
+        account.answers = [found(0, 0, more="1"), found(0, 0, more="2"), found(0, 1)]
+        assert len(list(read(account.store(), "d"))) == 1
+
+    def test_isnt_continued_with_the_token_of_another_thread(self, account):
+        def answer(request: Request) -> Response:
+            (device,) = json.loads(request.headers["x-ms-documentdb-partitionkey"])
+            before, _, page = request.headers.get("x-ms-continuation", f"{device} 0").partition(" ")
+            if before != device:
+                mixed_up.append(before)
+            more = f"{device} {int(page) + 1}" if int(page) < 30 else None
+            return found(int(page), 1, more=more)
+
+        mixed_up: list[str] = []
+        account.answer = answer
+        store = account.store()
+        with ThreadPoolExecutor(4) as threads:
+            read_by = threads.map(lambda device: list(read(store, device)), "abcd")
+            assert [len(entries) for entries in read_by] == [31] * 4
+        assert mixed_up == []
+
+
+class TestAFailure:
+    @pytest.mark.parametrize("status", [408, 410, 429, 449, 500, 503])
+    def test_that_waiting_cures_is_worth_a_retry(self, account, status):
+        account.answers = [failed(status)]
+        with pytest.raises(StoreUnavailableError, match=f"status {status}") as told:
+            list(read(account.store(), "d"))
+        assert told.value.retry_after == 1
+
+    def test_by_too_many_requests_is_retried_a_few_times_and_tells_how_long_to_wait(self, account):
+        account.answers = [failed(429, **{"x-ms-retry-after-ms": "1"})] * 3
+        account.answers.append(failed(429, **{"x-ms-retry-after-ms": "2500"}))
+        with pytest.raises(StoreUnavailableError) as told:
+            list(read(account.store(), "d"))
+        assert (len(account.queries), told.value.retry_after) == (4, 3)
+
+    def test_that_passes_is_never_seen(self, account):
+        account.answers = [failed(429, **{"x-ms-retry-after-ms": "1"}), found(0, 1)]
+        assert len(list(read(account.store(), "d"))) == 1
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404])
+    def test_that_waiting_doesnt_cure_names_the_settings(self, account, status):
+        account.answers = [failed(status)]
+        with pytest.raises(HotStoreError, match=f"status {status}.*what Cosmos DB says") as told:
+            list(read(account.store(), "d"))
+        for setting in ("COSMOS_ENDPOINT", "COSMOS_DATABASE", "COSMOS_CONTAINER", "COSMOS_KEY"):
+            assert setting in str(told.value)
+        assert KEY not in str(told.value)
+        assert len(account.queries) == 1
+
+    def test_of_a_replica_that_lags_is_worth_a_retry(self, account):
+        account.answers = [failed(404, **{"x-ms-substatus": "1002"})]
+        with pytest.raises(StoreUnavailableError, match="status 404"):
+            list(read(account.store(), "d"))
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_of_the_account_names_the_settings(self, account, status):
+        account.account_status = status
+        with pytest.raises(HotStoreError, match="COSMOS_KEY"):
+            list(read(account.store(), "d"))
+
+    def test_by_an_answer_that_is_no_json_is_worth_a_retry(self, account):
+        account.answers = [Response("<html>")]
+        with pytest.raises(StoreUnavailableError):
+            list(read(account.store(), "d"))
+
+    def test_by_silence_is_worth_a_retry(self, account, monkeypatch):
+        monkeypatch.setitem(cosmos._CLIENT, "read_timeout", 0.5)
+        account.silent = True
+        with pytest.raises(StoreUnavailableError, match="can't be reached"):
+            list(read(account.store(), "d"))
+        assert account.queries
+
+    def test_to_connect_is_worth_a_retry(self, account):
+        with socket.socket() as taken:  # nobody listens there, and nobody else can begin to
+            taken.bind(("127.0.0.1", 0))
+            store = account.store(endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}")
+            with pytest.raises(StoreUnavailableError, match="can't be reached") as told:
+                list(read(store, "d"))
+        assert KEY not in str(told.value)
+
+    def test_to_find_an_identity_says_how_to_give_one(self, local, monkeypatch):
+        class Nobody:
+            def get_token(self, *_: object, **__: object) -> None:
+                raise ClientAuthenticationError("nobody is signed in")
+
+        monkeypatch.setattr(cosmos, "_identity", Nobody)
+        settings = CosmosSettings(local.endpoint, "twin", "hot-telemetry", None)
+        with pytest.raises(HotStoreError, match=r"nobody is signed in\. Give .* managed identity"):
+            list(read(cosmos.connect(settings, entries_settings()), "d"))
+
+
+def test_nothing_is_sent_before_the_first_read(httpserver):
+    account = Account(httpserver)
+    read(account.store(), "d")
+    assert httpserver.log == []
+
+
+def test_a_certificate_is_only_trusted_unseen_on_this_machine(monkeypatch):
+    made: list[dict[str, Any]] = []
+
+    def client(*_: object, **options: Any) -> None:
+        made.append(options)
+        raise ClientAuthenticationError("enough")
+
+    monkeypatch.setattr(cosmos, "CosmosClient", client)
+    for host in ("localhost", "127.0.0.1", "[::1]", "twin.documents.azure.com", "127.0.0.1.nip.io"):
+        settings = CosmosSettings(f"https://{host}:8081", "d", "c", KEY)
+        with pytest.raises(HotStoreError):
+            list(read(cosmos.connect(settings, entries_settings()), "d"))
+    verified = [options["connection_verify"] for options in made]
+    assert verified == [False, False, False, True, True]
+    assert [options["enable_endpoint_discovery"] for options in made] == verified

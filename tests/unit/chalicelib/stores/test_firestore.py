@@ -1,0 +1,453 @@
+"""The Firestore store: what it sends, what it makes of each answer, and what it survives."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import socket
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from google.cloud.firestore import GeoPoint
+from google.cloud.firestore_v1.field_path import parse_field_path
+
+from chalicelib.contracts.wire_contract import history_query, last_entry_query
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.errors import ConfigurationError, HotStoreError, StoreUnavailableError
+from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
+from chalicelib.settings import LARGEST_PAYLOAD, FirestoreSettings, HotReaderSettings
+from chalicelib.stores import firestore
+from chalicelib.stores.firestore import FirestoreHotStore
+from local_cloud.firestore import LocalFirestore
+from tests.conformance.asking import END, START, DirectAsker, count, pages, times
+from tests.firestore_server import FirestoreServer, Page, client_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from chalicelib.stores.hot_store import StoredEntry
+
+WEIRD_NAMES = [
+    "a.b",
+    "a`b",
+    "a\\",
+    "\\`",
+    "`",
+    "é x",
+    "x\n",
+    "1st",
+    "__proto",
+    "constructor",
+    "a/b[]",
+]
+Code = grpc.StatusCode
+PATIENCE_SECONDS = 30
+"""Only how long a broken store holds a test up."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firestore, "_LONGEST_PAUSE", 0)
+
+
+def store_at(client: Any, collection: str = "telemetry", **attributes: str) -> FirestoreHotStore:
+    names = {"device_id_attribute": "device_id", "timestamp_attribute": "timestamp"}
+    return FirestoreHotStore(client, collection=collection, **names | attributes)
+
+
+def read(store: FirestoreHotStore, **changes: Any) -> Iterator[StoredEntry]:
+    asked: dict[str, Any] = {"lower": None, "upper": None, "descending": False, "limit": None}
+    asked = asked | {"properties": ["n"]} | changes
+    return store.read("sensor", asked.pop("lower"), asked.pop("upper"), **asked)
+
+
+def documents(*numbers: int) -> dict[str, dict[str, Any]]:
+    return {f"d{number}": {"timestamp": f"{number:04}", "n": number} for number in numbers}
+
+
+def read_from(*given: Page, **changes: Any) -> tuple[list[str], FirestoreServer]:
+    """Read everything that a server has; return the documents' ids, and the server."""
+    with FirestoreServer(*given) as server:
+        return [entry.identity for entry in read(store_at(server.client()), **changes)], server
+
+
+class TestAQuery:
+    def test_asks_for_a_device_within_a_range_in_order_and_for_wanted_fields_only(self):
+        _, server = read_from(Page(), lower="a", upper="b", properties=["n", "m"], limit=7)
+        (query,) = server.queries
+        asked = [
+            (each.field_filter.field.field_path, each.field_filter.op.name, each.field_filter.value)
+            for each in query.where.composite_filter.filters
+        ]
+        assert [(path, op, value.string_value) for path, op, value in asked] == [
+            ("device_id", "EQUAL", "sensor"),
+            ("timestamp", "GREATER_THAN_OR_EQUAL", "a"),
+            ("timestamp", "LESS_THAN_OR_EQUAL", "b"),
+        ]
+        assert [each.field.field_path for each in query.order_by] == ["timestamp", "__name__"]
+        assert {each.direction.name for each in query.order_by} == {"ASCENDING"}
+        assert [each.field_path for each in query.select.fields] == ["m", "n", "timestamp"]
+        assert query.limit == 7
+        assert [each.collection_id for each in query.from_] == ["telemetry"]
+
+    def test_in_descending_order_is_exactly_the_reverse(self):
+        _, server = read_from(Page(), descending=True)
+        directions = [each.direction.name for each in server.queries[0].order_by]
+        assert directions == ["DESCENDING", "DESCENDING"]
+
+    def test_without_bounds_filters_by_device_only(self):
+        _, server = read_from(Page())
+        assert server.queries[0].where.field_filter.field.field_path == "device_id"
+
+    def test_of_numbers_sends_integers(self):
+        _, server = read_from(Page(), lower=Decimal(1_769_792_400_000), upper=Decimal(2))
+        _, lower, upper = server.queries[0].where.composite_filter.filters
+        assert lower.field_filter.value.integer_value == 1_769_792_400_000
+        assert upper.field_filter.value.integer_value == 2
+
+    def test_quotes_every_name_so_that_it_means_itself(self):
+        with FirestoreServer(Page()) as server:
+            names = {"device_id_attribute": "device.id", "timestamp_attribute": "t`s"}
+            assert list(read(store_at(server.client(), **names), properties=WEIRD_NAMES)) == []
+        (query,) = server.queries
+        selected = [parse_field_path(each.field_path) for each in query.select.fields]
+        assert sorted(selected) == sorted([[name] for name in [*WEIRD_NAMES, "t`s"]])
+        assert query.where.field_filter.field.field_path == "`device.id`"
+        assert query.order_by[0].field.field_path == "`t\\`s`"
+
+    @pytest.mark.parametrize("name", ["", "__x__", "____", "__\n__", "x" * 1_501, "é" * 751])
+    def test_does_not_ask_for_a_field_that_no_document_can_have(self, name):
+        _, server = read_from(Page(), properties=[name, "n"])
+        assert [each.field_path for each in server.queries[0].select.fields] == ["n", "timestamp"]
+
+    def test_reads_a_collection_below_a_document(self):
+        with FirestoreServer(Page()) as server:
+            assert list(read(store_at(server.client(), "twins/t1/telemetry"))) == []
+        assert server.queries[0].from_[0].collection_id == "telemetry"
+        assert server.parents[0].endswith("/documents/twins/t1")
+
+    def test_has_a_deadline_far_below_that_of_a_request(self):
+        _, server = read_from(Page())
+        assert 0 < server.seconds[0] <= 8.5
+
+
+class TestPages:
+    def test_are_followed_from_the_last_position_until_one_is_not_full(self):
+        found, server = read_from(Page(documents(1, 2)), Page(documents(3)), limit=2)
+        assert found == ["d1", "d2", "d3"]
+        first, second = server.queries
+        assert not first.start_at.values
+        key, reference = second.start_at.values
+        assert key.string_value == "0002"
+        assert reference.reference_value.endswith("/telemetry/d2")
+        assert not second.start_at.before
+
+    def test_are_not_asked_for_before_they_are_needed(self):
+        with FirestoreServer(Page(documents(1, 2)), Page(documents(3))) as server:
+            entries = read(store_at(server.client()), limit=2)
+            assert [entry.identity for entry in itertools.islice(entries, 2)] == ["d1", "d2"]
+            assert len(server.queries) == 1
+            assert next(entries).identity == "d3"
+            assert len(server.queries) == 2
+
+    def test_are_cancelled_when_the_caller_takes_no_more(self, monkeypatch):
+        monkeypatch.setattr(firestore, "_QUERY_SECONDS", 2 * PATIENCE_SECONDS)
+        with FirestoreServer(Page(documents(1), stuck=True)) as server:
+            entries = read(store_at(server.client()))
+            assert next(entries).identity == "d1"
+            del entries
+            assert server.ended.acquire(timeout=PATIENCE_SECONDS)
+
+    def test_grow_and_then_do_not(self, monkeypatch):
+        monkeypatch.setattr(firestore, "_LARGEST_PAGE", 10)
+        full = [Page(documents(*range(size))) for size in (2, 8, 10, 10)]
+        _, server = read_from(*full, Page(), limit=2)
+        assert [query.limit for query in server.queries] == [2, 8, 10, 10, 10]
+
+    @pytest.mark.parametrize(("hint", "size"), [(None, 300), (1_000_000, 1_000)])
+    def test_are_of_a_sensible_size_without_a_sensible_hint(self, hint, size):
+        _, server = read_from(Page(), limit=hint)
+        assert server.queries[0].limit == size
+
+
+class TestAFailure:
+    @pytest.mark.parametrize(
+        "code",
+        [
+            Code.RESOURCE_EXHAUSTED,
+            Code.UNAVAILABLE,
+            Code.DEADLINE_EXCEEDED,
+            Code.ABORTED,
+            Code.INTERNAL,
+            Code.CANCELLED,
+        ],
+    )
+    def test_that_waiting_cures_is_worth_another_try_later(self, code):
+        with pytest.raises(StoreUnavailableError, match="throttling or away"):
+            read_from(Page(failure=code))
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            Code.PERMISSION_DENIED,
+            Code.UNAUTHENTICATED,
+            Code.NOT_FOUND,
+            Code.INVALID_ARGUMENT,
+            Code.UNIMPLEMENTED,
+        ],
+    )
+    def test_of_the_set_up_names_what_to_check(self, code):
+        with pytest.raises(HotStoreError, match="what Google says") as raised:
+            read_from(Page(failure=code, message="what Google says"))
+        for name in ("'telemetry'", "FIRESTORE_PROJECT", "FIRESTORE_DATABASE", "datastore.viewer"):
+            assert name in str(raised.value)
+
+    def test_of_a_missing_index_says_how_to_create_both(self):
+        failed = Page(failure=Code.FAILED_PRECONDITION, message="The query requires an index.")
+        with pytest.raises(HotStoreError, match="requires an index") as raised:
+            read_from(failed)
+        *_, ascending, descending = str(raised.value).splitlines()
+        assert ascending == (
+            "gcloud firestore indexes composite create --project='wire' --database='(default)' "
+            "--collection-group='telemetry' --query-scope=COLLECTION "
+            "--field-config=field-path='device_id',order=ascending "
+            "--field-config=field-path='timestamp',order=ascending"
+        )
+        assert descending == ascending.removesuffix("ascending") + "descending"
+
+    @pytest.mark.parametrize("code", [Code.UNAVAILABLE, Code.INTERNAL, Code.ABORTED])
+    def test_that_passes_is_not_seen(self, code):
+        found, server = read_from(Page(failure=code), Page(failure=code), Page(documents(1)))
+        assert (found, len(server.queries)) == (["d1"], 3)
+
+    @pytest.mark.parametrize("code", [Code.UNAVAILABLE, Code.INTERNAL, Code.ABORTED])
+    def test_that_stays_is_given_up(self, code):
+        with FirestoreServer(Page(failure=code)) as server:
+            with pytest.raises(StoreUnavailableError):
+                list(read(store_at(server.client())))
+            assert len(server.queries) == 3
+
+    @pytest.mark.parametrize("code", [Code.RESOURCE_EXHAUSTED, Code.PERMISSION_DENIED])
+    def test_that_trying_again_makes_worse_or_no_better_is_not_tried_again(self, code):
+        with FirestoreServer(Page(failure=code)) as server:
+            with pytest.raises(
+                HotStoreError if code is Code.PERMISSION_DENIED else StoreUnavailableError
+            ):
+                list(read(store_at(server.client())))
+            assert len(server.queries) == 1
+
+    def test_in_the_middle_of_a_page_neither_loses_nor_repeats_anything(self):
+        broken = Page(documents(1, 2), failure=Code.UNAVAILABLE)
+        found, server = read_from(broken, Page(documents(3)))
+        assert found == ["d1", "d2", "d3"]
+        assert server.queries[1].start_at.values[0].string_value == "0002"
+
+    def test_after_a_page_without_documents_so_far_starts_it_again(self):
+        broken = Page(progress=True, failure=Code.UNAVAILABLE)
+        found, server = read_from(broken, Page(documents(1)))
+        assert found == ["d1"]
+        assert not server.queries[1].start_at.values
+
+    def test_counts_from_the_last_document(self):
+        failed, broken = Page(failure=Code.UNAVAILABLE), Page(documents(1), Code.UNAVAILABLE)
+        found, server = read_from(failed, failed, broken, failed, Page(documents(2)))
+        assert (found, len(server.queries)) == (["d1", "d2"], 5)
+
+    def test_to_answer_in_time_is_known_by_the_deadline(self, monkeypatch):
+        monkeypatch.setattr(firestore, "_QUERY_SECONDS", 0.2)
+        with FirestoreServer(Page(stuck=True)) as server:
+            with pytest.raises(StoreUnavailableError, match="504"):
+                list(read(store_at(server.client())))
+            assert len(server.queries) == 1
+
+    def test_to_connect_is_worth_another_try_later(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            client = client_at(f"127.0.0.1:{taken.getsockname()[1]}")
+            with pytest.raises(StoreUnavailableError):
+                list(read(store_at(client)))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
+        yield local.client()
+
+
+@pytest.fixture
+def collection(database: Any, request: pytest.FixtureRequest) -> Any:
+    """A collection of the test's own."""
+    return database.collection(f"c{id(request)}")
+
+
+def put(collection: Any, *each: dict[str, Any], device_id: str = "sensor") -> None:
+    for number, fields in enumerate(each):
+        collection.document(f"d{number:02}").set({"device_id": device_id, **fields})
+
+
+class TestEntries:
+    def test_carry_what_was_stored_under_any_name(self, database, collection):
+        put(collection, {"timestamp": "1", **dict.fromkeys(WEIRD_NAMES, 5), "unwanted": 1})
+        (entry,) = read(store_at(database, collection.id), properties=[*WEIRD_NAMES, "missing"])
+        assert entry.values == {"timestamp": "1", **dict.fromkeys(WEIRD_NAMES, 5)}
+
+    def test_carry_plain_values_and_nulls(self, database, collection):
+        stored = {"big": 2**63 - 1, "double": 21.5, "null": None, "map": {"a.b": [1, {"c": None}]}}
+        put(collection, {"timestamp": "1", **stored})
+        (entry,) = read(store_at(database, collection.id), properties=list(stored))
+        assert entry.values == {"timestamp": "1", **stored}
+
+    def test_of_numbers_have_decimal_keys_in_numeric_order(self, database, collection):
+        put(collection, *({"timestamp": each} for each in (10, 9.5, 2**63 - 1, 9, -1)))
+        keys = [entry.key for entry in read(store_at(database, collection.id))]
+        assert keys == [Decimal(-1), Decimal(9), Decimal("9.5"), Decimal(10), Decimal(2**63 - 1)]
+
+    @pytest.mark.parametrize("descending", [False, True])
+    def test_of_one_key_come_in_the_order_of_their_identities(
+        self, database, collection, descending
+    ):
+        ids = ["Z", "a", "b", "é", "\uffff", "\U0001f321"]
+        for each in reversed(ids):
+            collection.document(each).set({"device_id": "sensor", "timestamp": "1"})
+        found = read(store_at(database, collection.id), descending=descending, limit=2)
+        assert [entry.identity for entry in found] == (ids[::-1] if descending else ids)
+
+    @pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+    @pytest.mark.parametrize("size", [1, 2, 5, None])
+    def test_of_one_key_are_paged_without_gap_or_repeat(self, database, collection, order, size):
+        put(collection, *({"timestamp": "2026-01-30T17:00:00Z", "n": n} for n in range(25)))
+        reader = HotReader(
+            store_at(database, collection.id), Iso8601Format(), page_bytes=LARGEST_PAYLOAD
+        )
+        answer = pages(DirectAsker(reader), "sensor", ["n"], order_by_time=order, max_results=size)
+        found = [
+            value["value"]["integerValue"]
+            for one in answer
+            for value in one["propertyValues"][0]["values"]
+        ]
+        assert found == sorted(range(25), reverse=order == "DESCENDING")
+        assert {count(one) for one in answer[:-1]} <= {size}
+
+    def test_without_a_timestamp_are_not_there(self, database, collection):
+        put(collection, {"n": 1}, {"timestamp": "1"})
+        assert [entry.identity for entry in read(store_at(database, collection.id))] == ["d01"]
+
+    @pytest.mark.parametrize(
+        ("value", "declared"),
+        [
+            *itertools.product([math.nan, math.inf], [None, "DOUBLE", "INTEGER", "MAP"]),
+            *itertools.product(
+                [b"bytes", GeoPoint(1, 2), datetime(2026, 1, 30, tzinfo=UTC)],
+                [None, "DOUBLE", "STRING", "MAP"],
+            ),
+        ],
+    )
+    def test_with_what_has_no_data_value_are_counted(self, database, collection, value, declared):
+        put(collection, {"timestamp": "2026-01-30T17:00:00Z", "n": value})
+        reader = HotReader(
+            store_at(database, collection.id), Iso8601Format(), page_bytes=LARGEST_PAYLOAD
+        )
+        found = reader.history(
+            history_query(
+                {
+                    "iot_device_id": "sensor",
+                    "selected_properties": ["n"],
+                    "property_types": {"n": declared} if declared else {},
+                    "start_time": START,
+                    "end_time": END,
+                }
+            )
+        )
+        assert (found.count, found.flaws.unrepresentable_values) == (0, 1)
+
+    @pytest.mark.parametrize(
+        "timestamps",
+        [Iso8601Format(), EpochMillisecondsFormat(as_text=False)],
+        ids=["text", "number"],
+    )
+    def test_with_timestamps_of_another_kind_are_counted(self, database, collection, timestamps):
+        right = (
+            "2026-01-30T17:00:00Z" if isinstance(timestamps, Iso8601Format) else 1_769_792_400_000
+        )
+        wrong = [
+            datetime(2026, 1, 30, 17, tzinfo=UTC),
+            None,
+            True,
+            math.nan,
+            12.5,
+            b"bytes",
+            database.collection("c").document("d"),
+        ]
+        put(collection, *({"timestamp": each, "n": 1} for each in [*wrong, right]))
+        reader = HotReader(
+            store_at(database, collection.id), timestamps, page_bytes=LARGEST_PAYLOAD
+        )
+        query = {"iot_device_id": "sensor", "selected_properties": ["n"]}
+        found = reader.last_entry(last_entry_query(query))
+        assert list(found.values) == ["n"]
+        # Only those that come before the newest in descending order of kinds were met.
+        assert 0 < found.flaws.unreadable_timestamps <= len(wrong)
+        assert times(pages(DirectAsker(reader), "sensor", ["n"]), "n")[0].startswith(
+            "2026-01-30T17:00:00"
+        )
+
+    def test_are_only_those_of_the_device(self, database, collection):
+        put(collection, {"timestamp": "1"}, device_id="another")
+        assert list(read(store_at(database, collection.id))) == []
+
+
+class TestConnecting:
+    ENTRIES = HotReaderSettings.load(
+        {
+            "DIGITAL_TWIN_INFO": json.dumps(
+                {
+                    "config": {"digital_twin_name": "twin"},
+                    "config_providers": {"layer_3_hot_provider": "gcp", "layer_4_provider": "aws"},
+                }
+            )
+        }
+    )
+
+    @pytest.fixture(autouse=True)
+    def _nobody(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """A machine that is not on Google Cloud, and where nobody has logged in."""
+        for name in ("FIRESTORE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("NO_GCE_CHECK", "true")
+        monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+
+    def connect(
+        self, project: str | None = "p", collection: str = "telemetry"
+    ) -> FirestoreHotStore:
+        return firestore.connect(FirestoreSettings(project, "(default)", collection), self.ENTRIES)
+
+    def test_without_credentials_says_how_to_get_them(self):
+        with pytest.raises(ConfigurationError, match="gcloud auth application-default login"):
+            self.connect()
+
+    def test_without_a_project_names_the_variable(self, monkeypatch, tmp_path):
+        someone = {"type": "authorized_user", "client_id": "i", "client_secret": "s"}
+        (tmp_path / "someone.json").write_text(json.dumps(someone | {"refresh_token": "t"}))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "someone.json"))
+        monkeypatch.setenv("PATH", str(tmp_path))  # gcloud would be asked
+        with pytest.raises(ConfigurationError, match="FIRESTORE_PROJECT is not set"):
+            self.connect(project=None)
+
+    @pytest.mark.parametrize("collection", ["twins/t1", "/", "telemetry/"])
+    def test_to_no_collection_names_the_variable(self, monkeypatch, collection):
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
+        with pytest.raises(ConfigurationError, match="FIRESTORE_COLLECTION is"):
+            self.connect(collection=collection)
+
+    def test_sends_nothing_until_something_is_read(self, monkeypatch):
+        with FirestoreServer(Page()) as server:
+            monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.host)
+            store = self.connect()
+            assert server.queries == []
+            assert list(read(store)) == []
+            assert len(server.queries) == 1

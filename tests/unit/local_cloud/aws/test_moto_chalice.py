@@ -1,0 +1,228 @@
+"""Chalice against moto's API Gateway: the documents, and the real command line."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sysconfig
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto.apigateway.models import APIGatewayBackend
+
+from local_cloud import moto_chalice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from local_cloud.aws import LocalAws
+
+SWAGGER: dict[str, Any] = {
+    "swagger": "2.0",
+    "info": {"version": "1.0", "title": "twin"},
+    "schemes": ["https"],
+    "securityDefinitions": {"key": {}},
+    "definitions": {"Empty": {"type": "object"}},
+    "x-amazon-apigateway-binary-media-types": ["*/*"],
+    "paths": {
+        "/readings": {
+            "post": {
+                "consumes": ["application/json"],
+                "produces": ["application/json"],
+                "summary": "Read",
+                "responses": {
+                    "200": {"description": "ok", "schema": {"$ref": "#"}, "headers": {"A": {}}}
+                },
+                "x-amazon-apigateway-integration": {"type": "aws_proxy", "uri": "arn:aws:x"},
+            },
+            "options": {"x-amazon-apigateway-integration": {"type": "mock"}},
+        }
+    },
+}
+
+
+@pytest.fixture
+def converted() -> dict[str, Any]:
+    return moto_chalice.to_openapi_3(SWAGGER)
+
+
+def test_swagger_becomes_openapi_3(converted: dict[str, Any]) -> None:
+    assert converted["openapi"] == "3.0.1"
+    assert {"swagger", "schemes", "securityDefinitions", "definitions"}.isdisjoint(converted)
+    assert converted["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+
+
+def test_a_description_is_added_and_one_that_is_there_is_kept(converted: dict[str, Any]) -> None:
+    assert converted["info"] == {"version": "1.0", "title": "twin", "description": ""}
+    described = {**SWAGGER, "info": {"title": "twin", "description": "mine"}}
+    assert moto_chalice.to_openapi_3(described)["info"]["description"] == "mine"
+
+
+def test_operations_keep_what_both_versions_know(converted: dict[str, Any]) -> None:
+    assert converted["paths"]["/readings"]["post"] == {
+        "summary": "Read",
+        "responses": {"200": {"description": "ok"}},
+        "x-amazon-apigateway-integration": {"type": "AWS_PROXY", "uri": "arn:aws:x"},
+    }
+
+
+def test_a_mock_integration_gets_what_moto_insists_on(converted: dict[str, Any]) -> None:
+    integration = converted["paths"]["/readings"]["options"]["x-amazon-apigateway-integration"]
+    assert integration == {"type": "MOCK", "uri": "", "httpMethod": ""}
+
+
+def test_the_document_that_came_in_isnt_changed() -> None:
+    before = copy.deepcopy(SWAGGER)
+    moto_chalice.to_openapi_3(SWAGGER)
+    assert before == SWAGGER
+
+
+def test_converting_twice_is_converting_once(converted: dict[str, Any]) -> None:
+    assert moto_chalice.to_openapi_3(converted) == converted
+
+
+def test_an_openapi_3_document_keeps_its_version() -> None:
+    document = {"openapi": "3.1.0", "info": {"title": "twin"}, "paths": {}}
+    assert moto_chalice.to_openapi_3(document)["openapi"] == "3.1.0"
+
+
+@pytest.fixture
+def not_installed() -> Iterator[None]:
+    """Take the fix out for a test, and put it back if somebody had it in."""
+    was_installed = APIGatewayBackend.put_rest_api.__module__ == moto_chalice.__name__
+    moto_chalice.uninstall()
+    yield
+    moto_chalice.uninstall()
+    if was_installed:
+        moto_chalice.install()
+
+
+@pytest.mark.usefixtures("not_installed")
+def test_installing_twice_wraps_once_and_can_be_undone() -> None:
+    def methods() -> tuple[Any, Any]:
+        return APIGatewayBackend.import_rest_api, APIGatewayBackend.put_rest_api
+
+    originals = methods()
+    moto_chalice.install()
+    wrapped = methods()
+    moto_chalice.install()
+    assert methods() == wrapped
+    moto_chalice.uninstall()
+    moto_chalice.uninstall()
+    assert methods() == originals
+
+
+APP = """
+    from chalice import Chalice
+
+    app = Chalice(app_name="tiny")
+
+    @app.route("/")
+    def index():
+        return {}
+
+    @app.route("/readings/{device}", methods=["GET", "POST"], cors=True,
+               content_types=["application/json", "text/plain"])
+    def readings(device):
+        "Read a device."
+        return {"device": device}
+
+    @app.lambda_function()
+    def double(event, context):
+        return 2 * event["n"]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(textwrap.dedent(APP))
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / ".chalice").mkdir()
+    config = {"version": "2.0", "app_name": "tiny", "stages": {"dev": {"lambda_timeout": 20}}}
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
+    return tmp_path
+
+
+@pytest.fixture
+def chalice(aws: LocalAws, project: Path) -> Callable[..., None]:
+    command = str(Path(sysconfig.get_path("scripts")) / "chalice")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(project), **aws.environment}
+
+    def chalice(*arguments: str) -> None:
+        done = subprocess.run(
+            [command, *arguments, "--stage", "dev"],
+            cwd=project,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return chalice
+
+
+def test_chalice_deploys_twice_and_deletes(
+    aws: LocalAws, project: Path, chalice: Callable[..., None]
+) -> None:
+    functions, gateway, iam = aws.client("lambda"), aws.client("apigateway"), aws.client("iam")
+
+    def deployed() -> list[tuple[str, list[str]]]:
+        (api,) = gateway.get_rest_apis()["items"]
+        resources = gateway.get_resources(restApiId=api["id"])["items"]
+        return sorted((r["path"], sorted(r.get("resourceMethods", {}))) for r in resources)
+
+    def double(number: int) -> Any:
+        event = json.dumps({"n": number})
+        answer = functions.invoke(FunctionName="tiny-dev-double", Payload=event)
+        return json.load(answer["Payload"])
+
+    chalice("deploy")
+    routes = [
+        ("/", ["GET"]),
+        ("/readings", []),
+        ("/readings/{device}", ["GET", "OPTIONS", "POST"]),
+    ]
+    assert deployed() == routes
+    assert double(4) == 8
+
+    app = (project / "app.py").read_text()
+    (project / "app.py").write_text(app.replace("2 * event", "3 * event"))
+    chalice("deploy")
+    assert deployed() == routes
+    assert double(4) == 12
+
+    chalice("delete")
+    assert functions.list_functions()["Functions"] == []
+    assert gateway.get_rest_apis()["items"] == []
+    assert iam.list_roles()["Roles"] == []
+
+
+def test_the_route_handler_of_a_real_package_answers(
+    aws: LocalAws, chalice: Callable[..., None]
+) -> None:
+    """The whole way of API Gateway's proxy event through Chalice, in a worker."""
+    chalice("deploy")
+    event = {
+        "resource": "/readings/{device}",
+        "httpMethod": "GET",
+        "path": "/readings/pump",
+        "pathParameters": {"device": "pump"},
+        "multiValueQueryStringParameters": None,
+        "headers": {},
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": "/readings/{device}",
+            "httpMethod": "GET",
+            "path": "/api/readings/pump",
+        },
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer = aws.client("lambda").invoke(FunctionName="tiny-dev", Payload=json.dumps(event))
+    response = json.load(answer["Payload"])
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"]) == {"device": "pump"}

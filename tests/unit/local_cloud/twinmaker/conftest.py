@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local_cloud.twinmaker import LocalTwinMaker
+
+from .twin import WORKSPACE, Client, Connector, client_of, make_twin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_stops() -> Iterator[None]:
+    """Let servers notice at once that they are stopped: there are hundreds of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("local_cloud.twinmaker.server._POLL", 0.001)
+        yield
+
+
+@pytest.fixture
+def connector() -> Connector:
+    return Connector()
+
+
+@pytest.fixture
+def twinmaker(connector: Connector) -> Iterator[LocalTwinMaker]:
+    with LocalTwinMaker(invoke=connector) as running:
+        yield running
+
+
+@pytest.fixture
+def client(twinmaker: LocalTwinMaker) -> Client:
+    return client_of(twinmaker.url)
+
+
+@pytest.fixture
+def workspace(client: Client) -> Client:
+    """Give a client with an empty workspace."""
+    client.create_workspace(workspaceId=WORKSPACE)
+    return client
+
+
+@pytest.fixture
+def twin(client: Client) -> Client:
+    """Give a client with a workspace, a component type and an entity."""
+    make_twin(client)
+    return client
