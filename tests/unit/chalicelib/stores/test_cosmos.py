@@ -20,9 +20,9 @@ from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings import CosmosSettings, HotReaderSettings
 from chalicelib.stores import cosmos
+from demo.sample_telemetry import Entry
 from deploy_scripts.hot_storage.cosmos import CosmosWriter
-from deploy_scripts.sample_telemetry import Entry
-from local_cloud.cosmos import LocalCosmos
+from local_cloud.azure.cosmos import LocalCosmos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,7 +22,7 @@ from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
 from chalicelib.settings import LARGEST_PAYLOAD, FirestoreSettings, HotReaderSettings
 from chalicelib.stores import firestore
 from chalicelib.stores.firestore import FirestoreHotStore
-from local_cloud.firestore import LocalFirestore
+from local_cloud.gcp.firestore import LocalFirestore
 from tests.conformance.asking import END, START, DirectAsker, count, pages, times
 from tests.firestore_server import FirestoreServer, Page, client_at
 
