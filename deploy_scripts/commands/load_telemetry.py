@@ -12,7 +12,9 @@ from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from chalicelib.model.errors import ConfigurationError, HotReaderError
-from chalicelib.settings import CosmosSettings, DynamoDBSettings, FirestoreSettings
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.firestore import FirestoreSettings
 from deploy_scripts import sample_telemetry, twin_configuration
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
 from deploy_scripts.commands.telemetry_options import entries_option, progress, seed_option
