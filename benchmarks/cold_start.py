@@ -29,7 +29,7 @@ from benchmarks.far_reader import (
 )
 from benchmarks.measure import Finding, Timing
 from deploy_scripts import PROJECT
-from local_cloud.lambda_runtime import FunctionSpec, LambdaRuntime
+from local_cloud.aws.lambda_runtime import FunctionSpec, LambdaRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from benchmarks.dynamodb_server import CREDENTIALS, PROPERTIES, REGION, running
 from benchmarks.hot_readers import payload
 from benchmarks.measure import Finding
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from local_cloud.chalice_local import ChaliceLocal
+from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
 
 if TYPE_CHECKING:

@@ -15,24 +15,24 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from demo.load_telemetry import load_telemetry
+from demo.options import entries_option, progress, seed_option
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.deploy import deploy, destroy
-from deploy_scripts.commands.load_telemetry import load_telemetry
 from deploy_scripts.commands.options import config_option
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.commands.rotate_token import rotate_token
-from deploy_scripts.commands.telemetry_options import entries_option, progress, seed_option
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.twin_configuration import ConfigurationProblems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local_cloud.stack import LocalCloud
+    from demo.stack import LocalCloud
 
 _directory_option = click.option(
     "--directory",
@@ -74,7 +74,7 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
     each with sample telemetry in its hot storage, all on this machine. When all is ready,
     DIRECTORY/endpoints.json says where everything is. A busy port is replaced by a free one.
     """
-    from local_cloud.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
+    from demo.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
 
     console = Console()
     ports = Ports(http_port, aws_port, twinmaker_port)
@@ -113,8 +113,8 @@ def demo(**options: Any) -> None:
 
     The exit code is 0 only if every step gave what it must.
     """
-    from deploy_scripts.demo import Demo, DemoError
-    from local_cloud.stack import Ports
+    from demo.demo import Demo, DemoError
+    from demo.stack import Ports
 
     console = Console()
     with (
@@ -144,7 +144,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 @contextmanager
 def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     """Start the local cloud, showing each step."""
-    from local_cloud.stack import LocalCloud
+    from demo.stack import LocalCloud
 
     # SIGINT, too: what is started in the background of a script inherits that it is ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from deploy_scripts.sample_telemetry import Entry
+    from demo.sample_telemetry import Entry
 
 
 class Writer(Protocol):

@@ -20,6 +20,6 @@ Examples
 
 from __future__ import annotations
 
-from local_cloud.twinmaker.server import LocalTwinMaker
+from .server import LocalTwinMaker
 
 __all__ = ["LocalTwinMaker"]

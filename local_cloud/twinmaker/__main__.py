@@ -8,7 +8,7 @@ import threading
 
 import click
 
-from local_cloud.twinmaker.server import LocalTwinMaker
+from .server import LocalTwinMaker
 
 
 @click.command()

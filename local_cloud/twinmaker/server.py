@@ -13,21 +13,21 @@ from urllib.parse import quote
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from local_cloud.twinmaker.component_types import ComponentTypes
-from local_cloud.twinmaker.dataplane import DataPlane
-from local_cloud.twinmaker.entities import Entities, check_components
-from local_cloud.twinmaker.errors import (
+from .connectors.invoker import LambdaInvoker, PythonInvoker
+from .errors import (
     ApiError,
     InternalError,
     InvalidRequestError,
     NotFoundError,
     NotOfferedError,
 )
-from local_cloud.twinmaker.invoker import LambdaInvoker, PythonInvoker
-from local_cloud.twinmaker.protocol import HttpRequest, rest_json
-from local_cloud.twinmaker.store import Store
-from local_cloud.twinmaker.tags import Tags
-from local_cloud.twinmaker.workspaces import Workspaces
+from .operations.component_types import ComponentTypes
+from .operations.dataplane import DataPlane
+from .operations.entities import Entities, check_components
+from .operations.tags import Tags
+from .operations.workspaces import Workspaces
+from .protocol.rest_json import HttpRequest, rest_json
+from .twin.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
     from werkzeug.serving import BaseWSGIServer
 
-    from local_cloud.twinmaker.invoker import Invoker
-    from local_cloud.twinmaker.protocol import Call
-    from local_cloud.twinmaker.resources import Json
+    from .connectors.invoker import Invoker
+    from .protocol.rest_json import Call
+    from .twin.resources import Json
 
-LOGGER = logging.getLogger("local_cloud.twinmaker")
+LOGGER = logging.getLogger(__name__)
 
 _POLL = 0.02
 """Seconds until the server notices that it was told to stop."""

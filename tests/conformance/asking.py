@@ -18,13 +18,13 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.model.results import Flaws
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
-from deploy_scripts.demo import only
+from demo.demo import only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.hot_reader.hot_reader import HotReader
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
 
 START, END = "2026-01-30T17:00:00Z", "2026-01-30T18:00:00Z"
 TOKEN = "token-of-the-conformance-suite"

@@ -16,9 +16,9 @@ from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
 from chalicelib.stores.dynamodb_pages import page_session
-from local_cloud.aws import LocalAws
-from local_cloud.cosmos import LocalCosmos
-from local_cloud.firestore import LocalFirestore
+from local_cloud.aws.account import LocalAws
+from local_cloud.azure.cosmos import LocalCosmos
+from local_cloud.gcp.firestore import LocalFirestore
 from tests.conformance.asking import DirectAsker
 from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.cosmos import CosmosContainers

@@ -10,7 +10,7 @@ from deploy_scripts.hot_storage.cosmos import json_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local_cloud.cosmos import LocalCosmos
+    from local_cloud.azure.cosmos import LocalCosmos
     from tests.conformance.oracle import Stored
 
 _DATABASE, _CONTAINER = "conformance", "hot-telemetry"

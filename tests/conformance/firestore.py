@@ -10,7 +10,7 @@ from deploy_scripts.hot_storage.firestore import field_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local_cloud.firestore import LocalFirestore
+    from local_cloud.gcp.firestore import LocalFirestore
     from tests.conformance.oracle import Stored
 
 

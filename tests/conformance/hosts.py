@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from deploy_scripts import PROJECT
-from local_cloud.azure_functions import LocalAzureFunctions
+from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
-from local_cloud.cloud_functions import LocalCloudFunction
+from local_cloud.gcp.functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
 
 
 class Host(Protocol):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
     from local_cloud.twinmaker import LocalTwinMaker
 
 STAGE: Final = "multicloud"

@@ -19,7 +19,7 @@ from deploy_scripts.token_stores import ParameterStore, SecretsManager
 from deploy_scripts.twin_configuration import TwinConfiguration
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage_token import TokenHop
-from local_cloud.aws import LocalAws
+from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

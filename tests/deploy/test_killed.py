@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from local_cloud.aws import LocalAws
+from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.deploy.killing import Kill, Run, World
 

@@ -23,7 +23,7 @@ from deploy_scripts.deployed import DeployedStage
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
 from deploy_scripts.publish import unpublish
-from local_cloud.aws import LocalAws
+from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,7 +28,7 @@ from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.summary import Outcome, Summary
 from deploy_scripts.register.twin import Readers, Twin, reader_functions
 from deploy_scripts.twin_configuration import Device, DeviceProperty
-from local_cloud.aws import LocalAws
+from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
 
 if TYPE_CHECKING:

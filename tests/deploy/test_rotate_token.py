@@ -29,7 +29,7 @@ from deploy_scripts.rotate_token import (
     StoreRefusedError,
 )
 from deploy_scripts.token_stores import ParameterStore, SecretsManager
-from local_cloud.aws import LocalAws
+from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import pytest
 from deploy_scripts.deployed import DeployedStage, load_resources
 from deploy_scripts.plan import Stage
 from deploy_scripts.stage_record import RecordError, StageRecord
-from local_cloud.aws import LocalAws
+from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

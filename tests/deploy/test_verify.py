@@ -17,6 +17,7 @@ from werkzeug import Response
 
 from chalicelib.model.layout import APP_NAME, ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from demo.stack import LocalCloud, Ports
 from deploy_scripts import PROJECT
 from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
@@ -29,7 +30,6 @@ from deploy_scripts.twin_configuration import TwinConfiguration
 from deploy_scripts.verify.hop import HopResult, Verified
 from deploy_scripts.verify.report import page
 from local_cloud.child_process import free_port
-from local_cloud.stack import LocalCloud, Ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from local_cloud.azure_functions import LocalAzureFunctions
+from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
 from tests.end_to_end.http.service import TOKEN, CloudLogService
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from local_cloud.cosmos import LocalCosmos
+    from local_cloud.azure.cosmos import LocalCosmos
 
 DATABASE: Final = "factory-twin"
 CONTAINER: Final = "hot-telemetry"

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from deploy_scripts import PROJECT
-from local_cloud.cosmos import LocalCosmos
+from local_cloud.azure.cosmos import LocalCosmos
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, payload_for
 from tests.end_to_end.http.service import (
     PATIENCE_SECONDS,
@@ -37,7 +37,7 @@ BOTH = [HISTORY, LAST_ENTRY]
 APP = PROJECT / "functions" / "azure"
 ASK_THE_APP = """
 import sys
-from local_cloud.azure_functions import FunctionHost
+from local_cloud.azure.functions import FunctionHost
 
 sys.path.insert(0, sys.argv[1])
 import function_app

@@ -10,9 +10,9 @@ from unittest import mock
 import pytest
 from click.testing import CliRunner
 
+from demo.demo import Demo, DemoError, expect
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
-from deploy_scripts.demo import Demo, DemoError, expect
 
 if TYPE_CHECKING:
     from pathlib import Path

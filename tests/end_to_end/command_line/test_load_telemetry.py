@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from deploy_scripts.__main__ import cli
-from local_cloud.cosmos import LocalCosmos
-from local_cloud.firestore import LocalFirestore
+from local_cloud.azure.cosmos import LocalCosmos
+from local_cloud.gcp.firestore import LocalFirestore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy_scripts.hot_storage.firestore import FirestoreWriter
-from local_cloud.cloud_functions import LocalCloudFunction
-from local_cloud.firestore import LocalFirestore
+from local_cloud.gcp.firestore import LocalFirestore
+from local_cloud.gcp.functions import LocalCloudFunction
 from tests.end_to_end.http.queries import entries
 from tests.end_to_end.http.service import CloudLogService
 

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from deploy_scripts import PROJECT
-from local_cloud.cloud_functions import LocalCloudFunction
+from local_cloud.gcp.functions import LocalCloudFunction
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, history, last_entry, payload_for
 from tests.end_to_end.http.service import (
     PATIENCE_SECONDS,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from local_cloud.firestore import LocalFirestore
+    from local_cloud.gcp.firestore import LocalFirestore
     from tests.end_to_end.http.conftest import Start
 
 BOTH = [HISTORY, LAST_ENTRY]
@@ -245,7 +245,9 @@ def test_the_package_answers_without_a_module_of_another_cloud(
     assert ended.returncode == 0, ended.stderr
     statuses, modules = json.loads(ended.stdout.splitlines()[-1])
     assert statuses == [200, 200]
-    assert modules["chalicelib.stores.firestore"] == str(package / "chalicelib" / "firestore.py")
+    assert modules["chalicelib.stores.firestore"] == str(
+        package / "chalicelib" / "stores" / "firestore.py"
+    )
     assert [name for name in modules if name.startswith(NOT_OURS)] == []
 
 
@@ -254,7 +256,7 @@ def test_a_function_ends_when_the_process_that_started_it_is_killed(
 ) -> None:
     program = (
         "import json, os, pathlib, signal, sys\n"
-        "from local_cloud.cloud_functions import LocalCloudFunction\n"
+        "from local_cloud.gcp.functions import LocalCloudFunction\n"
         "log = pathlib.Path(sys.argv[1])\n"
         "function = LocalCloudFunction('hot_reader', dict(os.environ), log=log).__enter__()\n"
         "print(function.url, flush=True)\n"

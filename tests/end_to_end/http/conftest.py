@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from demo.stack import create_hot_table, stage_environment
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from local_cloud.aws import LocalAws
-from local_cloud.stack import create_hot_table, stage_environment
+from local_cloud.aws.account import LocalAws
 
 from .queries import entries
 from .service import STAGE, TOKEN, TOKEN_PARAMETER, Service, running

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy_scripts import PROJECT, sample_telemetry, twin_configuration
-from deploy_scripts.sample_telemetry import Entry
+from demo import sample_telemetry
+from demo.sample_telemetry import Entry
+from deploy_scripts import PROJECT, twin_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from demo.stack import stage_environment
 from deploy_scripts import PROJECT
-from local_cloud.chalice_local import ChaliceLocal
+from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
-from local_cloud.stack import stage_environment
 
 from .contract import the_contract
 

@@ -12,7 +12,7 @@ import pytest
 from werkzeug import Response
 
 from chalicelib.model.limits import LARGEST_PAYLOAD
-from local_cloud.stack import stage_environment
+from demo.stack import stage_environment
 
 from .queries import HISTORY, LAST_ENTRY, payload_for
 from .service import PATIENCE_SECONDS, STAGE, TOKEN, Service, error_of

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
 
     from .conftest import Start
     from .service import Service

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_httpserver import HTTPServer
 
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
 
     from .conftest import Start
 

@@ -50,7 +50,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (project / ".chalice" / "config.json").write_text(json.dumps(config))
     configure_stages(project, project / "twin")
 
-    for name in ("tests/test_it.py", "deploy_scripts/demo.py", ".local/endpoints.json"):
+    for name in (
+        *("tests/test_it.py", "demo/stack.py", "deploy_scripts/plan.py", "local_cloud/aws.py"),
+        ".local/endpoints.json",
+    ):
         (project / name).parent.mkdir()
         (project / name).touch()
     (project / "config_inter_cloud.json").touch()

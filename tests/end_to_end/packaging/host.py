@@ -38,7 +38,7 @@ def main(cloud: str, port: str, package: str, reports: str, local_cloud: str) ->
     stand_in.PROJECT = Path(local_cloud).parent
     sys.modules["local_cloud"] = stand_in
     sys.argv = ["azure_functions", "--port", port, "--app", package]
-    host: Any = importlib.import_module("local_cloud.azure_functions")
+    host: Any = importlib.import_module("local_cloud.azure.functions")
     host.end_with_parent = _end_with_parent
     host.main()
 

@@ -68,7 +68,17 @@ def test_the_zip_has_nothing_for_engineers(multicloud: Package, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    "start", ["tests/", "deploy_scripts/", ".local", ".chalice", "config", "chalice/cli/"]
+    "start",
+    [
+        "tests/",
+        "demo/",
+        "deploy_scripts/",
+        "local_cloud/",
+        ".local",
+        ".chalice",
+        "config",
+        "chalice/cli/",
+    ],
 )
 def test_the_zip_has_nothing_of_the_engineers_machine(multicloud: Package, start: str) -> None:
     assert not [each for each in multicloud.names if each.startswith(start)]

@@ -21,16 +21,16 @@ from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.hot_storage.cosmos import CosmosWriter
 from deploy_scripts.hot_storage.firestore import FirestoreWriter
+from local_cloud.azure.cosmos import LocalCosmos
 from local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
-from local_cloud.cosmos import LocalCosmos
-from local_cloud.firestore import LocalFirestore
+from local_cloud.gcp.firestore import LocalFirestore
 from tests.deploy.conftest import TwinDirectory
 from tests.end_to_end.http.queries import PUMP, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deploy_scripts.sample_telemetry import Entry
+    from demo.sample_telemetry import Entry
 
 # Each environment is installed first: 10 to 20 seconds here, more where nothing is cached.
 pytestmark = [

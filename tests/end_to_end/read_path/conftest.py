@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local_cloud.stack import LocalCloud, Ports
+from demo.stack import LocalCloud, Ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from tests.conformance import oracle
 from tests.conformance.oracle import Stored
 
 if TYPE_CHECKING:
-    from local_cloud.stack import Endpoints, LocalCloud
+    from demo.stack import Endpoints, LocalCloud
 
 
 def stored(cloud: LocalCloud, device_id: str) -> list[Stored]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.model.data_value import DataType
-from deploy_scripts import PROJECT, sample_telemetry
+from demo import sample_telemetry
+from demo.stack import LocalCloud, create_hot_table
+from deploy_scripts import PROJECT
 from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.twin_configuration import Device, DeviceProperty
-from local_cloud.chalice_local import ChaliceLocal
+from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
-from local_cloud.stack import LocalCloud, create_hot_table
 from tests.conformance import oracle
 from tests.conformance.oracle import Stored, by_property, read_back
 from tests.dynalite import Dynalite

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
+from demo.sample_telemetry import Entry
 from deploy_scripts.hot_storage.cosmos import CosmosWriter, document_id, json_value
-from deploy_scripts.sample_telemetry import Entry
-from local_cloud.cosmos import LocalCosmos
+from local_cloud.azure.cosmos import LocalCosmos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

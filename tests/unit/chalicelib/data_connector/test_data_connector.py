@@ -13,8 +13,8 @@ from chalicelib.model.errors import HotReaderError, InvalidQueryError, RemoteRea
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
+from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
-from local_cloud.stack import create_hot_table
 from tests.unit.chalicelib.servers import Scripted, error_response, response
 
 DEVICE = "sensor-1"

@@ -21,9 +21,9 @@ from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import cosmos
+from demo.sample_telemetry import Entry
 from deploy_scripts.hot_storage.cosmos import CosmosWriter
-from deploy_scripts.sample_telemetry import Entry
-from local_cloud.cosmos import LocalCosmos
+from local_cloud.azure.cosmos import LocalCosmos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

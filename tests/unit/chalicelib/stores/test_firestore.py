@@ -24,7 +24,7 @@ from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import firestore
 from chalicelib.stores.firestore import FirestoreHotStore
-from local_cloud.firestore import LocalFirestore
+from local_cloud.gcp.firestore import LocalFirestore
 from tests.conformance.asking import END, START, DirectAsker, count, pages, times
 from tests.firestore_server import FirestoreServer, Page, client_at
 

@@ -221,7 +221,9 @@ class TestAReference:
 
     def test_to_a_binary_secret_is_refused(self, create_secret):
         create_secret(Name="binary-token", SecretBinary=CURRENT.encode())
-        with pytest.raises(ConfigurationError, match=r"binary-token.* must be a string, not binary"):
+        with pytest.raises(
+            ConfigurationError, match=r"binary-token.* must be a string, not binary"
+        ):
             source("secretsmanager:binary-token").current()
 
     def test_to_something_that_is_no_token_is_refused_without_showing_it(self, put_parameter):

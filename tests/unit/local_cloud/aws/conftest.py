@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local_cloud.aws import LocalAws
-from local_cloud.lambda_runtime import FunctionSpec, LambdaRuntime
+from local_cloud.aws.account import LocalAws
+from local_cloud.aws.lambda_runtime import FunctionSpec, LambdaRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

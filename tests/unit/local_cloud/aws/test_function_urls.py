@@ -14,7 +14,7 @@ from .conftest import PATIENCE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
 
 ECHO = """
     import json

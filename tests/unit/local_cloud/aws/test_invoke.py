@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
 
     from .conftest import Meeting, Reply
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local_cloud.lambda_runtime import (
+from local_cloud.aws.lambda_runtime import (
     FunctionSpec,
     InvalidPackageError,
     LambdaRuntime,
@@ -428,7 +428,7 @@ def test_workers_end_by_themselves_when_their_parent_is_killed(
     package.write_bytes(make_spec(HOLDER).code)
     parent = textwrap.dedent(f"""
         import os, pathlib, signal
-        from local_cloud.lambda_runtime import FunctionSpec, LambdaRuntime
+        from local_cloud.aws.lambda_runtime import FunctionSpec, LambdaRuntime
 
         code = pathlib.Path({str(package)!r}).read_bytes()
         spec = FunctionSpec(name="probe", handler="probe.handler", code=code, timeout=30,

@@ -24,7 +24,7 @@ from moto.apigateway.models import APIGatewayBackend
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 
-from local_cloud.aws import LocalAws
+from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,7 @@ def test_stop_takes_the_repairs_of_moto_back() -> None:
         from moto.apigateway.models import APIGatewayBackend as Api
         from moto.awslambda.models import LambdaBackend as Backend, LambdaFunction as Function
         from moto.awslambda.responses import LambdaResponse as Response
-        from local_cloud.aws import LocalAws
+        from local_cloud.aws.account import LocalAws
 
         def methods():
             return [Api.import_rest_api, Api.put_rest_api, Backend.delete_function,
@@ -313,4 +313,4 @@ def test_a_missing_file_is_named(aws: LocalAws, tmp_path: Path) -> None:
 
 
 def test_the_repairs_are_in_place_while_it_runs(aws: LocalAws) -> None:
-    assert APIGatewayBackend.put_rest_api.__module__ == "local_cloud.moto_chalice"
+    assert APIGatewayBackend.put_rest_api.__module__ == "local_cloud.aws.moto_chalice"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto.apigateway.models import APIGatewayBackend
 
-from local_cloud import moto_chalice
+from local_cloud.aws import moto_chalice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local_cloud.aws import LocalAws
+    from local_cloud.aws.account import LocalAws
 
 SWAGGER: dict[str, Any] = {
     "swagger": "2.0",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local_cloud.twinmaker import LocalTwinMaker
-from local_cloud.twinmaker.invoker import LARGEST_PAYLOAD
+from local_cloud.twinmaker.connectors.invoker import LARGEST_PAYLOAD
 
 from .twin import (
     COMPONENT,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.model import ShapeResolver
 
-from local_cloud.twinmaker import instants
-from local_cloud.twinmaker.protocol import load_model, rest_json, to_json
-from local_cloud.twinmaker.validation import compiled, violations
+from local_cloud.twinmaker.connectors import instants
+from local_cloud.twinmaker.protocol.rest_json import load_model, rest_json, to_json
+from local_cloud.twinmaker.protocol.validation import compiled, violations
 
 SECOND = 1_000_000_000
 

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 from local_cloud.twinmaker import LocalTwinMaker
 from local_cloud.twinmaker.__main__ import main
-from local_cloud.twinmaker.protocol import load_model
+from local_cloud.twinmaker.protocol.rest_json import load_model
 
 from .twin import (
     ENTITY,
@@ -210,7 +210,7 @@ def test_a_fault_of_its_own_is_an_internal_error_and_logged(
     def broken(*_: Any) -> None:
         raise KeyError("oops")
 
-    monkeypatch.setattr("local_cloud.twinmaker.dataplane.check_history", broken)
+    monkeypatch.setattr("local_cloud.twinmaker.operations.dataplane.check_history", broken)
     with pytest.raises(twin.exceptions.InternalServerException):
         history(twin)
     assert "KeyError: 'oops'" in caplog.text

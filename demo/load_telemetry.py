@@ -1,0 +1,132 @@
+"""`python -m deploy_scripts load-telemetry`: sample telemetry for any hot storage."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import click
+from botocore.exceptions import BotoCoreError
+from rich.console import Console
+
+from chalicelib.model.errors import ConfigurationError, HotReaderError
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.firestore import FirestoreSettings
+from demo import sample_telemetry
+from demo.options import entries_option, progress, seed_option
+from deploy_scripts import twin_configuration
+from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from deploy_scripts.hot_storage import Writer
+
+_CLOUDS: Final = ("aws", "azure", "gcp")
+
+
+@click.command("load-telemetry")
+@config_option
+@entries_option
+@seed_option
+@click.option(
+    "--cloud",
+    type=click.Choice(_CLOUDS),
+    default="aws",
+    show_default=True,
+    help="Where the hot storage is.",
+)
+@click.option("--table", help="The DynamoDB table.  [default: what DYNAMODB_TABLE_NAME says]")
+@click.option("--device", "device_id", help="Only this device.")
+@click.option(
+    "--interval",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Seconds between two entries.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the first entries instead of writing any.")
+def load_telemetry(
+    config: Path,
+    entries: int,
+    seed: int,
+    cloud: str,
+    table: str | None,
+    device_id: str | None,
+    interval: int,
+    dry_run: bool,  # noqa: FBT001 - click passes options by name
+) -> None:
+    """Load sample telemetry into a hot storage, which must exist.
+
+    Which one is told by the variables that the Hot Reader there would be told by: COSMOS_ENDPOINT,
+    COSMOS_DATABASE, COSMOS_CONTAINER and COSMOS_KEY; FIRESTORE_COLLECTION, FIRESTORE_PROJECT and
+    FIRESTORE_DATABASE; or --table. Credentials come from the environment, as for any SDK.
+    """
+    if table is not None and cloud != "aws":
+        raise click.UsageError("--table is for --cloud aws only")
+    chosen = [
+        device
+        for device in twin_configuration.devices(config)
+        if device_id is None or device.id == device_id
+    ]
+    if not chosen:
+        raise click.BadParameter(f"no device {device_id!r} in {config}", param_hint="--device")
+    console = Console()
+    telemetry = {
+        device.id: sample_telemetry.generate(
+            device,
+            entries,
+            end=sample_telemetry.latest_round_minute(),
+            interval=timedelta(seconds=interval),
+            seed=seed,
+        )
+        for device in chosen
+    }
+    if dry_run:
+        for generated in telemetry.values():
+            for entry in itertools.islice(generated, 5):
+                console.print(entry.device_id, entry.timestamp, entry.values)
+        return
+    environment = os.environ if table is None else os.environ | {"DYNAMODB_TABLE_NAME": table}
+    try:
+        writer, place = _writer(cloud, environment)
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+    except (HotReaderError, BotoCoreError) as error:
+        fail(str(error), REFUSED)
+    for device, generated in telemetry.items():
+        with progress(console) as advance:
+            try:
+                writer.write(generated, progress=lambda more: advance(entries, more))
+            except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
+                fail(f"{place} refuses: {error}", REFUSED)
+        console.print(f"{entries:,} entries of {device} in {place}")
+
+
+def _writer(cloud: str, environment: Mapping[str, str]) -> tuple[Writer, str]:
+    """Return what writes into a cloud's hot storage, and what to call that."""
+    # Each SDK takes long to load.
+    if cloud == "azure":
+        from chalicelib.stores.cosmos import LazyContainer
+        from deploy_scripts.hot_storage.cosmos import CosmosWriter
+
+        cosmos = CosmosSettings.load(environment)
+        container = LazyContainer(cosmos, "device_id").open()
+        return CosmosWriter(container), f"the Cosmos DB container {cosmos.container}"
+    if cloud == "gcp":
+        from chalicelib.stores.firestore import client_of
+        from deploy_scripts.hot_storage.firestore import FirestoreWriter
+
+        firestore = FirestoreSettings.load(environment)
+        place = f"the Firestore collection {firestore.collection}"
+        return FirestoreWriter(client_of(firestore), firestore.collection), place
+    import boto3
+
+    from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
+
+    table = DynamoDBSettings.load(environment).table_name
+    return DynamoDBWriter(boto3.client("dynamodb"), table), f"the DynamoDB table {table}"

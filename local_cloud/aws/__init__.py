@@ -1,0 +1,1 @@
+"""AWS on this machine: moto, with Lambda functions that run, and `chalice local`."""

@@ -1,0 +1,63 @@
+"""`chalice local`: the HTTP endpoints, in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from local_cloud import PROJECT
+from local_cloud.child_process import HOST, ChildProcess, own_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class ChaliceLocal(ChildProcess):
+    """`chalice local` of a stage; a context manager.
+
+    Parameters
+    ----------
+    environment
+        What it needs besides this process's environment, of which it doesn't see AWS's variables.
+    port
+        Where it listens, on loopback.
+    log
+        The file that gets what it prints.
+    stage
+        The Chalice stage.
+    project
+        The Chalice project's directory.
+
+    Attributes
+    ----------
+    url
+        Where the endpoints' paths start.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        port: int,
+        log: Path,
+        stage: str = "local",
+        project: Path = PROJECT,
+    ) -> None:
+        command = [
+            *(sys.executable, "-m", "local_cloud.aws.chalice_process"),
+            *("--project-dir", str(project)),
+            "local",
+            *("--stage", stage),
+            *("--host", HOST),
+            *("--port", str(port)),
+            "--no-autoreload",
+        ]
+        super().__init__(
+            "chalice local",
+            command,
+            port=port,
+            log=log,
+            environment=own_environment("AWS_") | dict(environment),
+        )
+        self.url = f"http://{HOST}:{port}"

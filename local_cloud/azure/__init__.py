@@ -1,0 +1,1 @@
+"""Azure on this machine: Cosmos DB, and a host for Azure Functions."""

@@ -1,0 +1,1 @@
+"""Google Cloud on this machine: Firestore, and Cloud Functions."""

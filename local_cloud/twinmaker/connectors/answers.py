@@ -1,0 +1,225 @@
+"""Checks what a connector answered, as strictly as the service model and the guide are written.
+
+Sources: the guide's chapter 'Data connectors' (response interfaces); the shapes
+``GetPropertyValueHistoryResponse`` and ``GetPropertyValueResponse``, which the answer becomes.
+Each violation is a ConnectorFailedError whose message names the place and what is wrong there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..errors import ConnectorFailedError
+from ..twin.values import ValueMismatchError, check_data_value
+from . import instants
+
+if TYPE_CHECKING:
+    from ..twin.resources import Json
+    from .queries import HistoryQuery, LastQuery
+
+LONGEST_TOKEN = 17_880
+"""Longest ``NextToken`` of the service model, in characters."""
+
+_REFERENCE_KEYS = frozenset(
+    {"entityId", "componentName", "propertyName", "externalIdProperty", "componentPath"}
+)
+
+
+def check_history(answer: object, query: HistoryQuery) -> Json:
+    """Check a dataReader's answer.
+
+    Parameters
+    ----------
+    answer : object
+        The parsed JSON.
+    query : HistoryQuery
+        What was asked.
+
+    Returns
+    -------
+    dict
+        The answer, for GetPropertyValueHistory. A ``nextToken`` that is null counts as absent:
+        AWS's own connector library answers so.
+
+    Raises
+    ------
+    ConnectorFailedError
+        The answer breaks a rule.
+    """
+    top = _object(answer, "the answer", {"propertyValues", "nextToken"})
+    if "propertyValues" not in top:
+        _refuse("propertyValues is missing")
+    entries = _list(top["propertyValues"], "propertyValues")
+    last: dict[str, int] = {}
+    total = 0
+    for index, entry in enumerate(entries):
+        total += _check_entry(entry, f"propertyValues[{index}]", query, last)
+    if total > query.max_results:
+        _refuse(f"there are {total} values, but maxResults is {query.max_results}")
+    token = top.get("nextToken")
+    if token is None:
+        return {"propertyValues": entries}
+    _check_token(token, query, empty=total == 0)
+    return {"propertyValues": entries, "nextToken": token}
+
+
+def _check_token(token: object, query: HistoryQuery, *, empty: bool) -> None:
+    if not isinstance(token, str):
+        _refuse(f"nextToken must be text, not {type(token).__name__}")
+    if len(token) > LONGEST_TOKEN:
+        _refuse(f"nextToken has {len(token)} characters; {LONGEST_TOKEN} are allowed")
+    if empty and token == query.next_token:
+        _refuse("the page is empty and nextToken is the one just sent: paging would never end")
+
+
+def _check_entry(entry: object, where: str, query: HistoryQuery, last: dict[str, int]) -> int:
+    """Check one property's values and count them."""
+    item = _object(entry, where, {"entityPropertyReference", "values"})
+    if "entityPropertyReference" not in item:
+        _refuse(f"{where}.entityPropertyReference is missing")
+    reference = item["entityPropertyReference"]
+    place = f"{where}.entityPropertyReference"
+    name = _check_property(reference, place, query)
+    if query.entity_id is None:
+        _check_external(reference, place)
+    else:
+        _check_component(reference, place, query.entity_id, query.component_name)
+    series = repr(sorted(reference.items(), key=lambda pair: pair[0]))
+    values = _list(item.get("values", []), f"{where}.values")
+    for index, value in enumerate(values):
+        instant = _check_value(value, f"{where}.values[{index}]", name, query)
+        _check_order(instant, last.get(series), f"{where}.values[{index}].time", query)
+        last[series] = instant
+    return len(values)
+
+
+def _check_property(reference: object, where: str, query: HistoryQuery | LastQuery) -> str:
+    item = _object(reference, where, _REFERENCE_KEYS)
+    if "propertyName" not in item:
+        _refuse(f"{where}.propertyName is missing")
+    name = item["propertyName"]
+    if not isinstance(name, str) or name not in query.selected:
+        _refuse(f"{where}: property {name!r} wasn't selected")
+    return name
+
+
+def _check_component(
+    reference: Json, where: str, entity_id: str, component_name: str | None
+) -> None:
+    for key, wanted in (("entityId", entity_id), ("componentName", component_name)):
+        given = reference.get(key)
+        if given != wanted:
+            _refuse(f"{where}.{key} is {given!r}, but {wanted!r} was asked for")
+
+
+def _check_external(reference: Json, where: str) -> None:
+    ids = reference.get("externalIdProperty")
+    if ids is None or ids == {}:
+        _refuse(f"{where}.externalIdProperty is missing: a query by component type needs it")
+    if not isinstance(ids, dict) or not all(isinstance(item, str) for item in ids.values()):
+        _refuse(f"{where}.externalIdProperty must be an object of texts")
+
+
+def _check_value(value: object, where: str, name: str, query: HistoryQuery) -> int:
+    """Check one value with its time and give the time's instant."""
+    item = _object(value, where, {"time", "timestamp", "value"})
+    instant = _check_time(item, where, query)
+    if "value" not in item:
+        _refuse(f"{where}.value is missing")
+    _check_data_value(item["value"], f"{where}.value", name, query)
+    return instant
+
+
+def _check_time(item: Json, where: str, query: HistoryQuery) -> int:
+    stamp = item.get("timestamp")
+    if stamp is not None and (isinstance(stamp, bool) or not isinstance(stamp, (int, float))):
+        _refuse(f"{where}.timestamp must be a number of seconds since 1970")
+    if "time" not in item:
+        _refuse(f"{where}.time is missing; 'timestamp' is deprecated and doesn't replace it")
+    time = item["time"]
+    if not isinstance(time, str):
+        _refuse(f"{where}.time must be text, not {type(time).__name__}")
+    try:
+        instant = instants.parse(time)
+    except instants.TimeError as error:
+        _refuse(f"{where}.time: {error}", error)
+    if not query.start.nanoseconds <= instant <= query.end.nanoseconds:
+        _refuse(f"{where}.time: {time} isn't within {query.start.text} to {query.end.text}")
+    return instant
+
+
+def _check_order(instant: int, before: int | None, where: str, query: HistoryQuery) -> None:
+    if before is None:
+        return
+    step = instant - before if query.order == "ASCENDING" else before - instant
+    if step < 0:
+        _refuse(f"{where} is out of order: orderByTime is {query.order}")
+
+
+def check_last(answer: object, query: LastQuery) -> dict[str, Json]:
+    """Check an attributePropertyValueReaderByEntity's answer.
+
+    Parameters
+    ----------
+    answer : object
+        The parsed JSON.
+    query : LastQuery
+        What was asked.
+
+    Returns
+    -------
+    dict
+        ``PropertyLatestValue`` by property name.
+
+    Raises
+    ------
+    ConnectorFailedError
+        The answer breaks a rule.
+    """
+    top = _object(answer, "the answer", {"propertyValues"})
+    if "propertyValues" not in top:
+        _refuse("propertyValues is missing")
+    found = top["propertyValues"]
+    if not isinstance(found, dict):
+        _refuse(f"propertyValues must be an object by property name, not {type(found).__name__}")
+    for key, entry in found.items():
+        where = f"propertyValues.{key}"
+        item = _object(entry, where, {"propertyReference", "propertyValue"})
+        if "propertyReference" not in item:
+            _refuse(f"{where}.propertyReference is missing")
+        reference, place = item["propertyReference"], f"{where}.propertyReference"
+        name = _check_property(reference, place, query)
+        if name != key:
+            _refuse(f"{place}.propertyName is {name!r}, but its key is {key!r}")
+        _check_component(reference, place, query.entity_id, query.component_name)
+        if "propertyValue" in item:
+            _check_data_value(item["propertyValue"], f"{where}.propertyValue", name, query)
+    return found
+
+
+def _check_data_value(
+    value: object, where: str, name: str, query: HistoryQuery | LastQuery
+) -> None:
+    try:
+        check_data_value(value, query.properties[name]["definition"]["dataType"], where)
+    except ValueMismatchError as error:
+        _refuse(str(error), error)
+
+
+def _object(value: object, where: str, keys: set[str] | frozenset[str]) -> Json:
+    if not isinstance(value, dict):
+        _refuse(f"{where} must be an object, not {type(value).__name__}")
+    unknown = sorted(value.keys() - keys)
+    if unknown:
+        _refuse(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(sorted(keys))}")
+    return value
+
+
+def _list(value: object, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        _refuse(f"{where} must be a list, not {type(value).__name__}")
+    return value
+
+
+def _refuse(what: str, cause: Exception | None = None) -> NoReturn:
+    raise ConnectorFailedError(f"The connector's answer is invalid: {what}") from cause

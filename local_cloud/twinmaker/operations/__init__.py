@@ -1,0 +1,1 @@
+"""The operations of the service, a class for each kind of thing."""

@@ -1,0 +1,295 @@
+"""GetPropertyValue and GetPropertyValueHistory: from the caller to a connector and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from ..connectors import instants
+from ..connectors.answers import check_history, check_last
+from ..connectors.queries import (
+    ATTRIBUTE_READER,
+    DATA_READER,
+    HistoryQuery,
+    LastQuery,
+    Moment,
+)
+from ..errors import (
+    ConnectorFailedError,
+    InvalidRequestError,
+    NotOfferedError,
+)
+from ..protocol.rest_json import load_model
+from ..protocol.validation import violations
+from ..twin.definitions import properties_of
+from ..twin.values import ValueMismatchError, check_data_value
+from .entities import external_ids, properties_in
+from .paging import page_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from typing import Literal
+
+    from ..connectors.invoker import Invoker
+    from ..twin.definitions import Schema
+    from ..twin.resources import Component, Json
+    from ..twin.store import Space, Store
+
+_PASSED_ON = ("propertyFilters", "interpolation", "nextToken")
+
+
+class DataPlane:
+    """Reads values.
+
+    The store is only locked while a query is put together: connectors run side by side.
+
+    Parameters
+    ----------
+    store : Store
+        The twin.
+    invoker : Invoker
+        Invokes connectors.
+    """
+
+    def __init__(self, store: Store, invoker: Invoker) -> None:
+        self._store = store
+        self._invoker = invoker
+
+    def history(self, request: Json) -> Json:
+        """Answer GetPropertyValueHistory from the component type's ``dataReader``."""
+        _refuse_unoffered(request, "componentPath")
+        _check_target(request)
+        start, end = _moment(request, "start"), _moment(request, "end")
+        if end.nanoseconds < start.nanoseconds:
+            raise InvalidRequestError(f"The end {end.text} is before the start {start.text}")
+        _check_interpolation(request.get("interpolation"))
+        with self._store.lock:
+            space = self._store.space(request["workspaceId"])
+            properties, schema, type_id = self._target(space, request)
+            arn = _connector(schema, DATA_READER, type_id)
+        _check_selected(request["selectedProperties"], properties, time_series=True)
+        _check_filters(request.get("propertyFilters", []), properties)
+        query = HistoryQuery(
+            workspace_id=request["workspaceId"],
+            selected=tuple(request["selectedProperties"]),
+            start=start,
+            end=end,
+            properties=properties,
+            entity_id=request.get("entityId"),
+            component_name=request.get("componentName"),
+            component_type_id=request.get("componentTypeId"),
+            max_results=page_size(request),
+            order=cast(
+                "Literal['ASCENDING', 'DESCENDING']", request.get("orderByTime", "ASCENDING")
+            ),
+            optional={name: request[name] for name in _PASSED_ON if name in request},
+        )
+        answer = check_history(self._invoker.invoke(arn, query.to_event()), query)
+        _check_shape(answer, "GetPropertyValueHistory")
+        references = [entry["entityPropertyReference"] for entry in answer["propertyValues"]]
+        self._complete(references, query, type_id)
+        return answer
+
+    def latest(self, request: Json) -> Json:
+        """Answer GetPropertyValue: statics from the entity, the rest from a connector."""
+        _refuse_unoffered(request, "componentPath", "propertyGroupName", "tabularConditions")
+        if "entityId" not in request:
+            raise InvalidRequestError(
+                "entityId and componentName are needed: the local TwinMaker reads the newest "
+                "values of one component; values by component type are for tabular data"
+            )
+        _check_target(request)
+        if "nextToken" in request:
+            raise InvalidRequestError(
+                "nextToken isn't one that this operation gave: it has one page"
+            )
+        with self._store.lock:
+            space = self._store.space(request["workspaceId"])
+            properties, schema, type_id = self._target(space, request)
+        selected = request["selectedProperties"]
+        _check_selected(selected, properties, time_series=False)
+        outside = tuple(name for name in selected if _is_external(properties[name]))
+        values = _statics(request, properties)
+        if outside:
+            arn = _connector(schema, ATTRIBUTE_READER, type_id)
+            query = LastQuery(
+                workspace_id=request["workspaceId"],
+                entity_id=request["entityId"],
+                component_name=request["componentName"],
+                selected=outside,
+                properties=properties,
+            )
+            values |= check_last(self._invoker.invoke(arn, query.to_event()), query)
+        answer = {"propertyValues": values}
+        _check_shape(answer, "GetPropertyValue")
+        for entry in values.values():
+            _add_external_ids(entry["propertyReference"], properties)
+        return answer
+
+    def _target(self, space: Space, request: Json) -> tuple[dict[str, Json], Schema, str]:
+        """Find what is read: its properties, its type put together, and the type's id."""
+        if "entityId" not in request:
+            type_id = request["componentTypeId"]
+            schema = space.schema(self._store.usable(space.types, type_id))
+            return properties_of(schema.definitions, {}), schema, type_id
+        entity = self._store.resting(space.entities, request["entityId"])
+        component = entity.components.get(request["componentName"])
+        if component is None:
+            raise InvalidRequestError(
+                f"Entity {entity.entity_id} has no component {request['componentName']}"
+            )
+        type_id = component.component_type_id
+        if request.get("componentTypeId", type_id) != type_id:
+            raise InvalidRequestError(
+                f"Component {request['componentName']} is of type {type_id}, not of "
+                f"{request['componentTypeId']}"
+            )
+        schema = space.schema(self._store.usable(space.types, type_id))
+        return properties_in(space, component), schema, type_id
+
+    def _complete(self, references: Iterable[Json], query: HistoryQuery, type_id: str) -> None:
+        """Add to references what TwinMaker knows: external ids, or the entity that has them."""
+        if query.entity_id is not None:
+            for reference in references:
+                _add_external_ids(reference, query.properties)
+            return
+        with self._store.lock:
+            owners = _owners(self._store.space(query.workspace_id), type_id)
+        for reference in references:
+            wanted = reference["externalIdProperty"].items()
+            found = [place for place, ids in owners if wanted <= ids.items()]
+            if len(found) == 1:
+                reference.setdefault("entityId", found[0][0])
+                reference.setdefault("componentName", found[0][1])
+
+
+def _owners(space: Space, type_id: str) -> list[tuple[tuple[str, str], dict[str, str]]]:
+    """List the components of a type, each as (entity, component) with its external ids."""
+
+    def of_type(component: Component) -> bool:
+        return space.is_kind_of(component.component_type_id, type_id)
+
+    return [
+        ((entity.entity_id, name), external_ids(properties_in(space, component)))
+        for entity in space.entities.values()
+        for name, component in entity.components.items()
+        if of_type(component)
+    ]
+
+
+def _add_external_ids(reference: Json, properties: Mapping[str, Json]) -> None:
+    ids = external_ids(properties)
+    if ids:
+        reference.setdefault("externalIdProperty", ids)
+
+
+def _check_target(request: Json) -> None:
+    entity, component = "entityId" in request, "componentName" in request
+    if entity != component:
+        raise InvalidRequestError("entityId and componentName belong together: give both")
+    if not entity and "componentTypeId" not in request:
+        raise InvalidRequestError(
+            "Give entityId and componentName, or componentTypeId for a query across entities"
+        )
+
+
+def _moment(request: Json, bound: str) -> Moment:
+    """Read one bound of the time range from the new member or the deprecated one."""
+    new, old = f"{bound}Time", f"{bound}DateTime"
+    if new in request and old in request:
+        raise InvalidRequestError(f"Give {new} or the deprecated {old}, not both")
+    if new in request:
+        text = request[new]
+    elif old in request:
+        given: datetime = request[old]
+        text = instants.written(given)
+    else:
+        raise InvalidRequestError(f"{new} is missing")
+    try:
+        return Moment(text, instants.parse(text))
+    except instants.TimeError as error:
+        raise InvalidRequestError(f"{new}: {error}") from error
+
+
+def _check_interpolation(interpolation: Json | None) -> None:
+    if interpolation is None:
+        return
+    if "interpolationType" not in interpolation or interpolation.get("intervalInSeconds", 0) < 1:
+        raise InvalidRequestError(
+            "interpolation needs an interpolationType and an intervalInSeconds of at least 1"
+        )
+
+
+def _check_selected(
+    selected: Iterable[str], properties: Mapping[str, Json], *, time_series: bool
+) -> None:
+    for name in selected:
+        if name not in properties:
+            raise InvalidRequestError(f"selectedProperties: property {name} isn't defined")
+        if time_series and not properties[name]["definition"]["isTimeSeries"]:
+            raise InvalidRequestError(
+                f"selectedProperties: property {name} isn't a time series, so it has no history"
+            )
+
+
+def _check_filters(filters: Iterable[Json], properties: Mapping[str, Json]) -> None:
+    for index, item in enumerate(filters):
+        where = f"propertyFilters[{index}]"
+        missing = [key for key in ("propertyName", "operator", "value") if key not in item]
+        if missing:
+            raise InvalidRequestError(f"{where} needs {missing[0]}")
+        name = item["propertyName"]
+        if name not in properties:
+            raise InvalidRequestError(f"{where}: property {name} isn't defined")
+        data_type = dict(properties[name]["definition"]["dataType"])
+        data_type.pop("allowedValues", None)  # comparing with any value makes sense
+        try:
+            check_data_value(item["value"], data_type, f"{where}.value")
+        except ValueMismatchError as error:
+            raise InvalidRequestError(str(error)) from error
+
+
+def _is_external(item: Json) -> bool:
+    definition = item["definition"]
+    return bool(definition["isTimeSeries"] or definition["isStoredExternally"])
+
+
+def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
+    """Give the selected values that the entity holds itself; one without a value is left out."""
+    return {
+        name: {
+            "propertyReference": {
+                "entityId": request["entityId"],
+                "componentName": request["componentName"],
+                "propertyName": name,
+            },
+            "propertyValue": properties[name]["value"],
+        }
+        for name in request["selectedProperties"]
+        if not _is_external(properties[name]) and "value" in properties[name]
+    }
+
+
+def _connector(schema: Schema, function: str, type_id: str) -> str:
+    """Give the ARN of a function's Lambda."""
+    implementation = schema.functions.get(function, {}).get("implementedBy", {})
+    if "lambda" not in implementation:
+        raise InvalidRequestError(
+            f"Component type {type_id} has no function {function} implemented by a Lambda, so "
+            "nothing can read these values"
+        )
+    return str(implementation["lambda"]["arn"])
+
+
+def _check_shape(answer: Json, operation: str) -> None:
+    """Check a connector's answer against the service model too: lengths and patterns."""
+    shape = load_model("iottwinmaker").operation_model(operation).output_shape
+    found = violations(answer, shape) if shape is not None else []
+    if found:
+        raise ConnectorFailedError(f"The connector's answer is invalid: {'; '.join(found)}")
+
+
+def _refuse_unoffered(request: Json, *members: str) -> None:
+    for member in members:
+        if member in request:
+            raise NotOfferedError(f"The local TwinMaker doesn't have {member}")
