@@ -12,7 +12,9 @@ from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from chalicelib.model.errors import ConfigurationError, HotReaderError
-from chalicelib.settings import CosmosSettings, DynamoDBSettings, FirestoreSettings
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.firestore import FirestoreSettings
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
 from deploy_scripts import twin_configuration

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import DATA_CONNECTORS, HOT_READERS, aws_surface
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.model.layout import Surface, aws_surface
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
+from chalicelib.settings.token_reference import TokenReference
 from deploy_scripts.inter_cloud import connection_id
 from deploy_scripts.plan import API_HANDLER, STAGES_FILE
 from deploy_scripts.token_stores import TOKEN_VARIABLE
@@ -35,8 +35,8 @@ _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",
     "DYNAMODB_TABLE_NAME",
     TOKEN_VARIABLE,
-    HISTORY.remote_url_variable,
-    LAST_ENTRY.remote_url_variable,
+    HISTORY.remote_url_setting,
+    LAST_ENTRY.remote_url_setting,
 )
 """The variables that follow from the configuration; one that doesn't any more is removed."""
 KEPT_TABLE: Final = "hot_table"
@@ -155,9 +155,9 @@ class Configuration:
     ) -> Stage:
         layout = self._twin.layout
         surface = aws_surface(
-            layout, local_connectors=HISTORY.local_function_variable in environment
+            layout, local_connectors=HISTORY.local_function_setting in environment
         )
-        if not surface.functions and not surface.endpoints:
+        if surface == Surface():
             raise ConfigureError(
                 f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is "
                 "deployed on AWS."
@@ -170,8 +170,8 @@ class Configuration:
             variables["DYNAMODB_TABLE_NAME"] = table
         else:
             history, last_entry = self._remote_readers()
-            variables[HISTORY.remote_url_variable] = history.url
-            variables[LAST_ENTRY.remote_url_variable] = last_entry.url
+            variables[HISTORY.remote_url_setting] = history.url
+            variables[LAST_ENTRY.remote_url_setting] = last_entry.url
             token = history.token
         if layout.crosses_clouds:
             variables[TOKEN_VARIABLE] = self._tokens.reference
@@ -187,10 +187,10 @@ class Configuration:
     def _remote_readers(self) -> tuple[Connection, Connection]:
         """Return the connections of both reads, which must be there and have the same token."""
         found = []
-        for last_entry in (False, True):
-            connection = self._connections.get(self._twin.layout, last_entry=last_entry)
+        for read in READS:
+            connection = self._connections.get(self._twin.layout, read)
             if connection is None:
-                name = connection_id(self._twin.layout, last_entry=last_entry)
+                name = connection_id(self._twin.layout, read)
                 raise ConfigureError(
                     f"{self._connections.path} has no connection {name}. Deploy the Hot Readers on "
                     f"{self._twin.layout.layer_3_hot} first and save their URLs and token there."
@@ -244,7 +244,7 @@ class Configuration:
 
     def _check_token(self, known: str) -> None:
         try:
-            TokenSource.parse(f"What {self._tokens.reference} holds", known, max_age=1)
+            TokenReference.parse(f"What {self._tokens.reference} holds", known, max_age=1)
         except ConfigurationError as error:
             raise ConfigureError(f"{error}. Name another place with --token-name.") from None
 
@@ -262,8 +262,9 @@ class Configuration:
         self, function: str, table: str, log_prefix: str, environment: Mapping[str, str]
     ) -> dict[str, Any]:
         statements = []
-        connects = function in DATA_CONNECTORS and self._twin.layout.crosses_clouds
-        if function in (*HOT_READERS, API_HANDLER):
+        connector = next((read for read in READS if read.data_connector == function), None)
+        connects = connector is not None and self._twin.layout.crosses_clouds
+        if function in (*(read.hot_reader for read in READS), API_HANDLER):
             resource = f"arn:*:dynamodb:*:*:table/{table}"
             statements.append(_allow("QueryTheHotTable", "dynamodb:Query", resource))
         if connects or function == API_HANDLER:
@@ -272,8 +273,8 @@ class Configuration:
             resource = "arn:*:iottwinmaker:*:*:workspace/*"
             sid = "TellTheDeviceOfAnOldComponentType"
             statements.append(_allow(sid, "iottwinmaker:GetEntity", resource))
-        elif function in DATA_CONNECTORS:
-            resource = _local_reader(function, environment)
+        elif connector is not None:
+            resource = _local_reader(connector, environment)
             statements.append(_allow("InvokeTheLocalHotReader", "lambda:InvokeFunction", resource))
         name = log_prefix if function == API_HANDLER else f"{log_prefix}-{function}"
         group = f"arn:*:logs:*:*:log-group:/aws/lambda/{name}"
@@ -335,7 +336,7 @@ def digital_twin_info(
     Returns
     -------
     str
-        JSON, as `chalicelib.settings.DigitalTwinInfo` reads it.
+        JSON, as `chalicelib.settings.digital_twin_info.DigitalTwinInfo` reads it.
     """
     info: dict[str, Any] = {
         "config": {"digital_twin_name": twin.name},
@@ -354,17 +355,16 @@ def _may_reuse_token(environment: Mapping[str, str]) -> bool:
     """Say whether a token may be that of endpoints of the stage, by its environment so far."""
     if not environment:
         return True
-    asked_another_cloud = HISTORY.remote_url_variable in environment
+    asked_another_cloud = HISTORY.remote_url_setting in environment
     return "INTER_CLOUD_TOKEN" in environment and not asked_another_cloud
 
 
-def _local_reader(connector: str, environment: Mapping[str, str]) -> str:
+def _local_reader(read: Read, environment: Mapping[str, str]) -> str:
     """Return the ARN (or its pattern) of the Hot Reader that a connector on one cloud invokes."""
-    reads = (HISTORY.local_function_variable, LAST_ENTRY.local_function_variable)
-    variable = dict(zip(DATA_CONNECTORS, reads, strict=True))[connector]
+    variable = read.local_function_setting
     name = environment.get(variable, "").strip()
     if not name:
-        raise ConfigureError(f"{variable} is not set in the stage; {connector} needs it.")
+        raise ConfigureError(f"{variable} is not set in the stage; {read.data_connector} needs it.")
     return name if name.startswith("arn:") else f"arn:*:lambda:*:*:function:{name}"
 
 

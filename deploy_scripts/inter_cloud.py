@@ -26,20 +26,19 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.settings import check_reader_url
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.settings.secure_url import check_reader_url
+from chalicelib.settings.token_reference import TokenReference
 from deploy_scripts.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from chalicelib.settings import ProviderLayout
+    from chalicelib.model.layout import ProviderLayout
 
 CONNECTIONS_FILE: Final = "config_inter_cloud.json"
 
-_HISTORY_PATH: Final = "/hot-reader"
-_LAST_ENTRY_PATH: Final = "/hot-reader-last-entry"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _POLL_SECONDS: Final = 0.02
 _log: Final = logging.getLogger(__name__)
@@ -75,7 +74,7 @@ class Connection:
         return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
-def connection_id(layout: ProviderLayout, *, last_entry: bool) -> str:
+def connection_id(layout: ProviderLayout, read: Read) -> str:
     """Return the id of a layout's connection: `{l3}_l3_to_{l4}_l4_hot_reader[_last_entry]`.
 
     Raises
@@ -84,8 +83,8 @@ def connection_id(layout: ProviderLayout, *, last_entry: bool) -> str:
         The layout is on one cloud: there is nothing to connect.
     """
     _check_crosses(layout)
-    suffix = "_last_entry" if last_entry else ""
-    return f"{layout.layer_3_hot}_l3_to_{layout.layer_4}_l4_hot_reader{suffix}"
+    reader = read.hot_reader.replace("-", "_")
+    return f"{layout.layer_3_hot}_l3_to_{layout.layer_4}_l4_{reader}"
 
 
 def old_connection_id(layout: ProviderLayout) -> str:
@@ -137,7 +136,7 @@ class InterCloudConnections:
             name: Connection(name, each["url"], each["token"]) for name, each in entries.items()
         }
 
-    def get(self, layout: ProviderLayout, *, last_entry: bool) -> Connection | None:
+    def get(self, layout: ProviderLayout, read: Read) -> Connection | None:
         """Return the connection of a layout's read; None if there is none.
 
         The old id is understood if the new one isn't there. It serves the history as it is. For the
@@ -153,16 +152,16 @@ class InterCloudConnections:
             The layout is on one cloud.
         """
         known = self.load()
-        connection = known.get(connection_id(layout, last_entry=last_entry))
+        connection = known.get(connection_id(layout, read))
         if connection is None:
             old = known.get(old_connection_id(layout))
-            connection = _for_last_entry(old) if old is not None and last_entry else old
+            connection = _for_last_entry(old) if old is not None and read is LAST_ENTRY else old
         if connection is None:
             return None
         url = _checked(connection.id, connection.url, connection.token)
         return Connection(connection.id, url, connection.token.strip())
 
-    def put(self, layout: ProviderLayout, *, last_entry: bool, url: str, token: str) -> None:
+    def put(self, layout: ProviderLayout, read: Read, url: str, token: str) -> None:
         """Save a connection under its (new) id, in place of what it was.
 
         Raises
@@ -172,7 +171,7 @@ class InterCloudConnections:
         ValueError
             The layout is on one cloud.
         """
-        name = connection_id(layout, last_entry=last_entry)
+        name = connection_id(layout, read)
         url = _checked(name, url, token)
         with self._locked():
             document = self._document()
@@ -180,7 +179,7 @@ class InterCloudConnections:
             entry |= {"url": url, "token": token.strip()}
             self._write(document)
 
-    def remove(self, layout: ProviderLayout, *, last_entry: bool) -> bool:
+    def remove(self, layout: ProviderLayout, read: Read) -> bool:
         """Remove what `put` saved; say whether it was there. An old id isn't ours and stays.
 
         Raises
@@ -190,7 +189,7 @@ class InterCloudConnections:
         ValueError
             The layout is on one cloud.
         """
-        name = connection_id(layout, last_entry=last_entry)
+        name = connection_id(layout, read)
         if not self.path.parent.is_dir():
             return False
         with self._locked():
@@ -336,16 +335,16 @@ def _for_last_entry(history: Connection) -> Connection | None:
     except ValueError:
         return None
     path = parts.path.removesuffix("/")
-    if not path.endswith(_HISTORY_PATH):
+    if not path.endswith(HISTORY.path):
         return None
-    path = path.removesuffix(_HISTORY_PATH) + _LAST_ENTRY_PATH
+    path = path.removesuffix(HISTORY.path) + LAST_ENTRY.path
     return Connection(history.id, parts._replace(path=path).geturl(), history.token)
 
 
 def _checked(name: str, url: str, token: str) -> str:
     """Return a URL that a token may be sent to, given that both can be used."""
     try:
-        TokenSource.parse(f"The token of {name}", token, max_age=1)
+        TokenReference.parse(f"The token of {name}", token, max_age=1)
         check_reader_url(f"The URL of {name}", url.strip())
     except ConfigurationError as error:
         flaw = str(error)

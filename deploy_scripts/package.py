@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.settings import (
-    CosmosSettings,
-    EndpointSettings,
-    FirestoreSettings,
-    HotReaderSettings,
-)
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.configure import digital_twin_info
 
 if TYPE_CHECKING:

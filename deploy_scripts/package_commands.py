@@ -13,7 +13,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.model.layout import ENDPOINTS
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts.package import AZURE, PackageError
 
 if TYPE_CHECKING:
@@ -172,15 +172,15 @@ def commands(cloud: Cloud, names: Sequence[Name], files: Mapping[str, bytes]) ->
         `host.json` can't be read.
     """
     body = _GCP
-    paths = dict.fromkeys(ENDPOINTS, "")
+    paths = dict.fromkeys(READS, "")
     if cloud is AZURE:
         body, prefix = _AZURE, _route_prefix(files["host.json"])
-        paths = {each: prefix + each for each in ENDPOINTS}
+        paths = {read: prefix + read.path for read in READS}
     for placeholder, value in {
         "{python}": PYTHON,
         "{runtime}": PYTHON.replace(".", ""),
-        "{history}": paths[ENDPOINTS[0]],
-        "{last_entry}": paths[ENDPOINTS[1]],
+        "{history}": paths[HISTORY],
+        "{last_entry}": paths[LAST_ENTRY],
     }.items():
         body = body.replace(placeholder, value)
     return _assignments(names) + body

@@ -10,31 +10,20 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import (
-    APP_NAME,
-    DATA_CONNECTORS,
-    ENDPOINTS,
-    HOT_READERS,
-    aws_surface,
-    component_type_functions,
-)
-from chalicelib.settings import (
-    DataConnectorSettings,
-    DigitalTwinInfo,
-    DynamoDBSettings,
-    EndpointSettings,
-    HotReaderSettings,
-    ProviderLayout,
-)
+from chalicelib.model.layout import APP_NAME, ProviderLayout, aws_surface, component_type_function
+from chalicelib.model.reads import HISTORY, READS
+from chalicelib.settings.data_connector import DataConnectorSettings
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.inter_cloud import connection_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from chalicelib.hot_reader.reads import Read
     from deploy_scripts.inter_cloud import InterCloudConnections
     from deploy_scripts.twin_configuration import TwinConfiguration
 
@@ -51,7 +40,6 @@ STAGES_FILE: Final = ".chalice/config.json"
 """Where Chalice keeps a project's stages."""
 _LONGEST_NAME: Final = 64
 """Characters of a Lambda function's name, and of its role's (IAM's service model, `roleNameType`)."""
-_READS: Final = ("history", "newest entry")
 
 
 class StageError(Exception):
@@ -299,12 +287,12 @@ def _connections(
     if not layout.crosses_clouds:
         return ()
     planned = []
-    for reads, last_entry in zip(_READS, (False, True), strict=True):
-        saved = connections.get(layout, last_entry=last_entry)
+    for read in READS:
+        saved = connections.get(layout, read)
         planned.append(
             PlannedConnection(
-                connection_id(layout, last_entry=last_entry),
-                reads,
+                connection_id(layout, read),
+                read.title,
                 saved.id if saved else None,
                 saved.public_url if saved else None,
             )
@@ -352,22 +340,21 @@ def _on_aws(layout: ProviderLayout, stage: Stage, kind: str) -> _Deployed:
     functions = tuple(Function(name, f"{prefix}-{name}") for name in surface.functions)
     if surface.endpoints:
         functions += (Function(API_HANDLER, prefix),)
-    endpoints = zip(surface.endpoints, _READS, strict=False)
-    return functions, tuple(Endpoint(path, reads, API_HANDLER, kind) for path, reads in endpoints)
+    reads = READS if surface.endpoints else ()
+    return functions, tuple(Endpoint(read.path, read.title, API_HANDLER, kind) for read in reads)
 
 
 def _elsewhere(provider: str, layout: ProviderLayout) -> _Deployed:
     if layout.layer_3_hot != provider or not layout.crosses_clouds:
         return (), ()
-    functions = tuple(Function(name, None) for name in HOT_READERS)
-    endpoints = zip(ENDPOINTS, _READS, HOT_READERS, strict=True)
-    return functions, tuple(Endpoint(*each) for each in endpoints)
+    functions = tuple(Function(read.hot_reader, None) for read in READS)
+    return functions, tuple(Endpoint(read.path, read.title, read.hot_reader) for read in READS)
 
 
 def _component_types(configuration: TwinConfiguration) -> tuple[ComponentType, ...]:
-    functions = component_type_functions(configuration.layout)
-    if functions is None:
+    if configuration.layout.layer_4 != "aws":  # no TwinMaker
         return ()
+    functions = [component_type_function(configuration.layout, read) for read in READS]
     return tuple(
         ComponentType(f"{configuration.name}-{device.id}", device.id, *functions)
         for device in configuration.devices
@@ -375,7 +362,7 @@ def _component_types(configuration: TwinConfiguration) -> tuple[ComponentType, .
 
 
 def _has_local_connectors(stage: Stage) -> bool:
-    return HISTORY.local_function_variable in (stage.environment or {})
+    return HISTORY.local_function_setting in (stage.environment or {})
 
 
 def _missing(
@@ -434,25 +421,20 @@ def _missing_settings(configuration: TwinConfiguration, stage: Stage, aws: Cloud
 def _flaws(environment: Mapping[str, str], aws: Cloud) -> Iterator[str]:
     names = {function.name for function in aws.functions}
     loads: list[Callable[[], object]] = []
-    if names & {API_HANDLER, *HOT_READERS}:
+    if names & {API_HANDLER, *(read.hot_reader for read in READS)}:
         loads += [partial(each.load, environment) for each in (HotReaderSettings, DynamoDBSettings)]
     if aws.endpoints:
         loads.append(partial(EndpointSettings.load, environment))
-    if names & {*DATA_CONNECTORS}:
-        loads += [partial(_load_connector, environment, each) for each in (HISTORY, LAST_ENTRY)]
+    loads += [
+        partial(DataConnectorSettings.load, environment, read)
+        for read in READS
+        if read.data_connector in names
+    ]
     for load in loads:
         try:
             load()
         except ConfigurationError as error:
             yield str(error)
-
-
-def _load_connector(environment: Mapping[str, str], read: Read[Any]) -> DataConnectorSettings:
-    return DataConnectorSettings.load(
-        environment,
-        url_variable=read.remote_url_variable,
-        local_variable=read.local_function_variable,
-    )
 
 
 def _spelled(layout: ProviderLayout) -> str:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import ENDPOINTS
-from chalicelib.settings import EndpointSettings, check_reader_url
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.model.reads import READS
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.secure_url import check_reader_url
+from chalicelib.settings.token_reference import TokenReference
 from deploy_scripts.deployed import NotDeployedError
 from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import Connection, connection_id
@@ -25,7 +26,7 @@ from deploy_scripts.token_stores import TOKEN_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from chalicelib.settings import ProviderLayout
+    from chalicelib.model.layout import ProviderLayout
     from deploy_scripts.deployed import DeployedStage, RestApi
     from deploy_scripts.inter_cloud import InterCloudConnections
     from deploy_scripts.plan import Stage
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 FIRST_RATE: Final = 100
 FIRST_BURST: Final = 200
-
-_READS: Final = (False, True)
-"""The values of `last_entry`, in the order of `ENDPOINTS`."""
 
 
 class PublishError(Exception):
@@ -96,7 +94,7 @@ def check_endpoints_on_aws(layout: ProviderLayout) -> None:
     )
 
 
-def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource:
+def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenReference:
     """Return where the endpoints of a stage keep their token, and for how long they remember it.
 
     Parameters
@@ -117,7 +115,7 @@ def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenSource
         raise PublishError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
     environment = stage.endpoints_environment
     stated = environment.get(TOKEN_VARIABLE, "").strip()
-    if stated and TokenSource.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
+    if stated and TokenReference.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
         raise PublishError(
             f"The stage {stage.name} holds the token itself in {TOKEN_VARIABLE}, where everyone who "
             "may see the function can read it. Run configure, which keeps it in a store, and deploy."
@@ -143,7 +141,9 @@ def accepted_tokens(store: TokenStore) -> list[str]:
     if value is None:
         raise PublishError(f"{store.reference} holds no token: run configure, which makes one.")
     try:
-        literal = TokenSource.parse(f"What {store.reference} holds", value, max_age=1).store is None
+        literal = (
+            TokenReference.parse(f"What {store.reference} holds", value, max_age=1).store is None
+        )
     except ConfigurationError as error:
         raise PublishError(str(error)) from error
     if not literal:
@@ -230,8 +230,8 @@ def publish_stage(
     changes += made
     if url is None:  # what a dry run would make
         changes += [
-            f"connection {connection_id(layout, last_entry=last_entry)}: the Function URL's {path}"
-            for last_entry, path in zip(_READS, ENDPOINTS, strict=True)
+            f"connection {connection_id(layout, read)}: the Function URL's {read.path}"
+            for read in READS
         ]
     else:
         wanted = _wanted(layout, connections, url, accepted)
@@ -265,13 +265,13 @@ def _wanted(
     """Return the connections to the endpoints below a URL."""
     saved = connections.load()
     wanted = []
-    for last_entry, path in zip(_READS, ENDPOINTS, strict=True):
-        name = connection_id(layout, last_entry=last_entry)
+    for read in READS:
+        name = connection_id(layout, read)
         known = saved.get(name)
         # While a token changes, the previous one is the one that each endpoint knows by now; a
         # caller that has the new one keeps it (see `rotate_token`).
         token = known.token if known is not None and known.token in accepted else accepted[-1]
-        wanted.append(Connection(name, url.rstrip("/") + path, token))
+        wanted.append(Connection(name, url.rstrip("/") + read.path, token))
     return wanted
 
 
@@ -354,10 +354,10 @@ def publish_remote(
     if "," in token:
         raise PublishError("A connection has one token: the one that is sent.")
     wanted = []
-    for last_entry, url in zip(_READS, urls, strict=True):
-        name = connection_id(layout, last_entry=last_entry)
+    for read, url in zip(READS, urls, strict=True):
+        name = connection_id(layout, read)
         check_reader_url(f"The URL of {name}", url.strip())
-        TokenSource.parse(f"The token of {name}", token, max_age=1)
+        TokenReference.parse(f"The token of {name}", token, max_age=1)
         wanted.append(Connection(name, url.strip(), token))
     return _save(layout, connections, wanted, dry_run=dry_run)
 
@@ -387,7 +387,7 @@ def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> s
     deploy_scripts.inter_cloud.InterCloudError
         The connections can't be read.
     """
-    found = [connections.get(layout, last_entry=last_entry) for last_entry in _READS]
+    found = [connections.get(layout, read) for read in READS]
     tokens = {each.token for each in found if each is not None}
     if len(tokens) > 1:
         raise PublishError(
@@ -427,9 +427,9 @@ def unpublish(
         return []
     there = connections.load()
     found = []
-    for last_entry in _READS:
-        name = connection_id(layout, last_entry=last_entry)
-        removed = name in there if dry_run else connections.remove(layout, last_entry=last_entry)
+    for read in READS:
+        name = connection_id(layout, read)
+        removed = name in there if dry_run else connections.remove(layout, read)
         found += [name] if removed else []
     return found
 
@@ -443,12 +443,12 @@ def _save(
 ) -> list[str]:
     changes = []
     known = connections.load()
-    for last_entry, each in zip(_READS, wanted, strict=True):
+    for read, each in zip(READS, wanted, strict=True):
         if known.get(each.id) == each:
             continue
         changes.append(f"connection {each.id}: {_difference(known, each)}")
         if not dry_run:
-            connections.put(layout, last_entry=last_entry, url=each.url, token=each.token)
+            connections.put(layout, read, url=each.url, token=each.token)
     return changes
 
 

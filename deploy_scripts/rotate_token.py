@@ -31,13 +31,14 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from chalicelib.model.reads import READS
 from deploy_scripts.inter_cloud import connection_id, old_connection_id
 from deploy_scripts.publish import accepted_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.settings import ProviderLayout
+    from chalicelib.model.layout import ProviderLayout
     from deploy_scripts.inter_cloud import InterCloudConnections
     from deploy_scripts.token_stores import TokenStore
 
@@ -97,7 +98,7 @@ class Rotation:
         self._report = report
         self._sleep = sleep
         self.wait_seconds = max_age + FETCH_SECONDS
-        self._ids = [connection_id(layout, last_entry=each) for each in (False, True)]
+        self._ids = [connection_id(layout, read) for read in READS]
 
     def next_step(self) -> Step:
         """Tell the next step from what the store and the connections hold.
@@ -198,12 +199,10 @@ class Rotation:
                 "over; run rotate-token again when they have finished."
             )
         known = self._connections.load()
-        for name, last_entry in zip(self._ids, (False, True), strict=True):
+        for name, read in zip(self._ids, READS, strict=True):
             if name not in known:
                 raise RotationError(f"The connection {name} was removed meanwhile. Run publish.")
-            self._connections.put(
-                self._layout, last_entry=last_entry, url=known[name].url, token=accepted[0]
-            )
+            self._connections.put(self._layout, read, url=known[name].url, token=accepted[0])
             self._report(f"connection {name} has the new token")
 
     def _check_old_id(self, current: str) -> None:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib.model.layout import DATA_CONNECTORS, ENDPOINTS, HOT_READERS
+from chalicelib.model.reads import READS
 from deploy_scripts.configure import write_stage_file
 from deploy_scripts.deployed import (
     SCHEMA_VERSION,
@@ -49,7 +49,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_TWIN_FUNCTIONS: Final = (*HOT_READERS, *DATA_CONNECTORS)
+_TWIN_FUNCTIONS: Final = frozenset(
+    name for read in READS for name in (read.hot_reader, read.data_connector)
+)
 """The functions that TwinMaker invokes."""
 _FUNCTIONS: Final = (*_TWIN_FUNCTIONS, API_HANDLER)
 _FUNCTION: Final = "lambda_function"
@@ -303,7 +305,7 @@ class StageRecord:
             for method in resource.get("resourceMethods", {}).values()
         ]
         targets = {each.get("uri", "") for each in integrations if each.get("type") != "MOCK"}
-        return {each["path"] for each in resources} <= {"/", *ENDPOINTS} and (
+        return {each["path"] for each in resources} <= {"/", *(read.path for read in READS)} and (
             len(targets) == 1 and targets.pop().endswith(f"/{handler_arn}/invocations")
         )
 

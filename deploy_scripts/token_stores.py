@@ -13,7 +13,7 @@ from chalicelib.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.tokens.inter_cloud_token import TokenSource
+    from chalicelib.settings.token_reference import TokenReference
 
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -175,7 +175,7 @@ STORES: Final[Mapping[str, type[TokenStore]]] = {
 """The stores, each by how a reference names it."""
 
 
-def token_store(source: TokenSource, client: Callable[..., Any]) -> TokenStore:
+def token_store(source: TokenReference, client: Callable[..., Any]) -> TokenStore:
     """Return the store that a reference names.
 
     Parameters

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from chalicelib.contracts.device import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
-from chalicelib.settings import LOOPBACK_HOSTS
+from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from botocore.config import Config

@@ -5,7 +5,7 @@ Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
@@ -13,11 +13,12 @@ import orjson
 from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
-from chalicelib.settings import LARGEST_TWINMAKER_PAGE
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 
 if TYPE_CHECKING:
-    from chalicelib.hot_reader.hot_reader import HistoryPage, LastEntry, PropertyValues
+    from chalicelib.model.results import HistoryPage, LastEntry, PropertyValues
 
 Event = Mapping[str, Any]
 Query = TypeVar("Query", bound=LastEntryQuery)
@@ -76,6 +77,13 @@ def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
         component_name=document.optional_text("componentName"),
     )
     return _checked(query, document)
+
+
+QUERY_PARSERS: Final[Mapping[Read, Callable[[Event, str], LastEntryQuery]]] = {
+    HISTORY: history_query,
+    LAST_ENTRY: last_entry_query,
+}
+"""The parser of each read's events."""
 
 
 def _checked(query: Query, document: Document) -> Query:

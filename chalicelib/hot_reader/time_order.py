@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from chalicelib.model.entries import EntryBatch, StoredEntry
     from chalicelib.model.timestamps import StoredTimestamp, TimestampFormat
-    from chalicelib.stores.hot_store import EntryBatch, StoredEntry
 
 
 class Single(NamedTuple):

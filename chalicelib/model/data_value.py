@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.errors import InvalidQueryError
 
 if TYPE_CHECKING:
-    from chalicelib.stores.hot_store import StoredColumn
+    from chalicelib.model.entries import StoredColumn
 
 DataValue = dict[str, Any]
 

@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import aws_surface
-from chalicelib.settings import PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout, aws_surface
+from chalicelib.model.reads import HISTORY
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.options import (
     REFUSED,
@@ -380,7 +380,7 @@ def forget_endpoints(
     forgotten = []
     for layer_4 in sorted({*PROVIDER_SPELLINGS.values()} - {"aws"}):
         other = ProviderLayout("aws", layer_4)
-        connection = known.get(connection_id(other, last_entry=False))
+        connection = known.get(connection_id(other, HISTORY))
         api = deployed.rest_api if deployed else None
         elsewhere = connection and api and not connection.url.startswith(api.url.rstrip("/"))
         if connection and function_url and function_url.leads_here(connection.url):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from chalicelib.settings import DigitalTwinInfo
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.options import USAGE, config_option, fail
 from deploy_scripts.package import (

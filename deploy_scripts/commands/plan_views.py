@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from chalicelib.model.layout import DATA_CONNECTORS, HOT_READERS
+from chalicelib.model.reads import READS
 from deploy_scripts.plan import CLOUDS, ENDPOINT_KINDS
 
 if TYPE_CHECKING:
@@ -117,16 +117,18 @@ def _edges(plan: Plan) -> Iterator[str]:
     storage, twin = plan.clouds[0], plan.clouds[-1]
     for kind, target in _targets(twin):
         yield f"types -- {kind} --> {_id(target)}"
-    asking = DATA_CONNECTORS if twin.provider == "aws" else ("twin", "twin")
+    on_aws = twin.provider == "aws"
+    asking = [read.data_connector if on_aws else "twin" for read in READS]
     for asker, endpoint, saved in zip(asking, storage.endpoints, twin.connections, strict=False):
         yield f"{_id(asker)} -- {saved.id} --> {_id(endpoint.path)}"
     yield from _unique(f"{_id(each.path)} --> {_id(each.function)}" for each in storage.endpoints)
     names = {function.name for function in storage.functions}
-    if names >= {*DATA_CONNECTORS, *HOT_READERS}:
-        for connector, reader in zip(DATA_CONNECTORS, HOT_READERS, strict=True):
-            yield f"{_id(connector)} --> {_id(reader)}"
+    for read in READS:
+        if names >= {read.data_connector, read.hot_reader}:
+            yield f"{_id(read.data_connector)} --> {_id(read.hot_reader)}"
+    connectors = {read.data_connector for read in READS}
     for function in storage.functions:
-        if function.name not in DATA_CONNECTORS:
+        if function.name not in connectors:
             yield f"{_id(function.name)} --> store"
 
 

@@ -46,7 +46,7 @@ from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfigu
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chalicelib.settings import ProviderLayout
+    from chalicelib.model.layout import ProviderLayout
 
 _STANDARD_INPUT: Final = "-"
 

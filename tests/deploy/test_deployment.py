@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.demo import only
 from demo.stack import LocalCloud, Ports
 from deploy_scripts import PROJECT
@@ -68,10 +69,8 @@ class Deployment:
         """Save what whoever deployed the other cloud's reader would save."""
         layout = TwinConfiguration.load(self.directory / "config").layout
         at = self.cloud.endpoints.clouds[layout.layer_3_hot]
-        for last_entry, url in ((False, at.hot_reader_url), (True, at.hot_reader_last_entry_url)):
-            self.connections.put(
-                layout, last_entry=last_entry, url=url, token=self.cloud.endpoints.token
-            )
+        for read, url in ((HISTORY, at.hot_reader_url), (LAST_ENTRY, at.hot_reader_last_entry_url)):
+            self.connections.put(layout, read, url=url, token=self.cloud.endpoints.token)
 
     def refused(self, verb: str, stage: str, *options: str) -> str:
         """Run a verb that must end with exit code 2."""

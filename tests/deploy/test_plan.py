@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from chalicelib.model.layout import DATA_CONNECTORS, HOT_READERS
-from chalicelib.settings import ProviderLayout
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.commands import plan_views
 from deploy_scripts.commands.plan import plan as command
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from .conftest import TwinDirectory
 
+HOT_READERS = tuple(read.hot_reader for read in READS)
+DATA_CONNECTORS = tuple(read.data_connector for read in READS)
 PROVIDERS = ("aws", "azure", "gcp")
 LAYOUTS = [ProviderLayout(*pair) for pair in itertools.product(PROVIDERS, PROVIDERS)]
 TOKEN = "a-secret-token-of-the-tests"
@@ -52,8 +54,8 @@ def connections_of(twin: TwinDirectory) -> InterCloudConnections:
 def save(
     twin: TwinDirectory, layout: ProviderLayout, url: str = "https://e.com/hot-reader"
 ) -> None:
-    for last_entry in (False, True):
-        connections_of(twin).put(layout, last_entry=last_entry, url=url, token=TOKEN)
+    for read in READS:
+        connections_of(twin).put(layout, read, url=url, token=TOKEN)
 
 
 def environment_of(layout: ProviderLayout, **more: str) -> dict[str, str]:
@@ -208,7 +210,7 @@ def test_plan_takes_the_choice_as_an_option(twin):
 @pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.crosses_clouds], ids=name_of)
 def test_a_connection_per_read_is_used_by_the_twins_cloud(twin, layout):
     plan = plan_of(twin, layout)
-    ids = [connection_id(layout, last_entry=last_entry) for last_entry in (False, True)]
+    ids = [connection_id(layout, read) for read in READS]
     assert [each.id for each in on(plan, layout.layer_4).connections] == ids
     assert on(plan, layout.layer_3_hot).connections == ()
 
@@ -287,9 +289,7 @@ def test_nothing_is_missing_when_all_is_there(twin, layout):
 def test_a_connection_that_connectors_need_is_missing(twin, layer_3_hot):
     layout = ProviderLayout(layer_3_hot, "aws")
     missing = plan_of(twin, layout).missing
-    assert [each.split()[2] for each in missing] == [
-        connection_id(layout, last_entry=last_entry) for last_entry in (False, True)
-    ]
+    assert [each.split()[2] for each in missing] == [connection_id(layout, read) for read in READS]
 
 
 @pytest.mark.parametrize("layout", [ProviderLayout("aws", "gcp"), ProviderLayout("gcp", "azure")])
@@ -612,10 +612,10 @@ def test_connections_that_cant_be_read_are_a_line_on_standard_error(twin):
 
 def test_the_connections_may_be_elsewhere(twin, tmp_path):
     elsewhere = InterCloudConnections(tmp_path / "connections.json")
-    for last_entry in (False, True):
+    for read in READS:
         elsewhere.put(
             ProviderLayout("azure", "aws"),
-            last_entry=last_entry,
+            read,
             url="https://e.com/x",
             token=TOKEN,
         )

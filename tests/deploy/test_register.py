@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.settings import ProviderLayout
+from chalicelib.model.layout import ProviderLayout
 from deploy_scripts.commands.register import register as register_command
 from deploy_scripts.component_type import component_type
 from deploy_scripts.register.errors import NotOursError, RegistrationError

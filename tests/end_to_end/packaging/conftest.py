@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.configure import Configuration
 from deploy_scripts.inter_cloud import InterCloudConnections
@@ -75,9 +76,9 @@ def configure_stages(project: Path, config: Path) -> None:
         (config / "config_providers.json").write_text(json.dumps(providers))
         twin = TwinConfiguration.load(config)
         if twin.layout.crosses_clouds:
-            for last_entry in (False, True):
-                url = f"https://reader.example.com/hot-reader{'-last-entry' * last_entry}"
-                connections.put(twin.layout, last_entry=last_entry, url=url, token="t" * 43)
+            for read in READS:
+                url = f"https://reader.example.com/{read.hot_reader}"
+                connections.put(twin.layout, read, url=url, token="t" * 43)
         tokens = ParameterStore(KnownToken(), default_token_name(twin.name, stage))
         Configuration(twin, connections, tokens, project=project, stage=stage).apply()
 
