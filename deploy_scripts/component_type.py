@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.contracts.device import DEVICE_ID_PROPERTY
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from chalicelib.contracts.device import DEVICE_ID_PROPERTY
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout

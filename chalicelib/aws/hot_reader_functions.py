@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from chalice import Blueprint
 
+from chalicelib.contracts import twinmaker
 from chalicelib.contracts.wire_contract import new_trace_id
+from chalicelib.data_connector import device
 from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.observability.powertools import PowertoolsObservability
@@ -45,6 +47,7 @@ def hot_reader_last_entry(event: dict[str, Any], context: Any) -> dict[str, Any]
 def _answer(read: Read, event: dict[str, Any], context: Any) -> dict[str, Any]:
     request_id = context.aws_request_id
     with _observability[read].request(new_trace_id(), function_request_id=request_id) as record:
-        answer = _service.answer_event(read, event, record)
+        device_id = device.resolve(event, _settings.twin.name)
+        answer = _service.answer(twinmaker.QUERY_PARSERS[read](event, device_id), record)
         record.answered(answer)
         return answer.document

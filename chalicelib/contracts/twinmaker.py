@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from chalicelib.model.results import HistoryPage, LastEntry, PropertyValues
 
 Event = Mapping[str, Any]
+DEVICE_ID_PROPERTY: Final = "iotDeviceId"
+"""The static property of a component type that holds the device's id."""
 Query = TypeVar("Query", bound=LastEntryQuery)
 _SCALARS: Final = frozenset(
     {"booleanValue", "doubleValue", "integerValue", "longValue", "stringValue"}
@@ -36,7 +38,7 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
     event
         The event; keys that aren't known are ignored.
     device_id
-        The device that the event is about (see `chalicelib.contracts.device`).
+        The device that the event is about (see `chalicelib.data_connector.device`).
 
     Raises
     ------
@@ -182,7 +184,7 @@ def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
     """Say which property a value belongs to; without an entity, by the device's own id."""
     reference: dict[str, Any] = {"propertyName": name}
     if query.entity_id is None:
-        reference["externalIdProperty"] = {"iotDeviceId": query.device_id}
+        reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
     else:
         reference["entityId"] = query.entity_id
     if query.component_name is not None:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chalicelib.contracts import device, twinmaker, wire_contract
+from chalicelib.contracts import twinmaker, wire_contract
+from chalicelib.data_connector import device
 from chalicelib.data_connector.read_ahead import ReadAhead
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.errors import HotReaderError, RemoteReaderError

@@ -1,19 +1,15 @@
-"""Both reads, answered from one store: what every host of a Hot Reader asks."""
+"""Both reads, answered from one store, for every host of a Hot Reader."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chalicelib.contracts import device, twinmaker, wire_contract
 from chalicelib.contracts.answers import HistoryAnswer, LastEntryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.query import HistoryQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from chalicelib.model.query import LastEntryQuery
-    from chalicelib.model.reads import Read
     from chalicelib.model.results import Answer
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -40,18 +36,16 @@ class HotReaderService:
             page_values=settings.page_values,
         )
 
-    def answer_event(self, read: Read, event: Mapping[str, Any], record: RequestRecord) -> Answer:
-        """Answer an event of TwinMaker; raises `HotReaderError`."""
-        device_id = device.resolve(event, self._twin.name)
-        return self._answer(twinmaker.QUERY_PARSERS[read](event, device_id), record)
+    def answer(self, query: LastEntryQuery, record: RequestRecord) -> Answer:
+        """Answer a history query or a last entry query.
 
-    def answer_payload(
-        self, read: Read, payload: Mapping[str, Any], record: RequestRecord
-    ) -> Answer:
-        """Answer a payload of the wire contract; raises `HotReaderError`."""
-        return self._answer(wire_contract.QUERY_PARSERS[read](payload), record)
-
-    def _answer(self, query: LastEntryQuery, record: RequestRecord) -> Answer:
+        Raises
+        ------
+        InvalidQueryError
+            The query doesn't fit the device's declared properties, or its `next_token` isn't its own.
+        StoreUnavailableError, HotStoreError
+            The store can't be read.
+        """
         query = query.declared_by(self._twin.devices)
         with record.subsegment("hot storage"):
             return answer(self._reader, query)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from chalicelib.contracts import wire_contract
 from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.http.endpoint import HttpEndpoint
 from chalicelib.model.reads import READS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from chalicelib.model.reads import Read
-    from chalicelib.observability.request_record import Observability
+    from chalicelib.model.results import Answer
+    from chalicelib.observability.request_record import Observability, RequestRecord
     from chalicelib.settings.endpoint import EndpointSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
     from chalicelib.stores.hot_store import HotStore
@@ -45,10 +47,16 @@ def endpoints_by_read(
     service = HotReaderService(store, settings)
     return {
         read: HttpEndpoint(
-            partial(service.answer_payload, read),
+            partial(_answer, service, read),
             endpoint_settings,
             token,
             observability(read.hot_reader),
         )
         for read in READS
     }
+
+
+def _answer(
+    service: HotReaderService, read: Read, payload: Mapping[str, Any], record: RequestRecord
+) -> Answer:
+    return service.answer(wire_contract.QUERY_PARSERS[read](payload), record)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from chalicelib.contracts import device
-from chalicelib.data_connector import data_connector
+from chalicelib.data_connector import data_connector, device
 from chalicelib.tokens import aws_stores
 
 if TYPE_CHECKING:

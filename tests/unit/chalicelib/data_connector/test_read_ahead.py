@@ -92,7 +92,7 @@ class Remote:
         if self._older:
             payload = {name: payload[name] for name in payload if name != "pages_ahead"}
         read = HISTORY if "start_time" in payload else LAST_ENTRY
-        return self._service.answer_payload(read, payload, record)
+        return self._service.answer(wire_contract.QUERY_PARSERS[read](payload), record)
 
     def __enter__(self) -> Remote:
         self.server = self._stack.enter_context(Endpoint(self._endpoint))

@@ -1,8 +1,8 @@
-"""Tells which device a TwinMaker event is about.
+"""The device that a TwinMaker event is about.
 
 The component type carries a static property `iotDeviceId`, so the answer comes with every event and
-costs nothing. For component types that were made without it there are two further ways (design note
-'twinmaker-connectors', section 'Which device?').
+costs nothing. For component types that were made without it there are two further ways
+(docs/architecture.md, 'Which device').
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_iottwinmaker import IoTTwinMakerClient
-
-DEVICE_ID_PROPERTY = "iotDeviceId"
 
 
 def resolve(event: Mapping[str, Any], twin_name: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from werkzeug import Response
 
-from chalicelib.contracts import device
+from chalicelib.data_connector import device
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.unit.local_cloud.twinmaker.twin import WORKSPACE, client_of, make_entity, make_type
