@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from demo import sample_telemetry
-from demo.sample_telemetry import Entry
 from deploy_scripts import PROJECT, twin_configuration
+from deploy_scripts.hot_storage import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
