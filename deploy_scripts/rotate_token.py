@@ -33,7 +33,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
 from deploy_scripts.inter_cloud import connection_id, old_connection_id
-from deploy_scripts.publish import accepted_tokens
+from deploy_scripts.publish.endpoints import accepted_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ class Rotation:
         ------
         RotationError
             The caller isn't connected, or with another token.
-        deploy_scripts.publish.PublishError
+        deploy_scripts.publish.endpoints.PublishError
             The store has no token.
         deploy_scripts.inter_cloud.InterCloudError
             The connections can't be read.
@@ -132,7 +132,7 @@ class Rotation:
         ------
         StoreRefusedError
             The store refused the new token.
-        RotationError, deploy_scripts.publish.PublishError, deploy_scripts.inter_cloud.InterCloudError
+        RotationError, deploy_scripts.publish.endpoints.PublishError, deploy_scripts.inter_cloud.InterCloudError
             See `next_step`.
         """
         accepted = accepted_tokens(self._store)

@@ -27,7 +27,7 @@ from deploy_scripts.commands.options import (
 )
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
 from deploy_scripts.plan import FUNCTION_URL, Stage, StageError
-from deploy_scripts.publish import (
+from deploy_scripts.publish.endpoints import (
     FIRST_BURST,
     FIRST_RATE,
     Published,
@@ -172,7 +172,7 @@ def _publish_stage(
 ) -> Published:
     import boto3
 
-    from deploy_scripts.deployed import DeployedStage
+    from deploy_scripts.stage.deployed import DeployedStage
 
     check_endpoints_on_aws(twin.layout)
     deployed = DeployedStage.load(project, stage)

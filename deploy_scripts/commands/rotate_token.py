@@ -22,7 +22,7 @@ from deploy_scripts.commands.options import (
 )
 from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
 from deploy_scripts.plan import Stage, StageError
-from deploy_scripts.publish import (
+from deploy_scripts.publish.endpoints import (
     PublishError,
     check_endpoints_on_aws,
     endpoint_settings,

@@ -29,7 +29,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.package import CLOUDS, PackageError, contents, zipped
+from deploy_scripts.package.package import CLOUDS, PackageError, contents, zipped
 
 from .conftest import TwinDirectory
 

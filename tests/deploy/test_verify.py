@@ -20,8 +20,8 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.stack import LocalCloud, Ports
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.verify import verify
-from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.component_type import component_type, component_type_id
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin

@@ -17,19 +17,19 @@ from chalicelib.model.reads import READS
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
-from deploy_scripts.deployed import NotDeployedError
-from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.inter_cloud import Connection, connection_id
 from deploy_scripts.plan import API_GATEWAY, API_HANDLER, FUNCTION_URL
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.stage.deployed import NotDeployedError
 from deploy_scripts.token_stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.model.layout import ProviderLayout
-    from deploy_scripts.deployed import DeployedStage, RestApi
     from deploy_scripts.inter_cloud import InterCloudConnections
     from deploy_scripts.plan import Stage
+    from deploy_scripts.stage.deployed import DeployedStage, RestApi
     from deploy_scripts.token_stores import TokenStore
 
 FIRST_RATE: Final = 100
@@ -199,7 +199,7 @@ def publish_stage(
     PublishError
         The layout has no endpoints on AWS, there is no token, the function has a Function URL of
         somebody else's, or throttling was chosen for one of ours.
-    deploy_scripts.deployed.NotDeployedError
+    deploy_scripts.stage.deployed.NotDeployedError
         The stage was deployed without endpoints.
     botocore.exceptions.ClientError
         AWS refused.
