@@ -406,11 +406,10 @@ class LocalCloud:
         functions: tuple[str, str],
     ) -> None:
         client, workspace = self.twinmaker(), self.endpoints.workspace_id
-        history_arn, last_entry_arn = functions
         client.create_component_type(
             workspaceId=workspace,
             componentTypeId=type_id,
-            **component_type(device, history_arn=history_arn, last_entry_arn=last_entry_arn),
+            **component_type(device, dict(zip(READS, functions, strict=True))),
         )
         self.until_active(
             lambda: client.get_component_type(workspaceId=workspace, componentTypeId=type_id)
@@ -422,7 +421,7 @@ class LocalCloud:
             components={COMPONENT_NAME: {"componentTypeId": type_id}},
         )
         self.until_active(lambda: client.get_entity(workspaceId=workspace, entityId=entity_id))
-        self._report(f"Entity {entity_id}, read by {history_arn.rpartition(':')[2]}")
+        self._report(f"Entity {entity_id}, read by {functions[0].rpartition(':')[2]}")
 
     def until_active(self, describe: Callable[[], dict[str, Any]]) -> None:
         """Ask until a thing is ACTIVE; the local TwinMaker gets on with each look."""
