@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from demo.demo import only
+from demo.checks import only
 from demo.stack import LocalCloud, Ports
 from deploy_scripts import PROJECT
 from deploy_scripts.inter_cloud import InterCloudConnections
