@@ -20,12 +20,13 @@ from botocore.config import Config
 from chalicelib.model.layout import APP_NAME
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from demo import sample_telemetry
-from deploy_scripts import PROJECT, twin_configuration
+from deploy_scripts import PROJECT
 from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.plan import Stage
+from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.whole_files import PRIVATE, write_whole
 from deploy_scripts.register.entities import COMPONENT_NAME
-from deploy_scripts.whole_files import PRIVATE, write_whole
+from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port

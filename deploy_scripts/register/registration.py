@@ -18,9 +18,9 @@ from deploy_scripts.register.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.things import Things
     from deploy_scripts.register.twin import Readers, Twin
-    from deploy_scripts.twin_configuration import Device
 
 
 class Registration:

@@ -13,9 +13,9 @@ from deploy_scripts.verify.hop import BrokenHopError, Passed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Readers, Twin
-    from deploy_scripts.twin_configuration import Device
 
 
 @dataclass(frozen=True, slots=True)

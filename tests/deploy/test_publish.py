@@ -21,7 +21,7 @@ from deploy_scripts.commands.deploy import forget_endpoints
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.deployed import DeployedStage
 from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.publish import unpublish
 from local_cloud.aws.account import LocalAws
 

@@ -1,0 +1,1 @@
+"""A Chalice stage: its settings, policies and token, and the record of its deployment."""
