@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from demo.other_clouds import OtherCloud
-    from deploy_scripts.hot_storage import Writer
+    from deploy_scripts.hot_storage import Entry, Writer
 
 STAGE: Final = "local"
 ENDPOINTS_FILE: Final = "endpoints.json"
@@ -192,7 +192,7 @@ class LocalCloud:
         """Stop everything and remove the files that say where it was."""
         self._exit.close()
 
-    def telemetry(self) -> Iterator[sample_telemetry.Entry]:
+    def telemetry(self) -> Iterator[Entry]:
         """Yield what was put into the hot table."""
         for device in self.devices:
             yield from sample_telemetry.generate(

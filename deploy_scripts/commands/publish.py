@@ -32,7 +32,7 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudError,
 )
 from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
-from deploy_scripts.publish import (
+from deploy_scripts.publish.endpoints import (
     FIRST_BURST,
     FIRST_RATE,
     Published,
@@ -178,7 +178,7 @@ def _publish_stage(
 ) -> Published:
     import boto3
 
-    from deploy_scripts.deployed import DeployedStage
+    from deploy_scripts.stage.deployed import DeployedStage
 
     check_endpoints_on_aws(twin.layout)
     deployed = DeployedStage.load(project, stage)

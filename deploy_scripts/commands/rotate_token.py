@@ -26,7 +26,7 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudError,
 )
 from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
-from deploy_scripts.publish import (
+from deploy_scripts.publish.endpoints import (
     PublishError,
     check_endpoints_on_aws,
 )

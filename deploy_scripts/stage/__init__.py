@@ -1,1 +1,1 @@
-"""A Chalice stage: its settings, policies and token, and the record of its deployment."""
+"""A Chalice stage: what it has to be, and what is deployed of it."""

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from deploy_scripts.deployed import DeployedStage
     from deploy_scripts.project_files.twin_configuration import Device
+    from deploy_scripts.stage.deployed import DeployedStage
     from deploy_scripts.verify.hop import HopResult
     from deploy_scripts.verify.stage import Subject
 

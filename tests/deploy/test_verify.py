@@ -22,9 +22,9 @@ from deploy_scripts import PROJECT
 from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.component_type import component_type, component_type_id
-from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin
 from deploy_scripts.verify.hop import HopResult, Verified

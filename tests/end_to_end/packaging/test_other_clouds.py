@@ -30,7 +30,7 @@ from tests.end_to_end.http.queries import PUMP, entries_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from demo.sample_telemetry import Entry
+    from deploy_scripts.hot_storage import Entry
 
 # Each environment is installed first: 10 to 20 seconds here, more where nothing is cached.
 pytestmark = [

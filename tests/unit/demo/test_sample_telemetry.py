@@ -22,7 +22,7 @@ from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter, attribute_value
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 if TYPE_CHECKING:
-    from demo.sample_telemetry import Entry
+    from deploy_scripts.hot_storage import Entry
 
 END = datetime(2026, 1, 30, 18, tzinfo=UTC)
 MANY = 3_000

@@ -21,7 +21,7 @@ from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import cosmos
-from demo.sample_telemetry import Entry
+from deploy_scripts.hot_storage import Entry
 from deploy_scripts.hot_storage.cosmos import CosmosWriter
 from local_cloud.azure.cosmos import LocalCosmos
 

@@ -20,7 +20,7 @@ from deploy_scripts.stage.stage import API_HANDLER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from deploy_scripts.deployed import DeployedStage
+    from deploy_scripts.stage.deployed import DeployedStage
 
 PUBLIC: Final = "NONE"
 """The AuthType of a Function URL that checks nothing itself: the Hot Readers check the token."""

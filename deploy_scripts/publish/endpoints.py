@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from chalicelib.model.reads import READS
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
-from deploy_scripts.deployed import NotDeployedError
-from deploy_scripts.function_url import FunctionUrl
 from deploy_scripts.plan.plan import API_GATEWAY, FUNCTION_URL
 from deploy_scripts.project_files.inter_cloud import Connection, connection_id
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.stage.deployed import NotDeployedError
 from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.endpoint_token import accepted_tokens
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.model.layout import ProviderLayout
-    from deploy_scripts.deployed import DeployedStage, RestApi
     from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+    from deploy_scripts.stage.deployed import DeployedStage, RestApi
     from deploy_scripts.tokens.stores import TokenStore
 
 FIRST_RATE: Final = 100
@@ -140,7 +140,7 @@ def publish_stage(
     PublishError
         The layout has no endpoints on AWS, there is no token, the function has a Function URL of
         somebody else's, or throttling was chosen for one of ours.
-    deploy_scripts.deployed.NotDeployedError
+    deploy_scripts.stage.deployed.NotDeployedError
         The stage was deployed without endpoints.
     botocore.exceptions.ClientError
         AWS refused.

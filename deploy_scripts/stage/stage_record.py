@@ -31,14 +31,14 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
-from deploy_scripts.deployed import (
+from deploy_scripts.stage.configure import write_stage_file
+from deploy_scripts.stage.deployed import (
     SCHEMA_VERSION,
     DeployedStage,
     NotDeployedError,
     load_resources,
     record_path,
 )
-from deploy_scripts.stage.configure import write_stage_file
 from deploy_scripts.stage.stage import API_HANDLER
 
 if TYPE_CHECKING:
