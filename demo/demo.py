@@ -15,7 +15,7 @@ from rich.table import Table
 from chalicelib.contracts.wire_contract import TOKEN_HEADER
 from chalicelib.model.reads import HISTORY
 from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
-from deploy_scripts.chart import Series, svg
+from deploy_scripts.verify.chart import Series, svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

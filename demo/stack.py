@@ -21,10 +21,10 @@ from chalicelib.model.layout import APP_NAME
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from demo import sample_telemetry
 from deploy_scripts import PROJECT
-from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.project_files.whole_files import PRIVATE, write_whole
+from deploy_scripts.register.component_type import component_type
 from deploy_scripts.register.entities import COMPONENT_NAME
 from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws

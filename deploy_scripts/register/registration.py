@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy_scripts.component_type import component_type, component_type_id
 from deploy_scripts.register.belongings import left_over, own_entities, own_types
+from deploy_scripts.register.component_type import component_type, component_type_id
 from deploy_scripts.register.component_types import ComponentTypes
 from deploy_scripts.register.entities import Entities
 from deploy_scripts.register.errors import calling

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.component_type import component_type, component_type_id, differences
+from deploy_scripts.register.component_type import component_type, component_type_id, differences
 from deploy_scripts.register.errors import RegistrationError
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 

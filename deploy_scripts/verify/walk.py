@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy_scripts.chart import Series
+from deploy_scripts.verify.chart import Series
 from deploy_scripts.verify.diagnosis import aws_problem
 from deploy_scripts.verify.hop import BrokenHopError, HopResult
 

@@ -21,8 +21,8 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
 from deploy_scripts.commands.register import register as register_command
-from deploy_scripts.component_type import component_type
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.register.component_type import component_type
 from deploy_scripts.register.errors import NotOursError, RegistrationError
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration

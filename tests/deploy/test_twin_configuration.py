@@ -12,7 +12,6 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.component_type import component_type
 from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import (
@@ -22,6 +21,7 @@ from deploy_scripts.project_files.twin_configuration import (
     Problem,
     TwinConfiguration,
 )
+from deploy_scripts.register.component_type import component_type
 
 if TYPE_CHECKING:
     from .conftest import TwinDirectory
