@@ -14,7 +14,7 @@ from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
 from demo.checks import DemoError, expect, only, same
 from demo.reading import PAGE, TIMEOUT, HttpReader, Reading, TwinMakerReader
 from demo.report import Report, Step
-from deploy_scripts.chart import Series
+from deploy_scripts.verify.chart import Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from demo.reading import Points
     from demo.stack import LocalCloud
     from deploy_scripts.hot_storage import Entry
-    from deploy_scripts.twin_configuration import Device, DeviceProperty
+    from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 _NUMERIC: Final = ("DOUBLE", "INTEGER", "LONG")
 

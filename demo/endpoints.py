@@ -7,7 +7,7 @@ import shlex
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from deploy_scripts.whole_files import PRIVATE, write_whole
+from deploy_scripts.project_files.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

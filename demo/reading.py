@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from demo.endpoints import Endpoints
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
 
 Points = list[tuple[str, Any]]
 """(time, value) of one property."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from deploy_scripts.chart import svg
+from deploy_scripts.verify.chart import svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from demo.reading import Reading
-    from deploy_scripts.chart import Series
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
+    from deploy_scripts.verify.chart import Series
 
 
 @dataclass(frozen=True, slots=True)

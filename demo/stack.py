@@ -20,10 +20,11 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo import sample_telemetry
 from demo.endpoints import CloudEndpoints, Endpoints, remove_files, write_files
 from demo.twin import STAGE, Route, Twin
-from deploy_scripts import PROJECT, twin_configuration
+from deploy_scripts import PROJECT
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.plan import Stage
+from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.register.entities import COMPONENT_NAME
+from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port

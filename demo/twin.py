@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.layout import APP_NAME
 from deploy_scripts import PROJECT
-from deploy_scripts.component_type import component_type
+from deploy_scripts.register.component_type import component_type
 from deploy_scripts.register.entities import COMPONENT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
     from local_cloud.aws.account import LocalAws
 
 STAGE: Final = "local"

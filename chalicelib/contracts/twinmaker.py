@@ -1,6 +1,7 @@
 """What AWS IoT TwinMaker sends a connector Lambda, and what it must get back.
 
-Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker-connectors'.
+Sources: AWS IoT TwinMaker user guide, 'Data connectors';
+docs/architecture.md, "TwinMaker's interface".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The inter-cloud wire contract, version 1: one contract for every cloud.
 
 A query travels as an envelope in a POST, or as parameters of a GET with the same names
-(docs/openapi.yaml; design note 'wire-contract').
+(docs/openapi.yaml; docs/architecture.md, 'The wire contract').
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Calls another cloud's Hot Reader over HTTP, with retries and one deadline for the whole call.
 
-Design note 'wire-contract', section "The caller's side".
+docs/architecture.md, "Where a connector's time goes".
 """
 
 from __future__ import annotations

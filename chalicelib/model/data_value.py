@@ -1,8 +1,8 @@
 """Values: what a store keeps, turned into TwinMaker's DataValue by the property's declared type.
 
 A DataValue is a dict with one key that names its kind: `{"doubleValue": 21.5}` (AWS IoT TwinMaker
-API reference, 'DataValue'). What each declared type accepts is the table of the design note
-'correctness', section 'Values'.
+API reference, 'DataValue'). What each declared type accepts is the table in
+docs/architecture.md, 'Values'.
 """
 
 from __future__ import annotations

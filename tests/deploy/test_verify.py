@@ -20,14 +20,14 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.stack import LocalCloud, Ports
 from demo.twin import until_active
 from deploy_scripts import PROJECT
-from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
-from deploy_scripts.component_type import component_type, component_type_id
-from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.register.component_type import component_type, component_type_id
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.verify.chart import Series
 from deploy_scripts.verify.hop import HopResult, Verified
 from deploy_scripts.verify.report import page
 from local_cloud.child_process import free_port
