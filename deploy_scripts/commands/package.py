@@ -23,8 +23,8 @@ from deploy_scripts.package.package import (
     spelled,
     zipped,
 )
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
-from deploy_scripts.whole_files import write_whole
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

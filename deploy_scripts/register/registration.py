@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from chalicelib.model.reads import Read
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.things import Things
     from deploy_scripts.register.twin import Twin
-    from deploy_scripts.twin_configuration import Device
 
 
 class Registration:

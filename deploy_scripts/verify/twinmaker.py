@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.model.reads import Read
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Twin
-    from deploy_scripts.twin_configuration import Device
 
 
 @dataclass(frozen=True, slots=True)

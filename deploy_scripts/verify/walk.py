@@ -14,7 +14,7 @@ from deploy_scripts.verify.hop import BrokenHopError, HopResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.verify.hop import Hop, Value
 
 _NUMERIC: Final = frozenset({"DOUBLE", "INTEGER", "LONG"})
