@@ -6,18 +6,19 @@ Chalice loads this file with the stage's environment, so that only what the layo
 import os
 
 from chalicelib.aws.function_url import HotReaderApp
-from chalicelib.model.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS, aws_surface
-from chalicelib.settings import DigitalTwinInfo
+from chalicelib.model.layout import APP_NAME, aws_surface
+from chalicelib.model.reads import HISTORY
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 
 app = HotReaderApp(app_name=APP_NAME)
 
 surface = aws_surface(
     DigitalTwinInfo.load(os.environ).layout,
     # On one cloud, connectors are for component types that still point at them.
-    local_connectors="LOCAL_HOT_READER_NAME" in os.environ,
+    local_connectors=HISTORY.local_function_setting in os.environ,
 )
 
-if HOT_READERS[0] in surface.functions:
+if surface.hot_readers:
     # Lambda functions: hot-reader, hot-reader-last-entry
     from chalicelib.aws.hot_reader_functions import functions as hot_readers
 
@@ -30,7 +31,7 @@ if surface.endpoints:
     app.register_blueprint(endpoints)
     app.serve_function_url(BY_PATH)
 
-if DATA_CONNECTORS[0] in surface.functions:
+if surface.data_connectors:
     # Lambda functions: digital-twin-data-connector, digital-twin-data-connector-last-entry
     from chalicelib.aws.data_connector_blueprint import functions as data_connectors
 

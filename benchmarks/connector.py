@@ -21,12 +21,13 @@ from benchmarks.far_reader import (
     twin_info,
 )
 from benchmarks.measure import Finding, in_turn
-from chalicelib.contracts import wire_contract
+from chalicelib.contracts import twinmaker, wire_contract
 from chalicelib.data_connector.data_connector import DataConnector
-from chalicelib.hot_reader.reads import HISTORY
+from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
+from chalicelib.model.reads import HISTORY
 from chalicelib.observability.cloudwatch import CloudWatchObservability
 from chalicelib.observability.json_lines import JsonLogObservability
-from chalicelib.settings import LARGEST_TWINMAKER_PAGE, DataConnectorSettings
+from chalicelib.settings.data_connector import DataConnectorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +125,7 @@ def _answer(connector: DataConnector, log: Observability) -> None:
 
 def _bare_request(reader: FarReader) -> Callable[[], None]:
     """Send the same question on a kept connection, and read the answer's bytes."""
-    query = HISTORY.from_event(event(), DEVICE)
+    query = twinmaker.history_query(event(), DEVICE)
     envelope = wire_contract.envelope(query, source_cloud="aws", timestamp=0, trace_id="benchmark")
     connection = http.client.HTTPConnection("127.0.0.1", reader.port)
     headers = {
@@ -134,7 +135,7 @@ def _bare_request(reader: FarReader) -> Callable[[], None]:
     }
 
     def run() -> None:
-        connection.request("POST", f"/{HISTORY.name}", orjson.dumps(envelope), headers)
+        connection.request("POST", HISTORY.path, orjson.dumps(envelope), headers)
         connection.getresponse().read()
 
     return run
@@ -144,15 +145,10 @@ def _connector(reader: FarReader, **variables: str) -> DataConnector:
     environment = {
         "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
         "INTER_CLOUD_TOKEN": TOKEN,
-        "REMOTE_READER_URL": reader.url(HISTORY.name),
+        "REMOTE_READER_URL": reader.url(HISTORY.hot_reader),
         **variables,
     }
-    settings = DataConnectorSettings.load(
-        environment,
-        url_variable=HISTORY.remote_url_variable,
-        local_variable=HISTORY.local_function_variable,
-    )
-    return DataConnector(HISTORY, settings)
+    return DataConnector(HISTORY, DataConnectorSettings.load(environment, HISTORY))
 
 
 if __name__ == "__main__":

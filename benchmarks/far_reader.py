@@ -16,16 +16,19 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
-from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
+from chalicelib.http.hot_reader_endpoints import endpoints_by_read
+from chalicelib.model.entries import StoredEntry
+from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
 from chalicelib.observability.json_lines import JsonLogObservability
-from chalicelib.settings import LARGEST_TWINMAKER_PAGE, EndpointSettings, HotReaderSettings
-from chalicelib.stores.hot_store import StoredEntry
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -135,14 +138,15 @@ def _serve(entries: int) -> int:
     settings = HotReaderSettings.load(environment)
     store = _Entries(entries)
     server = _Server((_LOOPBACK, 0), _Handler)
-    server.endpoints = {
-        f"/{read.name}": HttpEndpoint(
-            HotReaderService(read, store, settings).answer_payload,
-            EndpointSettings.load(environment),
-            JsonLogObservability(read.name, emit=lambda _level, _line: None),
-        )
-        for read in (HISTORY, LAST_ENTRY)
-    }
+    endpoint_settings = EndpointSettings.load(environment)
+    endpoints = endpoints_by_read(
+        store,
+        settings,
+        endpoint_settings,
+        InterCloudToken(endpoint_settings.token),
+        partial(JsonLogObservability, emit=lambda _level, _line: None),
+    )
+    server.endpoints = {read.path: endpoint for read, endpoint in endpoints.items()}
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
 

@@ -13,14 +13,16 @@ from benchmarks.dynamodb_server import (
     TIMESTAMP,
     device,
 )
+from chalicelib.contracts import wire_contract
+from chalicelib.contracts.answers import HistoryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
-from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.stores.dynamodb import CLIENT, DynamoDBHotStore
 from chalicelib.stores.dynamodb_pages import page_session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.dynamodb_server import DynamoDBServer
 
@@ -58,3 +60,9 @@ def payload(entries: int, selected: Sequence[str], **more: Any) -> dict[str, Any
         "end_time": END,
         **more,
     }
+
+
+def history(reader: HotReader, payload: Mapping[str, Any]) -> HistoryAnswer:
+    """Read the page that a payload of the wire contract asks for."""
+    query = wire_contract.history_query(payload)
+    return HistoryAnswer(query, reader.history(query))

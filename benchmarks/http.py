@@ -15,7 +15,7 @@ import urllib3
 from benchmarks.dynamodb_server import CREDENTIALS, PROPERTIES, REGION, running
 from benchmarks.hot_readers import payload
 from benchmarks.measure import Finding
-from chalicelib.model.layout import HOT_READERS
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
 
@@ -55,8 +55,8 @@ def _load(url: str, seconds: float) -> Finding:
     history = orjson.dumps({"payload": payload(100_000, list(PROPERTIES), max_results=200)})
     last = {"iot_device_id": "device-100000", "selected_properties": list(PROPERTIES)}
     requests = [
-        (f"{url}/{HOT_READERS[0]}", history),
-        (f"{url}/{HOT_READERS[1]}", orjson.dumps({"payload": last})),
+        (f"{url}/{HISTORY.hot_reader}", history),
+        (f"{url}/{LAST_ENTRY.hot_reader}", orjson.dumps({"payload": last})),
     ]
     taken: list[float] = []
     errors: list[str] = []

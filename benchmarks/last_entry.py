@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.dynamodb_server import DynamoDBServer, device, running
 from benchmarks.hot_readers import hot_reader
 from benchmarks.measure import Finding, in_turn
-from chalicelib.hot_reader.reads import LAST_ENTRY
+from chalicelib.contracts import wire_contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,5 +57,5 @@ def _last_entry(server: DynamoDBServer, *, rounds: int) -> Finding:
 
 def _read(reader: HotReader, entries: int) -> None:
     asked = {"iot_device_id": device(entries), "selected_properties": ["temperature", "status"]}
-    if LAST_ENTRY.answer(reader, LAST_ENTRY.from_payload(asked)).values != 2:
+    if len(reader.last_entry(wire_contract.last_entry_query(asked)).values) != 2:
         raise RuntimeError("the last entry isn't complete")

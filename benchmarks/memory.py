@@ -7,9 +7,8 @@ import tracemalloc
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.dynamodb_server import DynamoDBServer, running
-from benchmarks.hot_readers import hot_reader, payload
+from benchmarks.hot_readers import history, hot_reader, payload
 from benchmarks.measure import Finding
-from chalicelib.hot_reader.reads import HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,10 +35,10 @@ def _memory(server: DynamoDBServer, entries: int, report: Callable[[str], None])
         while not peaks or token is not None:
             report(f"{values:,} of {entries:,} entries read")
             tracemalloc.reset_peak()
-            answer = HISTORY.answer(reader, HISTORY.from_payload(asked | {"next_token": token}))
+            answer = history(reader, asked | {"next_token": token})
             answer.to_json()
             values += answer.values
-            token = answer.page.next_token if answer.more else None  # type: ignore[attr-defined]
+            token = answer.page.next_token
             del answer
             peaks.append(tracemalloc.get_traced_memory()[1] / _MEGABYTE)
             gc.collect()

@@ -11,10 +11,9 @@ import urllib3
 
 from benchmarks.baseline import TextbookReader
 from benchmarks.dynamodb_server import PROPERTIES, TABLE, DynamoDBServer, device, running
-from benchmarks.hot_readers import END, START, client_options, hot_reader, payload
+from benchmarks.hot_readers import END, START, client_options, history, hot_reader, payload
 from benchmarks.measure import Finding, in_turn
-from chalicelib.hot_reader.reads import HISTORY
-from chalicelib.settings import LARGEST_TWINMAKER_PAGE
+from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +49,7 @@ def _large_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
     pool = urllib3.PoolManager()
 
     def ours() -> bytes:
-        return HISTORY.answer(reader, HISTORY.from_payload(asked)).to_json()
+        return history(reader, asked).to_json()
 
     def baseline() -> bytes:
         return textbook.history(device(_LARGE_PAGE), list(PROPERTIES), START, END)
@@ -92,8 +91,7 @@ def _small_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
     asked = payload(_LONG_HISTORY, selected, max_results=LARGEST_TWINMAKER_PAGE)
 
     def ours(token: str | None = None) -> bytes:
-        query = HISTORY.from_payload(asked | {"next_token": token})
-        return HISTORY.answer(reader, query).to_json()
+        return history(reader, asked | {"next_token": token}).to_json()
 
     def baseline(token: str | None = None, *, limit: bool = True) -> bytes:
         return textbook.history(

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from rich.table import Table
 
 from chalicelib.contracts.wire_contract import TOKEN_HEADER
-from chalicelib.model.layout import HOT_READERS
+from chalicelib.model.reads import HISTORY
 from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
-from deploy_scripts.chart import Series, svg
+from deploy_scripts.verify.chart import Series, svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,7 @@ class Demo:
         self._end = utc_text(max(instants))
         self._series: list[Series] = []
         self._readings = [
-            Reading("AWS (DynamoDB)", HOT_READERS[0], self._at.direct_entity_id),
+            Reading("AWS (DynamoDB)", HISTORY.hot_reader, self._at.direct_entity_id),
             *(
                 Reading(each.title, "data connector", self._at.clouds[provider].entity_id)
                 for provider, each in cloud.clouds.items()

@@ -1,4 +1,4 @@
-"""`python -m deploy_scripts load-telemetry`: sample telemetry for any hot storage."""
+"""`python -m deploy_scripts load-telemetry`: sample telemetry into any hot storage."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from chalicelib.model.errors import ConfigurationError, HotReaderError
-from chalicelib.settings import CosmosSettings, DynamoDBSettings, FirestoreSettings
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.firestore import FirestoreSettings
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
-from deploy_scripts import twin_configuration
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
+from deploy_scripts.project_files import twin_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +38,9 @@ _CLOUDS: Final = ("aws", "azure", "gcp")
     type=click.Choice(_CLOUDS),
     default="aws",
     show_default=True,
-    help="Where the hot storage is.",
+    help="The cloud of the hot storage.",
 )
-@click.option("--table", help="The DynamoDB table.  [default: what DYNAMODB_TABLE_NAME says]")
+@click.option("--table", help="The DynamoDB table.  [default: DYNAMODB_TABLE_NAME]")
 @click.option("--device", "device_id", help="Only this device.")
 @click.option(
     "--interval",
@@ -60,9 +62,10 @@ def load_telemetry(
 ) -> None:
     """Load sample telemetry into a hot storage, which must exist.
 
-    Which one is told by the variables that the Hot Reader there would be told by: COSMOS_ENDPOINT,
-    COSMOS_DATABASE, COSMOS_CONTAINER and COSMOS_KEY; FIRESTORE_COLLECTION, FIRESTORE_PROJECT and
-    FIRESTORE_DATABASE; or --table. Credentials come from the environment, as for any SDK.
+    The settings of the Hot Reader on that cloud, as environment variables, select it:
+    DYNAMODB_TABLE_NAME, or --table; COSMOS_ENDPOINT, COSMOS_DATABASE, COSMOS_CONTAINER and COSMOS_KEY;
+    FIRESTORE_COLLECTION, FIRESTORE_PROJECT and FIRESTORE_DATABASE. Credentials come from the
+    environment, as for any SDK.
     """
     if table is not None and cloud != "aws":
         raise click.UsageError("--table is for --cloud aws only")
@@ -106,7 +109,7 @@ def load_telemetry(
 
 
 def _writer(cloud: str, environment: Mapping[str, str]) -> tuple[Writer, str]:
-    """Return what writes into a cloud's hot storage, and what to call that."""
+    """Return a writer for a cloud's hot storage, and the storage's name for messages."""
     # Each SDK takes long to load.
     if cloud == "azure":
         from chalicelib.stores.cosmos import LazyContainer

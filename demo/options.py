@@ -1,4 +1,4 @@
-"""Options and a progress bar that the verbs with sample telemetry share."""
+"""The options of sample telemetry, and a progress bar."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ entries_option = click.option(
     type=click.IntRange(min=1),
     default=2_880,
     show_default=True,
-    help="Entries of sample telemetry per device, one every 30 seconds.",
+    help="The number of entries per device, one every 30 seconds.",
 )
 seed_option = click.option(
-    "--seed", type=int, default=1, show_default=True, help="Of the sample telemetry."
+    "--seed", type=int, default=1, show_default=True, help="The seed of the sample telemetry."
 )
 
 
 @contextmanager
 def progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar for entries that are written: call with (total, how many more)."""
+    """Show a bar for written entries: call it with their total and the number of new ones."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

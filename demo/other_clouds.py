@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from chalicelib.model.layout import HOT_READERS
+from chalicelib.model.reads import READS
 from local_cloud.azure.cosmos import LocalCosmos
 from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
@@ -97,7 +97,9 @@ class LocalAzure:
             {**self.environment, **settings}, port=self._port, log=self._log
         )
         self._functions.start()
-        self.urls = {name: f"{self._functions.url}/{name}" for name in HOT_READERS}
+        self.urls = {
+            name: f"{self._functions.url}/{name}" for name in (read.hot_reader for read in READS)
+        }
 
     def stop_serving(self) -> None:
         """Stop the Hot Readers."""
@@ -115,7 +117,7 @@ class LocalGoogleCloud:
         self._directory = directory
         self._firestore = LocalFirestore(directory / "firestore.log", project=twin_name)
         self._functions: list[LocalCloudFunction] = []
-        self._ports = {name: free_port() for name in HOT_READERS}
+        self._ports = {name: free_port() for name in (read.hot_reader for read in READS)}
         self.environment = {**self._firestore.environment, "FIRESTORE_COLLECTION": _CONTAINER}
         self.urls: Mapping[str, str] = {}
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.timestamps import NANOSECONDS, utc_text
+from deploy_scripts.hot_storage import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chalicelib.model.data_value import DataType
-    from deploy_scripts.twin_configuration import Device, DeviceProperty
+    from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 _LEVELS: Final = {
     "Celsius": (21.0, 6.0),
@@ -39,25 +39,6 @@ _ANY_WORDS: Final = ("A", "B", "C")
 _GAP_CHANCE: Final = 0.004
 _LONGEST_GAP: Final = 40
 _LACK_CHANCE: Final = 0.03
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of telemetry.
-
-    Attributes
-    ----------
-    device_id
-        Whose it is.
-    timestamp
-        When, as the device spelled it.
-    values
-        What it measured: plain values by property name, numbers with all their digits.
-    """
-
-    device_id: str
-    timestamp: str
-    values: dict[str, Any]
 
 
 def generate(

@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.config import Config
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
-from chalicelib.model.layout import APP_NAME, DATA_CONNECTORS, HOT_READERS
+from chalicelib.model.layout import APP_NAME
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from demo import sample_telemetry
-from deploy_scripts import PROJECT, twin_configuration
-from deploy_scripts.component_type import component_type
+from deploy_scripts import PROJECT
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.plan import Stage
+from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.whole_files import PRIVATE, write_whole
+from deploy_scripts.register.component_type import component_type
 from deploy_scripts.register.entities import COMPONENT_NAME
-from deploy_scripts.whole_files import PRIVATE, write_whole
+from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from demo.other_clouds import OtherCloud
-    from deploy_scripts.hot_storage import Writer
+    from deploy_scripts.hot_storage import Entry, Writer
 
 STAGE: Final = "local"
 ENDPOINTS_FILE: Final = "endpoints.json"
@@ -191,7 +192,7 @@ class LocalCloud:
         """Stop everything and remove the files that say where it was."""
         self._exit.close()
 
-    def telemetry(self) -> Iterator[sample_telemetry.Entry]:
+    def telemetry(self) -> Iterator[Entry]:
         """Yield what was put into the hot table."""
         for device in self.devices:
             yield from sample_telemetry.generate(
@@ -228,8 +229,8 @@ class LocalCloud:
         return {
             "DIGITAL_TWIN_INFO": self._twin_info(provider),
             "INTER_CLOUD_TOKEN": self.token_parameter,
-            HISTORY.remote_url_variable: history_url,
-            LAST_ENTRY.remote_url_variable: last_entry_url,
+            HISTORY.remote_url_setting: history_url,
+            LAST_ENTRY.remote_url_setting: last_entry_url,
             "POWERTOOLS_TRACE_DISABLED": "true",
         }
 
@@ -274,11 +275,13 @@ class LocalCloud:
         self._report(f"AWS IoT TwinMaker at {twinmaker.url}")
         for cloud in self.clouds.values():
             self.serve(cloud, token)
-            self._report(f"Hot Reader endpoints on {cloud.title} at {cloud.urls[HISTORY.name]}")
+            self._report(
+                f"Hot Reader endpoints on {cloud.title} at {cloud.urls[HISTORY.hot_reader]}"
+            )
         device = self.devices[0]
         self.endpoints = Endpoints(
-            hot_reader_url=f"{self._chalice.url}/{HISTORY.name}",
-            hot_reader_last_entry_url=f"{self._chalice.url}/{LAST_ENTRY.name}",
+            hot_reader_url=f"{self._chalice.url}/{HISTORY.hot_reader}",
+            hot_reader_last_entry_url=f"{self._chalice.url}/{LAST_ENTRY.hot_reader}",
             token=token,
             twinmaker_url=twinmaker.url,
             aws_url=self.aws.endpoint_url,
@@ -293,8 +296,8 @@ class LocalCloud:
             device_id=device.id,
             clouds={
                 provider: CloudEndpoints(
-                    hot_reader_url=cloud.urls[HISTORY.name],
-                    hot_reader_last_entry_url=cloud.urls[LAST_ENTRY.name],
+                    hot_reader_url=cloud.urls[HISTORY.hot_reader],
+                    hot_reader_last_entry_url=cloud.urls[LAST_ENTRY.hot_reader],
                     entity_id=f"{device.id}-{provider}",
                     component_type_id=f"{self.twin_name}-{device.id}-{provider}",
                 )
@@ -338,16 +341,18 @@ class LocalCloud:
             "POWERTOOLS_TRACE_DISABLED": "true",
         }
         handler = "chalicelib.aws.hot_reader_functions.hot_reader"
-        functions = self._create_pair(HOT_READERS, handler, direct)
+        functions = self._create_pair(tuple(read.hot_reader for read in READS), handler, direct)
         yield at.direct_component_type_id, at.direct_entity_id, functions
 
         handler = "chalicelib.aws.data_connector_functions.digital_twin_data_connector"
         environment = self.connector_environment(at.hot_reader_url, at.hot_reader_last_entry_url)
-        functions = self._create_pair(DATA_CONNECTORS, handler, environment)
+        functions = self._create_pair(
+            tuple(read.data_connector for read in READS), handler, environment
+        )
         yield at.component_type_id, at.entity_id, functions
 
         for provider, cloud in at.clouds.items():
-            names = (f"{DATA_CONNECTORS[0]}-{provider}", f"{DATA_CONNECTORS[1]}-{provider}")
+            names = tuple(f"{read.data_connector}-{provider}" for read in READS)
             environment = self.connector_environment(
                 cloud.hot_reader_url, cloud.hot_reader_last_entry_url, provider=provider
             )
@@ -355,7 +360,7 @@ class LocalCloud:
             yield cloud.component_type_id, cloud.entity_id, functions
 
     def _create_pair(
-        self, names: tuple[str, str], handler: str, environment: Mapping[str, str]
+        self, names: tuple[str, ...], handler: str, environment: Mapping[str, str]
     ) -> tuple[str, str]:
         """Create the functions of both reads, and return their ARNs."""
         history, last_entry = names

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import sys
-import threading
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
+from demo.commands import demo, local
 from demo.load_telemetry import load_telemetry
-from demo.options import entries_option, progress, seed_option
-from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.deploy import deploy, destroy
-from deploy_scripts.commands.options import config_option
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.commands.rotate_token import rotate_token
 from deploy_scripts.commands.verify import verify
-from deploy_scripts.twin_configuration import ConfigurationProblems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from demo.stack import LocalCloud
-
-_directory_option = click.option(
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=PROJECT / ".local",
-    show_default=".local",
-    help="Where endpoints, logs and reports are written.",
-)
-_PORT = click.IntRange(0, 65_535)
-_interrupted = threading.Event()
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,134 +26,13 @@ def cli() -> None:
 
 for verb in (
     *(plan, configure, package, deploy, publish, register, verify, rotate_token, destroy),
-    load_telemetry,
+    *(local, demo, load_telemetry),
 ):
     cli.add_command(verb)
 
 
-@cli.command()
-@_directory_option
-@config_option
-@entries_option
-@seed_option
-@click.option(
-    "--http-port", type=_PORT, default=8000, show_default=True, help="Of the Hot Reader endpoints."
-)
-@click.option("--aws-port", type=_PORT, default=4566, show_default=True, help="Of AWS.")
-@click.option("--twinmaker-port", type=_PORT, default=4567, show_default=True, help="Of TwinMaker.")
-def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) -> None:
-    """Run the local cloud until Ctrl-C.
-
-    AWS with TwinMaker and the data connectors, and the Hot Readers on AWS, Azure and Google Cloud,
-    each with sample telemetry in its hot storage, all on this machine. When all is ready,
-    DIRECTORY/endpoints.json says where everything is. A busy port is replaced by a free one.
-    """
-    from demo.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
-
-    console = Console()
-    ports = Ports(http_port, aws_port, twinmaker_port)
-    ready = False
-    with (
-        _told(console, RuntimeError),
-        suppress(KeyboardInterrupt),
-        _local_cloud(console, ports=ports, **options) as cloud,
-    ):
-        at, directory = cloud.endpoints, options["directory"]
-        console.print(
-            f"\n[bold]Ready.[/bold] {directory / ENDPOINTS_FILE} has the URLs and the token.\n"
-            f"  HTTP        {at.hot_reader_url}\n"
-            f"              {at.hot_reader_last_entry_url}\n"
-            f"  TwinMaker   {at.twinmaker_url}, workspace {at.workspace_id}\n"
-            f"  AWS         {at.aws_url}, region {at.region}\n"
-            f"For SDKs in another shell: . {directory / ENVIRONMENT_FILE}\n"
-            f"Logs: {directory}/*.log\n"
-            "Ctrl-C stops everything.",
-            soft_wrap=True,
-        )
-        ready = True
-        _interrupted.wait()
-    console.print("Stopped.")
-    if not ready:
-        sys.exit(1)
-
-
-@cli.command()
-@_directory_option
-@config_option
-@entries_option
-@seed_option
-def demo(**options: Any) -> None:
-    """Show the main job from end to end on the local cloud, and end.
-
-    The exit code is 0 only if every step gave what it must.
-    """
-    from demo.demo import Demo, DemoError
-    from demo.stack import Ports
-
-    console = Console()
-    with (
-        _told(console, RuntimeError, DemoError),
-        _local_cloud(console, ports=Ports(0, 0, 0), **options) as cloud,
-    ):
-        Demo(cloud, console).run(options["directory"] / "demo.html")
-    console.print("[bold green]All of it worked.[/bold green]")
-
-
-@contextmanager
-def _told(console: Console, *failures: type[Exception]) -> Iterator[None]:
-    """Tell a failure of a kind that is expected without a traceback, and end."""
-    try:
-        yield
-    except failures as error:
-        console.print(f"[bold red]Failed:[/bold red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    """Interrupt the main thread; should that get lost in somebody's clean-up, it is known still."""
-    _interrupted.set()
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
-    """Start the local cloud, showing each step."""
-    from demo.stack import LocalCloud
-
-    # SIGINT, too: what is started in the background of a script inherits that it is ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    # What is on this machine isn't reached through a proxy.
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
-    directory: Path = options["directory"]
-    directory.mkdir(parents=True, exist_ok=True)
-    _log_to(directory / "local-cloud.log")
-
-    def report(step: str) -> None:
-        console.print(f"[green]ok[/green] {step}")
-
-    console.print("Starting the local cloud ...")
-    with ExitStack() as running:
-        with progress(console) as advance:
-            cloud = running.enter_context(
-                LocalCloud(report=report, progress=advance, other_clouds=True, **options)
-            )
-        yield cloud
-
-
-def _log_to(path: Path) -> None:
-    """Write the logs of servers and Lambda functions to a file, not between a person's lines.
-
-    The first line empties it: until then it may be that of another local cloud, which still runs.
-    """
-    file = logging.FileHandler(path, mode="w", delay=True)
-    logging.basicConfig(
-        handlers=[file], level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
-    )
-
-
 def main() -> None:
-    """Run the command line; mistakes in the configuration files are told without a traceback."""
+    """Run the command line; print mistakes in configuration files without a traceback."""
     try:
         cli(prog_name="python -m deploy_scripts")
     except ConfigurationProblems as problems:

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalice import Blueprint, Response
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from chalicelib.http.endpoint import HttpRequest
-from chalicelib.http.hot_reader_endpoints import endpoints_by_path
+from chalicelib.http.hot_reader_endpoints import endpoints_by_read
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.observability.powertools import PowertoolsObservability
-from chalicelib.settings import (
-    DynamoDBSettings,
-    EndpointSettings,
-    HotReaderSettings,
-    tracing_enabled,
-)
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.logs import tracing_enabled
 from chalicelib.stores import dynamodb
+from chalicelib.tokens.aws_stores import inter_cloud_token
 
 if TYPE_CHECKING:
     from chalice.app import Request
@@ -34,14 +33,16 @@ endpoints: Final = Blueprint(__name__)
 _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
 
-BY_PATH: Final = endpoints_by_path(
+_endpoint_settings: Final = EndpointSettings.load(os.environ)
+_by_read: Final = endpoints_by_read(
     _store,
     _settings,
-    EndpointSettings.load(os.environ),
+    _endpoint_settings,
+    inter_cloud_token(_endpoint_settings.token),
     partial(PowertoolsObservability, tracing=tracing_enabled(os.environ)),
 )
+BY_PATH: Final = {read.path: endpoint for read, endpoint in _by_read.items()}
 """The endpoints, each by its path."""
-_history, _last_entry = BY_PATH.values()
 
 # Every method and content type reaches the endpoint, so that a wrong one gets the contract's answer.
 _ANY: Final[dict[str, Any]] = {
@@ -50,16 +51,16 @@ _ANY: Final[dict[str, Any]] = {
 }
 
 
-@endpoints.route(f"/{HISTORY.name}", **_ANY)
+@endpoints.route(HISTORY.path, **_ANY)
 def hot_reader() -> Response:
     """Answer a history query."""
-    return _answer(_history, endpoints.current_request)
+    return _answer(_by_read[HISTORY], endpoints.current_request)
 
 
-@endpoints.route(f"/{LAST_ENTRY.name}", **_ANY)
+@endpoints.route(LAST_ENTRY.path, **_ANY)
 def hot_reader_last_entry() -> Response:
     """Answer a query for the newest entry."""
-    return _answer(_last_entry, endpoints.current_request)
+    return _answer(_by_read[LAST_ENTRY], endpoints.current_request)
 
 
 def _answer(endpoint: HttpEndpoint, request: Request) -> Response:

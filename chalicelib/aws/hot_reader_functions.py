@@ -10,11 +10,15 @@ from typing import Any, Final
 
 from chalice import Blueprint
 
+from chalicelib.contracts import twinmaker
 from chalicelib.contracts.wire_contract import new_trace_id
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.data_connector import device
 from chalicelib.hot_reader.service import HotReaderService
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.observability.powertools import PowertoolsObservability
-from chalicelib.settings import DynamoDBSettings, HotReaderSettings, tracing_enabled
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.logs import tracing_enabled
 from chalicelib.stores import dynamodb
 
 functions: Final = Blueprint(__name__)
@@ -22,28 +26,28 @@ functions: Final = Blueprint(__name__)
 _settings: Final = HotReaderSettings.load(os.environ)
 _tracing: Final = tracing_enabled(os.environ)
 _store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
-_history: Final = HotReaderService(HISTORY, _store, _settings)
-_last_entry: Final = HotReaderService(LAST_ENTRY, _store, _settings)
-_history_log: Final = PowertoolsObservability(HISTORY.name, tracing=_tracing)
-_last_entry_log: Final = PowertoolsObservability(LAST_ENTRY.name, tracing=_tracing)
+_service: Final = HotReaderService(_store, _settings)
+_observability: Final = {
+    read: PowertoolsObservability(read.hot_reader, tracing=_tracing) for read in READS
+}
 
 
-@functions.lambda_function(name=HISTORY.name)
+@functions.lambda_function(name=HISTORY.hot_reader)
 def hot_reader(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer TwinMaker's `dataReader` from DynamoDB."""
-    return _answer(_history, _history_log, event, context)
+    return _answer(HISTORY, event, context)
 
 
-@functions.lambda_function(name=LAST_ENTRY.name)
+@functions.lambda_function(name=LAST_ENTRY.hot_reader)
 def hot_reader_last_entry(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer TwinMaker's `attributePropertyValueReaderByEntity` from DynamoDB."""
-    return _answer(_last_entry, _last_entry_log, event, context)
+    return _answer(LAST_ENTRY, event, context)
 
 
-def _answer(
-    reader: HotReaderService, log: PowertoolsObservability, event: dict[str, Any], context: Any
-) -> dict[str, Any]:
-    with log.request(new_trace_id(), function_request_id=context.aws_request_id) as record:
-        answer = reader.answer_event(event, record)
+def _answer(read: Read, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    request_id = context.aws_request_id
+    with _observability[read].request(new_trace_id(), function_request_id=request_id) as record:
+        device_id = device.resolve(event, _settings.twin.name)
+        answer = _service.answer(twinmaker.QUERY_PARSERS[read](event, device_id), record)
         record.answered(answer)
         return answer.document

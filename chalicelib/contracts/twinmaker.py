@@ -1,11 +1,12 @@
 """What AWS IoT TwinMaker sends a connector Lambda, and what it must get back.
 
-Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker-connectors'.
+Sources: AWS IoT TwinMaker user guide, 'Data connectors';
+docs/architecture.md, "TwinMaker's interface".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
@@ -13,13 +14,16 @@ import orjson
 from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
-from chalicelib.settings import LARGEST_TWINMAKER_PAGE
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 
 if TYPE_CHECKING:
-    from chalicelib.hot_reader.hot_reader import HistoryPage, LastEntry, PropertyValues
+    from chalicelib.model.results import HistoryPage, LastEntry, PropertyValues
 
 Event = Mapping[str, Any]
+DEVICE_ID_PROPERTY: Final = "iotDeviceId"
+"""The static property of a component type that holds the device's id."""
 Query = TypeVar("Query", bound=LastEntryQuery)
 _SCALARS: Final = frozenset(
     {"booleanValue", "doubleValue", "integerValue", "longValue", "stringValue"}
@@ -35,7 +39,7 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
     event
         The event; keys that aren't known are ignored.
     device_id
-        The device that the event is about (see `chalicelib.contracts.device`).
+        The device that the event is about (see `chalicelib.data_connector.device`).
 
     Raises
     ------
@@ -76,6 +80,13 @@ def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
         component_name=document.optional_text("componentName"),
     )
     return _checked(query, document)
+
+
+QUERY_PARSERS: Final[Mapping[Read, Callable[[Event, str], LastEntryQuery]]] = {
+    HISTORY: history_query,
+    LAST_ENTRY: last_entry_query,
+}
+"""The parser of each read's events."""
 
 
 def _checked(query: Query, document: Document) -> Query:
@@ -174,7 +185,7 @@ def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
     """Say which property a value belongs to; without an entity, by the device's own id."""
     reference: dict[str, Any] = {"propertyName": name}
     if query.entity_id is None:
-        reference["externalIdProperty"] = {"iotDeviceId": query.device_id}
+        reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
     else:
         reference["entityId"] = query.entity_id
     if query.component_name is not None:

@@ -1,13 +1,13 @@
 """The inter-cloud wire contract, version 1: one contract for every cloud.
 
 A query travels as an envelope in a POST, or as parameters of a GET with the same names
-(docs/openapi.yaml; design note 'wire-contract').
+(docs/openapi.yaml; docs/architecture.md, 'The wire contract').
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.timestamps import utc_text
 
 TARGET_LAYER: Final = "L3-Hot-Read"
@@ -188,6 +189,13 @@ def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
     )
+
+
+QUERY_PARSERS: Final[Mapping[Read, Callable[[Mapping[str, Any]], LastEntryQuery]]] = {
+    HISTORY: history_query,
+    LAST_ENTRY: last_entry_query,
+}
+"""The parser of each read's payloads."""
 
 
 def _types(document: Document) -> dict[str, DataType]:

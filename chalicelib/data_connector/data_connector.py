@@ -12,7 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chalicelib.contracts import device, wire_contract
+from chalicelib.contracts import twinmaker, wire_contract
+from chalicelib.data_connector import device
 from chalicelib.data_connector.read_ahead import ReadAhead
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.errors import HotReaderError, RemoteReaderError
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
-    from chalicelib.hot_reader.reads import Read
     from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.reads import Read
     from chalicelib.observability.request_record import RequestRecord
-    from chalicelib.settings import DataConnectorSettings
+    from chalicelib.settings.data_connector import DataConnectorSettings
 
 _WITHOUT_CONTEXT: Final = 25.0
 """Seconds for a call that isn't bounded by a Lambda function's own time."""
@@ -50,7 +51,7 @@ class DataConnector:
         Where to read.
     """
 
-    def __init__(self, read: Read[Any], settings: DataConnectorSettings) -> None:
+    def __init__(self, read: Read, settings: DataConnectorSettings) -> None:
         self._read = read
         self._settings = settings
         self._remote = RemoteReader(settings.remote, read.answer_type) if settings.remote else None
@@ -77,7 +78,7 @@ class DataConnector:
         if self._remote is None or self._settings.remote is None:
             return self._local(event, record)
         device_id = device.resolve(event, self._settings.twin.name)
-        query = self._read.from_event(event, device_id)
+        query = twinmaker.QUERY_PARSERS[self._read](event, device_id)
         seconds = _WITHOUT_CONTEXT
         if context is not None:
             seconds = context.get_remaining_time_in_millis() / 1000 - self._settings.remote.margin
@@ -110,7 +111,7 @@ class DataConnector:
         except (BotoCoreError, ClientError) as error:
             raise HotReaderError(
                 f"The local Hot Reader {name!r} can't be invoked: {error}. Check "
-                f"{self._read.local_function_variable} and the function's policy."
+                f"{self._read.local_function_setting} and the function's policy."
             ) from error
         answer = json.loads(response["Payload"].read())
         if not isinstance(answer, dict):
@@ -122,7 +123,7 @@ class DataConnector:
         if not isinstance(answer.get("propertyValues"), self._read.answer_type):
             raise HotReaderError(
                 f"The function {name!r} doesn't answer as a Hot Reader of this kind does. Check "
-                f"{self._read.local_function_variable}."
+                f"{self._read.local_function_setting}."
             )
         record.count("ValuesReturned", _values_in(answer))
         record.logger.info("Answered by the local reader")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from chalicelib.model.query import HistoryQuery
-    from chalicelib.settings import ReadAheadSettings
+    from chalicelib.settings.data_connector import ReadAheadSettings
 
 _ENTRY_BYTES: Final = 512
 """What a kept page takes in memory besides its token and its JSON text."""

@@ -1,6 +1,6 @@
 """Calls another cloud's Hot Reader over HTTP, with retries and one deadline for the whole call.
 
-Design note 'wire-contract', section "The caller's side".
+docs/architecture.md, "Where a connector's time goes".
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ import urllib3
 
 from chalicelib.contracts.wire_contract import FOLLOWING_PAGES, TOKEN_HEADER
 from chalicelib.model.errors import InvalidQueryError, RemoteReaderError
-from chalicelib.settings import LARGEST_PAYLOAD, LOOPBACK_HOSTS, RemoteReaderSettings
+from chalicelib.model.limits import LARGEST_PAYLOAD
+from chalicelib.settings.secure_url import LOOPBACK_HOSTS
+from chalicelib.tokens.aws_stores import inter_cloud_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from chalicelib.settings.data_connector import RemoteReaderSettings
 
 _FIRST_BACKOFF: Final = 0.2
 _LONGEST_BACKOFF: Final = 5.0
@@ -116,6 +120,7 @@ class RemoteReader:
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._settings = settings
+        self._token = inter_cloud_token(settings.token)
         self._answer_type = answer_type
         self._sleep = sleep
         self._clock = clock
@@ -155,7 +160,7 @@ class RemoteReader:
             The token can't be fetched.
         """
         deadline = self._clock() + seconds
-        token = self._settings.token.current()
+        token = self._token.current()
         headers = {TOKEN_HEADER: token, "Content-Type": "application/json"}
         try:
             body = orjson.dumps(envelope)

@@ -1,8 +1,8 @@
 """The `nextToken`: where a page stopped, as opaque text.
 
 It holds a position, a format version and a digest of the query, and nothing that gives authority: the
-device and the range come from the query, never from the token (design note 'correctness', section
-'Paging by position').
+device and the range come from the query, never from the token (docs/architecture.md,
+'Pages and the next token').
 """
 
 from __future__ import annotations

@@ -1,37 +1,33 @@
-"""One kind of read, answered from one store: what every host of a Hot Reader asks."""
+"""Both reads, answered from one store, for every host of a Hot Reader."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chalicelib.contracts import device
+from chalicelib.contracts.answers import HistoryAnswer, LastEntryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.query import HistoryQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from chalicelib.hot_reader.reads import Found, Read
     from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.results import Answer
     from chalicelib.observability.request_record import RequestRecord
-    from chalicelib.settings import HotReaderSettings
+    from chalicelib.settings.hot_reader import HotReaderSettings
     from chalicelib.stores.hot_store import HotStore
 
 
 class HotReaderService:
-    """Answers one kind of read, asked by TwinMaker or over HTTP.
+    """Answers both reads, asked by TwinMaker or over HTTP.
 
     Parameters
     ----------
-    read
-        History or last entry.
     store
-        Where the entries are.
+        The hot storage.
     settings
         The twin, and how its entries are laid out.
     """
 
-    def __init__(self, read: Read[Any], store: HotStore, settings: HotReaderSettings) -> None:
-        self._read = read
+    def __init__(self, store: HotStore, settings: HotReaderSettings) -> None:
         self._twin = settings.twin
         self._reader = HotReader(
             store,
@@ -40,16 +36,23 @@ class HotReaderService:
             page_values=settings.page_values,
         )
 
-    def answer_event(self, event: Mapping[str, Any], record: RequestRecord) -> Found:
-        """Answer an event of TwinMaker; raises `HotReaderError`."""
-        device_id = device.resolve(event, self._twin.name)
-        return self._answer(self._read.from_event(event, device_id), record)
+    def answer(self, query: LastEntryQuery, record: RequestRecord) -> Answer:
+        """Answer a history query or a last entry query.
 
-    def answer_payload(self, payload: Mapping[str, Any], record: RequestRecord) -> Found:
-        """Answer a payload of the wire contract; raises `HotReaderError`."""
-        return self._answer(self._read.from_payload(payload), record)
-
-    def _answer(self, query: LastEntryQuery, record: RequestRecord) -> Found:
+        Raises
+        ------
+        InvalidQueryError
+            The query doesn't fit the device's declared properties, or its `next_token` isn't its own.
+        StoreUnavailableError, HotStoreError
+            The store can't be read.
+        """
         query = query.declared_by(self._twin.devices)
         with record.subsegment("hot storage"):
-            return self._read.answer(self._reader, query)
+            return answer(self._reader, query)
+
+
+def answer(reader: HotReader, query: LastEntryQuery) -> Answer:
+    """Answer a history query or a last entry query; raises `HotReaderError`."""
+    if isinstance(query, HistoryQuery):
+        return HistoryAnswer(query, reader.history(query))
+    return LastEntryAnswer(query, reader.last_entry(query))

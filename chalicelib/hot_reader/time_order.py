@@ -1,7 +1,7 @@
 """The order of time: entries come in the order of their keys, and leave in that of their instants.
 
-Between two seconds both orders agree, if keys are in UTC; within one they don't always (design note
-'correctness', section 'Time'). So an entry waits until no later key can come before it. Where it can
+Between two seconds both orders agree, if keys are in UTC; within one they don't always (docs/architecture.md,
+'Order'). So an entry waits until no later key can come before it. Where it can
 be told from the keys alone that they are in order, whole seconds pass as a run, unread.
 """
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from chalicelib.model.entries import EntryBatch, StoredEntry
     from chalicelib.model.timestamps import StoredTimestamp, TimestampFormat
-    from chalicelib.stores.hot_store import EntryBatch, StoredEntry
 
 
 class Single(NamedTuple):

@@ -25,13 +25,15 @@ from chalicelib.model.errors import (
     UnauthorizedError,
     UnsupportedMediaTypeError,
 )
-from chalicelib.settings import LARGEST_PAYLOAD, EndpointSettings
+from chalicelib.model.limits import LARGEST_PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from chalicelib.hot_reader.reads import Found
+    from chalicelib.model.results import Answer
     from chalicelib.observability.request_record import Observability, RequestRecord
+    from chalicelib.settings.endpoint import EndpointSettings
+    from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 _WORTH_COMPRESSING: Final = 1_024
 """Bytes."""
@@ -142,19 +144,22 @@ class HttpEndpoint:
     read
         Runs a payload; raises `HotReaderError`.
     settings
-        Tokens and limits.
+        Limits.
+    token
+        The token that callers must send.
     observability
         Where to log and count.
     """
 
     def __init__(
         self,
-        read: Callable[[Mapping[str, Any], RequestRecord], Found],
+        read: Callable[[Mapping[str, Any], RequestRecord], Answer],
         settings: EndpointSettings,
+        token: InterCloudToken,
         observability: Observability,
     ) -> None:
         self._read = read
-        self._token = settings.token
+        self._token = token
         self._observability = observability
         self._compress = settings.compress
         limit = settings.requests_per_second
@@ -173,7 +178,7 @@ class HttpEndpoint:
             except Exception as error:  # noqa: BLE001 - the contract: our bugs are a 500, logged whole
                 return self._failed(request, error, trace_id, record)
 
-    def _answer(self, request: HttpRequest, body: _Body, record: RequestRecord) -> Found:
+    def _answer(self, request: HttpRequest, body: _Body, record: RequestRecord) -> Answer:
         given = request.headers.get(wire_contract.TOKEN_HEADER.lower())
         if not self._token.accepts(given):
             record.count("Unauthorized", 1)

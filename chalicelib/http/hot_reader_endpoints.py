@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.contracts import wire_contract
 from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.http.endpoint import HttpEndpoint
+from chalicelib.model.reads import READS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from chalicelib.observability.request_record import Observability
-    from chalicelib.settings import EndpointSettings, HotReaderSettings
+    from chalicelib.model.reads import Read
+    from chalicelib.model.results import Answer
+    from chalicelib.observability.request_record import Observability, RequestRecord
+    from chalicelib.settings.endpoint import EndpointSettings
+    from chalicelib.settings.hot_reader import HotReaderSettings
     from chalicelib.stores.hot_store import HotStore
+    from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 
-def endpoints_by_path(
+def endpoints_by_read(
     store: HotStore,
     settings: HotReaderSettings,
     endpoint_settings: EndpointSettings,
+    token: InterCloudToken,
     observability: Callable[[str], Observability],
-) -> dict[str, HttpEndpoint]:
-    """Make the endpoints of history and last entry, in this order, each by its path.
+) -> dict[Read, HttpEndpoint]:
+    """Make the endpoint of each read.
 
     Parameters
     ----------
     store
-        Where the entries are.
+        The hot storage.
     settings
         The twin, and how its entries are laid out.
     endpoint_settings
-        The token, and what else an endpoint goes by.
+        Limits of the endpoints.
+    token
+        The token that callers must send.
     observability
-        Makes the log, metrics and traces of a read by its name.
+        Makes the log, metrics and traces of a function by its name.
     """
+    service = HotReaderService(store, settings)
     return {
-        f"/{read.name}": HttpEndpoint(
-            HotReaderService(read, store, settings).answer_payload,
+        read: HttpEndpoint(
+            partial(_answer, service, read),
             endpoint_settings,
-            observability(read.name),
+            token,
+            observability(read.hot_reader),
         )
-        for read in (HISTORY, LAST_ENTRY)
+        for read in READS
     }
+
+
+def _answer(
+    service: HotReaderService, read: Read, payload: Mapping[str, Any], record: RequestRecord
+) -> Answer:
+    return service.answer(wire_contract.QUERY_PARSERS[read](payload), record)

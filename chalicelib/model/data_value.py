@@ -1,8 +1,8 @@
 """Values: what a store keeps, turned into TwinMaker's DataValue by the property's declared type.
 
 A DataValue is a dict with one key that names its kind: `{"doubleValue": 21.5}` (AWS IoT TwinMaker
-API reference, 'DataValue'). What each declared type accepts is the table of the design note
-'correctness', section 'Values'.
+API reference, 'DataValue'). What each declared type accepts is the table in
+docs/architecture.md, 'Values'.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.errors import InvalidQueryError
 
 if TYPE_CHECKING:
-    from chalicelib.stores.hot_store import StoredColumn
+    from chalicelib.model.entries import StoredColumn
 
 DataValue = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """Every exception of the read path, with the HTTP answer that the wire contract gives it.
 
 An exception's message is for people: it says what is wrong and what to do. A `status` and a `code`
-are what an HTTP caller sees (wire contract, section 'Answers').
+are what an HTTP caller sees (docs/openapi.yaml, 'Errors').
 """
 
 from __future__ import annotations

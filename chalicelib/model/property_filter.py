@@ -1,7 +1,7 @@
 """Property filters: conditions that an entry must meet to be returned.
 
-TwinMaker sends them as `{propertyName, operator, value: DataValue}` (design note 'correctness',
-section 'Filters').
+TwinMaker sends them as `{propertyName, operator, value: DataValue}` (docs/architecture.md,
+'Filters').
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ microseconds, TwinMaker at nanoseconds, so instants are counted here.
 In a sort key, the same instant has many spellings (`...:45Z`, `...:45.000Z`, `...+02:00`), and the
 order of the texts isn't the order of the instants. What does hold, and what paging stands on: from a
 key one can tell between which two instants everything lies that sorts before or after it.
-`StoredTimestamp.earliest` and `.latest` say it (design note 'correctness', section 'Time').
+`StoredTimestamp.earliest` and `.latest` say it (docs/architecture.md, 'Time is an instant').
 """
 
 from __future__ import annotations

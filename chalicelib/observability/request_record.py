@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from chalicelib.hot_reader.hot_reader import Flaws
-    from chalicelib.hot_reader.reads import Found
+    from chalicelib.model.results import Answer, Flaws
 
 
 NAMESPACE: Final = "MultiCloudHotReader"
@@ -70,7 +69,7 @@ class RequestRecord(ABC):
         """Trace a part of the request, if the request is traced."""
         return nullcontext()
 
-    def answered(self, answer: Found) -> None:
+    def answered(self, answer: Answer) -> None:
         """Record what a reader found, and what it had to leave out."""
         self.count("ValuesReturned", answer.values)
         self._left_out(answer.flaws)

@@ -24,9 +24,9 @@ from azure.core.exceptions import (
 from azure.cosmos import CosmosClient
 from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
 
+from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
-from chalicelib.settings import LOOPBACK_HOSTS
-from chalicelib.stores.hot_store import StoredEntry
+from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from azure.cosmos import ContainerProxy
 
     from chalicelib.model.timestamps import SortKey
-    from chalicelib.settings import CosmosSettings, HotReaderSettings
+    from chalicelib.settings.cosmos import CosmosSettings
+    from chalicelib.settings.hot_reader import HotReaderSettings
 
 # The caller of a Hot Reader waits for 29 seconds at most: a store that is away must be known to be
 # before. The SDK retries in two layers, one around the other, so few retries each are many; `timeout`

@@ -11,18 +11,19 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from chalicelib.model.entries import StoredColumn, StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.stores.dynamodb_pages import ItemColumns, page_session
-from chalicelib.stores.hot_store import StoredColumn, StoredEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.model.entries import EntryBatch
     from chalicelib.model.timestamps import SortKey
-    from chalicelib.settings import DynamoDBSettings, HotReaderSettings
-    from chalicelib.stores.hot_store import EntryBatch
+    from chalicelib.settings.dynamodb import DynamoDBSettings
+    from chalicelib.settings.hot_reader import HotReaderSettings
 
 # API Gateway gives a request 29 seconds: a store that is away must be known to be before.
 CLIENT: Final = Config(

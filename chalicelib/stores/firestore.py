@@ -25,13 +25,13 @@ from google.cloud.firestore import Client
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
+from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import (
     ConfigurationError,
     HotReaderError,
     HotStoreError,
     StoreUnavailableError,
 )
-from chalicelib.stores.hot_store import StoredEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from google.cloud.firestore_v1.query import Query
 
     from chalicelib.model.timestamps import SortKey
-    from chalicelib.settings import FirestoreSettings, HotReaderSettings
+    from chalicelib.settings.firestore import FirestoreSettings
+    from chalicelib.settings.hot_reader import HotReaderSettings
 
 _TRIES: Final = 3
 _QUERY_SECONDS: Final = 8.0

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from demo.sample_telemetry import Entry
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of telemetry.
+
+    Attributes
+    ----------
+    device_id
+        The id of the device that measured it.
+    timestamp
+        Its time, in the device's own spelling.
+    values
+        The plain values by property name; a Decimal keeps all digits of a number.
+    """
+
+    device_id: str
+    timestamp: str
+    values: dict[str, Any]
 
 
 class Writer(Protocol):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos import ContainerProxy
 
-    from demo.sample_telemetry import Entry
+    from deploy_scripts.hot_storage import Entry
 
 _MOST: Final = 100
 _LARGEST: Final = 1_500_000

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from demo.sample_telemetry import Entry
+    from deploy_scripts.hot_storage import Entry
 
 _BATCH: Final = 25
 """Items; the most that BatchWriteItem takes (DynamoDB API reference)."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from google.cloud.firestore import Client
 
-    from demo.sample_telemetry import Entry
+    from deploy_scripts.hot_storage import Entry
 
 _BATCH: Final = 500
 """Documents in a commit, which may hold 10 MiB (Firestore documentation, 'Quotas and limits')."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import component_type_functions
+from chalicelib.model.layout import component_type_function
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.settings import ProviderLayout
+    from chalicelib.model.layout import ProviderLayout
 
 MANAGED_BY_TAG: Final = "managed-by"
 MANAGED_BY: Final = "multi-cloud-hot-reader"
@@ -70,10 +71,9 @@ def reader_functions(layout: ProviderLayout) -> tuple[str, str]:
     ConfigurationError
         The twin isn't on AWS, so there is no TwinMaker.
     """
-    functions = component_type_functions(layout)
-    if functions is None:
+    if layout.layer_4 != "aws":
         raise ConfigurationError(
             f"There is nothing to register: layer_4_provider is {layout.layer_4}, and TwinMaker is on "
             "aws only. The twin reads the Hot Readers over HTTP."
         )
-    return functions
+    return component_type_function(layout, HISTORY), component_type_function(layout, LAST_ENTRY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.contracts.device import twinmaker_client as configured_client
+from chalicelib.data_connector.device import twinmaker_client as configured_client
 from deploy_scripts.register.errors import calling
 
 if TYPE_CHECKING:

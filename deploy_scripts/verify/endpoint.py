@@ -13,17 +13,18 @@ import urllib3
 
 from chalicelib.contracts import wire_contract
 from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.timestamps import NANOSECONDS
-from chalicelib.settings import LARGEST_PAYLOAD, LOOPBACK_HOSTS, check_reader_url
+from chalicelib.settings.secure_url import LOOPBACK_HOSTS, check_reader_url
 from deploy_scripts.verify.diagnosis import no_answer, short
 from deploy_scripts.verify.hop import BrokenHopError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from chalicelib.hot_reader.reads import Read
-    from deploy_scripts.twin_configuration import Device
+    from chalicelib.model.reads import Read
+    from deploy_scripts.project_files.twin_configuration import Device
 
 HOUR: Final = 3_600 * NANOSECONDS
 MAX_RESULTS: Final = 25
@@ -79,7 +80,7 @@ class Endpoint:
         Who asks.
     """
 
-    read: Read[Any]
+    read: Read
     url: str = field(repr=False)
     source_cloud: str
 
@@ -97,7 +98,7 @@ class Endpoint:
             There was no answer.
         """
         try:
-            check_reader_url(f"The URL of {self.read.name}", self.url)
+            check_reader_url(f"The URL of {self.read.hot_reader}", self.url)
         except ConfigurationError as error:
             advice = "Give it an https URL: the token must not cross a network in the clear."
             raise BrokenHopError(str(error), advice) from error

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.reads import LAST_ENTRY
 from deploy_scripts.verify.diagnosis import refusal_advice
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from deploy_scripts.verify.endpoint import Endpoint, EndpointAnswer
 
 _STORE_TROUBLE: Final = frozenset({500, 503})
-_READ_NAMES: Final = {HISTORY.name: "history", LAST_ENTRY.name: "last entry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class EndpointHop:
     @property
     def title(self) -> str:
         """Which endpoint."""
-        return f"endpoint {self.endpoint.read.name}"
+        return f"endpoint {self.endpoint.read.hot_reader}"
 
     def run(self) -> Passed[EndpointAnswer]:
         """Ask it twice; see `Hop.run`.
@@ -89,7 +88,7 @@ class EndpointHop:
         if not fits:
             raise BrokenHopError(
                 f"{self.endpoint.public_url} answers 200, but not as the contract has it for the "
-                f"{_READ_NAMES[self.endpoint.read.name]} (docs/openapi.yaml).",
+                f"{self.endpoint.read.title} (docs/openapi.yaml).",
                 "Check that the URL is a Hot Reader's, and that the two URLs aren't swapped.",
             )
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import aws_surface
-from deploy_scripts.deployed import DeployedStage, NotDeployedError
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-from deploy_scripts.plan import API_HANDLER, Plan, Stage, StageError
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from chalicelib.model.reads import HISTORY, READS
+from deploy_scripts.plan.plan import Plan
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+)
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError
+from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from chalicelib.hot_reader.reads import Read
-    from deploy_scripts.inter_cloud import Connection
-
-READS: Final[tuple[Read[Any], ...]] = (HISTORY, LAST_ENTRY)
+    from deploy_scripts.project_files.inter_cloud import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Subject:
     @property
     def functions(self) -> tuple[str, ...]:
         """What has to be deployed, by Chalice's names."""
-        local_connectors = HISTORY.local_function_variable in self.environment
+        local_connectors = HISTORY.local_function_setting in self.environment
         surface = aws_surface(self.twin.layout, local_connectors=local_connectors)
         return surface.functions + ((API_HANDLER,) if surface.endpoints else ())
 
@@ -97,10 +99,10 @@ class ConfigurationHop:
         for read, connection in zip(READS, used, strict=False):
             if (
                 stage.environment
-                and stage.environment[read.remote_url_variable].strip() != connection.url
+                and stage.environment[read.remote_url_setting].strip() != connection.url
             ):
                 raise BrokenHopError(
-                    f"The stage's {read.remote_url_variable} isn't the URL of the connection "
+                    f"The stage's {read.remote_url_setting} isn't the URL of the connection "
                     f"{connection.id}.",
                     f"If the connection is right, {again}.",
                 )
@@ -112,7 +114,7 @@ def _connections(
 ) -> tuple[Connection, ...]:
     if twin.layout.layer_4 != "aws" or not twin.layout.crosses_clouds:
         return ()
-    found = [connections.get(twin.layout, last_entry=each) for each in (False, True)]
+    found = [connections.get(twin.layout, read) for read in READS]
     return tuple(each for each in found if each is not None)
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.tokens.inter_cloud_token import TokenSource
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE
-from deploy_scripts.token_stores import STORES, TOKEN_VARIABLE
+from chalicelib.settings.token_reference import TokenReference
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE
+from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deploy_scripts.inter_cloud import Connection
+    from deploy_scripts.project_files.inter_cloud import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TokenHop:
     def run(self) -> Passed[tuple[str, ...]]:
         """Read it; see `Hop.run`."""
         try:
-            source = TokenSource.parse(TOKEN_VARIABLE, self.reference, max_age=1)
+            source = TokenReference.parse(TOKEN_VARIABLE, self.reference, max_age=1)
             if source.store is None:
                 where, value = f"{TOKEN_VARIABLE} itself", source.value
             else:
@@ -48,7 +48,7 @@ class TokenHop:
             detail += f"; note: not the one in {CONNECTIONS_FILE}"
         return Passed(detail, tokens)
 
-    def _stored(self, source: TokenSource, where: str) -> str:
+    def _stored(self, source: TokenReference, where: str) -> str:
         name = source.value
         region = {"region_name": name.split(":")[3]} if name.count(":") > 4 else {}
         service = str(source.store)
@@ -63,5 +63,5 @@ class TokenHop:
 
 
 def _check_token(where: str, value: str) -> None:
-    if TokenSource.parse(f"What {where} holds", value, max_age=1).store is not None:
+    if TokenReference.parse(f"What {where} holds", value, max_age=1).store is not None:
         raise ConfigurationError(f"{where} holds a reference, not a token")

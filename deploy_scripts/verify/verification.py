@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, connection_id
-from deploy_scripts.plan import API_HANDLER
+from chalicelib.model.reads import READS
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    connection_id,
+)
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin, reader_functions
-from deploy_scripts.token_stores import TOKEN_VARIABLE
+from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 from deploy_scripts.verify.endpoint import Endpoint, history_query, last_entry_query
 from deploy_scripts.verify.endpoint_hops import EndpointHop, StoreHop
 from deploy_scripts.verify.function_url import FunctionUrlHop
 from deploy_scripts.verify.hop import BrokenHopError, Verified
 from deploy_scripts.verify.stage import (
-    READS,
     ConfigurationHop,
     FunctionHop,
     RecordHop,
@@ -33,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from deploy_scripts.deployed import DeployedStage
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
+    from deploy_scripts.stage.deployed import DeployedStage
     from deploy_scripts.verify.hop import HopResult
     from deploy_scripts.verify.stage import Subject
 
@@ -166,19 +170,19 @@ class Verification:
     ) -> list[str]:
         """Return where the stage's own endpoints are: as published, or else its API."""
         api = deployed.rest_api.url.rstrip("/") if deployed.rest_api else ""
-        urls = [f"{api}/{read.name}" for read in READS]
+        urls = {read: api + read.path for read in READS}
         connections = InterCloudConnections(self._options.config / CONNECTIONS_FILE).load()
-        for index, last_entry in enumerate((False, True)):
-            saved = connections.get(connection_id(subject.twin.layout, last_entry=last_entry))
+        for read in READS:
+            saved = connections.get(connection_id(subject.twin.layout, read))
             if saved is not None:
-                urls[index] = saved.url
+                urls[read] = saved.url
                 walk.keep_secret(urlsplit(saved.url).query)
-        others = tuple(each for each in urls if not each.startswith(f"{api}/"))
+        others = tuple(each for each in urls.values() if not each.startswith(f"{api}/"))
         if others and check:
             lambda_ = self._client("lambda")
             arn = deployed.lambda_arn(API_HANDLER)
             walk.take(FunctionUrlHop(lambda_, arn, others, self._options.stage))
-        return urls
+        return [*urls.values()]
 
     def _walk_twinmaker(self, walk: Walk, subject: Subject, deployed: DeployedStage) -> None:
         configured, stage = subject.twin, self._options.stage

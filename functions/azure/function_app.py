@@ -14,12 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import azure.functions as func
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
-from chalicelib.http.hot_reader_endpoints import endpoints_by_path
+from chalicelib.http.hot_reader_endpoints import endpoints_by_read
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.observability.json_lines import JsonLogObservability
-from chalicelib.settings import CosmosSettings, EndpointSettings, HotReaderSettings
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import cosmos
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 _log: Final = logging.getLogger("hot-reader")
 _log.setLevel(logging.INFO)
@@ -29,9 +32,13 @@ logging.getLogger("azure").setLevel(logging.WARNING)
 _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = cosmos.connect(CosmosSettings.load(os.environ), _settings)
 _endpoint_settings: Final = EndpointSettings.load_outside_aws(os.environ)
-_history, _last_entry = endpoints_by_path(
-    _store, _settings, _endpoint_settings, partial(JsonLogObservability, emit=_log.log)
-).values()
+_endpoints: Final = endpoints_by_read(
+    _store,
+    _settings,
+    _endpoint_settings,
+    InterCloudToken(_endpoint_settings.token),
+    partial(JsonLogObservability, emit=_log.log),
+)
 
 # Every method reaches the endpoint, so that a wrong one gets the contract's answer.
 _METHODS: Final = list(func.HttpMethod)
@@ -39,18 +46,18 @@ _METHODS: Final = list(func.HttpMethod)
 app: Final = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
-@app.function_name(HISTORY.name)
-@app.route(HISTORY.name, methods=_METHODS)
+@app.function_name(HISTORY.hot_reader)
+@app.route(HISTORY.hot_reader, methods=_METHODS)
 def hot_reader(req: func.HttpRequest) -> func.HttpResponse:
     """Answer a history query."""
-    return _answer(_history, req)
+    return _answer(_endpoints[HISTORY], req)
 
 
-@app.function_name(LAST_ENTRY.name)
-@app.route(LAST_ENTRY.name, methods=_METHODS)
+@app.function_name(LAST_ENTRY.hot_reader)
+@app.route(LAST_ENTRY.hot_reader, methods=_METHODS)
 def hot_reader_last_entry(req: func.HttpRequest) -> func.HttpResponse:
     """Answer a query for the newest entry."""
-    return _answer(_last_entry, req)
+    return _answer(_endpoints[LAST_ENTRY], req)
 
 
 def _answer(endpoint: HttpEndpoint, request: func.HttpRequest) -> func.HttpResponse:

@@ -14,10 +14,14 @@ import functions_framework
 from flask import Response
 
 from chalicelib.http.endpoint import HttpEndpoint, HttpRequest, HttpResponse, no_such_path
-from chalicelib.http.hot_reader_endpoints import endpoints_by_path
+from chalicelib.http.hot_reader_endpoints import endpoints_by_read
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.observability.json_lines import JsonLogObservability
-from chalicelib.settings import EndpointSettings, FirestoreSettings, HotReaderSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import firestore
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 if TYPE_CHECKING:
     from flask import Request
@@ -25,20 +29,26 @@ if TYPE_CHECKING:
 _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = firestore.connect(FirestoreSettings.load(os.environ), _settings)
 _endpoint_settings: Final = EndpointSettings.load_outside_aws(os.environ)
-_by_path: Final = endpoints_by_path(_store, _settings, _endpoint_settings, JsonLogObservability)
-_history, _last_entry = _by_path.values()
+_endpoints: Final = endpoints_by_read(
+    _store,
+    _settings,
+    _endpoint_settings,
+    InterCloudToken(_endpoint_settings.token),
+    JsonLogObservability,
+)
+_by_path: Final = {read.path: endpoint for read, endpoint in _endpoints.items()}
 
 
 @functions_framework.http
 def hot_reader(request: Request) -> Response:
     """Answer a history query."""
-    return _answer(_history, request)
+    return _answer(_endpoints[HISTORY], request)
 
 
 @functions_framework.http
 def hot_reader_last_entry(request: Request) -> Response:
     """Answer a query for the newest entry."""
-    return _answer(_last_entry, request)
+    return _answer(_endpoints[LAST_ENTRY], request)
 
 
 @functions_framework.http

@@ -12,19 +12,21 @@ import base64
 import json
 import time
 import uuid
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from moto.awslambda.exceptions import GenericResourcNotFound, LambdaClientError
-from moto.awslambda.models import lambda_backends
+from moto.awslambda.models import LambdaBackend, lambda_backends
 
-from local_cloud.aws.lambda_runtime import MAX_REQUEST_BYTES
+from local_cloud.aws.lambda_runtime.function import MAX_REQUEST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from local_cloud.aws.lambda_runtime import InvocationResult
+    from local_cloud.aws.moto_repairs import Repair
 
 _HOST_PART: Final = ".lambda-url."
 _ACTIONS: Final = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
@@ -49,7 +51,30 @@ class _ConflictError(LambdaClientError):  # type: ignore[misc]  # moto's classes
 # --- configuration: what moto leaves out ------------------------------------------------------
 
 
-def wrap_create(
+def repairs(endpoint_of: Callable[[str], str | None]) -> tuple[Repair, ...]:
+    """Return the repairs of moto's Function URLs.
+
+    Parameters
+    ----------
+    endpoint_of
+        Returns the URL that an account is served at; None for one that isn't to be repaired.
+    """
+    return (
+        (LambdaBackend, "add_permission", partial(_wrap_add_permission, endpoint_of=endpoint_of)),
+        (
+            LambdaBackend,
+            "create_function_url_config",
+            partial(_wrap_create, endpoint_of=endpoint_of),
+        ),
+        (
+            LambdaBackend,
+            "delete_function_url_config",
+            partial(_wrap_delete, endpoint_of=endpoint_of),
+        ),
+    )
+
+
+def _wrap_create(
     original: Callable[..., Any], endpoint_of: Callable[[str], str | None]
 ) -> Callable[..., Any]:
     """Wrap CreateFunctionUrlConfig: a URL that works here, and one for each function only."""
@@ -68,7 +93,7 @@ def wrap_create(
     return create_function_url_config
 
 
-def wrap_delete(
+def _wrap_delete(
     original: Callable[..., Any], endpoint_of: Callable[[str], str | None]
 ) -> Callable[..., Any]:
     """Wrap DeleteFunctionUrlConfig: what isn't there can't be deleted."""
@@ -82,7 +107,7 @@ def wrap_delete(
     return delete_function_url_config
 
 
-def wrap_add_permission(
+def _wrap_add_permission(
     original: Callable[..., Any], endpoint_of: Callable[[str], str | None]
 ) -> Callable[..., Any]:
     """Wrap AddPermission: one statement of each id, and conditions for the newer parameters."""

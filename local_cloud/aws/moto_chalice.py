@@ -3,22 +3,23 @@
 Chalice describes its REST API in Swagger 2.0. API Gateway's ImportRestApi and PutRestApi accept
 that (API Gateway developer guide, "Develop REST APIs using OpenAPI"); moto's accept OpenAPI 3
 only, and insist on things that are optional: ``info.description``, and the ``uri`` and
-``httpMethod`` of a mock integration, which is what Chalice makes of ``cors=True``. `install` wraps
-both of moto's methods, so that a document is rewritten on its way in.
+``httpMethod`` of a mock integration, which is what Chalice makes of ``cors=True``. So a document
+is rewritten on its way in.
 
-And each deployment gives moto's stage anew, while API Gateway's keeps its settings, such as throttling:
-a deployment is only what a stage points at (API Gateway API reference, Stage). That is wrapped, too.
+Besides, each deployment gives moto's stage anew, while API Gateway's keeps its settings, such as
+throttling: a deployment is only what a stage points at (API Gateway API reference, Stage).
 """
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.apigateway.models import APIGatewayBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from local_cloud.aws.moto_repairs import Repair
 
 _TOP_LEVEL_ONLY_IN_SWAGGER: Final = frozenset(
     {"swagger", "schemes", "securityDefinitions", "definitions"}
@@ -29,9 +30,6 @@ _HTTP_METHODS: Final = frozenset(
     {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
 )
 _INTEGRATION: Final = "x-amazon-apigateway-integration"
-
-_lock = threading.Lock()
-_originals: dict[str, Callable[..., Any]] = {}
 
 
 def to_openapi_3(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,28 +50,6 @@ def to_openapi_3(document: Mapping[str, Any]) -> dict[str, Any]:
     paths = {path: _path_item(item) for path, item in document.get("paths", {}).items()}
     kept = _without(document, _TOP_LEVEL_ONLY_IN_SWAGGER)
     return {"openapi": "3.0.1", **kept, "info": info, "paths": paths}
-
-
-def install() -> None:
-    """Wrap moto's methods; a second call does nothing."""
-    with _lock:
-        if _originals:
-            return
-        for name, wrap in (
-            ("import_rest_api", _wrap_import),
-            ("put_rest_api", _wrap_put),
-            ("create_deployment", _wrap_create_deployment),
-        ):
-            _originals[name] = getattr(APIGatewayBackend, name)
-            setattr(APIGatewayBackend, name, wrap(_originals[name]))
-
-
-def uninstall() -> None:
-    """Give moto its own methods back; does nothing if they aren't wrapped."""
-    with _lock:
-        for name, original in _originals.items():
-            setattr(APIGatewayBackend, name, original)
-        _originals.clear()
 
 
 def _wrap_import(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,3 +109,10 @@ def _integration(integration: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without(mapping: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name not in names}
+
+
+REPAIRS: Final[tuple[Repair, ...]] = (
+    (APIGatewayBackend, "import_rest_api", _wrap_import),
+    (APIGatewayBackend, "put_rest_api", _wrap_put),
+    (APIGatewayBackend, "create_deployment", _wrap_create_deployment),
+)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 import requests
 
+from chalicelib.contracts import wire_contract
 from chalicelib.data_connector.data_connector import DataConnector
-from chalicelib.hot_reader.hot_reader import Flaws
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.hot_reader import service
 from chalicelib.model.errors import HotReaderError, InvalidQueryError, RemoteReaderError
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
+from chalicelib.model.results import Flaws
 from chalicelib.observability.json_lines import JsonLogObservability
-from chalicelib.settings import DataConnectorSettings
+from chalicelib.settings.data_connector import DataConnectorSettings
 from demo.demo import only
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Answered:
 class Asker(Protocol):
     """A way to ask; what isn't a valid query is an `InvalidQueryError`."""
 
-    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered: ...
+    def ask(self, read: Read, payload: dict[str, Any]) -> Answered: ...
 
 
 class DirectAsker:
@@ -54,8 +56,8 @@ class DirectAsker:
     def __init__(self, reader: HotReader) -> None:
         self._reader = reader
 
-    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
-        answer = read.answer(self._reader, read.from_payload(payload))
+    def ask(self, read: Read, payload: dict[str, Any]) -> Answered:
+        answer = service.answer(self._reader, wire_contract.QUERY_PARSERS[read](payload))
         assert answer.to_json() == orjson.dumps(answer.document)
         return Answered(answer.document, lambda: answer.flaws)
 
@@ -66,22 +68,22 @@ class HttpAsker:
     Parameters
     ----------
     urls
-        The endpoint of each read's name.
+        The endpoint of each read.
     output
         Returns everything that the host has logged.
     """
 
-    def __init__(self, urls: Mapping[str, str], output: Callable[[], str]) -> None:
+    def __init__(self, urls: Mapping[Read, str], output: Callable[[], str]) -> None:
         self.urls = urls
         self.output = output
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers["X-Inter-Cloud-Token"] = TOKEN
 
-    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
+    def ask(self, read: Read, payload: dict[str, Any]) -> Answered:
         trace_id = uuid.uuid4().hex
         response = self._session.post(
-            self.urls[read.name],
+            self.urls[read],
             json={"payload": payload, "trace_id": trace_id},
             timeout=PATIENCE_SECONDS,
         )
@@ -102,20 +104,18 @@ class ConnectorAsker:
         info = {"config": {"digital_twin_name": "my-twin"}, "config_providers": providers}
         environment = {"DIGITAL_TWIN_INFO": json.dumps(info), "INTER_CLOUD_TOKEN": TOKEN}
         self._connectors = {
-            read.name: DataConnector(
+            read: DataConnector(
                 read,
                 DataConnectorSettings.load(
-                    environment | {"URL": remote.urls[read.name]},
-                    url_variable="URL",
-                    local_variable="",
+                    environment | {read.remote_url_setting: remote.urls[read]}, read
                 ),
             )
-            for read in (HISTORY, LAST_ENTRY)
+            for read in READS
         }
 
-    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
+    def ask(self, read: Read, payload: dict[str, Any]) -> Answered:
         trace_id = uuid.uuid4().hex
-        connector = self._connectors[read.name]
+        connector = self._connectors[read]
         try:
             with self._log.request(trace_id) as record:
                 document = connector.answer(event_of(payload), None, trace_id, record)
@@ -134,7 +134,7 @@ class LambdaAsker:
     aws
         Where they are.
     functions
-        The function to invoke, for each read's name.
+        The function to invoke, for each read.
     readers
         The Hot Reader that answers in the end; None if the functions are that themselves.
     """
@@ -142,8 +142,8 @@ class LambdaAsker:
     def __init__(
         self,
         aws: LocalAws,
-        functions: Mapping[str, str],
-        readers: Mapping[str, str] | None = None,
+        functions: Mapping[Read, str],
+        readers: Mapping[Read, str] | None = None,
     ) -> None:
         self.functions = functions
         self._aws = aws
@@ -151,11 +151,11 @@ class LambdaAsker:
         self._readers = readers or functions
         self._refusal = HotReaderError if readers else InvalidQueryError
 
-    def ask(self, read: Read[Any], payload: dict[str, Any]) -> Answered:
-        reader = self._readers[read.name]
+    def ask(self, read: Read, payload: dict[str, Any]) -> Answered:
+        reader = self._readers[read]
         before = self._aws.function_logs(reader)
         answer = self._client.invoke(
-            FunctionName=self.functions[read.name], Payload=json.dumps(event_of(payload))
+            FunctionName=self.functions[read], Payload=json.dumps(event_of(payload))
         )
         document = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.stores.hot_store import StoredColumn
+from chalicelib.model.entries import StoredColumn
 from tests.conformance.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chalicelib.stores.hot_store import StoredEntry
+    from chalicelib.model.entries import StoredEntry
 
 
 @dataclass

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
-from chalicelib.settings import LARGEST_PAYLOAD
 from chalicelib.stores.dynamodb_pages import page_session
 from local_cloud.aws.account import LocalAws
 from local_cloud.azure.cosmos import LocalCosmos

@@ -7,8 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
-from chalicelib.model.layout import HOT_READERS
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from deploy_scripts import PROJECT
 from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
@@ -85,7 +84,7 @@ class Chalice(HttpHost):
         directory = self.place()
         directory.mkdir()
         service = self._stack.enter_context(running(directory, self._aws.environment, stage))
-        return HttpAsker({name: f"{service.url}/{name}" for name in HOT_READERS}, service.output)
+        return HttpAsker({read: service.url + read.path for read in READS}, service.output)
 
 
 class AzureFunctions(HttpHost):
@@ -102,7 +101,7 @@ class AzureFunctions(HttpHost):
             log=self.place(),
         )
         self._stack.enter_context(app)
-        return HttpAsker({name: f"{app.url}/{name}" for name in HOT_READERS}, app.output)
+        return HttpAsker({read: app.url + read.path for read in READS}, app.output)
 
 
 class CloudFunctions(HttpHost):
@@ -119,7 +118,7 @@ class CloudFunctions(HttpHost):
             log=self.place(),
         )
         self._stack.enter_context(function)
-        return HttpAsker({name: f"{function.url}/{name}" for name in HOT_READERS}, function.output)
+        return HttpAsker({read: function.url + read.path for read in READS}, function.output)
 
 
 class Connector:
@@ -146,14 +145,14 @@ class Lambda(Started[LambdaAsker]):
     def start(self, settings: Mapping[str, str]) -> LambdaAsker:
         return LambdaAsker(self._aws, self.create("hot_reader_functions.hot_reader", settings))
 
-    def create(self, handler: str, settings: Mapping[str, str]) -> dict[str, str]:
+    def create(self, handler: str, settings: Mapping[str, str]) -> dict[Read, str]:
         """Create the functions of both reads, and return their names."""
-        suffixes = dict(zip(HOT_READERS, ("", "_last_entry"), strict=True))
-        functions = {name: f"conformance-{next(_NUMBERS)}" for name in HOT_READERS}
-        for name, function in functions.items():
+        suffixes = {HISTORY: "", LAST_ENTRY: "_last_entry"}
+        functions = {read: f"conformance-{next(_NUMBERS)}" for read in READS}
+        for read, function in functions.items():
             self._aws.create_function(
                 function,
-                handler=f"chalicelib.aws.{handler}{suffixes[name]}",
+                handler=f"chalicelib.aws.{handler}{suffixes[read]}",
                 source=PROJECT,
                 include=("app.py", "chalicelib"),
                 environment={
@@ -170,7 +169,7 @@ class LambdaConnector(Lambda):
 
     def start(self, settings: Mapping[str, str]) -> LambdaAsker:
         readers = super().start(settings).functions
-        variables = (HISTORY.local_function_variable, LAST_ENTRY.local_function_variable)
+        variables = (HISTORY.local_function_setting, LAST_ENTRY.local_function_setting)
         local = dict(zip(variables, readers.values(), strict=True))
         connectors = self.create("data_connector_functions.digital_twin_data_connector", local)
         return LambdaAsker(self._aws, connectors, readers)

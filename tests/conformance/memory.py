@@ -6,7 +6,7 @@ import bisect
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.stores.hot_store import StoredEntry
+from chalicelib.model.entries import StoredEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

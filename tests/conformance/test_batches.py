@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.hot_readers import history
 from chalicelib.hot_reader.hot_reader import HotReader
-from chalicelib.hot_reader.reads import HISTORY
 from chalicelib.model.timestamps import Iso8601Format
 from tests.conformance.asking import END, START
 from tests.conformance.batches import BatchingMemoryStore
@@ -106,8 +106,7 @@ def read_all(store: MemoryStore, asked: dict[str, Any], page_bytes: int) -> list
     pages: list[Any] = []
     token = None
     while not pages or token is not None:
-        query = HISTORY.from_payload(asked | {"next_token": token})
-        answer = HISTORY.answer(reader, query)
+        answer = history(reader, asked | {"next_token": token})
         pages.append((answer.to_json(), asdict(answer.flaws)))
         token = answer.document.get("nextToken")
     return pages

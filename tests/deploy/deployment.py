@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.config import Config
 
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.demo import only
 from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.conformance import oracle
@@ -187,10 +188,8 @@ class Deployment:
         """Save what whoever deployed the other cloud's reader would save."""
         layout = TwinConfiguration.load(self.directory / "config").layout
         at = self.cloud.endpoints.clouds[layout.layer_3_hot]
-        for last_entry, url in ((False, at.hot_reader_url), (True, at.hot_reader_last_entry_url)):
-            self.connections.put(
-                layout, last_entry=last_entry, url=url, token=self.cloud.endpoints.token
-            )
+        for read, url in ((HISTORY, at.hot_reader_url), (LAST_ENTRY, at.hot_reader_last_entry_url)):
+            self.connections.put(layout, read, url=url, token=self.cloud.endpoints.token)
 
     def load_telemetry(self) -> None:
         """Make the hot table on AWS, with the telemetry of the other clouds."""

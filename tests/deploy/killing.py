@@ -19,9 +19,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
+from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests.deploy import forked
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ class World:
         if layer_3_hot != "aws":
             layout = TwinConfiguration.load(self.config).layout
             connections = InterCloudConnections(self.config / CONNECTIONS_FILE)
-            for last_entry in (False, True):
-                url = f"https://reader.example.com/hot-reader{'-last-entry' * last_entry}"
-                connections.put(layout, last_entry=last_entry, url=url, token=REMOTE_TOKEN)
+            for read in READS:
+                url = f"https://reader.example.com/{read.hot_reader}"
+                connections.put(layout, read, url=url, token=REMOTE_TOKEN)
 
     def deploy(self, *options: str, kill: Kill | None = None) -> Run:
         new = ("--create-workspace", "--role-arn", self._role, "--s3-location", "arn:aws:s3:::t")

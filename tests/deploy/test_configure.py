@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from chalicelib.model.reads import LAST_ENTRY, READS
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.token_stores import ParameterStore, SecretsManager
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage_token import TokenHop
 from local_cloud.aws.account import LocalAws
@@ -53,12 +54,12 @@ class Project:
     def connect(self, token: str = REMOTE, last_entry_token: str | None = None) -> None:
         connections = InterCloudConnections(self.config / "config_inter_cloud.json")
         layout = TwinConfiguration.load(self.config).layout
-        for last_entry in (False, True):
+        for read in READS:
             connections.put(
                 layout,
-                last_entry=last_entry,
-                url=f"https://reader.example.com/hot-reader{'-last-entry' if last_entry else ''}",
-                token=(last_entry_token or token) if last_entry else token,
+                read,
+                url=f"https://reader.example.com{read.path}",
+                token=(last_entry_token or token) if read is LAST_ENTRY else token,
             )
 
     def run(self, *options: str, stage: str = "multicloud") -> Any:
@@ -409,9 +410,9 @@ def test_a_url_with_a_key_is_not_written_into_the_stage(project):
     project.providers("azure", "aws")
     layout = TwinConfiguration.load(project.config).layout
     connections = InterCloudConnections(project.config / "config_inter_cloud.json")
-    for last_entry in (False, True):
+    for read in READS:
         url = "https://reader.example.com/hot-reader?code=the-key-of-azure"
-        connections.put(layout, last_entry=last_entry, url=url, token=REMOTE)
+        connections.put(layout, read, url=url, token=REMOTE)
     done = project.run()
     assert done.exit_code == 2
     assert "the-key-of-azure" not in done.output

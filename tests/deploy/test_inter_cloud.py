@@ -19,9 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.settings import ProviderLayout
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts import PROJECT
-from deploy_scripts.inter_cloud import (
+from deploy_scripts.project_files.inter_cloud import (
     Connection,
     InterCloudConnections,
     InterCloudError,
@@ -67,54 +68,54 @@ def entry(url: str = URL, token: str = TOKEN) -> dict[str, str]:
 
 
 def put(connections: InterCloudConnections, url: str = URL, token: str = TOKEN) -> None:
-    connections.put(LAYOUT, last_entry=False, url=url, token=token)
+    connections.put(LAYOUT, HISTORY, url=url, token=token)
 
 
 # --- ids ---
 
 
 def test_an_id_names_both_layers_and_the_read():
-    assert connection_id(LAYOUT, last_entry=False) == NEW_ID
-    assert connection_id(LAYOUT, last_entry=True) == NEW_LAST_ENTRY_ID
+    assert connection_id(LAYOUT, HISTORY) == NEW_ID
+    assert connection_id(LAYOUT, LAST_ENTRY) == NEW_LAST_ENTRY_ID
     assert old_connection_id(LAYOUT) == OLD_ID
 
 
 def test_every_layout_and_read_has_an_id_of_its_own():
-    ids = {connection_id(layout, last_entry=last) for layout in CROSSING for last in (False, True)}
+    ids = {connection_id(layout, read) for layout in CROSSING for read in READS}
     assert len(ids) == 12
 
 
-@pytest.mark.parametrize("last_entry", [False, True])
-def test_one_cloud_has_nothing_to_connect(connections, last_entry):
+@pytest.mark.parametrize("read", READS)
+def test_one_cloud_has_nothing_to_connect(connections, read):
     with pytest.raises(ValueError, match="nothing to connect"):
-        connections.get(ProviderLayout("aws", "aws"), last_entry=last_entry)
+        connections.get(ProviderLayout("aws", "aws"), read)
 
 
 # --- get ---
 
 
-@pytest.mark.parametrize("last_entry", [False, True])
-def test_without_a_file_there_is_no_connection(connections, last_entry):
-    assert connections.get(LAYOUT, last_entry=last_entry) is None
+@pytest.mark.parametrize("read", READS)
+def test_without_a_file_there_is_no_connection(connections, read):
+    assert connections.get(LAYOUT, read) is None
     assert connections.load() == {}
 
 
 @pytest.mark.parametrize("document", [{}, {"connections": {}}, {"other": 1}])
 def test_without_an_entry_there_is_no_connection(connections, path, document):
     write(path, document)
-    assert connections.get(LAYOUT, last_entry=False) is None
+    assert connections.get(LAYOUT, HISTORY) is None
 
 
-@pytest.mark.parametrize(("last_entry", "url"), [(False, URL), (True, URL + "-last-entry")])
-def test_the_new_ids_are_read(connections, path, last_entry, url):
+@pytest.mark.parametrize(("read", "url"), [(HISTORY, URL), (LAST_ENTRY, URL + "-last-entry")])
+def test_the_new_ids_are_read(connections, path, read, url):
     write(path, saved(**{NEW_ID: entry(), NEW_LAST_ENTRY_ID: entry(URL + "-last-entry")}))
-    found = connections.get(LAYOUT, last_entry=last_entry)
+    found = connections.get(LAYOUT, read)
     assert (found.url, found.token) == (url, TOKEN)
 
 
 def test_the_old_id_serves_the_history(connections, path):
     write(path, saved(**{OLD_ID: entry("https://api.example.com/anything?code=1")}))
-    found = connections.get(LAYOUT, last_entry=False)
+    found = connections.get(LAYOUT, HISTORY)
     assert found == Connection(OLD_ID, "https://api.example.com/anything?code=1", TOKEN)
 
 
@@ -130,7 +131,7 @@ def test_the_old_id_serves_the_last_entry_if_its_url_tells_where(
     connections, path, url, last_entry_url
 ):
     write(path, saved(**{OLD_ID: entry(url)}))
-    assert connections.get(LAYOUT, last_entry=True) == Connection(OLD_ID, last_entry_url, TOKEN)
+    assert connections.get(LAYOUT, LAST_ENTRY) == Connection(OLD_ID, last_entry_url, TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -145,24 +146,24 @@ def test_the_old_id_serves_the_last_entry_if_its_url_tells_where(
 )
 def test_the_old_id_says_nothing_of_the_last_entry_with_any_other_url(connections, path, url):
     write(path, saved(**{OLD_ID: entry(url)}))
-    assert connections.get(LAYOUT, last_entry=True) is None
+    assert connections.get(LAYOUT, LAST_ENTRY) is None
 
 
-@pytest.mark.parametrize("last_entry", [False, True])
-def test_the_new_id_wins_over_the_old_one(connections, path, last_entry):
+@pytest.mark.parametrize("read", READS)
+def test_the_new_id_wins_over_the_old_one(connections, path, read):
     new = entry("https://new.example.com/x")
     write(path, saved(**{OLD_ID: entry(), NEW_ID: new, NEW_LAST_ENTRY_ID: new}))
-    assert connections.get(LAYOUT, last_entry=last_entry).url == "https://new.example.com/x"
+    assert connections.get(LAYOUT, read).url == "https://new.example.com/x"
 
 
 def test_the_new_history_says_nothing_of_the_last_entry(connections, path):
     write(path, saved(**{NEW_ID: entry()}))
-    assert connections.get(LAYOUT, last_entry=True) is None
+    assert connections.get(LAYOUT, LAST_ENTRY) is None
 
 
 def test_other_directions_are_other_connections(connections, path):
     write(path, saved(**{NEW_ID: entry()}))
-    assert connections.get(ProviderLayout("aws", "azure"), last_entry=False) is None
+    assert connections.get(ProviderLayout("aws", "azure"), HISTORY) is None
 
 
 def test_all_connections_are_loaded_other_layers_too(connections, path):
@@ -191,7 +192,7 @@ def test_a_url_that_a_token_must_not_be_sent_to_is_refused(connections, path, ur
     assert not path.exists()
     write(path, saved(**{NEW_ID: entry(url=url)}))
     with pytest.raises(InterCloudError, match=NEW_ID):
-        connections.get(LAYOUT, last_entry=False)
+        connections.get(LAYOUT, HISTORY)
 
 
 @pytest.mark.parametrize("token", UNUSABLE_TOKENS)
@@ -200,19 +201,19 @@ def test_a_token_that_no_endpoint_takes_is_refused(connections, path, token):
         put(connections, token=token)
     write(path, saved(**{NEW_ID: entry(token=token)}))
     with pytest.raises(InterCloudError, match=NEW_ID):
-        connections.get(LAYOUT, last_entry=False)
+        connections.get(LAYOUT, HISTORY)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/hot-reader", "http://localhost/hot-reader"])
 def test_plain_http_is_for_this_machine(connections, url):
     put(connections, url=url)
-    assert connections.get(LAYOUT, last_entry=False).url == url
+    assert connections.get(LAYOUT, HISTORY).url == url
 
 
 @pytest.mark.parametrize("token", ["ssm:/twin/token", TOKEN + "," + TOKEN[::-1]])
 def test_a_token_may_be_all_that_the_setting_may_be(connections, token):
     put(connections, token=token)
-    assert connections.get(LAYOUT, last_entry=False).token == token
+    assert connections.get(LAYOUT, HISTORY).token == token
 
 
 # --- put and remove ---
@@ -226,7 +227,7 @@ def test_what_was_put_is_found_under_the_new_id(connections, path):
 def test_putting_again_changes_it(connections):
     put(connections)
     put(connections, token="another-token-of-the-tests")
-    assert connections.get(LAYOUT, last_entry=False).token == "another-token-of-the-tests"
+    assert connections.get(LAYOUT, HISTORY).token == "another-token-of-the-tests"
 
 
 def test_putting_keeps_what_else_an_entry_has(connections, path):
@@ -238,7 +239,7 @@ def test_putting_keeps_what_else_an_entry_has(connections, path):
 def test_removing_undoes_putting(connections, path):
     write(path, before := saved(**{OLD_ID: entry(), "aws_l2_to_gcp_l3": entry()}))
     put(connections)
-    assert connections.remove(LAYOUT, last_entry=False) is True
+    assert connections.remove(LAYOUT, HISTORY) is True
     assert json.loads(path.read_text()) == before
 
 
@@ -246,14 +247,14 @@ def test_removing_undoes_putting(connections, path):
 def test_removing_what_is_gone_changes_nothing(connections, path, document):
     if document is not None:
         write(path, document)
-    assert connections.remove(LAYOUT, last_entry=False) is False
+    assert connections.remove(LAYOUT, HISTORY) is False
     assert path.exists() is (document is not None)
     assert document is None or json.loads(path.read_text()) == document
 
 
 def test_removing_where_there_is_no_directory_is_no_error(tmp_path):
     connections = InterCloudConnections(tmp_path / "none" / "config_inter_cloud.json")
-    assert connections.remove(LAYOUT, last_entry=False) is False
+    assert connections.remove(LAYOUT, HISTORY) is False
 
 
 def test_putting_where_there_is_no_directory_says_so(tmp_path):
@@ -287,26 +288,26 @@ PATHS = st.from_regex(r"\A[a-z0-9/_.-]{0,20}\Z")
 @given(
     document=DOCUMENTS,
     layout=st.sampled_from(CROSSING),
-    last=st.booleans(),
+    read=st.sampled_from(READS),
     token=TOKENS,
     part=PATHS,
 )
 def test_a_connection_comes_back_and_all_else_stays(
-    tmp_path_factory, document, layout, last, token, part
+    tmp_path_factory, document, layout, read, token, part
 ):
     path = tmp_path_factory.mktemp("round") / "config_inter_cloud.json"
     write(path, document)
     connections = InterCloudConnections(path)
     url = f"https://readers.example.com/{part}"
 
-    connections.put(layout, last_entry=last, url=url, token=token)
+    connections.put(layout, read, url=url, token=token)
 
-    found = connections.get(layout, last_entry=last)
-    assert found == Connection(connection_id(layout, last_entry=last), url, token)
+    found = connections.get(layout, read)
+    assert found == Connection(connection_id(layout, read), url, token)
     expected = copy.deepcopy(document)
     expected["connections"][found.id] = {"url": url, "token": token}
     assert json.loads(path.read_text()) == expected
-    assert connections.remove(layout, last_entry=last)
+    assert connections.remove(layout, read)
     assert json.loads(path.read_text()) == document
 
 
@@ -338,7 +339,7 @@ def test_a_damaged_file_is_refused_and_left_alone(connections, path, content, sa
     calls = {
         "load": connections.load,
         "put": lambda: put(connections),
-        "remove": lambda: connections.remove(LAYOUT, last_entry=False),
+        "remove": lambda: connections.remove(LAYOUT, HISTORY),
     }
     with pytest.raises(InterCloudError, match="left as it is") as caught:
         calls[call]()
@@ -420,7 +421,7 @@ def test_a_file_open_to_others_is_read_with_a_warning_and_closed_by_a_write(
     connections, path, caplog, mode
 ):
     write(path, saved(**{OLD_ID: entry()}), mode)
-    assert connections.get(LAYOUT, last_entry=False) is not None
+    assert connections.get(LAYOUT, HISTORY) is not None
     assert "chmod 600" in caplog.text
     assert f"{mode:04o}" in caplog.text
     assert mode_of(path) == mode
@@ -443,7 +444,7 @@ def test_a_private_file_gives_no_warning(connections, path, caplog):
 
 def test_a_connection_doesnt_show_its_token(connections):
     put(connections, url="https://e.com/hot-reader?code=function-key")
-    found = connections.get(LAYOUT, last_entry=False)
+    found = connections.get(LAYOUT, HISTORY)
     for shown in (repr(found), str(found), repr(connections), found.public_url):
         assert TOKEN not in shown
         assert "function-key" not in shown
@@ -467,7 +468,7 @@ def test_no_error_holds_a_token_nor_does_its_cause(connections, path, caplog, co
     path.write_bytes(content.encode(errors="surrogateescape"))
     path.chmod(0o644)
     with pytest.raises(InterCloudError) as caught:
-        connections.get(LAYOUT, last_entry=False)
+        connections.get(LAYOUT, HISTORY)
     error: BaseException | None = caught.value
     assert TOKEN not in "".join(traceback.format_exception(caught.value)) + caplog.text
     while error is not None:
@@ -503,12 +504,13 @@ def test_an_interrupted_writer_leaves_the_old_content_and_no_rest(connections, p
 PUT = """
 import os, signal, sys
 from pathlib import Path
-from chalicelib.settings import ProviderLayout
-from deploy_scripts.inter_cloud import InterCloudConnections
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 connections = InterCloudConnections(Path(sys.argv[1]))
-def put(l3, l4, token, last=False):
+def put(l3, l4, token, read=HISTORY):
     url = f"https://{l3}.example.com/hot-reader"
-    connections.put(ProviderLayout(l3, l4), last_entry=last, url=url, token=token)
+    connections.put(ProviderLayout(l3, l4), read, url=url, token=token)
 """
 
 
@@ -536,7 +538,7 @@ put("azure", "aws", "another-token-of-the-tests")
 
     put(connections, token="a-third-token-of-the-tests")
     assert not unfinished.exists()
-    assert connections.get(LAYOUT, last_entry=False).token == "a-third-token-of-the-tests"
+    assert connections.get(LAYOUT, HISTORY).token == "a-third-token-of-the-tests"
 
 
 # --- writers at the same time ---
@@ -547,7 +549,7 @@ def test_two_processes_that_write_at_once_lose_nothing(connections, path):
 sys.stdin.read(1)
 for round in range(40):
     for l3, l4 in (("azure", "aws"), ("aws", "azure"), ("gcp", "aws")):
-        put(l3, l4, f"token-of-round-{round:03}", last=sys.argv[2] == "last")
+        put(l3, l4, f"token-of-round-{round:03}", read={"last": LAST_ENTRY}.get(sys.argv[2], HISTORY))
 """
     write(path, {"kept": True})
     with start(path, script, "first") as one, start(path, script, "last") as other:

@@ -19,18 +19,17 @@ import yaml
 from click.testing import CliRunner
 
 from chalicelib.model.timestamps import EpochMillisecondsFormat
-from chalicelib.settings import (
-    CosmosSettings,
-    DigitalTwinInfo,
-    FirestoreSettings,
-    HotReaderSettings,
-)
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.token_reference import TokenReference
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.publish import publish
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.package import CLOUDS, PackageError, contents, zipped
+from deploy_scripts.package.package import CLOUDS, PackageError, contents, zipped
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 
 from .conftest import TwinDirectory
 
@@ -878,7 +877,7 @@ def test_the_pages_commands_let_the_readers_accept_the_new_token_and_the_current
         if path.endswith("-both")
     ]
     new = Path("dist/inter-cloud-token-new").read_text().strip()
-    source = TokenSource.parse("INTER_CLOUD_TOKEN", both, max_age=1)
+    source = InterCloudToken(TokenReference.parse("INTER_CLOUD_TOKEN", both, max_age=1))
     assert source.current() == new
     assert source.accepts("b" * 43)
     files = list(Path("dist").iterdir())

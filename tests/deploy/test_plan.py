@@ -12,26 +12,27 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from chalicelib.model.layout import DATA_CONNECTORS, HOT_READERS
-from chalicelib.settings import ProviderLayout
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.commands import plan_views
 from deploy_scripts.commands.plan import plan as command
-from deploy_scripts.inter_cloud import InterCloudConnections, InterCloudError, connection_id
-from deploy_scripts.plan import (
-    API_HANDLER,
-    Cloud,
-    Plan,
-    Stage,
-    StageError,
+from deploy_scripts.plan import views
+from deploy_scripts.plan.plan import Cloud, Plan
+from deploy_scripts.project_files.inter_cloud import (
+    InterCloudConnections,
+    InterCloudError,
+    connection_id,
 )
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .conftest import TwinDirectory
 
+HOT_READERS = tuple(read.hot_reader for read in READS)
+DATA_CONNECTORS = tuple(read.data_connector for read in READS)
 PROVIDERS = ("aws", "azure", "gcp")
 LAYOUTS = [ProviderLayout(*pair) for pair in itertools.product(PROVIDERS, PROVIDERS)]
 TOKEN = "a-secret-token-of-the-tests"
@@ -52,8 +53,8 @@ def connections_of(twin: TwinDirectory) -> InterCloudConnections:
 def save(
     twin: TwinDirectory, layout: ProviderLayout, url: str = "https://e.com/hot-reader"
 ) -> None:
-    for last_entry in (False, True):
-        connections_of(twin).put(layout, last_entry=last_entry, url=url, token=TOKEN)
+    for read in READS:
+        connections_of(twin).put(layout, read, url=url, token=TOKEN)
 
 
 def environment_of(layout: ProviderLayout, **more: str) -> dict[str, str]:
@@ -208,7 +209,7 @@ def test_plan_takes_the_choice_as_an_option(twin):
 @pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.crosses_clouds], ids=name_of)
 def test_a_connection_per_read_is_used_by_the_twins_cloud(twin, layout):
     plan = plan_of(twin, layout)
-    ids = [connection_id(layout, last_entry=last_entry) for last_entry in (False, True)]
+    ids = [connection_id(layout, read) for read in READS]
     assert [each.id for each in on(plan, layout.layer_4).connections] == ids
     assert on(plan, layout.layer_3_hot).connections == ()
 
@@ -287,9 +288,7 @@ def test_nothing_is_missing_when_all_is_there(twin, layout):
 def test_a_connection_that_connectors_need_is_missing(twin, layer_3_hot):
     layout = ProviderLayout(layer_3_hot, "aws")
     missing = plan_of(twin, layout).missing
-    assert [each.split()[2] for each in missing] == [
-        connection_id(layout, last_entry=last_entry) for last_entry in (False, True)
-    ]
+    assert [each.split()[2] for each in missing] == [connection_id(layout, read) for read in READS]
 
 
 @pytest.mark.parametrize("layout", [ProviderLayout("aws", "gcp"), ProviderLayout("gcp", "azure")])
@@ -445,7 +444,7 @@ def test_a_project_without_stages_is_an_error(tmp_path):
 def text_of(plan: Plan) -> str:
     console = Console(width=80, highlight=False)
     with console.capture() as captured:
-        for line in plan_views.text(plan):
+        for line in views.text(plan):
             console.print(line, soft_wrap=True)
     return captured.get()
 
@@ -490,7 +489,7 @@ def test_the_text_ends_with_what_is_missing(twin):
 
 
 def test_the_flowchart_goes_from_the_twin_to_the_hot_storage(twin):
-    assert plan_views.mermaid(plan_of(twin, ProviderLayout("azure", "aws"))) == """\
+    assert views.mermaid(plan_of(twin, ProviderLayout("azure", "aws"))) == """\
 flowchart LR
   subgraph aws ["AWS: twin (layer 4)"]
     types["component types<br/>factory-twin-pump-1<br/>factory-twin-meter-1"]
@@ -519,7 +518,7 @@ flowchart LR
 @pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
 def test_every_arrow_joins_two_nodes_that_are_drawn(twin, layout, local):
     environment = environment_of(layout, **(LOCAL_READERS if local else {}))
-    lines = plan_views.mermaid(plan_of(twin, layout, Stage("dev", "app", environment))).splitlines()
+    lines = views.mermaid(plan_of(twin, layout, Stage("dev", "app", environment))).splitlines()
     nodes = [
         line.strip().partition("[")[0].partition("(")[0] for line in lines if line[:4] == "    "
     ]
@@ -532,7 +531,7 @@ def test_every_arrow_joins_two_nodes_that_are_drawn(twin, layout, local):
 def test_a_flowchart_of_many_devices_stays_readable(twin):
     devices = [{"id": f"d{number}", "properties": []} for number in range(12)]
     twin.write("config_iot_devices.json", devices)
-    drawn = plan_views.mermaid(plan_of(twin, ProviderLayout("aws", "aws")))
+    drawn = views.mermaid(plan_of(twin, ProviderLayout("aws", "aws")))
     assert "factory-twin-d4<br/>and 7 more" in drawn
     assert "factory-twin-d5" not in drawn
 
@@ -612,10 +611,10 @@ def test_connections_that_cant_be_read_are_a_line_on_standard_error(twin):
 
 def test_the_connections_may_be_elsewhere(twin, tmp_path):
     elsewhere = InterCloudConnections(tmp_path / "connections.json")
-    for last_entry in (False, True):
+    for read in READS:
         elsewhere.put(
             ProviderLayout("azure", "aws"),
-            last_entry=last_entry,
+            read,
             url="https://e.com/x",
             token=TOKEN,
         )

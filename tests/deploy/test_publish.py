@@ -14,14 +14,15 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from chalicelib.settings import ProviderLayout
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import HISTORY
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.deploy import forget_endpoints
 from deploy_scripts.commands.publish import publish
-from deploy_scripts.deployed import DeployedStage
-from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.publish import unpublish
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.publish.endpoints import unpublish
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.stage.deployed import DeployedStage
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 TOKEN = "t" * 43
 NEW = "n" * 43
 PARAMETER = "/factory-twin/inter-cloud-token"
-HISTORY = "aws_l3_to_azure_l4_hot_reader"
-IDS = (HISTORY, f"{HISTORY}_last_entry")
+CONNECTION = "aws_l3_to_azure_l4_hot_reader"
+IDS = (CONNECTION, f"{CONNECTION}_last_entry")
 REMOTE = ("azure_l3_to_aws_l4_hot_reader", "azure_l3_to_aws_l4_hot_reader_last_entry")
 FROM_AZURE = (
     *("--cloud", "azure", "--url", "https://reader.example.com/api/hot-reader?code=secret-key"),
@@ -466,7 +467,7 @@ def test_unpublish_removes_both_connections_and_tolerates_what_is_gone(project):
     connections = InterCloudConnections(project.connections)
     assert unpublish(layout, connections, dry_run=True) == list(IDS)
     assert set(project.saved) == set(IDS)
-    connections.remove(layout, last_entry=False)
+    connections.remove(layout, HISTORY)
     assert unpublish(layout, connections) == [IDS[1]]
     assert unpublish(layout, connections) == []
     assert project.saved == {}
@@ -638,9 +639,9 @@ def test_connections_to_either_endpoint_are_forgotten_with_the_stage_and_no_othe
     assert forget_endpoints(project.config, layout, deployed) == list(IDS)
     connections = InterCloudConnections(project.connections)
     elsewhere = f"https://{'x' * 32}.lambda-url.eu-central-1.on.aws/hot-reader"
-    connections.put(own, last_entry=False, url=elsewhere, token=TOKEN)
+    connections.put(own, HISTORY, url=elsewhere, token=TOKEN)
     assert forget_endpoints(project.config, layout, deployed) == []
-    assert set(project.saved) == {HISTORY}
+    assert set(project.saved) == {CONNECTION}
 
 
 @pytest.mark.parametrize("option", [FUNCTION_URL, ("--rate", "3"), ("--burst", "3")])

@@ -14,19 +14,21 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from chalicelib.settings import ProviderLayout
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import LAST_ENTRY, READS
+from chalicelib.settings.token_reference import TokenReference
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
 from deploy_scripts.commands import rotate_token as command
-from deploy_scripts.inter_cloud import InterCloudConnections, old_connection_id
-from deploy_scripts.rotate_token import (
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections, old_connection_id
+from deploy_scripts.tokens.rotation import (
     FETCH_SECONDS,
     Rotation,
     RotationError,
     Step,
     StoreRefusedError,
 )
-from deploy_scripts.token_stores import ParameterStore, SecretsManager
+from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
@@ -65,12 +67,11 @@ class World:
         )
         self.store.put(FIRST)
         self.connections = _Watched(directory / "config_inter_cloud.json")
-        for last_entry in (False, True):
-            suffix = "-last-entry" if last_entry else ""
+        for read in READS:
             self.connections.put(
                 LAYOUT,
-                last_entry=last_entry,
-                url=f"https://api.example.com/api/hot-reader{suffix}",
+                read,
+                url=f"https://api.example.com/api{read.path}",
                 token=FIRST,
             )
         self.now = 0.0
@@ -119,7 +120,7 @@ class World:
             if end > self.now - MAX_AGE
         ]
         for value in remembered:
-            endpoint = TokenSource.parse("INTER_CLOUD_TOKEN", value, max_age=1)
+            endpoint = InterCloudToken(TokenReference.parse("INTER_CLOUD_TOKEN", value, max_age=1))
             for caller in self.callers():
                 assert endpoint.accepts(caller), f"refused after {self.moments[-3:]}"
 
@@ -286,7 +287,7 @@ def test_someone_elses_rotation_meanwhile_hands_nothing_over(world):
 
 
 def test_a_caller_that_isnt_connected_is_an_error(world):
-    world.connections.remove(LAYOUT, last_entry=True)
+    world.connections.remove(LAYOUT, LAST_ENTRY)
     with pytest.raises(RotationError, match=r"hot_reader_last_entry: .*publish"):
         world.rotation().run()
     assert world.stored() == [FIRST]
@@ -365,10 +366,8 @@ class Project:
         self.store = ParameterStore(aws.client("ssm"), NAME)
         self.store.put(FIRST)
         self.connections = InterCloudConnections(self.config / "config_inter_cloud.json")
-        for last_entry in (False, True):
-            self.connections.put(
-                LAYOUT, last_entry=last_entry, url="https://api.example.com/x", token=FIRST
-            )
+        for read in READS:
+            self.connections.put(LAYOUT, read, url="https://api.example.com/x", token=FIRST)
 
     def providers(self, layer_3_hot: str, layer_4: str) -> None:
         document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.model.data_value import DataType
-from chalicelib.settings import ProviderLayout
-from deploy_scripts import PROJECT, twin_configuration
-from deploy_scripts.component_type import component_type
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.twin_configuration import (
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import READS
+from deploy_scripts import PROJECT
+from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import (
     ConfigurationProblems,
     Device,
     DeviceProperty,
     Problem,
     TwinConfiguration,
 )
+from deploy_scripts.register.component_type import component_type
 
 if TYPE_CHECKING:
     from .conftest import TwinDirectory
@@ -493,14 +495,14 @@ def test_the_documented_twin_is_valid(tmp_path):
     assert [each.id for each in TwinConfiguration.load(tmp_path).devices] == ["pump-1"]
 
 
-@pytest.mark.parametrize("last_entry", [False, True])
-def test_the_documented_connections_are_found(tmp_path, last_entry):
+@pytest.mark.parametrize("read", READS)
+def test_the_documented_connections_are_found(tmp_path, read):
     layout = ProviderLayout("azure", "aws")
     for number, example in enumerate(documented()[CONNECTIONS_FILE]):
         file = tmp_path / f"{number}.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(example))
-        assert InterCloudConnections(file).get(layout, last_entry=last_entry) is not None
+        assert InterCloudConnections(file).get(layout, read) is not None
 
 
 def test_the_documented_mistakes_read_so(twin):

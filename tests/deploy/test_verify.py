@@ -15,18 +15,18 @@ from chalice.utils import OSUtils
 from click.testing import CliRunner
 from werkzeug import Response
 
-from chalicelib.model.layout import APP_NAME
-from chalicelib.settings import ProviderLayout
+from chalicelib.model.layout import APP_NAME, ProviderLayout
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.stack import LocalCloud, Ports
 from deploy_scripts import PROJECT
-from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
-from deploy_scripts.component_type import component_type, component_type_id
-from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.register.component_type import component_type, component_type_id
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.verify.chart import Series
 from deploy_scripts.verify.hop import HopResult, Verified
 from deploy_scripts.verify.report import page
 from local_cloud.child_process import free_port
@@ -119,8 +119,8 @@ class Deployed:
         connections = InterCloudConnections(self.config / "config_inter_cloud.json")
         layout = TwinConfiguration.load(self.config).layout
         token = self.cloud.endpoints.token
-        for last_entry, each in ((False, url), (True, last_entry_url)):
-            connections.put(layout, last_entry=last_entry, url=each, token=token)
+        for read, each in ((HISTORY, url), (LAST_ENTRY, last_entry_url)):
+            connections.put(layout, read, url=each, token=token)
         self.environment["REMOTE_READER_URL"] = url
         self.environment["REMOTE_READER_LAST_ENTRY_URL"] = last_entry_url
 
@@ -546,10 +546,10 @@ def function_url(aws_azure: Deployed) -> Iterator[str]:
     url, _ = FunctionUrl.find(lambda_, arn).make(lambda_)
     file = aws_azure.config / "config_inter_cloud.json"
     connections = InterCloudConnections(file)
-    for last_entry, name in ((False, "hot-reader"), (True, "hot-reader-last-entry")):
+    for read, name in ((HISTORY, "hot-reader"), (LAST_ENTRY, "hot-reader-last-entry")):
         connections.put(
             ProviderLayout("aws", "azure"),
-            last_entry=last_entry,
+            read,
             url=f"{url}{name}",
             token=aws_azure.cloud.endpoints.token,
         )
@@ -598,7 +598,7 @@ def test_one_connection_to_another_place_is_told(aws_azure, function_url):
     connections = InterCloudConnections(aws_azure.config / "config_inter_cloud.json")
     layout = ProviderLayout("aws", "azure")
     token = aws_azure.cloud.endpoints.token
-    connections.put(layout, last_entry=True, url="https://other.example.com/x", token=token)
+    connections.put(layout, LAST_ENTRY, url="https://other.example.com/x", token=token)
     assert "lead neither to the stage's API" in function_url_fault(aws_azure)["detail"]
 
 

@@ -11,9 +11,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from chalicelib.contracts import wire_contract
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType
 from chalicelib.model.errors import HotReaderError
+from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
-from chalicelib.settings import LARGEST_PAYLOAD
 
 from .contract import Pointer, the_contract
 from .queries import HISTORY, LAST_ENTRY, history, payload_for

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug import Response
 
-from chalicelib.settings import LARGEST_PAYLOAD
+from chalicelib.model.limits import LARGEST_PAYLOAD
 from demo.stack import stage_environment
 
 from .queries import HISTORY, LAST_ENTRY, payload_for

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 import pytest
 
+from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.configure import Configuration
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.token_stores import ParameterStore, default_token_name
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.configure import Configuration
+from deploy_scripts.tokens.stores import ParameterStore, default_token_name
 
 from .package import Package
 
@@ -50,7 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     configure_stages(project, project / "twin")
 
     for name in (
-        *("tests/test_it.py", "demo/stack.py", "deploy_scripts/plan.py", "local_cloud/aws.py"),
+        *("tests/test_it.py", "demo/stack.py", "deploy_scripts/__main__.py", "local_cloud/aws.py"),
         ".local/endpoints.json",
     ):
         (project / name).parent.mkdir()
@@ -75,9 +76,9 @@ def configure_stages(project: Path, config: Path) -> None:
         (config / "config_providers.json").write_text(json.dumps(providers))
         twin = TwinConfiguration.load(config)
         if twin.layout.crosses_clouds:
-            for last_entry in (False, True):
-                url = f"https://reader.example.com/hot-reader{'-last-entry' * last_entry}"
-                connections.put(twin.layout, last_entry=last_entry, url=url, token="t" * 43)
+            for read in READS:
+                url = f"https://reader.example.com/{read.hot_reader}"
+                connections.put(twin.layout, read, url=url, token="t" * 43)
         tokens = ParameterStore(KnownToken(), default_token_name(twin.name, stage))
         Configuration(twin, connections, tokens, project=project, stage=stage).apply()
 

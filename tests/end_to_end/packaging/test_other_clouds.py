@@ -30,7 +30,7 @@ from tests.end_to_end.http.queries import PUMP, entries_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from demo.sample_telemetry import Entry
+    from deploy_scripts.hot_storage import Entry
 
 pytestmark = pytest.mark.parametrize("cloud", ["azure", "gcp"], scope="module")
 HEADER: Final = "X-Inter-Cloud-Token"

@@ -13,9 +13,10 @@ from chalicelib.model.data_value import DataType
 from demo import sample_telemetry
 from demo.stack import LocalCloud, create_hot_table
 from deploy_scripts import PROJECT
-from deploy_scripts.component_type import component_type
+from deploy_scripts.hot_storage import Entry
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.twin_configuration import Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.register.component_type import component_type
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
 from tests.conformance import oracle
@@ -61,7 +62,7 @@ def reader(
         dynalite = stack.enter_context(Dynalite(directory / "dynalite.log"))
         create_hot_table(dynalite.client(), cloud.table_name)
         DynamoDBWriter(dynalite.client(), cloud.table_name).write(
-            sample_telemetry.Entry(DEVICE.id, each.key, each.values) for each in entries
+            Entry(DEVICE.id, each.key, each.values) for each in entries
         )
         environment = cloud.aws.environment | {
             "AWS_ENDPOINT_URL_DYNAMODB": dynalite.url,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from chalicelib.contracts import device
-from chalicelib.data_connector import data_connector
-from chalicelib.tokens import inter_cloud_token
+from chalicelib.data_connector import data_connector, device
+from chalicelib.tokens import aws_stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +22,14 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test a process in which nothing was fetched and no log level was changed."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     caches = (
-        inter_cloud_token._provider,
+        aws_stores._provider,
         device._ask_twinmaker,
         device._twinmaker_client,
         data_connector._lambda_client,
     )
     for cache in caches:
         cache.cache_clear()
-    inter_cloud_token._last_fetched.clear()
+    aws_stores._last_fetched.clear()
     # Powertools' loggers keep the stdout that they were made with.
     logging.Logger.manager.loggerDict.pop("inter-cloud-token", None)
     levels = {name: logging.getLogger(name).level for name in _LOGS}
@@ -39,4 +38,4 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
     for cache in caches:
         cache.cache_clear()
-    inter_cloud_token._last_fetched.clear()
+    aws_stores._last_fetched.clear()

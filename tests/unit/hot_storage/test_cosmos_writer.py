@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
-from demo.sample_telemetry import Entry
+from deploy_scripts.hot_storage import Entry
 from deploy_scripts.hot_storage.cosmos import CosmosWriter, document_id, json_value
 from local_cloud.azure.cosmos import LocalCosmos
 

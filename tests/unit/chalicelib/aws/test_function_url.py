@@ -11,12 +11,15 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.aws.function_url import HotReaderApp
-from chalicelib.hot_reader.reads import Answer
 from chalicelib.http.endpoint import HttpEndpoint
 from chalicelib.model.errors import StoreUnavailableError
+from chalicelib.model.limits import LARGEST_PAYLOAD
+from chalicelib.model.results import Flaws
 from chalicelib.observability.powertools import PowertoolsObservability
-from chalicelib.settings import LARGEST_PAYLOAD, EndpointSettings
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.token_reference import TokenReference
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
+from tests.unit.chalicelib.answer import StatedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,12 +27,6 @@ if TYPE_CHECKING:
 TOKEN = "token-of-the-function-url"
 PATH = "/hot-reader"
 LARGE = {"propertyValues": ["value"] * 500}
-
-
-class Flaws:
-    unrepresentable_values = 0
-    unreadable_timestamps = 0
-    examples = ()
 
 
 class Reader:
@@ -40,11 +37,11 @@ class Reader:
         self.document: dict[str, Any] = {"propertyValues": []}
         self.error: Exception | None = None
 
-    def __call__(self, payload: Mapping[str, Any], _record: object) -> Answer:
+    def __call__(self, payload: Mapping[str, Any], _record: object) -> StatedAnswer:
         self.asked.append(dict(payload))
         if self.error:
             raise self.error
-        return Answer(self.document, 0, Flaws())  # type: ignore[arg-type]
+        return StatedAnswer(self.document, 0, Flaws())
 
 
 @pytest.fixture
@@ -55,10 +52,13 @@ def reader() -> Reader:
 @pytest.fixture
 def app(reader: Reader) -> HotReaderApp:
     app = HotReaderApp(app_name="function-url-app")
-    token = TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
+    token = TokenReference.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
     settings = EndpointSettings(token, requests_per_second=None, compress=False)
     endpoint = HttpEndpoint(
-        reader, settings, PowertoolsObservability("function-url-endpoint", tracing=False)
+        reader,
+        settings,
+        InterCloudToken(token),
+        PowertoolsObservability("function-url-endpoint", tracing=False),
     )
     app.serve_function_url({PATH: endpoint})
     app.route("/by-chalice")(lambda: {"by": "Chalice"})

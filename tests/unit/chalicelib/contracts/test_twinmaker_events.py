@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from chalicelib.contracts import twinmaker
-from chalicelib.hot_reader.hot_reader import Flaws, HistoryPage, LastEntry, PropertyValues
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.property_filter import PropertyFilter
+from chalicelib.model.results import Flaws, HistoryPage, LastEntry, PropertyValues
 from chalicelib.model.timestamps import parse_instant
 
 DEVICE = "temperature-sensor-1"

@@ -9,10 +9,10 @@ import pytest
 
 from chalicelib.data_connector.data_connector import DataConnector
 from chalicelib.data_connector.remote_reader import RemoteAnswer, RemoteReader
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.errors import HotReaderError, InvalidQueryError, RemoteReaderError
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.observability.powertools import PowertoolsObservability
-from chalicelib.settings import DataConnectorSettings
+from chalicelib.settings.data_connector import DataConnectorSettings
 from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
 from tests.unit.chalicelib.servers import Scripted, error_response, response
@@ -151,19 +151,14 @@ class Context:
         return round(self._seconds * 1_000)
 
 
-def connector_of(environment: dict[str, str], read: Any = HISTORY) -> DataConnector:
-    settings = DataConnectorSettings.load(
-        environment,
-        url_variable=read.remote_url_variable,
-        local_variable=read.local_function_variable,
-    )
-    return DataConnector(read, settings)
+def connector_of(environment: dict[str, str], read: Read = HISTORY) -> DataConnector:
+    return DataConnector(read, DataConnectorSettings.load(environment, read))
 
 
 class TestALocalFunctionThatCannotBeInvoked:
     @pytest.mark.parametrize("read", [HISTORY, LAST_ENTRY], ids=["history", "last entry"])
     def test_is_named_with_its_setting_if_it_does_not_exist(self, aws_environment, record, read):
-        variable = read.local_function_variable
+        variable = read.local_function_setting
         connector = connector_of({**LOCAL, variable: "nobody"}, read)
         with pytest.raises(HotReaderError, match="'nobody' can't be invoked") as failure:
             connector.answer(event(), None, "trace-1", record)

@@ -19,7 +19,6 @@ from chalicelib.contracts import twinmaker, wire_contract
 from chalicelib.data_connector.data_connector import DataConnector
 from chalicelib.data_connector.read_ahead import ReadAhead
 from chalicelib.hot_reader.hot_reader import HotReader
-from chalicelib.hot_reader.reads import HISTORY, LAST_ENTRY
 from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.http.endpoint import HttpEndpoint
 from chalicelib.model.data_value import DataType
@@ -27,14 +26,13 @@ from chalicelib.model.errors import RemoteReaderError
 from chalicelib.model.moment import Moment
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.query import HistoryQuery
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.timestamps import Iso8601Format, parse_instant
 from chalicelib.observability.json_lines import JsonLogObservability
-from chalicelib.settings import (
-    DataConnectorSettings,
-    EndpointSettings,
-    HotReaderSettings,
-    ReadAheadSettings,
-)
+from chalicelib.settings.data_connector import DataConnectorSettings, ReadAheadSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored
@@ -85,17 +83,16 @@ class Remote:
         reader = HotReaderSettings.load(environment | variables)
         endpoint = EndpointSettings.load(environment)
         self._log = JsonLogObservability("test", emit=lambda _level, _line: None)
-        self._services = [
-            HotReaderService(read, self.store, reader) for read in (HISTORY, LAST_ENTRY)
-        ]
-        self._endpoint = HttpEndpoint(self._read, endpoint, self._log)
+        self._service = HotReaderService(self.store, reader)
+        token = InterCloudToken(endpoint.token)
+        self._endpoint = HttpEndpoint(self._read, endpoint, token, self._log)
         self._stack = ExitStack()
 
     def _read(self, payload: Any, record: Any) -> Any:
         if self._older:
             payload = {name: payload[name] for name in payload if name != "pages_ahead"}
-        service = self._services["start_time" not in payload]
-        return service.answer_payload(payload, record)
+        read = HISTORY if "start_time" in payload else LAST_ENTRY
+        return self._service.answer(wire_contract.QUERY_PARSERS[read](payload), record)
 
     def __enter__(self) -> Remote:
         self.server = self._stack.enter_context(Endpoint(self._endpoint))
@@ -123,12 +120,11 @@ class Connector:
         environment = {
             "DIGITAL_TWIN_INFO": twin_info("azure"),
             "INTER_CLOUD_TOKEN": TOKEN,
-            "URL": url,
+            read.remote_url_setting: url,
             "REMOTE_RETRIES": "0",
             **variables,
         }
-        settings = DataConnectorSettings.load(environment, url_variable="URL", local_variable="")
-        self._connector = DataConnector(read, settings)
+        self._connector = DataConnector(read, DataConnectorSettings.load(environment, read))
         self._log = log
         self.metrics: dict[str, float] = {}
 

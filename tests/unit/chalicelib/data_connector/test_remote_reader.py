@@ -23,8 +23,8 @@ from chalicelib.model.errors import InvalidQueryError, RemoteReaderError
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.timestamps import parse_instant
-from chalicelib.settings import RemoteReaderSettings
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.settings.data_connector import RemoteReaderSettings
+from chalicelib.settings.token_reference import TokenReference
 from tests.unit.chalicelib.servers import (
     CLOSE,
     HANG,
@@ -68,7 +68,7 @@ class Time:
 def settings(url: str, **changes: Any) -> RemoteReaderSettings:
     usual = RemoteReaderSettings(
         url=url,
-        token=TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60),
+        token=TokenReference.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60),
         source_cloud="aws",
         retries=3,
         connect_timeout=PATIENCE_SECONDS,

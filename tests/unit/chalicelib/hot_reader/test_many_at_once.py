@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.hot_reader.hot_reader import _encoded_size
+from chalicelib.hot_reader.pages import _encoded_size
 from chalicelib.model.data_value import (
     DataType,
     UnrepresentableValueError,
     to_data_value,
     to_data_values,
 )
+from chalicelib.model.entries import StoredColumn
 from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format, TimestampFormat
-from chalicelib.stores.hot_store import StoredColumn
 from tests.conformance.test_batches import TYPES, number_texts, texts
 
 FORMATS: list[TimestampFormat] = [Iso8601Format(), Iso8601Format(mixed_offsets=True)]

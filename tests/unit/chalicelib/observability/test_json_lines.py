@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.hot_reader.hot_reader import Flaws
-from chalicelib.hot_reader.reads import Answer
 from chalicelib.model.errors import HotStoreError, InvalidQueryError
+from chalicelib.model.results import Flaws
 from chalicelib.observability.json_lines import JsonLogObservability
+from tests.unit.chalicelib.answer import StatedAnswer
 from tests.unit.chalicelib.servers import PATIENCE_SECONDS
 
 
@@ -52,7 +52,7 @@ def test_every_line_of_a_request_carries_its_trace_id_and_the_function(observabi
 
 def test_an_answer_is_counted_with_what_it_lacks(observability, lines):
     with observability.request("trace-1") as record:
-        record.answered(Answer({}, 3, Flaws(2, 1, ["an example"])))
+        record.answered(StatedAnswer({}, 3, Flaws(2, 1, ["an example"])))
         record.milliseconds("RemoteLatency", 1.5)
         record.count("ValuesReturned", 1)
     *_, metrics = lines.documents()

@@ -15,15 +15,18 @@ from typing import Any
 import pytest
 
 from chalicelib.data_connector.data_connector import DataConnector
-from chalicelib.hot_reader.hot_reader import Flaws
-from chalicelib.hot_reader.reads import HISTORY, Answer
 from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
 from chalicelib.model.errors import HotStoreError, InvalidQueryError, RemoteReaderError
+from chalicelib.model.reads import HISTORY
+from chalicelib.model.results import Flaws
 from chalicelib.observability.cloudwatch import CloudWatchObservability
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.observability.request_record import NAMESPACE, current_trace_id
-from chalicelib.settings import DataConnectorSettings, EndpointSettings
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.settings.data_connector import DataConnectorSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.token_reference import TokenReference
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
+from tests.unit.chalicelib.answer import StatedAnswer
 from tests.unit.chalicelib.servers import PATIENCE_SECONDS, Scripted, error_response, response
 
 TOKEN = "token-of-the-observability-tests"
@@ -165,7 +168,7 @@ class TestTheLog:
     def test_has_examples_of_what_was_left_out(self, observability, output):
         flaws = Flaws(2, 1, ["temperature at 17:00: not a finite number"])
         with observability.request("trace-1") as record:
-            record.answered(Answer({"propertyValues": [], "nextToken": "x"}, 7, flaws))
+            record.answered(StatedAnswer({"propertyValues": [], "nextToken": "x"}, 7, flaws))
         left_out, answered = output().lines
         assert left_out["level"] == "WARNING"
         assert left_out["unrepresentable_values"] == 2
@@ -175,7 +178,7 @@ class TestTheLog:
 
     def test_says_nothing_of_flaws_where_there_are_none(self, observability, output):
         with observability.request("trace-1") as record:
-            record.answered(Answer({"propertyValues": []}, 7, Flaws()))
+            record.answered(StatedAnswer({"propertyValues": []}, 7, Flaws()))
         (answered,) = output().lines
         assert (answered["values"], answered["more"]) == (7, False)
 
@@ -259,7 +262,7 @@ class TestMetrics:
 
     def test_count_what_an_answer_holds_and_lacks(self, observability, output):
         with observability.request("trace-1") as record:
-            record.answered(Answer({}, 7, Flaws(3, 2, ["x"])))
+            record.answered(StatedAnswer({}, 7, Flaws(3, 2, ["x"])))
         assert output().metrics() == {
             "Requests": 1,
             "ValuesReturned": 7,
@@ -269,7 +272,7 @@ class TestMetrics:
 
     def test_count_an_empty_answer(self, observability, output):
         with observability.request("trace-1") as record:
-            record.answered(Answer({}, 0, Flaws()))
+            record.answered(StatedAnswer({}, 0, Flaws()))
         assert output().metrics() == {"Requests": 1, "ValuesReturned": 0}
 
     @pytest.mark.parametrize(
@@ -284,9 +287,9 @@ class TestMetrics:
 
 class TestTheEndpointsMetrics:
     def ask(self, observability: PowertoolsObservability, read: Any, **headers: str) -> int:
-        token = TokenSource.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
+        token = TokenReference.parse("INTER_CLOUD_TOKEN", TOKEN, max_age=60)
         settings = EndpointSettings(token, requests_per_second=None, compress=False)
-        endpoint = HttpEndpoint(read, settings, observability)
+        endpoint = HttpEndpoint(read, settings, InterCloudToken(token), observability)
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         body = b'{"trace_id": "trace-of-the-caller", "payload": {}}'
         return endpoint.answer(HttpRequest("POST", headers, body=body)).status
@@ -319,7 +322,7 @@ class TestTheEndpointsMetrics:
 
     def test_count_values(self, observability, output):
         def read(_payload, _record):
-            return Answer({"propertyValues": []}, 5, Flaws())
+            return StatedAnswer({"propertyValues": []}, 5, Flaws())
 
         assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 200
         assert output().metrics() == {"Requests": 1, "ValuesReturned": 5}
@@ -342,10 +345,7 @@ class TestTheConnectorsMetrics:
             "INTER_CLOUD_TOKEN": TOKEN,
             "REMOTE_READER_URL": url,
         }
-        settings = DataConnectorSettings.load(
-            environment, url_variable="REMOTE_READER_URL", local_variable="UNUSED"
-        )
-        connector = DataConnector(HISTORY, settings)
+        connector = DataConnector(HISTORY, DataConnectorSettings.load(environment, HISTORY))
         with observability.request("trace-1") as record:
             connector.answer(EVENT, None, "trace-1", record)
 

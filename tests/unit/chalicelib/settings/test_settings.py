@@ -10,19 +10,16 @@ import pytest
 
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.settings import (
-    CosmosSettings,
-    DataConnectorSettings,
-    DigitalTwinInfo,
-    DynamoDBSettings,
-    EndpointSettings,
-    FirestoreSettings,
-    HotReaderSettings,
-    ProviderLayout,
-    ReadAheadSettings,
-    log_level,
-    tracing_enabled,
-)
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.data_connector import DataConnectorSettings, ReadAheadSettings
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.logs import log_level, tracing_enabled
 
 TOKEN = "token-of-the-settings-tests"
 URL = "https://reader.example.com/hot-reader"
@@ -50,9 +47,7 @@ def environment(info: Any = None, **variables: str | None) -> dict[str, str]:
 
 
 def connector(env: dict[str, str]) -> DataConnectorSettings:
-    return DataConnectorSettings.load(
-        env, url_variable="REMOTE_READER_URL", local_variable="LOCAL_HOT_READER_NAME"
-    )
+    return DataConnectorSettings.load(env, HISTORY)
 
 
 def remote(**variables: str | None) -> Any:
@@ -349,7 +344,7 @@ class TestNumbers:
 class TestTheEndpoint:
     def test_has_defaults_for_all_but_the_token(self):
         settings = EndpointSettings.load({"INTER_CLOUD_TOKEN": TOKEN})
-        assert settings.token.accepts(TOKEN)
+        assert settings.token.value == TOKEN
         assert settings.token.max_age == 60
         assert settings.requests_per_second is None
         assert not settings.compress
@@ -383,7 +378,7 @@ class TestTheEndpoint:
     def test_compresses_outside_of_aws(self):
         settings = EndpointSettings.load_outside_aws(environment())
         assert settings.compress
-        assert settings.token.accepts(TOKEN)
+        assert settings.token.value == TOKEN
 
 
 class TestDualValidation:
@@ -433,7 +428,7 @@ class TestDualValidation:
 class TestTheRemote:
     def test_has_defaults_for_all_but_url_and_token(self):
         settings = remote()
-        assert settings.token.current() == TOKEN
+        assert settings.token.value == TOKEN
         assert settings.retries == 3
         assert (settings.connect_timeout, settings.read_timeout) == (3.0, 10.0)
         assert settings.margin == 0.5
@@ -509,8 +504,7 @@ class TestTheRemote:
             environment(
                 twin_info("gcp"), REMOTE_READER_URL=None, REMOTE_READER_LAST_ENTRY_URL=f"{URL}-2"
             ),
-            url_variable="REMOTE_READER_LAST_ENTRY_URL",
-            local_variable="LOCAL_HOT_READER_LAST_ENTRY_NAME",
+            LAST_ENTRY,
         )
         assert settings.remote is not None
         assert settings.remote.url == f"{URL}-2"

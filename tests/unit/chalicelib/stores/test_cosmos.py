@@ -18,9 +18,10 @@ from chalicelib.contracts import wire_contract
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.timestamps import Iso8601Format
-from chalicelib.settings import CosmosSettings, HotReaderSettings
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import cosmos
-from demo.sample_telemetry import Entry
+from deploy_scripts.hot_storage import Entry
 from deploy_scripts.hot_storage.cosmos import CosmosWriter
 from local_cloud.azure.cosmos import LocalCosmos
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from azure.cosmos import ContainerProxy
     from pytest_httpserver import HTTPServer
 
-    from chalicelib.stores.hot_store import StoredEntry
+    from chalicelib.model.entries import StoredEntry
 
 TWIN = json.dumps(
     {

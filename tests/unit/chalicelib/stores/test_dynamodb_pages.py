@@ -23,7 +23,7 @@ from chalicelib.stores.dynamodb_pages import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chalicelib.stores.hot_store import StoredEntry
+    from chalicelib.model.entries import StoredEntry
 
 SHAPE: Any = Session().get_service_model("dynamodb").operation_model("Query").output_shape
 TIME = "timestamp"

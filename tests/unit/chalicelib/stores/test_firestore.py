@@ -18,8 +18,10 @@ from google.cloud.firestore_v1.field_path import parse_field_path
 from chalicelib.contracts.wire_contract import history_query, last_entry_query
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import ConfigurationError, HotStoreError, StoreUnavailableError
+from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
-from chalicelib.settings import LARGEST_PAYLOAD, FirestoreSettings, HotReaderSettings
+from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import firestore
 from chalicelib.stores.firestore import FirestoreHotStore
 from local_cloud.gcp.firestore import LocalFirestore
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from chalicelib.stores.hot_store import StoredEntry
+    from chalicelib.model.entries import StoredEntry
 
 WEIRD_NAMES = [
     "a.b",

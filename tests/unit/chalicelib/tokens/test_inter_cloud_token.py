@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from werkzeug import Request, Response
@@ -14,8 +14,12 @@ from chalicelib.model.errors import ConfigurationError, StoreUnavailableError
 from chalicelib.model.moment import Moment
 from chalicelib.observability.cloudwatch import CloudWatchObservability
 from chalicelib.observability.powertools import PowertoolsObservability
-from chalicelib.tokens import inter_cloud_token
-from chalicelib.tokens.inter_cloud_token import TokenSource
+from chalicelib.settings.token_reference import TokenReference
+from chalicelib.tokens import aws_stores
+from chalicelib.tokens.aws_stores import inter_cloud_token
+
+if TYPE_CHECKING:
+    from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 VARIABLE = "INTER_CLOUD_TOKEN"
 CURRENT = "current-token-0123456789"
@@ -23,8 +27,8 @@ PREVIOUS = "previous-token-987654321"
 OTHER = "some-other-token-0123456"
 
 
-def source(text: str, *, max_age: int = 60) -> TokenSource:
-    return TokenSource.parse(VARIABLE, text, max_age=max_age)
+def source(value: str, *, max_age: int = 60) -> InterCloudToken:
+    return inter_cloud_token(TokenReference.parse(VARIABLE, value, max_age=max_age))
 
 
 @pytest.fixture(params=["on a machine", "in Lambda"])
@@ -76,7 +80,7 @@ def later(monkeypatch):
         monotonic, wall = Moment.now()
         return Moment(monotonic + passed, wall + int(passed * 1e9))
 
-    monkeypatch.setattr(inter_cloud_token, "_now", now)
+    monkeypatch.setattr(aws_stores, "_now", now)
 
     def later(seconds: float) -> None:
         nonlocal passed
@@ -217,7 +221,9 @@ class TestAReference:
 
     def test_to_a_binary_secret_is_refused(self, create_secret):
         create_secret(Name="binary-token", SecretBinary=CURRENT.encode())
-        with pytest.raises(ConfigurationError, match=r"binary-token.* must be text, not binary"):
+        with pytest.raises(
+            ConfigurationError, match=r"binary-token.* must be a string, not binary"
+        ):
             source("secretsmanager:binary-token").current()
 
     def test_to_something_that_is_no_token_is_refused_without_showing_it(self, put_parameter):
@@ -260,7 +266,7 @@ class TestAFunctionOfLambda:
     def _no_sdk(self, aws_environment, monkeypatch):
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "a-function")
         monkeypatch.setenv("AWS_REGION", "eu-central-1")
-        monkeypatch.setattr(inter_cloud_token, "_provider", None)
+        monkeypatch.setattr(aws_stores, "_provider", None)
 
     def test_reads_a_parameter_without_the_sdk(self, put_parameter):
         put_parameter("/twin/token", CURRENT)

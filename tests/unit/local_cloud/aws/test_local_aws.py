@@ -118,7 +118,7 @@ def test_reset_empties_everything(
         os.kill(pid, 0)
 
 
-def test_stop_takes_the_repairs_of_moto_back() -> None:
+def test_the_repairs_of_moto_are_made_once_and_taken_back_by_the_last_stop() -> None:
     """In a process of its own, because here another `LocalAws` may run."""
     script = """
         from moto.apigateway.models import APIGatewayBackend as Api
@@ -127,14 +127,16 @@ def test_stop_takes_the_repairs_of_moto_back() -> None:
         from local_cloud.aws.account import LocalAws
 
         def methods():
-            return [Api.import_rest_api, Api.put_rest_api, Backend.delete_function,
+            return [Api.import_rest_api, Api.put_rest_api, Api.create_deployment,
+                    Backend.delete_function,
                     Backend.add_permission, Backend.create_function_url_config,
                     Backend.delete_function_url_config, Function.invoke, Response.invoke]
 
         before = methods()
         with LocalAws():
+            during = methods()
             with LocalAws():
-                during = methods()
+                assert methods() == during
             assert methods() == during
         assert not set(before) & set(during)
         assert methods() == before

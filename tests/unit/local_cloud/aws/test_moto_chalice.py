@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.apigateway.models import APIGatewayBackend
 
 from local_cloud.aws import moto_chalice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from local_cloud.aws.account import LocalAws
 
@@ -87,32 +86,6 @@ def test_converting_twice_is_converting_once(converted: dict[str, Any]) -> None:
 def test_an_openapi_3_document_keeps_its_version() -> None:
     document = {"openapi": "3.1.0", "info": {"title": "twin"}, "paths": {}}
     assert moto_chalice.to_openapi_3(document)["openapi"] == "3.1.0"
-
-
-@pytest.fixture
-def not_installed() -> Iterator[None]:
-    """Take the fix out for a test, and put it back if somebody had it in."""
-    was_installed = APIGatewayBackend.put_rest_api.__module__ == moto_chalice.__name__
-    moto_chalice.uninstall()
-    yield
-    moto_chalice.uninstall()
-    if was_installed:
-        moto_chalice.install()
-
-
-@pytest.mark.usefixtures("not_installed")
-def test_installing_twice_wraps_once_and_can_be_undone() -> None:
-    def methods() -> tuple[Any, Any]:
-        return APIGatewayBackend.import_rest_api, APIGatewayBackend.put_rest_api
-
-    originals = methods()
-    moto_chalice.install()
-    wrapped = methods()
-    moto_chalice.install()
-    assert methods() == wrapped
-    moto_chalice.uninstall()
-    moto_chalice.uninstall()
-    assert methods() == originals
 
 
 APP = """

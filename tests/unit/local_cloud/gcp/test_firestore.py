@@ -15,8 +15,8 @@ import pytest
 from google.api_core.exceptions import GoogleAPICallError, PermissionDenied
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from demo.sample_telemetry import Entry
 from deploy_scripts import PROJECT
+from deploy_scripts.hot_storage import Entry
 from deploy_scripts.hot_storage.firestore import FirestoreWriter, document_id, field_value
 from local_cloud import child_process
 from local_cloud.gcp import firestore

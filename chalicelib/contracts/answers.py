@@ -1,0 +1,89 @@
+"""The answers to both reads, encoded as TwinMaker wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from chalicelib.contracts import twinmaker, wire_contract
+
+if TYPE_CHECKING:
+    from chalicelib.model.query import HistoryQuery, LastEntryQuery
+    from chalicelib.model.results import Flaws, HistoryPage, LastEntry
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryAnswer:
+    """A page of a history, which is written as JSON faster than as a document; see `Answer`."""
+
+    query: HistoryQuery
+    page: HistoryPage
+
+    @property
+    def values(self) -> int:
+        """The number of values on the page."""
+        return self.page.count
+
+    @property
+    def flaws(self) -> Flaws:
+        """What was left out."""
+        return self.page.flaws
+
+    @property
+    def more(self) -> bool:
+        """True if there is another page."""
+        return self.page.next_token is not None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as TwinMaker wants it."""
+        document = twinmaker.history_answer(self.query, self.page)
+        if self.page.following:
+            document[wire_contract.FOLLOWING_PAGES] = [
+                twinmaker.history_answer(self.query, each) for each in self.page.following
+            ]
+        return document
+
+    def to_json(self) -> bytes:
+        """Return the document as JSON, without making it first."""
+        page = twinmaker.history_json(self.query, self.page)
+        if not self.page.following:
+            return page
+        following = b",".join(
+            twinmaker.history_json(self.query, each) for each in self.page.following
+        )
+        return b'%s,"%s":[%s]}' % (page[:-1], wire_contract.FOLLOWING_PAGES.encode(), following)
+
+
+@dataclass(frozen=True, slots=True)
+class LastEntryAnswer:
+    """The newest entry; see `Answer`."""
+
+    query: LastEntryQuery
+    entry: LastEntry
+
+    @property
+    def values(self) -> int:
+        """The number of properties that have a value."""
+        return len(self.entry.values)
+
+    @property
+    def flaws(self) -> Flaws:
+        """What was left out."""
+        return self.entry.flaws
+
+    @property
+    def more(self) -> bool:
+        """False: the newest entry has no further page."""
+        return False
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as TwinMaker wants it."""
+        return twinmaker.last_entry_answer(self.query, self.entry)
+
+    def to_json(self) -> bytes:
+        """Return the document as JSON."""
+        return orjson.dumps(self.document)

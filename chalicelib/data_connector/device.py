@@ -1,0 +1,138 @@
+"""The device that a TwinMaker event is about.
+
+The component type carries a static property `iotDeviceId`, so the answer comes with every event and
+costs nothing. For component types that were made without it there are two further ways
+(docs/architecture.md, 'Which device').
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
+from chalicelib.model.errors import HotReaderError, InvalidQueryError
+from chalicelib.settings.secure_url import LOOPBACK_HOSTS
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_iottwinmaker import IoTTwinMakerClient
+
+
+def resolve(event: Mapping[str, Any], twin_name: str) -> str:
+    """Return the id of the device that an event is about.
+
+    Parameters
+    ----------
+    event
+        TwinMaker's event.
+    twin_name
+        The digital twin's name: component types of the larger deployer are called
+        `{twin_name}-{device_id}`.
+
+    Raises
+    ------
+    InvalidQueryError
+        The event doesn't tell.
+    HotReaderError
+        GetEntity had to be asked and failed.
+    """
+    if not isinstance(event, Mapping):
+        raise InvalidQueryError("The event must be a JSON object as TwinMaker sends it")
+    device_id = _static_value(event.get("properties"))
+    if device_id:
+        return device_id
+    component_type_id = event.get("componentTypeId")
+    if not component_type_id:
+        keys = (event.get("workspaceId"), event.get("entityId"), event.get("componentName"))
+        if not all(isinstance(key, str) and key for key in keys):
+            raise InvalidQueryError(
+                f"The event doesn't tell the device: it has no property {DEVICE_ID_PROPERTY}, no "
+                "componentTypeId, and not all of workspaceId, entityId and componentName. Add a "
+                f"static property {DEVICE_ID_PROPERTY} to the component type."
+            )
+        device_id, component_type_id = _ask_twinmaker(*keys)
+        if device_id:
+            return device_id
+    return _from_component_type(component_type_id, twin_name)
+
+
+def _static_value(properties: Any) -> str | None:
+    """Return the value of `iotDeviceId`: the entity's own, or the type's default."""
+    if not isinstance(properties, Mapping):
+        return None
+    described = properties.get(DEVICE_ID_PROPERTY)
+    if not isinstance(described, Mapping):
+        return None
+    definition = described.get("definition")
+    default = definition.get("defaultValue") if isinstance(definition, Mapping) else None
+    for value in (described.get("value"), default):
+        text = value.get("stringValue") if isinstance(value, Mapping) else None
+        if isinstance(text, str) and text:
+            return text
+    return None
+
+
+def _from_component_type(component_type_id: Any, twin_name: str) -> str:
+    prefix = f"{twin_name}-"
+    device_id = str(component_type_id).removeprefix(prefix)
+    if not device_id or device_id == component_type_id:
+        raise InvalidQueryError(
+            f"The component type {component_type_id!r} has no property {DEVICE_ID_PROPERTY}, and its "
+            f"id doesn't start with {prefix!r}: the device can't be told. Add a static property "
+            f"{DEVICE_ID_PROPERTY} to the component type."
+        )
+    return device_id
+
+
+@lru_cache(maxsize=1024)
+def _ask_twinmaker(
+    workspace_id: str, entity_id: str, component_name: str
+) -> tuple[str | None, str]:
+    """Look the component up, once per warm function: (its `iotDeviceId` if any, its type)."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        entity = _twinmaker_client().get_entity(workspaceId=workspace_id, entityId=entity_id)
+    except (BotoCoreError, ClientError) as error:
+        raise HotReaderError(
+            f"The device of entity {entity_id!r} can't be looked up: {error}. Let the function call "
+            f"iottwinmaker:GetEntity, or add a static property {DEVICE_ID_PROPERTY} to the component "
+            "type, which needs no call."
+        ) from error
+    component = entity.get("components", {}).get(component_name)
+    if component is None:
+        raise InvalidQueryError(f"The entity {entity_id!r} has no component {component_name!r}")
+    return _static_value(component.get("properties")), component["componentTypeId"]
+
+
+@lru_cache(maxsize=1)
+def _twinmaker_client() -> IoTTwinMakerClient:
+    from botocore.config import Config  # only old component types need it
+
+    return twinmaker_client(
+        Config(
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+        )
+    )
+
+
+def twinmaker_client(config: Config) -> IoTTwinMakerClient:
+    """Return a client with endpoint, region and credentials from the environment.
+
+    Parameters
+    ----------
+    config
+        Time-outs and retries.
+    """
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client("iottwinmaker", config=config)
+    if urlsplit(client.meta.endpoint_url).hostname not in LOOPBACK_HOSTS:
+        return client
+    # A local TwinMaker's host has no name with the service's 'api.' in front of it.
+    without_prefix = config.merge(Config(inject_host_prefix=False))
+    return boto3.client("iottwinmaker", config=without_prefix)

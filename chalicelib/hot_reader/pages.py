@@ -1,0 +1,204 @@
+"""Pages of a history while they are put together: what has room, and where each page ends."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.hot_reader import next_token
+from chalicelib.hot_reader.next_token import Position
+from chalicelib.model.data_value import UnrepresentableValueError, to_data_value, to_data_values
+from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from chalicelib.hot_reader.time_order import Run
+    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.query import HistoryQuery, LastEntryQuery
+    from chalicelib.model.timestamps import SortKey
+
+_VALUE_BYTES: Final = 64
+"""An upper bound for what surrounds a time and a value in an answer: keys, quotes, blanks."""
+_NUMBER_BYTES: Final = 24
+"""An upper bound for a number or a truth value."""
+_QUOTES: Final = len(json.dumps(json.dumps("")))
+_FEW: Final = 16
+"""Entries that aren't worth another try at once."""
+
+
+class PagesInProgress:
+    """The page that is being put together, and the full ones before it.
+
+    Attributes
+    ----------
+    turned
+        The pages before it.
+    values
+        What is on it.
+    room
+        How many values more it may hold.
+    """
+
+    def __init__(
+        self,
+        query: HistoryQuery,
+        flaws: Flaws,
+        page_bytes: int,
+        waiting: Callable[[], Iterator[StoredEntry]],
+    ) -> None:
+        self.turned: list[HistoryPage] = []
+        self._query = query
+        self._waiting = waiting
+        self._overhead = _overhead(query)
+        self._bytes_left = page_bytes
+        self._begin()
+        self._names = query.selected_properties
+        self._types = query.property_types
+        self._descending = query.descending
+        self._flaws = flaws
+        self._last: tuple[SortKey, int, str] | None = None
+        self._complete = True
+
+    def add(self, entry: StoredEntry, time: str, skip: int = 0) -> bool:
+        """Add an entry's values but for the first so many properties; True if one had no room."""
+        added = False
+        for index, name in enumerate(self._names):
+            stored = entry.values.get(name)
+            if stored is None or index < skip:
+                continue
+            try:
+                value = to_data_value(stored, self._types.get(name))
+            except UnrepresentableValueError as error:
+                self._flaws.add_value(name, entry.key, error)
+                continue
+            ((kind, content),) = value.items()
+            size = _VALUE_BYTES + len(time) + _encoded_size(kind, (content,))
+            if self._last is not None and (self.room == 0 or size > self._bytes_left):
+                self.leave_out(entry)
+                if not self._turn() or size > self._bytes_left:
+                    return True
+            self.values[name].extend((time,), kind, (content,))
+            self._added(1, size, (entry.key, index, entry.identity))
+            added = True
+        if not added:
+            self.leave_out(entry)
+        return False
+
+    def add_run(self, run: Run) -> bool:
+        """Add the values of a run's entries; True if one had no room.
+
+        Many entries at once where all their values have room and are simple, one by one elsewhere.
+        """
+        first, step = run.first, run.last - run.first
+        while first < run.last:
+            step = min(step, run.last - first)
+            if self.room < step * len(self._names):
+                step = min(step, max(int(self.room) // len(self._names), _FEW))
+            if self._add_at_once(run, first, first + step):
+                first += step
+                step *= 2
+            elif step > _FEW:
+                step //= 2
+            else:
+                for index in range(first, first + step):
+                    if self.add(run.batch.entry(index), run.texts[index - run.first]):
+                        return True
+                first += step
+        return False
+
+    def _add_at_once(self, run: Run, first: int, last: int) -> bool:
+        """Add entries from `first` to before `last`, unless it takes a look at each."""
+        texts = run.texts[first - run.first : last - run.first]
+        found: list[tuple[str, Sequence[str], str, Sequence[Any]]] = []
+        count = size = 0
+        end = (-1, 0)
+        for index, name in enumerate(self._names):
+            column = run.batch.column(name, first, last)
+            if column is None:
+                return False
+            if not column.values:
+                continue
+            converted = to_data_values(column, self._types.get(name))
+            if converted is None:
+                return False
+            times = texts if column.rows is None else [texts[row] for row in column.rows]
+            found.append((name, times, *converted))
+            count += len(times)
+            size += _VALUE_BYTES * len(times) + len("".join(times)) + _encoded_size(*converted)
+            end = max(end, (len(texts) - 1 if column.rows is None else column.rows[-1], index))
+        if count > self.room or size > self._bytes_left:
+            return False
+        for name, times, kind, contents in found:
+            self.values[name].extend(times, kind, contents)
+        if found:
+            row, index = end
+            entry = run.batch.entry(first + row)
+            self._added(count, size, (entry.key, index, entry.identity))
+        return True
+
+    def _added(self, count: int, size: int, last: tuple[SortKey, int, str]) -> None:
+        self.room -= count
+        self._bytes_left -= size
+        self._last = last
+        self._complete = True
+
+    def leave_out(self, entry: StoredEntry) -> None:
+        """Take note of an entry that isn't on the page, or not as a whole."""
+        if self._last is not None:
+            key: Any = entry.key
+            last: Any = self._last[0]
+            self._complete &= key < last if self._descending else key > last
+
+    def _begin(self) -> None:
+        self.values = {name: PropertyValues() for name in self._query.selected_properties}
+        self.room = math.inf if self._query.max_results is None else self._query.max_results
+        self._bytes_left -= self._overhead
+
+    def _turn(self) -> bool:
+        """End the page; False if none may follow it."""
+        full = self.room == 0
+        if full or not self.turned:  # what is on a page ahead that isn't full would be its end
+            for waiting in self._waiting():
+                self.leave_out(waiting)
+            token = next_token.encode(self.position(), self._query)
+            self.turned.append(HistoryPage(self.values, token, self._flaws))
+        if not full or len(self.turned) > self._query.pages_ahead:
+            return False
+        self._begin()
+        return True
+
+    def position(self) -> Position:
+        """Return where the page ends.
+
+        Raises
+        ------
+        RuntimeError
+            The page is empty.
+        """
+        if self._last is None:
+            raise RuntimeError("an empty page ends nowhere")
+        key, index, identity = self._last
+        return Position(str(key), index, identity, self._complete)
+
+
+def _encoded_size(kind: str, contents: Sequence[Any]) -> int:
+    """Bound the bytes of DataValues of one kind in an answer.
+
+    The answer travels as JSON, and through API Gateway as JSON text within JSON, where a quote takes
+    two bytes and a letter beyond ASCII up to twelve: encoding twice is the upper bound.
+    """
+    if kind in ("doubleValue", "integerValue", "longValue", "booleanValue"):
+        return _NUMBER_BYTES * len(contents)
+    if kind == "stringValue":
+        # Each character is encoded by itself, so that joined texts take as much as each alone.
+        return len(json.dumps(json.dumps("".join(contents)))) + _QUOTES * (len(contents) - 1)
+    return sum(len(json.dumps(json.dumps(content))) for content in contents)
+
+
+def _overhead(query: LastEntryQuery) -> int:
+    """Bound the bytes of an answer without its values: the references and the token."""
+    names = [query.device_id, query.entity_id, query.component_name]
+    references = [[name, *names] for name in query.selected_properties]
+    return 2_048 + 256 * len(references) + len(json.dumps(json.dumps(references)))

@@ -1,0 +1,75 @@
+"""The position that a page goes on from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.hot_reader import next_token
+from chalicelib.model.errors import InvalidQueryError
+
+if TYPE_CHECKING:
+    from chalicelib.hot_reader.next_token import Position
+    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.query import HistoryQuery
+    from chalicelib.model.timestamps import SortKey, StoredTimestamp, TimestampFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The end of the page before; nothing is before the first page.
+
+    Attributes
+    ----------
+    position
+        The last value that was returned; None on the first page.
+    timestamp, key
+        The instant and the sort key of its entry.
+    descending
+        The order of the query.
+    """
+
+    position: Position | None
+    timestamp: StoredTimestamp | None
+    key: Any
+    descending: bool
+
+    @classmethod
+    def after(cls, query: HistoryQuery, timestamps: TimestampFormat) -> Resume:
+        """Read a query's `next_token`.
+
+        Raises
+        ------
+        InvalidQueryError
+            The token isn't one of this query.
+        """
+        if query.next_token is None:
+            return cls(None, None, None, query.descending)
+        position = next_token.decode(query.next_token, query)
+        try:
+            key = timestamps.key_from_text(position.key)
+            timestamp = timestamps.read(key)
+        except ValueError as error:
+            raise InvalidQueryError(
+                "next_token was given out when the table's timestamps were spelled differently. "
+                "Leave it out to start from the first page."
+            ) from error
+        if not query.start <= timestamp.instant <= query.end:
+            raise InvalidQueryError("next_token points outside of the query's range")
+        return cls(position, timestamp, key, query.descending)
+
+    def properties_done(self, timestamp: StoredTimestamp, entry: StoredEntry) -> int | None:
+        """Count the entry's properties that pages before have returned; None means all of them."""
+        if self.position is None or self.timestamp is None:
+            return 0
+        here = (timestamp.instant, entry.key, entry.identity)
+        there = (self.timestamp.instant, self.key, self.position.identity)
+        if here == there:
+            return self.position.property_index + 1
+        return 0 if (here < there) == self.descending else None
+
+    def beyond(self, timestamps: TimestampFormat) -> SortKey | None:
+        """Return where the store can go on, if all up to the position's key has been returned."""
+        if self.position is None or not self.position.complete:
+            return None
+        return timestamps.beyond(self.key, descending=self.descending)

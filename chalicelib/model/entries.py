@@ -1,0 +1,68 @@
+"""Entries as a store keeps them: one by one, or column by column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from chalicelib.model.timestamps import SortKey
+
+
+class StoredEntry(NamedTuple):
+    """One entry as the store keeps it.
+
+    Attributes
+    ----------
+    key
+        Its sort key: text, or a `Decimal` with all digits.
+    values
+        Property values by name, as plain values: str, bool, int, float, Decimal, list, dict, None.
+        A number keeps its digits, so a store that has them hands out Decimal, not float.
+    identity
+        Tells entries of the same key apart, and puts them in order, in a store that allows several.
+    """
+
+    key: SortKey
+    values: Mapping[str, Any]
+    identity: str = ""
+
+
+class StoredColumn(NamedTuple):
+    """The values of one property over several entries, all stored in the same way.
+
+    Attributes
+    ----------
+    kind
+        How they are stored; `number` is the text of a number, with all its digits.
+    values
+        Those that there are: str for numbers and text, bool for booleans.
+    rows
+        Which of the entries have them, counted from 0; None if all have.
+    """
+
+    kind: Literal["number", "text", "boolean"]
+    values: Sequence[Any]
+    rows: Sequence[int] | None
+
+
+class EntryBatch(Protocol):
+    """Some consecutive entries, which can also be had column by column.
+
+    Attributes
+    ----------
+    keys
+        Their sort keys, in the order of the entries.
+    """
+
+    keys: Sequence[SortKey]
+
+    def entry(self, index: int) -> StoredEntry:
+        """Return one entry."""
+
+    def column(self, name: str, first: int, last: int) -> StoredColumn | None:
+        """Return a property's values of the entries from `first` to before `last`.
+
+        None if they aren't all stored in the same way, or in one that isn't `StoredColumn`'s.
+        """

@@ -1,0 +1,10 @@
+"""Limits of the services that an answer passes through."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LARGEST_PAYLOAD: Final = 6_291_556
+"""Bytes that a Lambda function can be sent or answer with (AWS Lambda developer guide, 'Quotas')."""
+LARGEST_TWINMAKER_PAGE: Final = 200
+"""Values (TwinMaker API reference, GetPropertyValueHistory, `maxResults`)."""

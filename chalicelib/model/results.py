@@ -1,0 +1,141 @@
+"""Results of a read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from chalicelib.model.data_value import DataValue, UnrepresentableValueError
+
+_EXAMPLES: Final = 3
+
+
+@dataclass(slots=True)
+class Flaws:
+    """What had to be left out of an answer, to be counted and logged.
+
+    Attributes
+    ----------
+    unrepresentable_values
+        Values that their declared type can't express.
+    unreadable_timestamps
+        Entries whose sort key isn't spelled as the settings say.
+    examples
+        Up to three of them in words.
+    """
+
+    unrepresentable_values: int = 0
+    unreadable_timestamps: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add_value(self, name: str, key: object, error: UnrepresentableValueError) -> None:
+        """Count a value that can't be represented."""
+        self.unrepresentable_values += 1
+        self._add_example(f"{name} at {key}: {error}")
+
+    def add_timestamp(self, error: ValueError) -> None:
+        """Count an entry whose timestamp can't be read."""
+        self.unreadable_timestamps += 1
+        self._add_example(str(error))
+
+    def _add_example(self, example: str) -> None:
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(example)
+
+
+@dataclass(slots=True)
+class PropertyValues:
+    """The values of one property on a page, in order: their times, kinds and contents side by side.
+
+    Attributes
+    ----------
+    times
+        When, in UTC with `Z`.
+    kinds
+        Which kind of DataValue: `doubleValue`, ...
+    contents
+        What each DataValue holds.
+    """
+
+    times: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    contents: list[Any] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def extend(self, times: Sequence[str], kind: str, contents: Sequence[Any]) -> None:
+        """Append values of one kind."""
+        self.times.extend(times)
+        self.kinds.extend([kind] * len(times))
+        self.contents.extend(contents)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """One page of a history.
+
+    Attributes
+    ----------
+    values
+        For each selected property, in the order asked for, its values.
+    next_token
+        How to go on; None on the last page.
+    flaws
+        What was left out, of the pages that follow as well.
+    following
+        Pages that were read ahead: what the `next_token` leads to, then what that page's leads to.
+    """
+
+    values: Mapping[str, PropertyValues]
+    next_token: str | None
+    flaws: Flaws
+    following: Sequence[HistoryPage] = ()
+
+    @property
+    def count(self) -> int:
+        """How many values were read, over all properties and pages."""
+        own = sum(map(len, self.values.values()))
+        return own + sum(each.count for each in self.following)
+
+
+@dataclass(frozen=True, slots=True)
+class LastEntry:
+    """The newest entry.
+
+    Attributes
+    ----------
+    values
+        The selected properties that the entry has.
+    flaws
+        What was left out.
+    """
+
+    values: Mapping[str, DataValue]
+    flaws: Flaws
+
+
+class Answer(Protocol):
+    """A reader's answer, on its way to the caller."""
+
+    @property
+    def values(self) -> int:
+        """How many values it holds."""
+
+    @property
+    def flaws(self) -> Flaws:
+        """What was left out."""
+
+    @property
+    def more(self) -> bool:
+        """True if there is another page."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as TwinMaker wants it."""
+
+    def to_json(self) -> bytes:
+        """Return the document as JSON."""

@@ -1,0 +1,107 @@
+"""The twin that a function belongs to: `DIGITAL_TWIN_INFO`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.model.data_value import DataType
+from chalicelib.model.errors import ConfigurationError, InvalidQueryError
+from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.settings.environment import required
+
+if TYPE_CHECKING:
+    from chalicelib.settings.environment import Environment
+
+_TWIN_INFO_EXAMPLE: Final = (
+    '{"config": {"digital_twin_name": "my-twin"}, "config_providers": '
+    '{"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalTwinInfo:
+    """What `DIGITAL_TWIN_INFO` says.
+
+    Attributes
+    ----------
+    name
+        The twin's name; component types of the larger deployer start with it.
+    layout
+        The providers.
+    devices
+        For each listed device the declared types of its properties. Empty if none is listed.
+    """
+
+    name: str
+    layout: ProviderLayout
+    devices: Mapping[str, Mapping[str, DataType]]
+
+    @classmethod
+    def load(cls, environment: Environment) -> DigitalTwinInfo:
+        """Read `DIGITAL_TWIN_INFO`.
+
+        Raises
+        ------
+        ConfigurationError
+            It is missing, isn't JSON, or lacks a part.
+        """
+        text = required(environment, "DIGITAL_TWIN_INFO", _TWIN_INFO_EXAMPLE)
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"DIGITAL_TWIN_INFO isn't JSON ({error}); it should look like {_TWIN_INFO_EXAMPLE}"
+            ) from error
+        name = _member(_member(document, "config"), "digital_twin_name")
+        providers = _member(document, "config_providers")
+        if not isinstance(name, str) or not name.strip():
+            raise _twin_info_error("config.digital_twin_name must be a name")
+        layout = ProviderLayout(
+            _provider(providers, "layer_3_hot_provider"), _provider(providers, "layer_4_provider")
+        )
+        return cls(name.strip(), layout, _devices(document.get("config_iot_devices") or []))
+
+
+def _twin_info_error(problem: str) -> ConfigurationError:
+    return ConfigurationError(f"DIGITAL_TWIN_INFO: {problem}. Example: {_TWIN_INFO_EXAMPLE}")
+
+
+def _member(document: Any, name: str) -> Any:
+    if not isinstance(document, Mapping) or name not in document:
+        raise _twin_info_error(f"{name} is missing")
+    return document[name]
+
+
+def _provider(providers: Any, key: str) -> str:
+    name = _member(providers, key)
+    provider = PROVIDER_SPELLINGS.get(str(name).strip().lower())
+    if provider is None:
+        raise _twin_info_error(f"{key} is {name!r}; it must be aws, azure or gcp (or google)")
+    return provider
+
+
+def _devices(listed: Any) -> dict[str, dict[str, DataType]]:
+    if not isinstance(listed, list):
+        raise _twin_info_error("config_iot_devices must be a list")
+    devices: dict[str, dict[str, DataType]] = {}
+    for number, device in enumerate(listed):
+        where = f"config_iot_devices[{number}]"
+        try:
+            device_id = device["id"]
+            properties = {
+                str(each["name"]): DataType.parse(each["dataType"], f"{where}.{each['name']}")
+                for each in [*device["properties"], *device.get("constProperties", [])]
+            }
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _twin_info_error(
+                f"{where} must have an id and properties, each with a name and a dataType"
+            ) from error
+        except InvalidQueryError as error:
+            raise _twin_info_error(str(error)) from error
+        if not isinstance(device_id, str) or not device_id or device_id in devices:
+            raise _twin_info_error(f"{where}.id must be a text of its own")
+        devices[device_id] = properties
+    return devices

@@ -1,0 +1,29 @@
+"""Settings of the hot storage on AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.settings.environment import required
+
+if TYPE_CHECKING:
+    from chalicelib.settings.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDBSettings:
+    """Where the hot storage on AWS is.
+
+    Attributes
+    ----------
+    table_name
+        The hot table: device id as partition key, instant as sort key.
+    """
+
+    table_name: str
+
+    @classmethod
+    def load(cls, environment: Environment) -> DynamoDBSettings:
+        """Read the settings; see `HotReaderSettings.load`."""
+        return cls(required(environment, "DYNAMODB_TABLE_NAME", "my-twin-hot-telemetry"))

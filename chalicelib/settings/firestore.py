@@ -1,0 +1,60 @@
+"""Settings of the hot storage on Google Cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from chalicelib.model.errors import ConfigurationError
+from chalicelib.settings.environment import required, string
+from chalicelib.settings.secure_url import LOOPBACK_HOSTS
+
+if TYPE_CHECKING:
+    from chalicelib.settings.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class FirestoreSettings:
+    """Where the hot storage on Google Cloud is.
+
+    Attributes
+    ----------
+    project
+        The Google Cloud project; None for the one that the function runs in.
+    database
+        The Firestore database.
+    collection
+        The collection whose documents are the entries.
+    """
+
+    project: str | None
+    database: str
+    collection: str
+
+    @classmethod
+    def load(cls, environment: Environment) -> FirestoreSettings:
+        """Read the settings; see `HotReaderSettings.load`."""
+        _check_emulator(environment)
+        return cls(
+            project=environment.get("FIRESTORE_PROJECT", "").strip() or None,
+            database=string(environment, "FIRESTORE_DATABASE", "(default)"),
+            collection=required(environment, "FIRESTORE_COLLECTION", "hot-telemetry"),
+        )
+
+
+def _check_emulator(environment: Environment) -> None:
+    """Check the address that Google's SDK takes for Firestore's, if there is one: even a blank one."""
+    address = environment.get("FIRESTORE_EMULATOR_HOST")
+    if address is None:
+        return
+    try:
+        host = urlsplit(f"//{address.strip()}").hostname
+    except ValueError:
+        host = None
+    if host not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            f"FIRESTORE_EMULATOR_HOST is {address!r}; it must be on this machine, such as "
+            "127.0.0.1:8080, as nothing is encrypted on the way there. Unset it to read the real "
+            "database."
+        )

@@ -1,0 +1,341 @@
+"""Makes Chalice's record of a stage agree with AWS, after a deployment or a deletion was cut off.
+
+Chalice writes `.chalice/deployed/STAGE.json` when all is done, and believes it the next time. So after
+a `chalice deploy` that was cut off, the next one makes a second REST API (functions and roles it finds
+by their names), and `chalice delete` doesn't know what to delete. After a `chalice delete` that was cut
+off, the next one fails at the first thing that is gone. `StageRecord` looks at AWS before each of the
+two: what is gone goes out of the record, and what is there and *ours* comes into it.
+
+What is recorded is ours. What isn't recorded is ours only if AWS itself says so:
+
+- A function, if it has a name that Chalice gives to one of this project's functions in this stage, if
+  Chalice's tag on it (`aws-chalice`) names this app and stage, and if its `DIGITAL_TWIN_INFO` names this
+  twin.
+- A role, if a function of ours of that name has it. Chalice puts no tags on roles, and makes them first;
+  so a role that no function has is ours if it has the name that Chalice gives it, no tags, no attached
+  policies, no inline policy but the one that Chalice calls as the role, and if Lambda alone may assume
+  it.
+- A REST API, if it has the app's name and no tags, has no paths but our endpoints', and if all that its
+  methods lead to is our function `api_handler`. Chalice puts no tags on it.
+
+A function or role of such a name that isn't ours is an error: Chalice would overwrite it. A REST API
+that isn't ours is left alone: Chalice doesn't go by its name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from chalicelib.model.reads import READS
+from deploy_scripts.stage.configure import write_stage_file
+from deploy_scripts.stage.deployed import (
+    SCHEMA_VERSION,
+    DeployedStage,
+    NotDeployedError,
+    load_resources,
+    record_path,
+)
+from deploy_scripts.stage.stage import API_HANDLER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from deploy_scripts.stage.stage import Stage
+
+Json = dict[str, Any]
+
+_TWIN_FUNCTIONS: Final = frozenset(
+    name for read in READS for name in (read.hot_reader, read.data_connector)
+)
+"""The functions that TwinMaker invokes."""
+_FUNCTIONS: Final = (*_TWIN_FUNCTIONS, API_HANDLER)
+_FUNCTION: Final = "lambda_function"
+_LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
+_GONE: Final = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"})
+
+
+class RecordError(Exception):
+    """The record can't be made to agree with AWS; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpareApi:
+    """A REST API of ours besides the one that is recorded.
+
+    Attributes
+    ----------
+    id
+        API Gateway's id of it.
+    reachable
+        True if it was deployed, so that somebody may be calling it.
+    """
+
+    id: str
+    reachable: bool
+
+
+class StageRecord:
+    """Chalice's record of a stage, as it should be.
+
+    Parameters
+    ----------
+    project
+        The Chalice project's directory.
+    stage
+        The stage.
+    twin_name
+        The twin that it is for.
+    client
+        Makes a client of an AWS service, as `boto3.client` does.
+
+    Attributes
+    ----------
+    resources
+        What the record should list.
+    changes
+        What it lacks or has too much, in words; empty if it agrees with AWS.
+    spare_apis
+        REST APIs of ours that no record can name, because it names one already.
+
+    Raises
+    ------
+    RecordError
+        The record is of another account or region, or there is something of our names that isn't ours.
+    chalicelib.model.errors.ConfigurationError
+        The record is damaged.
+    botocore.exceptions.ClientError
+        AWS refused.
+    """
+
+    def __init__(
+        self, project: Path, stage: Stage, twin_name: str, *, client: Callable[..., Any]
+    ) -> None:
+        self._project = project
+        self._stage = stage
+        self._twin_name = twin_name
+        self._prefix = f"{stage.app_name}-{stage.name}"
+        self._lambda, self._iam = client("lambda"), client("iam")
+        self._gateway, self._sts = client("apigateway"), client("sts")
+        self.resources: list[Json] = []
+        self.changes: list[str] = []
+        self.spare_apis: list[SpareApi] = []
+        self._compare()
+
+    @property
+    def deployed(self) -> DeployedStage:
+        """The stage as it is on AWS."""
+        return DeployedStage.of(self._stage.name, self.resources)
+
+    @property
+    def has_twin_functions(self) -> bool:
+        """True if there are functions that TwinMaker invokes."""
+        return not self.deployed.lambda_arns.keys().isdisjoint(_TWIN_FUNCTIONS)
+
+    def write(self) -> None:
+        """Write the record, if it doesn't agree with AWS."""
+        if not self.changes:
+            return
+        path = record_path(self._project, self._stage.name)
+        path.parent.mkdir(exist_ok=True)
+        document = {
+            "resources": self.resources,
+            "schema_version": SCHEMA_VERSION,
+            "backend": "api",
+        }
+        write_stage_file(path, document)
+
+    def delete_api(self, api: SpareApi) -> None:
+        """Delete a REST API; it may be gone already."""
+        _unless_gone(self._gateway.delete_rest_api, restApiId=api.id)
+
+    # --- what is recorded -----------------------------------------------------------------------
+
+    def _compare(self) -> None:
+        try:
+            recorded = load_resources(self._project, self._stage.name)
+        except NotDeployedError:
+            recorded = []
+        self._check_account(recorded)
+        for each in recorded:
+            if self._is_there(each):
+                self.resources.append(each)
+            else:
+                self.changes.append(f"{_called(each)} is gone, and isn't recorded any more")
+        for found in (self._unrecorded, self._unrecorded_api):
+            for each in found():
+                self.resources.append(each)
+                self.changes.append(f"{_called(each)} wasn't recorded, and is now")
+
+    def _check_account(self, recorded: list[Json]) -> None:
+        """Refuse a record of another account or region, where all would seem to be gone."""
+        arns = [each["lambda_arn"] for each in recorded if each["resource_type"] == _FUNCTION]
+        places = {tuple(arn.split(":")[3:5]) for arn in arns}
+        if not places:
+            return
+        here = (self._lambda.meta.region_name, self._sts.get_caller_identity()["Account"])
+        for region, account in places - {here}:
+            raise RecordError(
+                f"The stage {self._stage.name} was deployed in the region {region} of the account "
+                f"{account}, and your environment leads to {here[0]} of {here[1]}. Nothing was "
+                "touched. Set AWS_REGION and credentials as for that deployment; or, to deploy here, "
+                "choose another stage."
+            )
+
+    def _is_there(self, resource: Json) -> bool:
+        match resource["resource_type"]:
+            case "lambda_function":
+                arn = resource["lambda_arn"]
+                return self._get_function(arn) is not None
+            case "iam_role":
+                role = _unless_gone(self._iam.get_role, RoleName=resource["role_name"])
+                return role is not None
+            case "rest_api":
+                api_id = resource["rest_api_id"]
+                return _unless_gone(self._gateway.get_rest_api, restApiId=api_id) is not None
+        return True  # Chalice looks after what isn't this project's
+
+    def _has(self, name: str) -> bool:
+        return any(each["name"] == name for each in self.resources)
+
+    # --- what isn't recorded --------------------------------------------------------------------
+
+    def _unrecorded(self) -> Iterator[Json]:
+        for name in _FUNCTIONS:
+            full_name = self._prefix if name == API_HANDLER else f"{self._prefix}-{name}"
+            function = None if self._has(name) else self._get_function(full_name)
+            if function is not None:
+                self._check_function(full_name, function)
+            # Chalice's name for a role: of the stage and the function's name in app.py.
+            role_name = f"{self._prefix}-{name}"
+            role = (
+                None
+                if self._has(f"{name}_role")
+                else _unless_gone(self._iam.get_role, RoleName=role_name)
+            )
+            if role is not None:
+                self._check_role(role["Role"], function)
+                yield {
+                    "name": f"{name}_role",
+                    "resource_type": "iam_role",
+                    "role_arn": role["Role"]["Arn"],
+                    "role_name": role_name,
+                }
+            if function is not None:
+                yield {
+                    "name": name,
+                    "resource_type": _FUNCTION,
+                    "lambda_arn": function["Configuration"]["FunctionArn"],
+                }
+
+    def _get_function(self, name: str) -> Json | None:
+        return _unless_gone(self._lambda.get_function, FunctionName=name)
+
+    def _check_function(self, name: str, function: Json) -> None:
+        wanted = {f"stage={self._stage.name}", f"app={self._stage.app_name}"}
+        tag = set(function.get("Tags", {}).get("aws-chalice", "").split(":"))
+        if not wanted <= tag or _twin_of(function["Configuration"]) != self._twin_name:
+            raise RecordError(
+                f"AWS has a function {name}, which no record here names and which isn't shown to be "
+                f"of the twin {self._twin_name} (by Chalice's tag on it and its DIGITAL_TWIN_INFO). "
+                "Nothing was touched. If it is another one's, choose another stage; if it is this "
+                "twin's, work from where it was deployed, or delete it."
+            )
+
+    def _check_role(self, role: Json, function: Json | None) -> None:
+        if function is not None and function["Configuration"]["Role"] == role["Arn"]:
+            return
+        name = role["RoleName"]
+        statements = role["AssumeRolePolicyDocument"]["Statement"]
+        ours = (
+            [each.get("Principal") for each in statements] == [_LAMBDA]
+            and not role.get("Tags")
+            and set(self._iam.list_role_policies(RoleName=name)["PolicyNames"]) <= {name}
+            and not self._iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+        )
+        if not ours:
+            raise RecordError(
+                f"AWS has a role {name}, which no record here names and which wasn't made by Chalice "
+                "alone. Nothing was touched. Choose another stage, or delete that role."
+            )
+
+    def _unrecorded_api(self) -> Iterator[Json]:
+        """Yield the REST API that the record has to name, if it names none; the others are spare."""
+        arn = self.deployed.lambda_arns.get(API_HANDLER)
+        if arn is None:
+            return
+        recorded = self.deployed.rest_api
+        pages = self._gateway.get_paginator("get_rest_apis").paginate()
+        found = [
+            each["id"]
+            for page in pages
+            for each in page["items"]
+            if (recorded is None or each["id"] != recorded.id) and self._is_our_api(each, arn)
+        ]
+        stages = {
+            each: [stage["stageName"] for stage in self._gateway.get_stages(restApiId=each)["item"]]
+            for each in found
+        }
+        # One that is deployed first: its URL may be known already.
+        found.sort(key=lambda each: not stages[each])
+        if found and recorded is None:
+            chosen = found.pop(0)
+            yield {
+                "name": "rest_api",
+                "resource_type": "rest_api",
+                "rest_api_id": chosen,
+                "rest_api_url": self._url(chosen, (stages[chosen] or ["api"])[0]),
+            }
+        self.spare_apis = [SpareApi(each, reachable=bool(stages[each])) for each in found]
+
+    def _is_our_api(self, api: Json, handler_arn: str) -> bool:
+        if api["name"] != self._stage.app_name or api.get("tags"):
+            return False
+        pages = self._gateway.get_paginator("get_resources").paginate(
+            restApiId=api["id"], embed=["methods"]
+        )
+        resources = [each for page in pages for each in page["items"]]
+        integrations = [
+            method.get("methodIntegration", {})
+            for resource in resources
+            for method in resource.get("resourceMethods", {}).values()
+        ]
+        targets = {each.get("uri", "") for each in integrations if each.get("type") != "MOCK"}
+        return {each["path"] for each in resources} <= {"/", *(read.path for read in READS)} and (
+            len(targets) == 1 and targets.pop().endswith(f"/{handler_arn}/invocations")
+        )
+
+    def _url(self, api_id: str, api_stage: str) -> str:
+        region = self._gateway.meta.region_name
+        suffix = ".cn" if region.startswith("cn-") else ""
+        return f"https://{api_id}.execute-api.{region}.amazonaws.com{suffix}/{api_stage}/"
+
+
+def _called(resource: Json) -> str:
+    kinds = {"lambda_function": "lambda_arn", "iam_role": "role_name", "rest_api": "rest_api_id"}
+    kind = resource["resource_type"]
+    return f"{kind.replace('_', ' ')} {resource[kinds[kind]]}"
+
+
+def _twin_of(configuration: Json) -> str | None:
+    """Return the twin that a function says it is for."""
+    variables = configuration.get("Environment", {}).get("Variables", {})
+    try:
+        name = json.loads(variables["DIGITAL_TWIN_INFO"])["config"]["digital_twin_name"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return str(name)
+
+
+def _unless_gone(call: Callable[..., Any], **request: Any) -> Json | None:
+    try:
+        answer: Json = call(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            return None
+        raise
+    return answer

@@ -1,0 +1,157 @@
+"""The rooms of the project: which may import which, and where an SDK belongs (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from deploy_scripts import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROOMS: Final = (
+    "aws",
+    "http",
+    "data_connector",
+    "hot_reader",
+    "stores",
+    "contracts",
+    "tokens",
+    "observability",
+    "settings",
+    "model",
+)
+"""Those of chalicelib: each may import the ones after it."""
+LIBRARIES: Final = {
+    "aws": {"chalice"},
+    "http": {"orjson"},
+    "data_connector": {"boto3", "botocore", "orjson", "requests", "urllib3"},
+    "stores": {"azure", "botocore", "google", "orjson"},
+    "contracts": {"orjson"},
+    "tokens": {"aws_lambda_powertools", "botocore", "orjson", "requests"},
+    "observability": {"aws_lambda_powertools", "orjson"},
+}
+"""The libraries that a room of chalicelib may import; one that isn't listed imports none."""
+SDKS: Final = {
+    "stores/cosmos.py": {"azure"},
+    "stores/dynamodb.py": {"botocore"},
+    "stores/dynamodb_pages.py": {"botocore"},
+    "stores/firestore.py": {"google"},
+}
+"""The SDK that each store may import."""
+NEIGHBOURS: Final = {
+    "chalicelib": set(),
+    "functions": {"chalicelib"},
+    "local_cloud": set(),
+    "deploy_scripts": {"chalicelib", "demo"},
+    "demo": {"chalicelib", "deploy_scripts", "local_cloud"},
+    "benchmarks": {"chalicelib", "deploy_scripts", "demo", "local_cloud"},
+}
+"""The folders at the top, and which others each may import."""
+COMMAND_LINE: Final = "deploy_scripts/__main__.py"
+"""Puts the verbs together, those of the demo included."""
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((PROJECT / folder).rglob("*.py"))
+
+
+PRODUCT: Final = [path for folder in NEIGHBOURS for path in sources(folder)]
+
+
+def in_project(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix()
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full name of everything that a file imports, at once, later, or for its types."""
+    package = path.relative_to(PROJECT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{module}.{each.name}" for each in node.names)
+
+
+def of_ours(path: Path) -> set[str]:
+    return {name for name in imported(path) if name.partition(".")[0] in NEIGHBOURS}
+
+
+def libraries(path: Path) -> set[str]:
+    """The libraries that a file imports when it runs, typing stubs aside."""
+    names = {name.partition(".")[0] for name in imported(path)}
+    stubs = {name for name in names if name.startswith("mypy_boto3_")}
+    return names - set(sys.stdlib_module_names) - set(NEIGHBOURS) - stubs
+
+
+@pytest.mark.parametrize("folder", NEIGHBOURS)
+def test_a_folder_imports_only_the_ones_below_it(folder):
+    allowed = {folder, *NEIGHBOURS[folder]}
+    wrong = {
+        in_project(path): names
+        for path in sources(folder)
+        if in_project(path) != COMMAND_LINE
+        and (names := {name for name in of_ours(path) if name.partition(".")[0] not in allowed})
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_chalicelib_imports_only_itself_and_those_below(room):
+    allowed = {f"chalicelib.{each}" for each in ROOMS[ROOMS.index(room) :]}
+    wrong = {
+        in_project(path): names
+        for path in sources(f"chalicelib/{room}")
+        if (names := {n for n in of_ours(path) if ".".join(n.split(".")[:2]) not in allowed})
+    }
+    assert not wrong
+
+
+def test_every_room_of_chalicelib_has_its_rule():
+    folders = {path.parent.name for path in (PROJECT / "chalicelib").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+    assert [path.name for path in (PROJECT / "chalicelib").glob("*.py")] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_chalicelib_imports_only_libraries_that_belong_there(room):
+    found = {library for path in sources(f"chalicelib/{room}") for library in libraries(path)}
+    assert found <= LIBRARIES.get(room, set())
+
+
+def test_a_store_imports_its_own_sdk_only():
+    sdks = {library for each in SDKS.values() for library in each}
+    for path in sources("chalicelib/stores"):
+        name = path.relative_to(PROJECT / "chalicelib").as_posix()
+        assert libraries(path) & sdks == SDKS.get(name, set()), name
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    modules = {
+        ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PRODUCT
+    }
+    arrows = {
+        module: {
+            target
+            for name in of_ours(path)
+            # What is imported is a module, or a name in one.
+            if (target := name if name in modules else name.rpartition(".")[0]) in modules
+        }
+        - {module}
+        for module, path in modules.items()
+    }
+    while ends := [module for module, targets in arrows.items() if not targets]:
+        for end in ends:
+            del arrows[end]
+        for targets in arrows.values():
+            targets.difference_update(ends)
+    # What is left is in a circle, or leads to one.
+    assert not arrows
