@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.config import Config
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from demo.demo import only
+from demo.checks import only
 from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter

@@ -18,6 +18,7 @@ from werkzeug import Response
 from chalicelib.model.layout import APP_NAME, ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.stack import LocalCloud, Ports
+from demo.twin import until_active
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
@@ -697,7 +698,7 @@ def test_a_component_type_that_points_elsewhere_is_told(aws_aws, cloud):
     elsewhere = f"{own.rpartition(':')[0]}:{APP_NAME}-local-hot-reader"
     reader = {"dataReader": {"implementedBy": {"lambda": {"arn": elsewhere}, "isNative": False}}}
     client.update_component_type(**key, functions=wanted["functions"] | reader)
-    cloud.until_active(lambda: client.get_component_type(**key))
+    until_active(lambda: client.get_component_type(**key))
     try:
         hop, _ = aws_aws.broken()
     finally:
@@ -713,7 +714,7 @@ def test_a_component_type_in_error_is_told_with_the_reason(aws_aws, cloud):
     reader = {"dataReader": {"implementedBy": {"lambda": {"arn": gone}, "isNative": False}}}
     client.update_component_type(**key, functions=wanted["functions"] | reader)
     with pytest.raises(RuntimeError, match="there is no Lambda function"):
-        cloud.until_active(lambda: client.get_component_type(**key))
+        until_active(lambda: client.get_component_type(**key))
     try:
         hop, _ = aws_aws.broken()
     finally:

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.model.data_value import DataType
 from demo import sample_telemetry
 from demo.stack import LocalCloud, create_hot_table
+from demo.twin import until_active
 from deploy_scripts import PROJECT
 from deploy_scripts.hot_storage import Entry
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
@@ -103,7 +104,7 @@ def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries,
     client.create_component_type(
         workspaceId=at.workspace_id, componentTypeId="long-history", **described
     )
-    cloud.until_active(
+    until_active(
         lambda: client.get_component_type(
             workspaceId=at.workspace_id, componentTypeId="long-history"
         )
