@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deploy_scripts.hot_storage import Writer
 
 _CONTAINER: Final = "hot-telemetry"
-"""What the Cosmos DB container and the Firestore collection are called."""
+"""The name of the Cosmos DB container and of the Firestore collection."""
 
 
 class OtherCloud(Protocol):
@@ -52,7 +52,7 @@ class OtherCloud(Protocol):
         """Start its Hot Readers, or start them again, with settings beside where the storage is."""
 
     def stop_serving(self) -> None:
-        """Stop its Hot Readers, as if the cloud were away."""
+        """Stop its Hot Readers, as if the cloud were unavailable."""
 
 
 class LocalAzure:
