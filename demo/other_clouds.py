@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from chalicelib.model.reads import READS
+from deploy_scripts import PROJECT
 from local_cloud.azure.cosmos import LocalCosmos
 from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
@@ -94,7 +95,10 @@ class LocalAzure:
     def serve(self, settings: Mapping[str, str]) -> None:
         """Start the Hot Readers; see `OtherCloud.serve`."""
         self._functions = LocalAzureFunctions(
-            {**self.environment, **settings}, port=self._port, log=self._log
+            {**self.environment, **settings},
+            app=PROJECT / "functions" / "azure",
+            port=self._port,
+            log=self._log,
         )
         self._functions.start()
         self.urls = {
@@ -143,6 +147,7 @@ class LocalGoogleCloud:
             function = LocalCloudFunction(
                 name.replace("-", "_"),
                 {**self.environment, **settings},
+                source=PROJECT / "functions" / "gcp" / "main.py",
                 port=port,
                 log=self._directory / f"cloud-function-{name}.log",
             )

@@ -29,7 +29,7 @@ from tests.end_to_end.http.service import (
 )
 from tests.firestore_server import FirestoreServer, Page
 
-from .service import COLLECTION, SETTINGS
+from .service import COLLECTION, SETTINGS, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +58,12 @@ def cloud(
     logs = tmp_path_factory.mktemp("functions")
     settings = firestore.environment | SETTINGS
     with (
-        LocalCloudFunction("hot_reader", settings, log=logs / "history.log") as history,
-        LocalCloudFunction("hot_reader_last_entry", settings, log=logs / "last.log") as last,
+        LocalCloudFunction(
+            "hot_reader", settings, source=SOURCE, log=logs / "history.log"
+        ) as history,
+        LocalCloudFunction(
+            "hot_reader_last_entry", settings, source=SOURCE, log=logs / "last.log"
+        ) as last,
     ):
         yield history, last
 
@@ -257,13 +261,14 @@ def test_a_function_ends_when_the_process_that_started_it_is_killed(
     program = (
         "import json, os, pathlib, signal, sys\n"
         "from local_cloud.gcp.functions import LocalCloudFunction\n"
-        "log = pathlib.Path(sys.argv[1])\n"
-        "function = LocalCloudFunction('hot_reader', dict(os.environ), log=log).__enter__()\n"
+        "log, source = map(pathlib.Path, sys.argv[1:])\n"
+        "function = LocalCloudFunction('hot_reader', dict(os.environ), source=source, log=log)\n"
+        "function.start()\n"
         "print(function.url, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "log")],
+        [sys.executable, "-c", program, str(tmp_path / "log"), str(SOURCE)],
         cwd=PROJECT,
         env=dict(os.environ) | firestore.environment | SETTINGS,
         stdout=subprocess.PIPE,
@@ -281,6 +286,8 @@ def test_a_function_ends_when_the_process_that_started_it_is_killed(
 
 
 def test_a_function_that_does_not_exist_is_told(tmp_path: Path, firestore: LocalFirestore) -> None:
-    function = LocalCloudFunction("nothing", firestore.environment | SETTINGS, log=tmp_path / "log")
+    function = LocalCloudFunction(
+        "nothing", firestore.environment | SETTINGS, source=SOURCE, log=tmp_path / "log"
+    )
     with pytest.raises(RuntimeError, match="nothing"), function:
         pytest.fail("it started")
