@@ -23,7 +23,8 @@ from deploy_scripts.package.package import (
     spelled,
     zipped,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.project_files.whole_files import write_whole
 
 if TYPE_CHECKING:
