@@ -22,8 +22,8 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from demo import sample_telemetry
 from deploy_scripts import PROJECT, twin_configuration
 from deploy_scripts.component_type import component_type
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.plan import Stage
+from deploy_scripts.providers.aws import DynamoDBWriter
 from deploy_scripts.register.entities import COMPONENT_NAME
 from deploy_scripts.whole_files import PRIVATE, write_whole
 from local_cloud.aws.account import LocalAws
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from demo.other_clouds import OtherCloud
-    from deploy_scripts.hot_storage import Entry, Writer
+    from deploy_scripts.providers.telemetry import Entry, Writer
 
 STAGE: Final = "local"
 ENDPOINTS_FILE: Final = "endpoints.json"

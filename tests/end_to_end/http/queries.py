@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from demo import sample_telemetry
 from deploy_scripts import PROJECT, twin_configuration
-from deploy_scripts.hot_storage import Entry
+from deploy_scripts.providers.telemetry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from demo import sample_telemetry
 from demo.stack import LocalCloud, create_hot_table
 from deploy_scripts import PROJECT
 from deploy_scripts.component_type import component_type
-from deploy_scripts.hot_storage import Entry
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
+from deploy_scripts.providers.aws import DynamoDBWriter
+from deploy_scripts.providers.telemetry import Entry
 from deploy_scripts.twin_configuration import Device, DeviceProperty
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
