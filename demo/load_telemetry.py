@@ -14,8 +14,8 @@ from rich.console import Console
 from chalicelib.model.errors import ConfigurationError, HotReaderError
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
-from deploy_scripts import twin_configuration
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
+from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.providers import PROVIDERS
 
 if TYPE_CHECKING:

@@ -25,8 +25,14 @@ from deploy_scripts.commands.options import (
     token_reference,
     token_store_option,
 )
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-from deploy_scripts.plan import FUNCTION_URL, Stage, StageError
+from deploy_scripts.plan.plan import FUNCTION_URL
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+)
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.providers import PACKAGED
 from deploy_scripts.publish.endpoints import (
     FIRST_BURST,
     FIRST_RATE,
@@ -35,13 +41,13 @@ from deploy_scripts.publish.endpoints import (
     Throttling,
     check_endpoints_on_aws,
     check_remote,
-    endpoint_settings,
     known_token,
     publish_remote,
     publish_stage,
 )
-from deploy_scripts.token_stores import token_store
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.stage.stage import Stage, StageError
+from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
+from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +76,7 @@ _STANDARD_INPUT: Final = "-"
 @token_name_option
 @click.option(
     "--cloud",
-    type=click.Choice(["azure", "gcp"]),
+    type=click.Choice([*PACKAGED]),
     help="The Hot Readers are on this cloud: only save where.",
 )
 @click.option("--url", help="With --cloud: the Hot Reader's URL.")
@@ -101,7 +107,7 @@ def publish(
 
     With --stage, of a stage that was deployed to AWS, whose API is throttled, too. There, --endpoint
     function-url makes a Lambda Function URL, which nothing throttles, and --endpoint api-gateway takes
-    it away again. With --cloud, of Hot Readers that were deployed to Azure or Google Cloud.
+    it away again. With --cloud, of Hot Readers that were deployed to another cloud.
 
     Run again, it changes only what differs. Endpoints, region and credentials of AWS come from the
     environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
@@ -143,6 +149,7 @@ def publish(
     except (
         ConfigurationError,
         ConfigurationProblems,
+        EndpointTokenError,
         InterCloudError,
         PublishError,
         StageError,

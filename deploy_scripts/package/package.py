@@ -10,18 +10,18 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
-from deploy_scripts.configure import digital_twin_info
 from deploy_scripts.package import PackageError
 from deploy_scripts.package.contents import contents
 from deploy_scripts.package.script import filled_in
 from deploy_scripts.providers import PACKAGED, PROVIDERS
+from deploy_scripts.stage.configure import digital_twin_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.providers.provider import Functions
-    from deploy_scripts.twin_configuration import TwinConfiguration
 
 ENTRY_SETTINGS: Final = (
     "device_id_attribute",

@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from deploy_scripts.plan import API_HANDLER
+from deploy_scripts.stage.stage import API_HANDLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

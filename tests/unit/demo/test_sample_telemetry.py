@@ -12,7 +12,7 @@ import pytest
 from chalicelib.model.data_value import DataType, to_data_value
 from chalicelib.model.timestamps import NANOSECONDS, parse_instant
 from demo import sample_telemetry
-from deploy_scripts.twin_configuration import Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 if TYPE_CHECKING:
     from deploy_scripts.providers.telemetry import Entry
