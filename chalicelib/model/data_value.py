@@ -1,8 +1,8 @@
 """Stored values as TwinMaker's DataValues, by the declared types of their properties.
 
 A DataValue is a dict with one key that names its kind: `{"doubleValue": 21.5}` (AWS IoT TwinMaker
-API reference, 'DataValue'). What each declared type accepts is the table in
-docs/architecture.md, 'Values'.
+API reference, 'DataValue'). What each declared type accepts is the table in docs/openapi.yaml, 'Values';
+the rules are docs/architecture.md, 'Values'.
 """
 
 from __future__ import annotations

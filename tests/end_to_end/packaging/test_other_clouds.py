@@ -32,11 +32,7 @@ if TYPE_CHECKING:
 
     from deploy_scripts.providers.telemetry import Entry
 
-# Each environment is installed first: 10 to 20 seconds here, more where nothing is cached.
-pytestmark = [
-    pytest.mark.timeout(300),
-    pytest.mark.parametrize("cloud", ["azure", "gcp"], scope="module"),
-]
+pytestmark = pytest.mark.parametrize("cloud", ["azure", "gcp"], scope="module")
 HEADER: Final = "X-Inter-Cloud-Token"
 TOKEN: Final = "token-of-the-packaged-functions"
 CONTAINER: Final = "entries"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.model.data_value import DataType
+from chalicelib.model.reads import READS
 from demo import sample_telemetry
 from demo.stack import LocalCloud, create_hot_table
 from demo.twin import until_active
@@ -100,7 +101,7 @@ def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries,
             f"{reader.url}/hot-reader", f"{reader.url}/hot-reader-last-entry"
         ),
     )
-    described = component_type(DEVICE, history_arn=arn, last_entry_arn=arn)
+    described = component_type(DEVICE, dict.fromkeys(READS, arn))
     client.create_component_type(
         workspaceId=at.workspace_id, componentTypeId="long-history", **described
     )
