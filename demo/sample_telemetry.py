@@ -110,7 +110,7 @@ def _spelled(instant: int, chance: random.Random) -> str:
 
 
 def _measure(each: DeviceProperty, chance: random.Random) -> Callable[[int], Any]:
-    """Return how a property's value is told at an instant."""
+    """Return a function that measures a property at an instant."""
     return _measure_type(each.name, each.unit, each.data_type, chance)
 
 

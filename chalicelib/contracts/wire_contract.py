@@ -25,6 +25,7 @@ MESSAGE_TYPE: Final = "query"
 TOKEN_HEADER: Final = "X-Inter-Cloud-Token"  # noqa: S105 - a header's name
 
 _TRACE_ID: Final = re.compile(r"[!-~]{1,128}")
+"""One word of a log line: a line break or a control character in it could forge another line."""
 FOLLOWING_PAGES: Final = "followingPages"
 """The key under which an answer carries pages that were read ahead."""
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _VALUE_BYTES: Final = 64
 """An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
 _NUMBER_BYTES: Final = 24
-"""An upper bound for a number or a truth value."""
+"""An upper bound for a number or a boolean: -1.7976931348623157e+308 has 24 characters."""
 _QUOTES: Final = len(json.dumps(json.dumps("")))
+"""Bytes of the quotes around a string, encoded twice; see `_encoded_size`."""
 _FEW: Final = 16
 """Entries that aren't worth another try to add them together."""
 

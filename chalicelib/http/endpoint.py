@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 _WORTH_COMPRESSING: Final = 1_024
-"""Bytes."""
+"""Bytes; API Gateway's `minimum_compression_size` in .chalice/config.json is the same."""
 _COMPRESSION_LEVEL: Final = 5
+"""Measured on the JSON of pages: 9 takes ten times as long for 8 % fewer bytes."""
 _LONGEST_PATH: Final = 200
 """Characters of a path in a message."""
 _INSIDE: Final = {

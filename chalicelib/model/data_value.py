@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DataValue = dict[str, Any]
 
+# Three digits of an exponent are enough for every double (308) and every number of DynamoDB (125).
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER_LIMIT: Final = 2**31
 _LONG_LIMIT: Final = 2**63
