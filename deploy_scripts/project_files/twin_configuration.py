@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.model.layout import PROVIDER_RULE, PROVIDER_SPELLINGS, ProviderLayout
 from deploy_scripts.project_files import strict_json
 from deploy_scripts.project_files.problems import (
     MISSING,
@@ -55,7 +55,6 @@ _TYPES: Final = tuple(sorted(DATA_VALUE_TYPES.values()))
 
 _TYPE: Final = f"one of {', '.join(_TYPES)}"
 _TYPE_OR_OBJECT: Final = f'{_TYPE}, or an object: {{"type": "LIST", "nestedType": {{...}}}}'
-_PROVIDER: Final = "aws, azure or gcp (or google)"
 _EXPECTED: Final = {
     TWIN_FILE: 'an object: {"digital_twin_name": ...}',
     "digital_twin_name": (
@@ -63,8 +62,8 @@ _EXPECTED: Final = {
         "with a letter or digit"
     ),
     PROVIDERS_FILE: 'an object: {"layer_3_hot_provider": ..., "layer_4_provider": ...}',
-    "layer_3_hot_provider": _PROVIDER,
-    "layer_4_provider": _PROVIDER,
+    "layer_3_hot_provider": PROVIDER_RULE,
+    "layer_4_provider": PROVIDER_RULE,
     DEVICES_FILE: "a list of devices",
     f"{DEVICES_FILE}[]": 'a device: {"id": ..., "properties": [...]}',
     "id": "a device's id: letters, digits and '_', '.', '-', ':'",
