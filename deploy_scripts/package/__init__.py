@@ -1,1 +1,5 @@
-"""Packages of the Hot Readers for clouds that Chalice cannot deploy to."""
+"""The package of the Hot Readers for a cloud that Chalice can't deploy to."""
+
+
+class PackageError(Exception):
+    """The Hot Readers can't be packaged; the message says why and what to do."""
