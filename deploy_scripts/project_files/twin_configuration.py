@@ -15,6 +15,7 @@ from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.layout import PROVIDER_RULE, PROVIDER_SPELLINGS, ProviderLayout
+from deploy_scripts.errors import VerbError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,7 +85,7 @@ class Problem:
         return f"{where}: found {self.found}; expected {self.expected}"
 
 
-class ConfigurationProblems(Exception):  # noqa: N818 - a name for what it holds: one or many
+class ConfigurationProblems(VerbError):  # noqa: N818 - a name for what it holds: one or many
     """The configuration files have mistakes.
 
     Attributes
