@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy_scripts.errors import VerbError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -44,7 +46,7 @@ class Problem:
         return f"{place}: found {self.found}; expected {self.expected}"
 
 
-class ConfigurationProblems(Exception):  # noqa: N818 - a name for what it holds: one or many
+class ConfigurationProblems(VerbError):  # noqa: N818 - a name for what it holds: one or many
     """The configuration files have mistakes.
 
     Attributes
