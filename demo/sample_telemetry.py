@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.timestamps import NANOSECONDS, utc_text
-from deploy_scripts.hot_storage import Entry
+from deploy_scripts.providers.telemetry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -41,7 +41,7 @@ class LambdaContext(Protocol):
 
 
 class DataConnector:
-    """Answers one kind of read.
+    """The connector of one kind of read.
 
     Parameters
     ----------

@@ -40,6 +40,23 @@ class PagesInProgress:
         The values on it, by property.
     room
         The number of further values that it may hold.
+
+    Examples
+    --------
+    >>> from chalicelib.model.entries import StoredEntry
+    >>> from chalicelib.model.query import HistoryQuery
+    >>> query = HistoryQuery(
+    ...     device_id="pump-1", selected_properties=("pressure",), start=0, end=9, max_results=1
+    ... )
+    >>> pages = PagesInProgress(query, Flaws(), 100_000, waiting=lambda: iter(()))
+    >>> first, second = "1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"
+    >>> pages.add(StoredEntry(first, {"pressure": 4.1}), first)
+    False
+    >>> pages.add(StoredEntry(second, {"pressure": 4.2}), second)
+    True
+    >>> (page,) = pages.turned
+    >>> page.values["pressure"].contents, next_token.decode(page.next_token, query).key
+    ([4.1], '1970-01-01T00:00:00Z')
     """
 
     def __init__(

@@ -18,9 +18,9 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.checks import only
 from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.providers.aws import DynamoDBWriter
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.conformance import oracle
