@@ -25,8 +25,8 @@ from chalicelib.contracts import twinmaker, wire_contract
 from chalicelib.data_connector.data_connector import DataConnector
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 from chalicelib.model.reads import HISTORY
-from chalicelib.observability.cloudwatch import CloudWatchObservability
 from chalicelib.observability.json_lines import JsonLogObservability
+from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _long_history(reader: FarReader, *, rounds: int) -> Finding:
 def _one_call(reader: FarReader, *, rounds: int) -> Finding:
     connector = _connector(reader)
     with redirect_stdout(io.StringIO()):
-        log = CloudWatchObservability("benchmark")
+        log = PowertoolsObservability("benchmark")
         timings = in_turn(
             {
                 "data connector": lambda: _answer(connector, log),

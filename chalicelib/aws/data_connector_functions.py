@@ -1,8 +1,7 @@
 """The Digital Twin Data Connectors as Lambda functions, for TwinMaker to invoke.
 
 Lambda imports this module to run them, and not app.py. A cold start loads what the functions need and
-nothing else: neither Chalice (`chalicelib.aws.data_connector_blueprint`) nor Powertools nor, as a rule,
-boto3.
+nothing else: neither Chalice (`chalicelib.aws.data_connector_blueprint`) nor, as a rule, boto3.
 """
 
 from __future__ import annotations
@@ -13,17 +12,16 @@ from typing import Any, Final
 from chalicelib.contracts.wire_contract import new_trace_id
 from chalicelib.data_connector.data_connector import DataConnector
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
-from chalicelib.observability.cloudwatch import CloudWatchObservability
+from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
-from chalicelib.settings.logs import log_level, tracing_enabled
+from chalicelib.settings.logs import LogSettings
 
-_tracing: Final = tracing_enabled(os.environ)
-_level: Final = log_level(os.environ)
+_logs: Final = LogSettings.load(os.environ)
 _connectors: Final = {
     read: DataConnector(read, DataConnectorSettings.load(os.environ, read)) for read in READS
 }
 _observability: Final = {
-    read: CloudWatchObservability(read.data_connector, level=_level, tracing=_tracing)
+    read: PowertoolsObservability(read.data_connector, level=_logs.level, tracing=_logs.tracing)
     for read in READS
 }
 

@@ -18,17 +18,18 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.settings.logs import tracing_enabled
+from chalicelib.settings.logs import LogSettings
 from chalicelib.stores import dynamodb
 
 functions: Final = Blueprint(__name__)
 
 _settings: Final = HotReaderSettings.load(os.environ)
-_tracing: Final = tracing_enabled(os.environ)
+_logs: Final = LogSettings.load(os.environ)
 _store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
 _service: Final = HotReaderService(_store, _settings)
 _observability: Final = {
-    read: PowertoolsObservability(read.hot_reader, tracing=_tracing) for read in READS
+    read: PowertoolsObservability(read.hot_reader, level=_logs.level, tracing=_logs.tracing)
+    for read in READS
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.settings.logs import log_level, tracing_enabled
+from chalicelib.settings.logs import LogSettings
 
 TOKEN = "token-of-the-settings-tests"
 URL = "https://reader.example.com/hot-reader"
@@ -541,17 +540,18 @@ class TestReadingAhead:
 class TestTheLogLevel:
     @pytest.mark.parametrize(
         ("value", "level"),
-        [("", logging.INFO), (" ", logging.INFO), ("debug", 10), ("WARNING", 30), ("Error", 40)],
+        [("debug", 10), (" WARNING ", 30), ("Error", 40), ("critical", 50)],
     )
     def test_is_a_name_in_any_case(self, value, level):
-        assert log_level({"POWERTOOLS_LOG_LEVEL": value}) == level
+        assert LogSettings.load({"POWERTOOLS_LOG_LEVEL": value}).level == level
 
-    def test_is_info_unless_it_is_set(self):
-        assert log_level({}) == logging.INFO
+    @pytest.mark.parametrize("env", [{}, {"POWERTOOLS_LOG_LEVEL": " "}])
+    def test_is_left_open_unless_it_is_set(self, env):
+        assert LogSettings.load(env).level is None
 
     def test_that_does_not_exist_is_refused(self):
         with pytest.raises(ConfigurationError, match="POWERTOOLS_LOG_LEVEL is 'LOUD'"):
-            log_level({"POWERTOOLS_LOG_LEVEL": "loud"})
+            LogSettings.load({"POWERTOOLS_LOG_LEVEL": "loud"})
 
 
 class TestTracing:
@@ -566,8 +566,8 @@ class TestTracing:
         ],
     )
     def test_is_for_lambda_unless_it_is_switched_off(self, env, enabled):
-        assert tracing_enabled(env) is enabled
+        assert LogSettings.load(env).tracing is enabled
 
     def test_refuses_a_switch_that_is_neither_on_nor_off(self):
         with pytest.raises(ConfigurationError, match="POWERTOOLS_TRACE_DISABLED is 'maybe'"):
-            tracing_enabled({"LAMBDA_TASK_ROOT": "/x", "POWERTOOLS_TRACE_DISABLED": "maybe"})
+            LogSettings.load({"LAMBDA_TASK_ROOT": "/x", "POWERTOOLS_TRACE_DISABLED": "maybe"})
