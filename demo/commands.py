@@ -58,7 +58,8 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
     each with sample telemetry in its hot storage, all on this machine. When all is ready,
     DIRECTORY/endpoints.json lists every URL. A busy port is replaced by a free one.
     """
-    from demo.stack import ENDPOINTS_FILE, ENVIRONMENT_FILE, Ports
+    from demo.endpoints import ENDPOINTS_FILE, ENVIRONMENT_FILE
+    from demo.stack import Ports
 
     console = Console()
     ports = Ports(http_port, aws_port, twinmaker_port)
@@ -97,7 +98,8 @@ def demo(**options: Any) -> None:
 
     The exit code is 0 only if every step gave the expected result.
     """
-    from demo.demo import Demo, DemoError
+    from demo.checks import DemoError
+    from demo.demo import Demo
     from demo.stack import Ports
 
     console = Console()

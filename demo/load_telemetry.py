@@ -17,8 +17,8 @@ from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.firestore import FirestoreSettings
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
-from deploy_scripts import twin_configuration
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
+from deploy_scripts.project_files import twin_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chalicelib.model.data_value import DataType
-    from deploy_scripts.twin_configuration import Device, DeviceProperty
+    from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 _LEVELS: Final = {
     "Celsius": (21.0, 6.0),

@@ -1,4 +1,4 @@
-"""The answers to both reads, encoded as TwinMaker wants them."""
+"""The answers to both reads, encoded as TwinMaker expects them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HistoryAnswer:
-    """A page of a history, which is written as JSON faster than as a document; see `Answer`."""
+    """A page of a history, written as JSON faster than as a document; see `Answer`."""
 
     query: HistoryQuery
     page: HistoryPage
@@ -28,7 +28,7 @@ class HistoryAnswer:
 
     @property
     def flaws(self) -> Flaws:
-        """What was left out."""
+        """The parts that were left out."""
         return self.page.flaws
 
     @property
@@ -38,7 +38,7 @@ class HistoryAnswer:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The answer as TwinMaker wants it."""
+        """The answer as TwinMaker expects it."""
         document = twinmaker.history_answer(self.query, self.page)
         if self.page.following:
             document[wire_contract.FOLLOWING_PAGES] = [
@@ -71,7 +71,7 @@ class LastEntryAnswer:
 
     @property
     def flaws(self) -> Flaws:
-        """What was left out."""
+        """The parts that were left out."""
         return self.entry.flaws
 
     @property
@@ -81,7 +81,7 @@ class LastEntryAnswer:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The answer as TwinMaker wants it."""
+        """The answer as TwinMaker expects it."""
         return twinmaker.last_entry_answer(self.query, self.entry)
 
     def to_json(self) -> bytes:

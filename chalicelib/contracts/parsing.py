@@ -1,4 +1,4 @@
-"""Reading the parts of a query document, with errors that name the part.
+"""A query document's parts, each read with errors that name it.
 
 TwinMaker's events and the wire contract's payloads have the same kinds of parts under other names.
 """
@@ -26,12 +26,23 @@ class Document:
     content
         The object; anything else is an error at once.
     where
-        What to call it in messages.
+        Its name in messages.
 
     Raises
     ------
     InvalidQueryError
         From every method: the part is missing or of the wrong type; the message names it.
+
+    Examples
+    --------
+    >>> payload = Document({"iot_device_id": "pump-1", "max_results": 0}, "payload")
+    >>> payload.text("iot_device_id")
+    'pump-1'
+    >>> payload.max_results("max_results") is None
+    True
+    >>> payload.instant("start_time")
+    Traceback (most recent call last):
+    chalicelib.model.errors.InvalidQueryError: start_time is missing from payload; it must be a string
     """
 
     def __init__(self, content: Any, where: str) -> None:
@@ -45,23 +56,23 @@ class Document:
         return self._content.get(key)
 
     def optional_text(self, key: str) -> str | None:
-        """Return a text that may be missing or null."""
+        """Return a string that may be missing or null."""
         value = self._content.get(key)
         if value is None:
             return None
         if not _is_text(value):
-            raise InvalidQueryError(f"{key} must be a text of 1 to {_LONGEST_TEXT} bytes")
+            raise InvalidQueryError(f"{key} must be a string of 1 to {_LONGEST_TEXT} bytes")
         return str(value)
 
     def text(self, key: str) -> str:
-        """Return a text that has to be there."""
+        """Return a string that is required."""
         value = self.optional_text(key)
         if value is None:
-            raise InvalidQueryError(f"{key} is missing from {self._where}; it must be a text")
+            raise InvalidQueryError(f"{key} is missing from {self._where}; it must be a string")
         return value
 
     def names(self, key: str) -> tuple[str, ...]:
-        """Return a list of names, at least one, each once."""
+        """Return a list of at least one name, without repeats."""
         value = self._content.get(key)
         if (
             not isinstance(value, list)
@@ -86,7 +97,7 @@ class Document:
         return bool(value == "DESCENDING")
 
     def max_results(self, key: str) -> int | None:
-        """Return a count of at least 1; None if it is missing or 0, which asks for no number."""
+        """Return a count of at least 1; None if it is missing or 0, which sets no bound."""
         value = self._content.get(key)
         if value is None:
             return None
@@ -102,7 +113,7 @@ class Document:
         """Return a `nextToken`; None if it is missing or empty."""
         value = self._content.get(key)
         if value is not None and not isinstance(value, str):
-            raise InvalidQueryError(f"{key} must be the text that the page before came with")
+            raise InvalidQueryError(f"{key} must be a string: the nextToken of the page before")
         return value or None
 
     def filters(self, key: str) -> tuple[PropertyFilter, ...]:
@@ -119,7 +130,7 @@ class Document:
 
 def _is_text(value: Any) -> bool:
     # A lone surrogate can't be encoded; no store and no answer can hold it.
-    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
         return False
     return 0 < len(value.encode()) <= _LONGEST_TEXT
 
@@ -130,7 +141,7 @@ def check_range(start: int, end: int, start_name: str, end_name: str) -> None:
     Raises
     ------
     InvalidQueryError
-        It does.
+        The range ends before it starts.
     """
     if end < start:
         raise InvalidQueryError(f"{end_name} is before {start_name}; swap them")

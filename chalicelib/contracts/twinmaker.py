@@ -1,6 +1,7 @@
-"""What AWS IoT TwinMaker sends a connector Lambda, and what it must get back.
+"""AWS IoT TwinMaker's interface to a connector Lambda: its events, and the answers to them.
 
-Sources: AWS IoT TwinMaker user guide, 'Data connectors'; design note 'twinmaker-connectors'.
+Sources: AWS IoT TwinMaker user guide, 'Data connectors';
+docs/architecture.md, "TwinMaker's interface".
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
     Parameters
     ----------
     event
-        The event; keys that aren't known are ignored.
+        The event; unknown keys are ignored.
     device_id
         The device that the event is about (see `chalicelib.data_connector.device`).
 
@@ -44,6 +45,21 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
     ------
     InvalidQueryError
         A part is missing, mistyped, or not supported.
+
+    Examples
+    --------
+    >>> event = {
+    ...     "entityId": "machine-1",
+    ...     "componentName": "pump",
+    ...     "selectedProperties": ["pressure"],
+    ...     "startTime": "2026-01-30T17:00:00Z",
+    ...     "endTime": "2026-01-30T18:00:00Z",
+    ...     "orderByTime": "DESCENDING",
+    ...     "properties": {"pressure": {"definition": {"dataType": {"type": "DOUBLE"}}}},
+    ... }
+    >>> query = history_query(event, "pump-1")
+    >>> query.property_types["pressure"].type, query.descending, query.max_results
+    ('DOUBLE', True, 200)
     """
     document = Document(event, "the event")
     if document.get("interpolation"):
@@ -89,7 +105,7 @@ QUERY_PARSERS: Final[Mapping[Read, Callable[[Event, str], LastEntryQuery]]] = {
 
 
 def _checked(query: Query, document: Document) -> Query:
-    """Check a query's entity, and its properties against the definitions that came with it."""
+    """Check a query's entity, and its properties against the event's definitions."""
     if (query.entity_id is None) != (query.component_name is None):
         raise InvalidQueryError("entityId and componentName must be given both, or neither")
     definitions = document.get("properties")
@@ -112,7 +128,19 @@ def _types(document: Document) -> dict[str, DataType]:
 
 
 def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
-    """Return the page as TwinMaker wants it; `nextToken` is absent on the last page."""
+    """Return a page as TwinMaker expects it; `nextToken` is absent on the last page.
+
+    Examples
+    --------
+    >>> from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
+    >>> query = HistoryQuery(device_id="pump-1", selected_properties=("running",), start=0, end=9)
+    >>> values = PropertyValues(["1970-01-01T00:00:00Z"], ["booleanValue"], [True])
+    >>> answer = history_answer(query, HistoryPage({"running": values}, None, Flaws()))
+    >>> answer["propertyValues"][0]["entityPropertyReference"]
+    {'propertyName': 'running', 'externalIdProperty': {'iotDeviceId': 'pump-1'}}
+    >>> answer["propertyValues"][0]["values"]
+    [{'time': '1970-01-01T00:00:00Z', 'value': {'booleanValue': True}}]
+    """
     answer: dict[str, Any] = {
         "propertyValues": [
             {
@@ -133,7 +161,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
 
 
 def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
-    """Return what `history_answer` returns as JSON: put together column by column."""
+    """Return the document of `history_answer` as JSON, written column by column."""
     properties = ",".join(
         f'{{"entityPropertyReference":{_json(_reference(query, name))},'
         f'"values":[{_values_json(values)}]}}'
@@ -148,7 +176,7 @@ def _values_json(values: PropertyValues) -> str:
         return ""
     kinds = set(values.kinds)
     if kinds <= _SCALARS:
-        # On lines of their own: in JSON, a text holds no line break.
+        # One value a line: within a JSON string a line break is escaped, so lines can be split.
         lines = orjson.dumps(values.contents, option=orjson.OPT_INDENT_2)
         contents = lines[len("[\n  ") : -len("\n]")].decode().split(",\n  ")
     else:
@@ -171,7 +199,7 @@ def _json(value: Any) -> str:
 
 
 def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]:
-    """Return the newest entry as TwinMaker wants it; a property without a value is left out."""
+    """Return the newest entry as TwinMaker expects it; a property without a value is left out."""
     return {
         "propertyValues": {
             name: {"propertyReference": _reference(query, name), "propertyValue": value}
@@ -181,7 +209,7 @@ def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]
 
 
 def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
-    """Say which property a value belongs to; without an entity, by the device's own id."""
+    """Return the reference to a property: of the query's entity or, without one, of the device."""
     reference: dict[str, Any] = {"propertyName": name}
     if query.entity_id is None:
         reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}

@@ -1,7 +1,7 @@
 """The inter-cloud wire contract, version 1: one contract for every cloud.
 
 A query travels as an envelope in a POST, or as parameters of a GET with the same names
-(docs/openapi.yaml; design note 'wire-contract').
+(docs/openapi.yaml; docs/architecture.md, 'The wire contract').
 """
 
 from __future__ import annotations
@@ -51,13 +51,22 @@ def envelope(
     Parameters
     ----------
     query
-        What to ask: a `HistoryQuery` or a `LastEntryQuery`.
+        The query: a `HistoryQuery` or a `LastEntryQuery`.
     source_cloud
         The cloud that asks: `aws`, `azure` or `gcp`.
     timestamp
         Now: nanoseconds since 1970-01-01T00:00:00Z.
     trace_id
         An id that finds the request in the logs of both clouds.
+
+    Examples
+    --------
+    >>> query = LastEntryQuery(device_id="pump-1", selected_properties=("pressure",))
+    >>> sent = envelope(query, source_cloud="aws", timestamp=0, trace_id="6b0d7c52")
+    >>> sent["target_layer"], sent["timestamp"], sent["payload"]["iot_device_id"]
+    ('L3-Hot-Read', '1970-01-01T00:00:00.000Z', 'pump-1')
+    >>> last_entry_query(payload_of(sent)) == query
+    True
     """
     return {
         "source_cloud": source_cloud,
@@ -98,13 +107,23 @@ def payload_of(envelope: Any) -> Mapping[str, Any]:
     Raises
     ------
     InvalidQueryError
-        It isn't an envelope with a query for the hot layer.
+        The document isn't an envelope with a query for the hot layer.
+
+    Examples
+    --------
+    >>> payload_of({"payload": {"iot_device_id": "pump-1"}})
+    {'iot_device_id': 'pump-1'}
+    >>> payload_of({"target_layer": "L4", "payload": {}})
+    Traceback (most recent call last):
+    chalicelib.model.errors.InvalidQueryError: target_layer must be 'L3-Hot-Read' here
     """
     document = Document(envelope, "the body")
     for key in ("source_cloud", "timestamp", "trace_id"):
         document.optional_text(key)
     if document.get("trace_id") is not None and trace_id_of(envelope) is None:
-        raise InvalidQueryError("trace_id must be 1 to 128 visible ASCII characters without blanks")
+        raise InvalidQueryError(
+            "trace_id must be 1 to 128 visible ASCII characters without whitespace"
+        )
     for key, expected in (("target_layer", TARGET_LAYER), ("message_type", MESSAGE_TYPE)):
         if document.optional_text(key) not in (None, expected):
             raise InvalidQueryError(f"{key} must be {expected!r} here")
@@ -125,6 +144,11 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
     ------
     InvalidQueryError
         A parameter is given twice, or isn't the JSON or the number that it must be.
+
+    Examples
+    --------
+    >>> payload_of_parameters({"selected_properties": ["a, b", "c"], "max_results": ["2"]})
+    {'selected_properties': ['a', 'b', 'c'], 'max_results': 2}
     """
     payload: dict[str, Any] = {}
     for name, values in parameters.items():

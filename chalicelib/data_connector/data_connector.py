@@ -1,4 +1,4 @@
-"""The Digital Twin Data Connector: answers TwinMaker from another cloud's Hot Reader.
+"""The Digital Twin Data Connector, which answers TwinMaker from another cloud's Hot Reader.
 
 It holds a URL and a token, and no right to any storage.
 """
@@ -37,7 +37,7 @@ class LambdaContext(Protocol):
     """The part of Lambda's context object that is used."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the function may still run."""
+        """Return the time that the function has left, in milliseconds."""
 
 
 class DataConnector:
@@ -48,7 +48,7 @@ class DataConnector:
     read
         History or last entry.
     settings
-        Where to read.
+        The reader to ask.
     """
 
     def __init__(self, read: Read, settings: DataConnectorSettings) -> None:
@@ -95,7 +95,7 @@ class DataConnector:
             answer = _reading_ahead(self._read_ahead, query, ask, record)
         else:
             answer = ask(query)
-        # TwinMaker wants its page and nothing else.
+        # TwinMaker expects its page and nothing else.
         answer.pop(wire_contract.FOLLOWING_PAGES, None)
         record.count("ValuesReturned", _values_in(answer))
         return answer
@@ -136,7 +136,7 @@ def _reading_ahead(
     ask: Callable[[LastEntryQuery], dict[str, Any]],
     record: RequestRecord,
 ) -> dict[str, Any]:
-    """Answer with a page that was read ahead, or ask for the page and those behind it."""
+    """Answer with a page that was read ahead, or ask for the page and those after it."""
     kept = read_ahead.take(query)
     if kept is not None:
         record.count("ReadAheadHits", 1)

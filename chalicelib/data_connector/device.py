@@ -1,7 +1,7 @@
 """The device that a TwinMaker event is about.
 
-The component type carries a static property `iotDeviceId`, so the answer comes with every event and
-costs nothing. For component types that were made without it there are two further ways
+The component type carries a static property `iotDeviceId`, so the id comes with every event and costs
+nothing. For component types that were made without it there are two further ways
 (docs/architecture.md, 'Which device').
 """
 
@@ -35,9 +35,16 @@ def resolve(event: Mapping[str, Any], twin_name: str) -> str:
     Raises
     ------
     InvalidQueryError
-        The event doesn't tell.
+        The event names no device.
     HotReaderError
-        GetEntity had to be asked and failed.
+        GetEntity had to be called and failed.
+
+    Examples
+    --------
+    >>> resolve({"properties": {"iotDeviceId": {"value": {"stringValue": "pump-1"}}}}, "my-twin")
+    'pump-1'
+    >>> resolve({"componentTypeId": "my-twin-pump-1"}, "my-twin")
+    'pump-1'
     """
     if not isinstance(event, Mapping):
         raise InvalidQueryError("The event must be a JSON object as TwinMaker sends it")
@@ -49,7 +56,7 @@ def resolve(event: Mapping[str, Any], twin_name: str) -> str:
         keys = (event.get("workspaceId"), event.get("entityId"), event.get("componentName"))
         if not all(isinstance(key, str) and key for key in keys):
             raise InvalidQueryError(
-                f"The event doesn't tell the device: it has no property {DEVICE_ID_PROPERTY}, no "
+                f"The event names no device: it has no property {DEVICE_ID_PROPERTY}, no "
                 "componentTypeId, and not all of workspaceId, entityId and componentName. Add a "
                 f"static property {DEVICE_ID_PROPERTY} to the component type."
             )
@@ -81,7 +88,7 @@ def _from_component_type(component_type_id: Any, twin_name: str) -> str:
     if not device_id or device_id == component_type_id:
         raise InvalidQueryError(
             f"The component type {component_type_id!r} has no property {DEVICE_ID_PROPERTY}, and its "
-            f"id doesn't start with {prefix!r}: the device can't be told. Add a static property "
+            f"id doesn't start with {prefix!r}, so the device is unknown. Add a static property "
             f"{DEVICE_ID_PROPERTY} to the component type."
         )
     return device_id
@@ -91,7 +98,7 @@ def _from_component_type(component_type_id: Any, twin_name: str) -> str:
 def _ask_twinmaker(
     workspace_id: str, entity_id: str, component_name: str
 ) -> tuple[str | None, str]:
-    """Look the component up, once per warm function: (its `iotDeviceId` if any, its type)."""
+    """Return a component's `iotDeviceId`, if any, and its type; asked once per warm function."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -133,6 +140,6 @@ def twinmaker_client(config: Config) -> IoTTwinMakerClient:
     client = boto3.client("iottwinmaker", config=config)
     if urlsplit(client.meta.endpoint_url).hostname not in LOOPBACK_HOSTS:
         return client
-    # A local TwinMaker's host has no name with the service's 'api.' in front of it.
+    # boto3 puts 'api.' or 'data.' before TwinMaker's host; a loopback address has no such name.
     without_prefix = config.merge(Config(inject_host_prefix=False))
     return boto3.client("iottwinmaker", config=without_prefix)

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from chalicelib.settings.data_connector import ReadAheadSettings
 
 _ENTRY_BYTES: Final = 512
-"""What a kept page takes in memory besides its token and its JSON text."""
+"""The memory of a kept page besides its token and its JSON."""
 
 _Key = tuple[bytes, str]
-"""A query, however far it has been paged, and the token that leads to the page."""
+"""A query without its token, as a digest; and the token that leads to the page."""
 
 
 class _Kept(NamedTuple):
-    """A page as JSON text, which nobody can change, when it was asked for, and how old it may get."""
+    """A page as JSON, with the moment of its request, its greatest age in seconds, and its size."""
 
     page: bytes
     asked: Moment
@@ -43,14 +43,28 @@ class _Kept(NamedTuple):
 class ReadAhead:
     """Keeps pages, bounded by bytes and by age; the least recently used ones give way.
 
-    It may be used from several threads.
+    Several threads may use it.
 
     Parameters
     ----------
     settings
         The bounds.
     now
-        Looks at the clocks; tests replace it.
+        Returns the present moment; tests replace it.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from chalicelib.model.query import HistoryQuery
+    >>> from chalicelib.settings.data_connector import ReadAheadSettings
+    >>> kept = ReadAhead(ReadAheadSettings.load({}))
+    >>> query = HistoryQuery(device_id="pump-1", selected_properties=("pressure",), start=0, end=9)
+    >>> answer = {"propertyValues": [], "nextToken": "2"}
+    >>> kept.keep(query, answer, [{"propertyValues": [], "nextToken": "3"}], kept.now())
+    >>> kept.take(replace(query, next_token="2"))
+    {'propertyValues': [], 'nextToken': '3'}
+    >>> kept.take(replace(query, next_token="3")) is None
+    True
     """
 
     def __init__(
@@ -64,25 +78,26 @@ class ReadAhead:
 
     @property
     def bytes_kept(self) -> int:
-        """How much memory the pages take, roughly and rather too much."""
+        """An upper estimate of the memory of the pages, in bytes."""
         with self._lock:
             return self._bytes
 
     def now(self) -> Moment:
-        """Look at the clocks, before asking for what `keep` is given."""
+        """Return the present moment, to be taken before the request for the pages that `keep` is given."""
         return self._now()
 
     def pages(self, query: HistoryQuery) -> int:
-        """Say how many pages are worth asking for along with the one that a query is about.
+        """Return the number of pages to ask for along with a query's own.
 
-        None along with a first page: many callers want no other. Whoever comes with a token pages.
+        None along with a first page, because many callers want no other; a caller with a token is
+        paging.
         """
         if query.next_token is None or not self._longest(query, self._now()):
             return 0
         return self._settings.pages
 
     def take(self, query: HistoryQuery) -> dict[str, Any] | None:
-        """Return the page that a query is about, if it is here and not too old."""
+        """Return a query's page, if it is kept and not too old."""
         if query.next_token is None:
             return None
         key = _digest(query), query.next_token
@@ -105,18 +120,18 @@ class ReadAhead:
         following: Iterable[Mapping[str, Any]],
         asked: Moment,
     ) -> None:
-        """Keep the pages that came along.
+        """Keep the pages that came along with an answer.
 
         Parameters
         ----------
         query
-            What was asked.
+            The query.
         answer
-            The page that it was about.
+            The query's own page.
         following
             The pages that `answer`'s token leads to, one after the other.
         asked
-            When they were asked for: what is stored later isn't in them.
+            The moment of the request: entries that were stored later aren't in the pages.
         """
         longest = self._longest(query, asked)
         digest = _digest(query)
@@ -130,7 +145,7 @@ class ReadAhead:
             token = page.get("nextToken")
 
     def _longest(self, query: HistoryQuery, now: Moment) -> float:
-        """Return how long an answer may be used, in seconds: not long while entries may still come."""
+        """Return the greatest age of an answer, in seconds: short while entries may still arrive."""
         closed = query.end < now.wall - self._settings.grace * 1e9
         return self._settings.closed_seconds if closed else self._settings.open_seconds
 
@@ -150,9 +165,9 @@ class ReadAhead:
 
 
 def _digest(query: HistoryQuery) -> bytes:
-    """Hash everything that decides about a page, but for the token.
+    """Hash everything that determines a page, except the token.
 
-    The size of the page belongs to it: pages that were cut for another size don't fit.
+    The page size is part of it: pages that were cut for another size don't fit.
     """
     decisive = [
         query.device_id,
@@ -166,5 +181,5 @@ def _digest(query: HistoryQuery) -> bytes:
         query.descending,
         query.max_results,
     ]
-    # Not by orjson: a filter may hold a number that only the reader may complain of.
+    # Not by orjson, which refuses some numbers of a filter: that is for the reader to do.
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).digest()

@@ -1,6 +1,6 @@
-"""Calls another cloud's Hot Reader over HTTP, with retries and one deadline for the whole call.
+"""Calls of another cloud's Hot Reader over HTTP, with retries and one deadline for the whole call.
 
-Design note 'wire-contract', section "The caller's side".
+docs/architecture.md, "Where a connector's time goes".
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 _FIRST_BACKOFF: Final = 0.2
 _LONGEST_BACKOFF: Final = 5.0
 _SHORTEST_TRY: Final = 0.1
-"""Seconds that a try needs at least; with less left, none is started."""
+"""The least seconds for a try; with less left, none is started."""
 _SHORTEST_KEY: Final = 8
-"""Characters of a query's value that is taken for a secret by itself."""
+"""Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A try that gave no answer."""
+    """A try without a usable answer."""
 
     reason: str
     status: int | None = None
@@ -54,7 +54,7 @@ class _Failure:
 
 
 class _Exchange:
-    """One request on its way, which the caller may give up on."""
+    """One request in progress, which the caller may abandon."""
 
     def __init__(self, session: requests.Session) -> None:
         self.session = session
@@ -63,18 +63,18 @@ class _Exchange:
         self._abandoned = False
 
     def began(self, response: requests.Response) -> None:
-        """Say that an answer began to come in."""
+        """Record that an answer has begun to arrive."""
         with self._lock:
             self._response = response
             if self._abandoned:
-                raise requests.ConnectionError("nobody waits for the answer any more")
+                raise requests.ConnectionError("the request was abandoned")
 
     def abandon(self) -> None:
-        """Give up: end the connection, so that the thread that reads from it ends, too."""
+        """End the connection, so that the thread that reads from it ends, too."""
         with self._lock:
             self._abandoned = True
             if self._response is not None:
-                # It may have ended by itself just now.
+                # The connection may have ended by itself just now.
                 with suppress(OSError, RuntimeError, ValueError):
                     self._response.raw.shutdown()
         self.session.close()
@@ -89,7 +89,7 @@ class RemoteAnswer:
     document
         The JSON object that the reader answered.
     attempts
-        How many requests it took.
+        The number of requests that were sent.
     """
 
     document: dict[str, Any]
@@ -106,8 +106,8 @@ class RemoteReader:
     answer_type
         The type that `propertyValues` must have in an answer.
     sleep, clock, uniform
-        How to wait (seconds), to tell the time (monotonic seconds), and to draw a random number
-        between two; tests replace them.
+        Functions that wait for seconds, return monotonic seconds, and draw a random number between
+        two; tests replace them.
     """
 
     def __init__(
@@ -146,14 +146,14 @@ class RemoteReader:
         envelope
             See `chalicelib.contracts.wire_contract.envelope`.
         seconds
-            How long the whole call may take, all tries and pauses together.
+            The time of the whole call, all tries and pauses together.
         before_retry
-            Is told why a try failed and how many seconds pass until the next one.
+            Called with the reason of a failed try and the seconds until the next one.
 
         Raises
         ------
         RemoteReaderError
-            No try succeeded in time, or the answer isn't the contract's.
+            No try succeeded in time, or the answer breaks the contract.
         InvalidQueryError
             The envelope can't be sent as JSON.
         ConfigurationError, StoreUnavailableError
@@ -166,7 +166,7 @@ class RemoteReader:
             body = orjson.dumps(envelope)
         except orjson.JSONEncodeError as error:
             raise InvalidQueryError(f"The query can't be sent as JSON: {error}") from error
-        failure = _Failure("there was no time left to ask")
+        failure = _Failure("no time was left for a request")
         attempts = 0
         while (left := deadline - self._clock()) >= _SHORTEST_TRY:
             attempts += 1
@@ -197,9 +197,9 @@ class RemoteReader:
     ) -> dict[str, Any] | _Failure:
         """Send one request, and give up on it after so many seconds whatever it is doing.
 
-        A time-out of requests bounds each wait for bytes, not the whole: neither a name server that
-        doesn't answer nor a reader that drips would ever run into it. So the exchange runs in a
-        thread of its own, which is left behind, with its session, when time is up.
+        A time-out of requests bounds each wait for bytes, not the whole: neither a silent name server
+        nor a reader that sends byte by byte ever exceeds it. So the exchange runs in a thread of its
+        own, which is abandoned, with its session, when time is up.
         """
         outcome: queue.SimpleQueue[dict[str, Any] | _Failure | Exception] = queue.SimpleQueue()
         exchange = _Exchange(self._session)
@@ -227,7 +227,7 @@ class RemoteReader:
         longest = self._settings.read_timeout
         timeouts = (
             min(self._settings.connect_timeout, seconds),
-            # The last try that there is time for may use all of it: a slow answer is one, too.
+            # The last try that there is time for gets all of it: a slow answer is better than none.
             longest if seconds >= 2 * longest else seconds,
         )
         try:
@@ -256,8 +256,8 @@ class RemoteReader:
             return _Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
         if not isinstance(document, dict) or not self._is_answer(document):
             return _Failure(
-                "the answer has no propertyValues as this kind of read has them; is the URL a Hot "
-                "Reader's, and of the right kind?",
+                "the answer has no propertyValues of this kind of read; is the URL a Hot Reader's, "
+                "and of the right kind?",
                 200,
             )
         return document
@@ -280,12 +280,12 @@ class RemoteReader:
 
     @staticmethod
     def _in_words(error: Exception) -> str:
-        # requests wraps urllib3's errors, which name the cause as their reason
+        # requests wraps urllib3's errors, whose `reason` is the cause.
         cause = error.args[0] if error.args else error
         return f"{type(error).__name__}: {getattr(cause, 'reason', None) or cause}"
 
     def _shown(self, reason: str, token: str) -> str:
-        """Return what may be logged and shown of a reason; a remote may echo what it was sent."""
+        """Return a reason without secrets: a remote reader may echo what it was sent."""
         for spelling in (token, quote(token, safe="")):
             reason = reason.replace(spelling, "***")
         return self._without_keys(reason)[:_LONGEST_REASON]
@@ -296,7 +296,7 @@ class RemoteReader:
         return text
 
     def _mask(self, record: logging.LogRecord) -> bool:
-        """Take the key out of a log record; keep the record."""
+        """Mask the keys in a log record, and keep the record."""
         record.msg, record.args = self._without_keys(record.getMessage()), ()
         return True
 
@@ -313,13 +313,13 @@ class RemoteReader:
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # Even with allow_redirects=False, requests reads the whole body of what looks like one.
         session.get_redirect_target = lambda _response: None  # type: ignore[method-assign,assignment]
-        # A proxy must not see what is meant for this machine.
+        # A request to this machine, without TLS, must not pass a proxy of the environment.
         session.trust_env = urlsplit(self._settings.url).hostname not in LOOPBACK_HOSTS
         return session
 
 
 def _keys_in(url: str) -> list[str]:
-    """Return what may be secret in a URL's query (Azure's ?code=), in every spelling, longest first."""
+    """Return the possible secrets in a URL's query (Azure's ?code=), in all spellings, longest first."""
     query = urlsplit(url).query
     if not query:
         return []
@@ -332,12 +332,12 @@ def _keys_in(url: str) -> list[str]:
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from adding a login that it finds in ~/.netrc."""
+    """Keep requests from adding a login from ~/.netrc."""
     return request
 
 
 def _content(response: requests.Response) -> bytes:
-    """Read the body, and stop reading where it is larger than an answer can be."""
+    """Read the body, and stop where it is larger than any answer."""
     chunks, size = [], 0
     for chunk in response.iter_content(65_536):
         chunks.append(chunk)
@@ -354,7 +354,7 @@ def _refusal(response: requests.Response, content: bytes) -> _Failure:
         error = orjson.loads(content)["error"]
         reason = f"{error['code']}: {error['message']}"
     except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-        # Not the contract's error answer: something in front of the reader may have spoken.
+        # Not the contract's error answer; it may come from a proxy or gateway before the reader.
         reason = f"{reason}, without the contract's error answer"
     if 300 <= status < 400:
         reason = "it redirects; set the URL that it redirects to"

@@ -1,4 +1,4 @@
-"""The Hot Reader: reads a device's history or newest entry from the hot storage of its own cloud.
+"""The Hot Reader, which reads a device's history or newest entry from the storage of its own cloud.
 
 Everything that makes an answer right is here, for all stores: order by instant, range, filters,
 types, and where a page ends (docs/architecture.md, 'Order' and the sections after it).
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.stores.hot_store import HotStore
 
 _AHEAD_SECONDS: Final = 2.0
-"""How long a read may take that goes on for pages ahead: nobody has asked for them yet."""
+"""The longest time that a read goes on for pages ahead: nobody has asked for them yet."""
 
 
 class HotReader:
@@ -37,16 +37,49 @@ class HotReader:
     Parameters
     ----------
     store
-        Where the entries are.
+        The store of the entries.
     timestamps
-        How the store spells instants in its sort key.
+        The spelling of instants in the store's sort keys.
     page_bytes
         The largest answer in bytes, encoded; a page ends early rather than exceed it.
     page_values
         The most values on a page, also when a query asks for more or names no number; None for no
         such bound.
     clock
-        Tells the time in monotonic seconds; tests replace it.
+        Returns monotonic seconds; tests replace it.
+
+    Examples
+    --------
+    >>> from chalicelib.model.entries import StoredEntry
+    >>> from chalicelib.model.query import HistoryQuery, LastEntryQuery
+    >>> from chalicelib.model.timestamps import Iso8601Format, parse_instant
+    >>> class Entries:
+    ...     def __init__(self, entries):
+    ...         self.entries = entries
+    ...
+    ...     def read(self, device_id, lower, upper, *, descending, properties, limit):
+    ...         return iter(self.entries[::-1] if descending else self.entries)
+    >>> store = Entries(
+    ...     [
+    ...         StoredEntry("2026-01-30T17:00:00.5Z", {"pressure": 4.2}),
+    ...         StoredEntry("2026-01-30T17:00:00Z", {"pressure": 4.1}),
+    ...         StoredEntry("2026-01-30T17:00:30Z", {"pressure": 4.3}),
+    ...     ]
+    ... )
+    >>> reader = HotReader(store, Iso8601Format(), page_bytes=100_000)
+    >>> query = HistoryQuery(
+    ...     device_id="pump-1",
+    ...     selected_properties=("pressure",),
+    ...     start=parse_instant("2026-01-30T17:00:00Z"),
+    ...     end=parse_instant("2026-01-30T18:00:00Z"),
+    ...     max_results=2,
+    ... )
+    >>> page = reader.history(query)
+    >>> page.values["pressure"].times, page.next_token is None
+    (['2026-01-30T17:00:00Z', '2026-01-30T17:00:00.5Z'], False)
+    >>> newest = LastEntryQuery(device_id="pump-1", selected_properties=("pressure",))
+    >>> reader.last_entry(newest).values
+    {'pressure': {'doubleValue': 4.3}}
     """
 
     def __init__(
@@ -68,8 +101,8 @@ class HotReader:
     def history(self, query: HistoryQuery) -> HistoryPage:
         """Read one page of a device's history, and as many ahead as asked for and bounds allow.
 
-        A page that is read ahead is the one that its `next_token` would lead to now. Reading ahead
-        ends where the bytes of one answer end, and when it has taken too long.
+        A page that is read ahead is the one that the `next_token` before it would lead to now. Reading
+        ahead ends where the bytes of one answer end, and when it has taken too long.
 
         Raises
         ------
@@ -101,7 +134,7 @@ class HotReader:
                 more = page.add(entry, timestamp.text, skip)
             if more:
                 return _joined(page.turned)
-            # One value more tells that there is another page: any will do.
+            # All that is still needed is whether there is another page, which any entry shows.
             order.matters = page.room > 0 or len(page.turned) < query.pages_ahead
         return _joined([*page.turned, HistoryPage(page.values, None, flaws)])
 
@@ -114,7 +147,7 @@ class HotReader:
             The store can't be read.
         """
         flaws = Flaws()
-        # Two entries tell: the newest key, and the next one to see that it is of an earlier second.
+        # Two entries are enough if the second one shows that the newest second is over.
         stored = self._store.read(
             query.device_id,
             None,
@@ -146,7 +179,7 @@ class HotReader:
     def _read(
         self, query: HistoryQuery, resume: Resume, order: TimeOrder
     ) -> Iterator[Run | Single]:
-        """Read the query's range from the position on, with what else is of the seconds at its ends."""
+        """Read the range from the position on, and the whole seconds at both of its ends."""
         start, end = query.start, query.end
         if resume.timestamp is not None:
             if query.descending:
@@ -158,7 +191,7 @@ class HotReader:
         beyond = resume.beyond(self._timestamps)
         if beyond is not None:
             lower, upper = (lower, beyond) if query.descending else (beyond, upper)
-            if lower > upper:  # nothing is left; a store may refuse such a range
+            if lower > upper:  # the range is over; a store may refuse such bounds
                 return iter(())
         asked: dict[str, Any] = {
             "descending": query.descending,
@@ -199,7 +232,7 @@ def _conditions(query: HistoryQuery, flaws: Flaws) -> Callable[[StoredEntry], bo
 def _entries_needed(query: HistoryQuery, *, again: bool) -> int | None:
     """Estimate how many entries a page takes, if every entry has every property.
 
-    One entry more tells that the last one's second is over, and that there is another page. The entry
+    One entry more shows that the last one's second is over, and that there is another page. The entry
     that the page before stopped in is read again unless all of it has been returned.
     """
     if query.max_results is None or query.filters:

@@ -1,8 +1,8 @@
-"""The `nextToken`: where a page stopped, as opaque text.
+"""The `nextToken`: the position where a page stopped, as an opaque string.
 
 It holds a position, a format version and a digest of the query, and nothing that gives authority: the
-device and the range come from the query, never from the token (design note 'correctness', section
-'Paging by position').
+device and the range come from the query, never from the token (docs/architecture.md,
+'Pages and the next token').
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Position(NamedTuple):
     Attributes
     ----------
     key
-        The text of its entry's sort key.
+        The sort key of its entry, as a string.
     property_index
-        Which of the selected properties it belongs to, counted from 0.
+        The number of its property among the selected ones, counted from 0.
     identity
-        Which of several entries with the same key (`StoredEntry.identity`).
+        The id of its entry among those of the same key (`StoredEntry.identity`).
     complete
-        True if pages up to here have returned all that there is up to the key, in the order of keys:
-        the next page may begin beyond it.
+        True if the pages so far have returned everything up to the key, in the order of keys: the next
+        page may begin beyond it.
     """
 
     key: str
@@ -46,7 +46,21 @@ class Position(NamedTuple):
 
 
 def encode(position: Position, query: HistoryQuery) -> str:
-    """Return the token that continues a query after a position."""
+    """Return the token that continues a query after a position.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from chalicelib.model.query import HistoryQuery
+    >>> query = HistoryQuery(device_id="pump-1", selected_properties=("pressure",), start=0, end=9)
+    >>> position = Position("1970-01-01T00:00:00Z", 0, "", True)
+    >>> token = encode(position, query)
+    >>> decode(token, query) == position
+    True
+    >>> decode(token, replace(query, device_id="pump-2"))
+    Traceback (most recent call last):
+    chalicelib.model.errors.InvalidQueryError: next_token belongs to another query. Send it with the same device, range, properties, filters and order as the page that it came with.
+    """
     token = [_VERSION, *position, _digest(position, query)]
     text = json.dumps(token, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
@@ -86,7 +100,7 @@ def decode(token: str, query: HistoryQuery) -> Position:
 
 def _not_ours() -> InvalidQueryError:
     return InvalidQueryError(
-        "next_token isn't one that this reader gave out. Leave it out to start from the first page, "
+        "next_token isn't one that this reader issued. Leave it out to start from the first page, "
         "or send back exactly the nextToken of the page before."
     )
 
@@ -104,10 +118,10 @@ def _unpack(token: str) -> Any:
 
 
 def _digest(position: Position, query: HistoryQuery) -> str:
-    """Hash what a position means something for.
+    """Hash a position together with the query that it belongs to.
 
-    How many values a page holds may change from page to page, and so may the declared types (a new
-    deployment between two pages): neither moves a position.
+    The page size isn't part of it, and neither are the declared types: both may change from page to
+    page (a new deployment between two pages, say), and neither moves a position.
     """
     parts = [
         position,

@@ -1,4 +1,4 @@
-"""Pages of a history while they are put together: what has room, and where each page ends."""
+"""Pages of a history in progress: their room, and the position where each one ends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from chalicelib.model.timestamps import SortKey
 
 _VALUE_BYTES: Final = 64
-"""An upper bound for what surrounds a time and a value in an answer: keys, quotes, blanks."""
+"""An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
 _NUMBER_BYTES: Final = 24
 """An upper bound for a number or a truth value."""
 _QUOTES: Final = len(json.dumps(json.dumps("")))
 _FEW: Final = 16
-"""Entries that aren't worth another try at once."""
+"""Entries that aren't worth another try to add them together."""
 
 
 class PagesInProgress:
@@ -34,11 +34,11 @@ class PagesInProgress:
     Attributes
     ----------
     turned
-        The pages before it.
+        The full pages before it.
     values
-        What is on it.
+        The values on it, by property.
     room
-        How many values more it may hold.
+        The number of further values that it may hold.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class PagesInProgress:
         self._complete = True
 
     def add(self, entry: StoredEntry, time: str, skip: int = 0) -> bool:
-        """Add an entry's values but for the first so many properties; True if one had no room."""
+        """Add an entry's values, except of the first `skip` properties; True if one had no room."""
         added = False
         for index, name in enumerate(self._names):
             stored = entry.values.get(name)
@@ -89,7 +89,8 @@ class PagesInProgress:
     def add_run(self, run: Run) -> bool:
         """Add the values of a run's entries; True if one had no room.
 
-        Many entries at once where all their values have room and are simple, one by one elsewhere.
+        Many entries are added together where all their values have room and are simple, and one by one
+        elsewhere.
         """
         first, step = run.first, run.last - run.first
         while first < run.last:
@@ -109,7 +110,7 @@ class PagesInProgress:
         return False
 
     def _add_at_once(self, run: Run, first: int, last: int) -> bool:
-        """Add entries from `first` to before `last`, unless it takes a look at each."""
+        """Add the entries from `first` to before `last` together; False if one needs a look of its own."""
         texts = run.texts[first - run.first : last - run.first]
         found: list[tuple[str, Sequence[str], str, Sequence[Any]]] = []
         count = size = 0
@@ -145,7 +146,7 @@ class PagesInProgress:
         self._complete = True
 
     def leave_out(self, entry: StoredEntry) -> None:
-        """Take note of an entry that isn't on the page, or not as a whole."""
+        """Record that an entry isn't on the page, or not as a whole."""
         if self._last is not None:
             key: Any = entry.key
             last: Any = self._last[0]
@@ -157,9 +158,10 @@ class PagesInProgress:
         self._bytes_left -= self._overhead
 
     def _turn(self) -> bool:
-        """End the page; False if none may follow it."""
+        """End the page; False if no other page may follow it."""
         full = self.room == 0
-        if full or not self.turned:  # what is on a page ahead that isn't full would be its end
+        # A page ahead that isn't full is dropped: its end would depend on the bytes before it.
+        if full or not self.turned:
             for waiting in self._waiting():
                 self.leave_out(waiting)
             token = next_token.encode(self.position(), self._query)
@@ -170,7 +172,7 @@ class PagesInProgress:
         return True
 
     def position(self) -> Position:
-        """Return where the page ends.
+        """Return the position where the page ends.
 
         Raises
         ------
@@ -186,13 +188,13 @@ class PagesInProgress:
 def _encoded_size(kind: str, contents: Sequence[Any]) -> int:
     """Bound the bytes of DataValues of one kind in an answer.
 
-    The answer travels as JSON, and through API Gateway as JSON text within JSON, where a quote takes
-    two bytes and a letter beyond ASCII up to twelve: encoding twice is the upper bound.
+    The answer travels as JSON, and through API Gateway as a string within JSON, where a quote takes two
+    bytes and a character beyond ASCII up to twelve: encoding twice is the upper bound.
     """
     if kind in ("doubleValue", "integerValue", "longValue", "booleanValue"):
         return _NUMBER_BYTES * len(contents)
     if kind == "stringValue":
-        # Each character is encoded by itself, so that joined texts take as much as each alone.
+        # Each character is encoded by itself, so joined strings take as much as each alone.
         return len(json.dumps(json.dumps("".join(contents)))) + _QUOTES * (len(contents) - 1)
     return sum(len(json.dumps(json.dumps(content))) for content in contents)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The end of the page before; nothing is before the first page.
+    """The end of the page before; empty on the first page.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Resume:
         return cls(position, timestamp, key, query.descending)
 
     def properties_done(self, timestamp: StoredTimestamp, entry: StoredEntry) -> int | None:
-        """Count the entry's properties that pages before have returned; None means all of them."""
+        """Count the properties of an entry that earlier pages have returned; None means all of them."""
         if self.position is None or self.timestamp is None:
             return 0
         here = (timestamp.instant, entry.key, entry.identity)
@@ -69,7 +69,7 @@ class Resume:
         return 0 if (here < there) == self.descending else None
 
     def beyond(self, timestamps: TimestampFormat) -> SortKey | None:
-        """Return where the store can go on, if all up to the position's key has been returned."""
+        """Return the key to go on from, if everything up to the position's key has been returned."""
         if self.position is None or not self.position.complete:
             return None
         return timestamps.beyond(self.key, descending=self.descending)

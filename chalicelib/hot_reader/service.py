@@ -1,4 +1,4 @@
-"""Both reads, answered from one store, for every host of a Hot Reader."""
+"""Both reads of one store, for every host of a Hot Reader."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class HotReaderService:
     store
         The hot storage.
     settings
-        The twin, and how its entries are laid out.
+        The twin, and the layout of its entries.
     """
 
     def __init__(self, store: HotStore, settings: HotReaderSettings) -> None:
@@ -42,7 +42,7 @@ class HotReaderService:
         Raises
         ------
         InvalidQueryError
-            The query doesn't fit the device's declared properties, or its `next_token` isn't its own.
+            The query doesn't fit the device's declared properties, or its `next_token` is another query's.
         StoreUnavailableError, HotStoreError
             The store can't be read.
         """

@@ -1,8 +1,8 @@
-"""The order of time: entries come in the order of their keys, and leave in that of their instants.
+"""The order of time: entries arrive in the order of their keys and leave in that of their instants.
 
-Between two seconds both orders agree, if keys are in UTC; within one they don't always (design note
-'correctness', section 'Time'). So an entry waits until no later key can come before it. Where it can
-be told from the keys alone that they are in order, whole seconds pass as a run, unread.
+Between two seconds both orders agree, if keys are in UTC; within one they don't always (docs/architecture.md,
+'Order'). So an entry waits until no later key can come before it. Where the keys
+alone show that they are in order, whole seconds pass as a run, unread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Single(NamedTuple):
-    """An entry, and when it is from."""
+    """An entry with its timestamp."""
 
     entry: StoredEntry
     timestamp: StoredTimestamp
@@ -33,9 +33,9 @@ class Run:
     Attributes
     ----------
     batch
-        Where they are.
+        The batch.
     first, last
-        They are those from `first` to before `last`.
+        The entries are those from `first` to before `last`.
     texts
         `StoredTimestamp.text` of each.
     """
@@ -54,16 +54,25 @@ class TimeOrder:
     Parameters
     ----------
     timestamps
-        How keys are spelled.
+        The spelling of the keys.
     unreadable
-        Is told of each key that can't be read; its entry is left out.
+        Called with the error of each key that can't be read; its entry is left out.
     descending
-        True if the entries come, and leave, in descending order.
+        True if the entries arrive, and leave, in descending order.
 
     Attributes
     ----------
     matters
-        Set to False once any order will do: then no entry waits any more.
+        False once any order will do: then no entry waits any more.
+
+    Examples
+    --------
+    >>> from chalicelib.model.entries import StoredEntry
+    >>> from chalicelib.model.timestamps import Iso8601Format
+    >>> keys = ["2026-01-30T17:00:45.95Z", "2026-01-30T17:00:45.9Z", "2026-01-30T17:00:45Z"]
+    >>> order = TimeOrder(Iso8601Format(), print, descending=False)
+    >>> [entry.key[17:] for entry, _ in order.singly(StoredEntry(key, {}) for key in keys)]
+    ['45Z', '45.9Z', '45.95Z']
     """
 
     def __init__(
@@ -81,7 +90,7 @@ class TimeOrder:
         self._waiting: list[tuple[int, int, Single]] = []
 
     def waiting(self) -> Iterator[StoredEntry]:
-        """Yield the entries that have come and not left."""
+        """Yield the entries that have arrived and not left."""
         for _, _, single in self._waiting:
             yield single.entry
 
@@ -99,7 +108,7 @@ class TimeOrder:
         Parameters
         ----------
         batches
-            Where the entries come from.
+            The batches of entries.
         start, end
             Two instants whose seconds, and what lies outside of them, aren't part of a run.
         """
@@ -126,16 +135,16 @@ class TimeOrder:
         yield from self._leave(-timestamp.latest if self._descending else timestamp.earliest)
 
     def _leave(self, settled: float = float("inf")) -> Iterator[Single]:
-        """Yield those that nothing to come can come before."""
+        """Yield the entries that no later arrival can precede."""
         while self._waiting and (not self.matters or self._waiting[0][0] < settled):
             yield heapq.heappop(self._waiting)[2]
 
     def _plain_part(
         self, batch: EntryBatch, start: int, end: int
     ) -> tuple[int, int, Sequence[str]]:
-        """Find the part of a batch that is a run: from which entry, to before which, and its texts.
+        """Find the run in a batch: its first entry, the one after its last, and its texts.
 
-        It is made of whole seconds. The last second of the batch isn't whole, nor is that of the
+        A run is made of whole seconds. The last second of the batch isn't whole, nor is that of the
         entries that wait.
         """
         keys: Sequence[Any] = batch.keys

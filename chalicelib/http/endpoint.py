@@ -1,4 +1,4 @@
-"""An HTTP read endpoint, whatever hosts it: token check, parsing, errors and logs.
+"""The HTTP read endpoint, the same on every host: token check, parsing, errors and logs.
 
 A host (Chalice, Azure Functions, functions-framework) turns its own request into `HttpRequest` and
 the `HttpResponse` back, and does nothing else.
@@ -42,9 +42,9 @@ _LONGEST_PATH: Final = 200
 """Characters of a path in a message."""
 _INSIDE: Final = {
     500: "The reader failed. Its log has the details under this trace id.",
-    503: "A store that the reader needs throttles or is away. Try again later.",
+    503: "A store that the reader needs is throttling or unavailable. Try again later.",
 }
-"""What a caller is told of failures inside."""
+"""The messages of internal failures for the caller; the log has the details."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ class HttpRequest:
     body
         The bytes that were sent.
     direct
-        True if nothing in front of the endpoint compresses the answer to it, whatever the settings
-        say.
+        True if nothing in front of the endpoint compresses the answer, whatever the settings say.
     """
 
     method: str
@@ -83,7 +82,7 @@ class HttpResponse:
 
 
 def no_such_path(path: str, known: Iterable[str]) -> HttpResponse:
-    """Answer a request for a path that isn't an endpoint's, where nothing in front of us does.
+    """Answer a request for an unknown path, on a host that doesn't answer such requests itself.
 
     Parameters
     ----------
@@ -103,10 +102,18 @@ def no_such_path(path: str, known: Iterable[str]) -> HttpResponse:
 
 
 class RateLimit:
-    """Lets through so many requests a second, and as many at once (a token bucket).
+    """Lets a number of requests through per second, and as many at once (a token bucket).
 
-    It is this instance's own limit. API Gateway throttles in front of all instances; a Function URL
+    The limit is that of one instance. API Gateway throttles in front of all instances; a Function URL
     has nothing in front of it.
+
+    Examples
+    --------
+    >>> limit = RateLimit(1, clock=lambda: 0.0)
+    >>> limit.check()
+    >>> limit.check()
+    Traceback (most recent call last):
+    chalicelib.model.errors.ThrottledError: More than 1 requests per second. Wait and try again.
     """
 
     def __init__(self, per_second: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -122,7 +129,7 @@ class RateLimit:
         Raises
         ------
         ThrottledError
-            It is one too many.
+            The limit is exceeded.
         """
         with self._lock:
             now = self._clock()
@@ -142,13 +149,13 @@ class HttpEndpoint:
     Parameters
     ----------
     read
-        Runs a payload; raises `HotReaderError`.
+        Reads what a payload asks for; raises `HotReaderError`.
     settings
         Limits.
     token
         The token that callers must send.
     observability
-        Where to log and count.
+        The log and the metrics.
     """
 
     def __init__(
@@ -195,7 +202,7 @@ class HttpEndpoint:
         failure = error if isinstance(error, HotReaderError) else HotReaderError()
         status, code, message = failure.status, failure.code, str(failure)
         if status >= 500:
-            # What went wrong inside is for the log, which has it under the trace id.
+            # The cause is for the log, which has it under the trace id.
             message = _INSIDE.get(status, _INSIDE[500])
         headers = {}
         if isinstance(error, RetryLaterError):
@@ -222,7 +229,7 @@ class HttpEndpoint:
 
 
 class _Body:
-    """What a request asks, read once; complaints wait until the token is checked."""
+    """A request's query, parsed once; complaints wait until the token is checked."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -235,7 +242,7 @@ class _Body:
     def _parse(self, body: bytes) -> None:
         if len(body) > LARGEST_PAYLOAD:
             self._complaint = PayloadTooLargeError(
-                f"The body has {len(body)} bytes; the most are {LARGEST_PAYLOAD}."
+                f"The body has {len(body)} bytes; at most {LARGEST_PAYLOAD} are allowed."
             )
             return
         try:

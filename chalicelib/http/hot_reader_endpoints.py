@@ -36,7 +36,7 @@ def endpoints_by_read(
     store
         The hot storage.
     settings
-        The twin, and how its entries are laid out.
+        The twin, and the layout of its entries.
     endpoint_settings
         Limits of the endpoints.
     token

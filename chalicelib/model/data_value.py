@@ -1,8 +1,8 @@
-"""Values: what a store keeps, turned into TwinMaker's DataValue by the property's declared type.
+"""Stored values as TwinMaker's DataValues, by the declared types of their properties.
 
 A DataValue is a dict with one key that names its kind: `{"doubleValue": 21.5}` (AWS IoT TwinMaker
-API reference, 'DataValue'). What each declared type accepts is the table of the design note
-'correctness', section 'Values'.
+API reference, 'DataValue'). What each declared type accepts is the table in
+docs/architecture.md, 'Values'.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEEPEST_NESTING: Final = 32
 
 
 class UnrepresentableValueError(ValueError):
-    """A stored value that its declared type can't express, such as text in a DOUBLE."""
+    """A stored value that its declared type can't express, such as 21.7 in an INTEGER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,21 @@ class DataType:
         declared
             The type as it came.
         where
-            What to call it in an error message.
+            Its name in an error message.
         depth
-            How deep in another type it is nested.
+            Its level of nesting; 1 for a type that isn't nested in another.
 
         Raises
         ------
         InvalidQueryError
-            It is neither, the name isn't known, or it is nested too deep.
+            The type is neither of those, is unknown, or is nested too deep.
+
+        Examples
+        --------
+        >>> DataType.parse("double", "temperature")
+        DataType(type='DOUBLE', nested=None)
+        >>> DataType.parse({"type": "LIST", "nestedType": {"type": "LONG"}}, "totals").nested
+        DataType(type='LONG', nested=None)
         """
         if depth > DEEPEST_NESTING:
             raise InvalidQueryError(f"{where} is nested more than {DEEPEST_NESTING} levels deep")
@@ -114,12 +121,26 @@ def to_data_value(stored: Any, declared: DataType | None) -> DataValue:
     ------
     UnrepresentableValueError
         The type can't express the value.
+
+    Examples
+    --------
+    >>> to_data_value(Decimal("21.50"), DataType("DOUBLE"))
+    {'doubleValue': 21.5}
+    >>> to_data_value("21", DataType("INTEGER"))
+    {'integerValue': 21}
+    >>> to_data_value(Decimal("21.50"), DataType("STRING"))
+    {'stringValue': '21.50'}
+    >>> to_data_value([True, "on"], None)
+    {'listValue': [{'booleanValue': True}, {'stringValue': 'on'}]}
+    >>> to_data_value(Decimal("21.7"), DataType("INTEGER"))
+    Traceback (most recent call last):
+    chalicelib.model.data_value.UnrepresentableValueError: not a whole number
     """
     return (_infer if declared is None else _CONVERTERS[declared.type])(stored, declared)
 
 
 def _decimal(stored: Any) -> Decimal:
-    """Read a number, or text that spells one, with all its digits."""
+    """Read a number, or a string that spells one, with all its digits."""
     if isinstance(stored, bool) or not isinstance(stored, str | int | float | Decimal):
         raise UnrepresentableValueError(f"a {type(stored).__name__} is not a number")
     text = str(stored).strip()
@@ -183,7 +204,7 @@ def _string(stored: Any, _declared: DataType | None) -> DataValue:
 
 def _digits(number: float | Decimal) -> str:
     """Spell a number with the digits it was stored with, without an exponent where that is short."""
-    # Of a double, the fewest digits that tell it from its neighbours.
+    # `repr` of a double gives the fewest digits that distinguish it from its neighbours.
     digits = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
     if digits.is_finite() and -40 < digits.adjusted() < 40:
         return f"{digits:f}"
@@ -249,7 +270,8 @@ def _infer(stored: Any, _declared: DataType | None) -> DataValue:
 def to_data_values(column: StoredColumn, declared: DataType | None) -> tuple[str, list[Any]] | None:
     """Turn a column of stored values into DataValues of one kind, all at once.
 
-    It is `to_data_value` for many values that are as simple as most are.
+    The result is that of `to_data_value` for each value, in a fraction of the time; only the usual
+    combinations of storage and type are converted.
 
     Parameters
     ----------
@@ -261,21 +283,29 @@ def to_data_values(column: StoredColumn, declared: DataType | None) -> tuple[str
     Returns
     -------
     tuple[str, list[Any]] | None
-        The kind and what each DataValue holds: `("doubleValue", [21.5, ...])`. None if it takes a
-        look at each value; nothing is said about any of them then.
+        The kind and the contents of the DataValues: `("doubleValue", [21.5, ...])`. None if each value
+        has to be converted by itself; any of them may be unrepresentable then.
+
+    Examples
+    --------
+    >>> from chalicelib.model.entries import StoredColumn
+    >>> to_data_values(StoredColumn("number", ["21.5", "22"], None), DataType("DOUBLE"))
+    ('doubleValue', [21.5, 22.0])
+    >>> to_data_values(StoredColumn("text", ["21.5", "cold"], None), DataType("DOUBLE")) is None
+    True
     """
     convert = _COLUMN_CONVERTERS.get((column.kind, declared.type if declared else None))
     return None if convert is None else convert(column.values)
 
 
 def _texts_of(values: Sequence[str], characters: bytes) -> bool:
-    """Tell if all texts are made of some ASCII characters; `float` and `int` judge their order."""
+    """Say whether strings are made of some ASCII characters only; `float` and `int` judge the order."""
     joined = "".join(values)
     return joined.isascii() and not joined.encode().translate(None, characters)
 
 
 def _doubles(texts: Sequence[str]) -> tuple[str, list[float]] | None:
-    # What `_NUMBER` allows, but for blanks and exponents: those are for `_double`.
+    # The characters of `_NUMBER`, without whitespace and exponents: those are left to `_double`.
     if not _texts_of(texts, b"0123456789.-"):
         return None
     try:
@@ -339,7 +369,7 @@ _COLUMN_CONVERTERS: Final[
     ("text", None): _strings,
     ("boolean", None): _booleans,
 }
-"""By how the values are stored, and by declared type. Other combinations are seldom."""
+"""Converters by kind of storage and declared type. Other combinations are rare."""
 
 _CONVERTERS: Final[Mapping[str, Callable[[Any, DataType | None], DataValue]]] = {
     "BOOLEAN": _boolean,
@@ -362,4 +392,4 @@ DATA_VALUE_TYPES: Final[Mapping[str, str]] = {
     "relationshipValue": "RELATIONSHIP",
     "stringValue": "STRING",
 }
-"""Which declared type each kind of DataValue belongs to."""
+"""The declared type of each kind of DataValue."""

@@ -1,4 +1,4 @@
-"""Entries as a store keeps them: one by one, or column by column."""
+"""Stored entries, one by one or column by column."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class StoredEntry(NamedTuple):
     Attributes
     ----------
     key
-        Its sort key: text, or a `Decimal` with all digits.
+        Its sort key: a string, or a `Decimal` with all digits.
     values
         Property values by name, as plain values: str, bool, int, float, Decimal, list, dict, None.
         A number keeps its digits, so a store that has them hands out Decimal, not float.
     identity
-        Tells entries of the same key apart, and puts them in order, in a store that allows several.
+        An id that distinguishes and orders entries of the same key, in a store that allows several.
     """
 
     key: SortKey
@@ -35,11 +35,12 @@ class StoredColumn(NamedTuple):
     Attributes
     ----------
     kind
-        How they are stored; `number` is the text of a number, with all its digits.
+        How they are stored: `number` as strings that spell numbers with all their digits, `text` as
+        other strings, `boolean` as booleans.
     values
-        Those that there are: str for numbers and text, bool for booleans.
+        The values: str for numbers and text, bool for booleans.
     rows
-        Which of the entries have them, counted from 0; None if all have.
+        The entries that have them, counted from 0; None if all have.
     """
 
     kind: Literal["number", "text", "boolean"]
@@ -48,7 +49,7 @@ class StoredColumn(NamedTuple):
 
 
 class EntryBatch(Protocol):
-    """Some consecutive entries, which can also be had column by column.
+    """Consecutive entries, which are available column by column, too.
 
     Attributes
     ----------
@@ -64,5 +65,5 @@ class EntryBatch(Protocol):
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
         """Return a property's values of the entries from `first` to before `last`.
 
-        None if they aren't all stored in the same way, or in one that isn't `StoredColumn`'s.
+        None if they aren't all stored in the same way, or not in one of `StoredColumn`'s.
         """

@@ -1,7 +1,7 @@
-"""Every exception of the read path, with the HTTP answer that the wire contract gives it.
+"""The exceptions of the read path, with the HTTP answer that the wire contract gives each.
 
 An exception's message is for people: it says what is wrong and what to do. A `status` and a `code`
-are what an HTTP caller sees (wire contract, section 'Answers').
+are what an HTTP caller sees (docs/openapi.yaml, 'Errors').
 """
 
 from __future__ import annotations
@@ -37,13 +37,18 @@ class RemoteReaderError(HotReaderError):
     Parameters
     ----------
     message
-        What happened, in words.
+        The reason, in words.
     remote_status
         The last HTTP status; None if no answer came at all.
     attempts
-        How many requests were sent.
+        The number of requests that were sent.
     trace_id
-        The envelope's trace id, to find the request in the other cloud's log.
+        The envelope's trace id, which finds the request in the other cloud's log.
+
+    Examples
+    --------
+    >>> print(RemoteReaderError("time-out", remote_status=None, attempts=3, trace_id="6b0d7c52"))
+    The remote Hot Reader failed (no answer, 3 attempts, trace id 6b0d7c52): time-out
     """
 
     def __init__(
@@ -66,8 +71,8 @@ class InvalidQueryError(HotReaderError):
     Parameters
     ----------
     message
-        What is wrong. What a caller sent may be in it, of any size: the middle of a long one is left
-        out of the answer and of the log.
+        What is wrong. It may quote what a caller sent, of any size: the middle of a long message is
+        left out of the answer and of the log.
     """
 
     status = 400
@@ -125,9 +130,9 @@ class RetryLaterError(HotReaderError):
     Parameters
     ----------
     message
-        What happened.
+        What is wrong.
     retry_after
-        Whole seconds after which a new try is worth it.
+        Whole seconds after which another try is worthwhile.
     """
 
     def __init__(self, message: str, *, retry_after: int = 1) -> None:
@@ -143,7 +148,7 @@ class ThrottledError(RetryLaterError):
 
 
 class StoreUnavailableError(RetryLaterError):
-    """A store (hot storage, or the one that keeps the token) throttles or is away."""
+    """A store (hot storage, or the one that keeps the token) is throttling or unavailable."""
 
     status = 503
     code = "store_unavailable"

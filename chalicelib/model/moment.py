@@ -1,4 +1,4 @@
-"""Telling how much time has passed in a function that may be frozen."""
+"""Elapsed time in a function that may be frozen."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple
 class Moment(NamedTuple):
     """A point in time on two clocks.
 
-    Between two moments, as much time has passed as on the clock that went further: the monotonic clock
-    of a frozen function may have stood still, and a wall clock may be set back.
+    Between two moments, as much time has passed as on the clock that went further: while Lambda freezes
+    a function between invocations its monotonic clock may stand still, and a wall clock may be set back.
 
     Attributes
     ----------
@@ -18,6 +18,12 @@ class Moment(NamedTuple):
         Seconds.
     wall
         Nanoseconds since 1970-01-01T00:00:00Z.
+
+    Examples
+    --------
+    >>> frozen_in_between = Moment(2.0, 60_000_000_000)
+    >>> Moment(1.0, 0).seconds_until(frozen_in_between)
+    60.0
     """
 
     monotonic: float
@@ -25,9 +31,9 @@ class Moment(NamedTuple):
 
     @classmethod
     def now(cls) -> Moment:
-        """Look at the clocks."""
+        """Return the present moment."""
         return cls(time.monotonic(), time.time_ns())
 
     def seconds_until(self, later: Moment) -> float:
-        """Return how much time has passed until another moment."""
+        """Return the seconds that have passed until another moment."""
         return max(later.monotonic - self.monotonic, (later.wall - self.wall) / 1e9)

@@ -1,7 +1,7 @@
 """Property filters: conditions that an entry must meet to be returned.
 
-TwinMaker sends them as `{propertyName, operator, value: DataValue}` (design note 'correctness',
-section 'Filters').
+TwinMaker sends them as `{propertyName, operator, value: DataValue}` (docs/architecture.md,
+'Filters').
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PropertyFilter:
     operator
         One of `=`, `!=`, `<`, `<=`, `>`, `>=`.
     value
-        What to compare with, as it came: a DataValue.
+        The DataValue to compare with, as it came.
     """
 
     property_name: str
@@ -60,12 +60,18 @@ class PropertyFilter:
         document
             `{"propertyName": str, "operator": str, "value": DataValue}`.
         where
-            What to call it in an error message.
+            Its name in an error message.
 
         Raises
         ------
         InvalidQueryError
             A part is missing, mistyped or unknown.
+
+        Examples
+        --------
+        >>> warm = {"propertyName": "temperature", "operator": ">", "value": {"doubleValue": 20}}
+        >>> PropertyFilter.parse(warm, "property_filters[0]").operator
+        '>'
         """
         if not isinstance(document, Mapping):
             raise InvalidQueryError(f"{where} must be an object")
@@ -110,6 +116,16 @@ class PropertyFilter:
         ------
         InvalidQueryError
             The filter's value doesn't fit the type, or the type has no order.
+
+        Examples
+        --------
+        >>> warm = PropertyFilter("temperature", ">", {"doubleValue": 20})
+        >>> holds = warm.condition(DataType("DOUBLE"))
+        >>> holds(Decimal("20.5")), holds("19")
+        (True, False)
+        >>> PropertyFilter("running", ">", {"booleanValue": False}).condition(None)
+        Traceback (most recent call last):
+        chalicelib.model.errors.InvalidQueryError: A filter on running can't use >: BOOLEAN has no order. Use = or !=.
         """
         ((kind, raw),) = self.value.items()
         data_type = declared or DataType(DATA_VALUE_TYPES[kind])
@@ -131,7 +147,7 @@ class PropertyFilter:
 
 
 def _given(value: Any) -> dict[str, Any]:
-    """Return the kinds that are set: an SDK may send the others as null."""
+    """Return the kinds that are set; an SDK may send the others as null."""
     if not isinstance(value, Mapping):
         return {}
     return {kind: raw for kind, raw in value.items() if raw is not None}

@@ -1,4 +1,4 @@
-"""The query: what a caller wants to read, whoever the caller is.
+"""Queries, the same for every caller.
 
 TwinMaker's events, the inter-cloud envelope and GET parameters are three spellings of these classes.
 """
@@ -24,13 +24,14 @@ class LastEntryQuery:
     Attributes
     ----------
     device_id
-        Whose entries to read.
+        The device.
     selected_properties
         Names of the properties to return, each once, at least one.
     property_types
         Declared types by property name; a property without one is typed by its stored value.
     entity_id, component_name
-        What the answer's property references name; None for a query that isn't about an entity.
+        The entity and component that the answer's property references name; both None for a query
+        that isn't about an entity.
     """
 
     device_id: str
@@ -41,7 +42,7 @@ class LastEntryQuery:
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """The properties that the query is about: here, the selected ones."""
+        """The properties to read: the selected ones."""
         return self.selected_properties
 
     def check_known(self, known: Collection[str]) -> None:
@@ -73,6 +74,16 @@ class LastEntryQuery:
         ------
         InvalidQueryError
             The device is listed and a property of the query isn't among its properties.
+
+        Examples
+        --------
+        >>> from chalicelib.model.data_value import DataType
+        >>> query = LastEntryQuery(device_id="pump-1", selected_properties=("pressure",))
+        >>> query.declared_by({"pump-1": {"pressure": DataType("DOUBLE")}}).property_types
+        {'pressure': DataType(type='DOUBLE', nested=None)}
+        >>> query.declared_by({"pump-1": {}})
+        Traceback (most recent call last):
+        chalicelib.model.errors.InvalidQueryError: The property 'pressure' is unknown. The device 'pump-1' has none.
         """
         declared = devices.get(self.device_id)
         if declared is None:
@@ -94,11 +105,11 @@ class HistoryQuery(LastEntryQuery):
     descending
         True for the newest first.
     max_results
-        How many values, over all properties, a page may hold; None for as many as fit.
+        The most values, over all properties, on a page; None for as many as fit.
     next_token
-        Where the page before stopped; None for the first page.
+        The end of the page before; None for the first page.
     pages_ahead
-        How many of the pages that follow may be read along with this one.
+        The most pages, of those that follow, to read along with this one.
     """
 
     start: int
@@ -111,6 +122,6 @@ class HistoryQuery(LastEntryQuery):
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """The properties that the query is about: selected ones and those of filters, each once."""
+        """The properties to read: the selected ones and those of filters, each once."""
         filtered = (each.property_name for each in self.filters)
         return tuple(dict.fromkeys((*self.selected_properties, *filtered)))

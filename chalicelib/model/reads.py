@@ -1,4 +1,4 @@
-"""The two reads, and every name that either goes by."""
+"""The two reads, with every name that belongs to either."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Read:
     Attributes
     ----------
     title
-        What people call it.
+        Its name for people.
     hot_reader
         The name of its Hot Reader: the function's, and the last part of the endpoint's path.
     data_connector

@@ -15,7 +15,9 @@ _EXAMPLES: Final = 3
 
 @dataclass(slots=True)
 class Flaws:
-    """What had to be left out of an answer, to be counted and logged.
+    """Entries and values that had to be left out of an answer, to be counted and logged.
+
+    See docs/architecture.md, 'What is left out is counted'.
 
     Attributes
     ----------
@@ -24,7 +26,7 @@ class Flaws:
     unreadable_timestamps
         Entries whose sort key isn't spelled as the settings say.
     examples
-        Up to three of them in words.
+        Descriptions of the first three.
     """
 
     unrepresentable_values: int = 0
@@ -48,16 +50,23 @@ class Flaws:
 
 @dataclass(slots=True)
 class PropertyValues:
-    """The values of one property on a page, in order: their times, kinds and contents side by side.
+    """The values of one property on a page, in order: times, kinds and contents side by side.
 
     Attributes
     ----------
     times
-        When, in UTC with `Z`.
+        The time of each value, in UTC with `Z`.
     kinds
-        Which kind of DataValue: `doubleValue`, ...
+        The kind of each DataValue, such as `doubleValue`.
     contents
-        What each DataValue holds.
+        The content of each DataValue.
+
+    Examples
+    --------
+    >>> pressures = PropertyValues()
+    >>> pressures.extend(["2026-01-30T17:00:00Z"], "doubleValue", [4.2])
+    >>> pressures
+    PropertyValues(times=['2026-01-30T17:00:00Z'], kinds=['doubleValue'], contents=[4.2])
     """
 
     times: list[str] = field(default_factory=list)
@@ -83,11 +92,11 @@ class HistoryPage:
     values
         For each selected property, in the order asked for, its values.
     next_token
-        How to go on; None on the last page.
+        The token of the next page; None on the last one.
     flaws
-        What was left out, of the pages that follow as well.
+        The parts that were left out, of the pages that follow as well.
     following
-        Pages that were read ahead: what the `next_token` leads to, then what that page's leads to.
+        Pages that were read ahead: the one that `next_token` leads to, then the one after it, ...
     """
 
     values: Mapping[str, PropertyValues]
@@ -97,7 +106,7 @@ class HistoryPage:
 
     @property
     def count(self) -> int:
-        """How many values were read, over all properties and pages."""
+        """The number of values that were read, over all properties and pages."""
         own = sum(map(len, self.values.values()))
         return own + sum(each.count for each in self.following)
 
@@ -111,7 +120,7 @@ class LastEntry:
     values
         The selected properties that the entry has.
     flaws
-        What was left out.
+        The parts that were left out.
     """
 
     values: Mapping[str, DataValue]
@@ -123,11 +132,11 @@ class Answer(Protocol):
 
     @property
     def values(self) -> int:
-        """How many values it holds."""
+        """The number of values."""
 
     @property
     def flaws(self) -> Flaws:
-        """What was left out."""
+        """The parts that were left out."""
 
     @property
     def more(self) -> bool:
@@ -135,7 +144,7 @@ class Answer(Protocol):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The answer as TwinMaker wants it."""
+        """The answer as TwinMaker expects it."""
 
     def to_json(self) -> bytes:
         """Return the document as JSON."""

@@ -4,9 +4,9 @@ An *instant* is an `int`: nanoseconds since 1970-01-01T00:00:00Z. Python's `date
 microseconds, TwinMaker at nanoseconds, so instants are counted here.
 
 In a sort key, the same instant has many spellings (`...:45Z`, `...:45.000Z`, `...+02:00`), and the
-order of the texts isn't the order of the instants. What does hold, and what paging stands on: from a
-key one can tell between which two instants everything lies that sorts before or after it.
-`StoredTimestamp.earliest` and `.latest` say it (design note 'correctness', section 'Time').
+order of the strings isn't the order of the instants. What does hold, and what paging relies on: a key
+bounds the instants of everything that sorts before or after it. `StoredTimestamp.earliest` and
+`.latest` are these bounds (docs/architecture.md, 'Time is an instant').
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ISO_8601: Final = re.compile(
 _PLAIN_KEYS: Final = re.compile(
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,9})?Z)+"
 )
-"""Texts that `_ISO_8601` matches and that are spelled as answers are, one after another."""
+"""Strings that `_ISO_8601` matches and that are spelled as answers are, one after another."""
 
 
 @lru_cache(maxsize=1024)
@@ -51,7 +51,7 @@ def _midnight(day: str) -> int:
 
 
 def _ascends(texts: Sequence[str]) -> bool:
-    """Tell if each text sorts after the one before."""
+    """Say whether each string sorts after the one before."""
     return all(map(operator.lt, texts, texts[1:]))
 
 
@@ -101,7 +101,15 @@ def parse_instant(text: str) -> int:
     Raises
     ------
     ValueError
-        The text isn't such a timestamp; the message says what is.
+        The string isn't such a timestamp; the message shows one that is.
+
+    Examples
+    --------
+    >>> parse_instant("1970-01-01T01:00:00.5+01:00")
+    500000000
+    >>> parse_instant("2026-01-30T17:00:00")
+    Traceback (most recent call last):
+    ValueError: '2026-01-30T17:00:00' names no time zone; end it with Z or an offset such as +01:00
     """
     as_written, offset, fraction, zone = _read_iso_8601(text)
     if zone is None:
@@ -125,7 +133,14 @@ def utc_text(instant: int, fraction_digits: int | None = None) -> str:
     instant
         Nanoseconds since 1970-01-01T00:00:00Z, in the years 1 to 9999.
     fraction_digits
-        How many digits of the second's fraction to write, 0 to 9; None means as many as it needs.
+        Digits of the second's fraction to write, 0 to 9; None for as many as the instant needs.
+
+    Examples
+    --------
+    >>> utc_text(1_500_000_000)
+    '1970-01-01T00:00:01.5Z'
+    >>> utc_text(1_500_000_000, 3)
+    '1970-01-01T00:00:01.500Z'
     """
     seconds, nanoseconds = divmod(instant, NANOSECONDS)
     days, second_of_day = divmod(seconds, 86_400)
@@ -144,11 +159,11 @@ class StoredTimestamp(NamedTuple):
     instant
         Nanoseconds since 1970-01-01T00:00:00Z.
     text
-        The same in UTC with `Z`, in the precision that was stored.
+        The instant in UTC with `Z`, in the precision that was stored.
     earliest
-        No key that sorts at or after this one has an instant before this.
+        A bound: no key that sorts at or after this one has an earlier instant.
     latest
-        No key that sorts at or before this one has an instant after this.
+        A bound: no key that sorts at or before this one has a later instant.
     """
 
     instant: int
@@ -158,11 +173,11 @@ class StoredTimestamp(NamedTuple):
 
 
 SortKey = str | Decimal
-"""A sort key as a store hands it out: text, or a number with all its digits."""
+"""A sort key as a store returns it: a string, or a number with all its digits."""
 
 
 class TimestampFormat(Protocol):
-    """How a table spells the instant of an entry in its sort key."""
+    """The spelling of instants in a table's sort keys."""
 
     def read(self, key: Any) -> StoredTimestamp:
         """Read a sort key.
@@ -185,19 +200,19 @@ class TimestampFormat(Protocol):
         Raises
         ------
         ValueError
-            No key of this format has such a text.
+            No key of this format is spelled so.
         """
 
     def beyond(self, key: SortKey, *, descending: bool) -> SortKey | None:
-        """Return a bound that leaves out a key and all before it, in one order, and nothing else.
+        """Return a bound that excludes a key and all before it, in one order, and nothing else.
 
         None if there is no such bound.
         """
 
     def plain_texts(self, keys: Sequence[SortKey]) -> Sequence[str] | None:
-        """Return what `StoredTimestamp.text` is for each key, if their order is that of time.
+        """Return `StoredTimestamp.text` of each key, if the order of the keys is that of time.
 
-        It is `read` for many keys at once.
+        The result is that of `read` for each key, in a fraction of the time.
 
         Parameters
         ----------
@@ -207,7 +222,7 @@ class TimestampFormat(Protocol):
         Returns
         -------
         Sequence[str] | None
-            None if it takes reading each: a key may be unreadable then, or not at its place.
+            None if each key has to be read by itself: one may be unreadable, or out of order.
         """
 
 
@@ -218,7 +233,7 @@ def _within_calendar(instant: int) -> int:
 class Iso8601Format:
     """Sort keys such as `2026-01-30T17:00:00.5Z`; a key without a zone is UTC.
 
-    Between two seconds, text order is time order as long as all keys are in UTC; within one second
+    Between two seconds, string order is time order as long as all keys are in UTC; within one second
     it isn't (`45.95Z` < `45.9Z` < `45Z`). Keys with other offsets break the order across hours and
     are only read with `mixed_offsets`, which looks 14 hours further on both sides.
 
@@ -226,6 +241,20 @@ class Iso8601Format:
     ----------
     mixed_offsets
         True if keys may carry offsets other than UTC.
+
+    Examples
+    --------
+    >>> keys = Iso8601Format()
+    >>> keys.read("2026-01-30T17:00:00.50Z").text
+    '2026-01-30T17:00:00.50Z'
+    >>> half_past = parse_instant("2026-01-30T17:30:00.25Z")
+    >>> keys.lower_bound(half_past), keys.upper_bound(half_past)
+    ('2026-01-30T17:30:00', '2026-01-30T17:30:00~')
+    >>> keys.beyond("2026-01-30T17:00:00Z", descending=False)
+    '2026-01-30T17:00:00Z~'
+    >>> keys.read("2026-01-30T18:00:00+01:00")
+    Traceback (most recent call last):
+    ValueError: '2026-01-30T18:00:00+01:00' isn't in UTC, so it may sort in the wrong place; set MIXED_OFFSETS=true
     """
 
     def __init__(self, *, mixed_offsets: bool = False) -> None:
@@ -235,7 +264,7 @@ class Iso8601Format:
     def read(self, key: Any) -> StoredTimestamp:
         """Read a sort key; see `TimestampFormat.read`."""
         if not isinstance(key, str):
-            raise ValueError(f"{key!r} is not text; is TIMESTAMP_FORMAT right?")  # noqa: TRY004
+            raise ValueError(f"{key!r} is not a string; is TIMESTAMP_FORMAT right?")  # noqa: TRY004
         as_written, offset, fraction, zone = _read_iso_8601(key)
         if offset and not self._mixed_offsets:
             raise ValueError(
@@ -261,26 +290,26 @@ class Iso8601Format:
         return utc_text(_within_calendar(instant + self._slack), 0)[:-1] + _AFTER_ANY_SUFFIX
 
     def key_from_text(self, text: str) -> str:
-        """Return the text; see `TimestampFormat.key_from_text`."""
+        """Return the string itself; see `TimestampFormat.key_from_text`."""
         return text
 
     def beyond(self, key: SortKey, *, descending: bool) -> str | None:
-        """Return a text that no timestamp is spelled as; see `TimestampFormat.beyond`."""
+        """Return a string that isn't a timestamp; see `TimestampFormat.beyond`."""
         text = str(key)
         if text[-1:] != "Z":  # it may be the beginning of another timestamp
             return None
         return text[:-1] + _BEFORE_Z if descending else text + _AFTER_ANY_SUFFIX
 
     def plain_texts(self, keys: Sequence[SortKey]) -> Sequence[str] | None:
-        """Return the keys, if text order is time order among them; see `TimestampFormat`.
+        """Return the keys, if string order is time order among them; see `TimestampFormat`.
 
-        It is among keys that end in `Z` and have the same number of digits, and among keys of
-        different seconds.
+        The two orders agree among keys that end in `Z` and have the same number of digits, and among
+        keys of different seconds.
         """
         texts = cast("Sequence[str]", keys)
         try:
             joined = "".join(texts)
-        except TypeError:  # numbers, which are no timestamps here
+        except TypeError:  # a number among them, which is unreadable in this format
             return None
         if self._mixed_offsets or not _PLAIN_KEYS.fullmatch(joined) or not _ascends(texts):
             return None
@@ -298,14 +327,19 @@ class Iso8601Format:
 
 
 class EpochMillisecondsFormat:
-    """Sort keys that count milliseconds since 1970, as a number or as text of 13 digits.
+    """Sort keys that count milliseconds since 1970, as a number or as a string of 13 digits.
 
-    Text of another length would sort in the wrong place (13 digits last from 2001 to 2286).
+    A string of another length would sort in the wrong place (13 digits last from 2001 to 2286).
 
     Parameters
     ----------
     as_text
         True if the sort key is of type string.
+
+    Examples
+    --------
+    >>> EpochMillisecondsFormat(as_text=True).read("1769792400500").text
+    '2026-01-30T17:00:00.500Z'
     """
 
     _MILLISECOND: Final = 1_000_000
@@ -321,7 +355,7 @@ class EpochMillisecondsFormat:
         if not expected or not self._spelling.fullmatch(number):
             raise ValueError(
                 f"{key!r} is not a count of milliseconds since 1970 stored as "
-                f"{'text of 13 digits' if self._as_text else 'a number'}; is TIMESTAMP_FORMAT right?"
+                f"{'a string of 13 digits' if self._as_text else 'a number'}; is TIMESTAMP_FORMAT right?"
             )
         instant = int(number) * self._MILLISECOND
         if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:
@@ -337,7 +371,7 @@ class EpochMillisecondsFormat:
         return self._key(_within_calendar(instant) // self._MILLISECOND)
 
     def key_from_text(self, text: str) -> SortKey:
-        """Return the number or the text; see `TimestampFormat.key_from_text`."""
+        """Return the number or the string; see `TimestampFormat.key_from_text`."""
         if not self._spelling.fullmatch(text):
             raise ValueError(f"{text!r} is not a count of milliseconds")
         return text if self._as_text else Decimal(text)
@@ -347,7 +381,7 @@ class EpochMillisecondsFormat:
         return self._key(int(key) + (-1 if descending else 1))
 
     def plain_texts(self, keys: Sequence[SortKey]) -> None:
-        """Return None: each has to be spelled out anyway; see `TimestampFormat.plain_texts`."""
+        """Return None: each key has to be spelled anew anyway; see `TimestampFormat.plain_texts`."""
 
     def _key(self, milliseconds: int) -> SortKey:
         if not self._as_text:

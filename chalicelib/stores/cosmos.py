@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from chalicelib.settings.cosmos import CosmosSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
 
-# The caller of a Hot Reader waits for 29 seconds at most: a store that is away must be known to be
-# before. The SDK retries in two layers, one around the other, so few retries each are many; `timeout`
-# bounds them all for one page: no new try begins after it.
+# The caller of a Hot Reader waits for 29 seconds at most (API Gateway's limit), so an unavailable store
+# must be noticed earlier. The SDK retries in two layers, one around the other, so few retries in each
+# are many; `timeout` bounds them all for one page: no new try begins after it.
 _CLIENT: Final[Mapping[str, Any]] = {
     "connection_timeout": 2,
     "read_timeout": 6,
@@ -52,7 +52,7 @@ _CLIENT: Final[Mapping[str, Any]] = {
 }
 _TIMEOUT: Final[int] = _CLIENT["timeout"]
 _UNAVAILABLE: Final = frozenset({408, 410, 429, 449})
-"""Status codes below 500 that waiting cures (Azure documentation, 'HTTP status codes for Azure Cosmos
+"""Status codes below 500 of transient failures (Azure documentation, 'HTTP status codes for Azure Cosmos
 DB'): time-out, a partition that moves, too many requests, a conflict inside of Cosmos DB."""
 _SESSION_NOT_AVAILABLE: Final = 1002
 """The sub-status of a 404 from a replica that lags behind what this client has read before."""
@@ -78,12 +78,12 @@ class CosmosHotStore:
     Parameters
     ----------
     container
-        Returns the container; asked at each read, because the SDK's client can't be made without
-        asking the account.
+        Returns the container; called at each read, because the SDK's client can't be made without a
+        request to the account.
     device_id_attribute, timestamp_attribute
-        The names of the fields with the partition key (text) and the timestamp (text or number).
-        A document without the second one isn't an entry; one whose timestamp is of another type is,
-        and the Hot Reader counts it as unreadable.
+        The names of the fields with the partition key (a string) and the timestamp (a string or a
+        number). A document without a timestamp isn't an entry; one whose timestamp is of another type
+        is an entry, which the Hot Reader counts as unreadable.
     """
 
     def __init__(
@@ -131,11 +131,11 @@ class CosmosHotStore:
     def _query(
         self, names: list[str], lower: SortKey | None, upper: SortKey | None, *, descending: bool
     ) -> str:
-        """Write the query; names are quoted, and columns named anew, so names may hold anything."""
+        """Return the query; names are quoted and columns renamed, so a name may hold any character."""
         key = _field(self._timestamp_attribute)
         columns = [f"{key} AS k", "c.id AS i"]
         columns += [f"{_field(name)} AS {_column(number)}" for number, name in enumerate(names)]
-        # The partition key says the same, as long as the partition is the device's.
+        # Redundant as long as the partition is the device's, which `LazyContainer` checks.
         conditions = [f"{_field(self._device_id_attribute)} = @device"]
         # Whether ORDER BY leaves out documents without the field depends on the indexing policy.
         conditions.append(f"IS_DEFINED({key})")
@@ -149,8 +149,8 @@ class CosmosHotStore:
         )
 
     def _documents(self, query: Mapping[str, Any], limit: int | None) -> Iterator[dict[str, Any]]:
-        """Yield what a query finds; the next page is asked for when it is needed."""
-        # One document more tells that no other has the key of the last one.
+        """Yield the documents that a query finds; the next page is requested when it is needed."""
+        # One document more shows that no other has the key of the last one.
         size = _ANY_NUMBER if limit is None else min(limit + 1, _LARGEST_PAGE)
         continuation: str | None = None
         while True:
@@ -158,14 +158,14 @@ class CosmosHotStore:
             yield from page
             if continuation is None:
                 return
-            # The caller takes more than it thought: entries lack properties, say.
+            # The caller takes more than its estimate: entries may lack properties.
             size = size if size == _ANY_NUMBER else min(size * _GROWTH, _LARGEST_PAGE)
 
     def _page(
         self, query: Mapping[str, Any], size: int, continuation: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        # The pager's own `continuation_token` is that of the client's last answer, to whichever
-        # thread it was given; the hook gets the headers of this one.
+        # The pager's own `continuation_token` is that of the client's last answer, in whichever thread;
+        # the hook gets the headers of this answer.
         headers: Mapping[str, str] = {}
 
         def keep(answered: Mapping[str, str], _documents: object) -> None:
@@ -183,14 +183,14 @@ class CosmosHotStore:
 
 
 class LazyContainer:
-    """Opens a container when it is first needed: the SDK asks the account before it gives a client.
+    """Opens a container when it is first needed: the SDK's client sends a request when it is made.
 
     Parameters
     ----------
     settings
-        Where it is.
+        The account, the database and the container.
     device_id_attribute
-        The field that it must be partitioned by.
+        The field that the container must be partitioned by.
     """
 
     def __init__(self, settings: CosmosSettings, device_id_attribute: str) -> None:
@@ -208,7 +208,7 @@ class LazyContainer:
         """
         opened = self._opened
         if opened is None:
-            # Without a lock: if the account is away, nobody shall wait for the attempts of others.
+            # Without a lock: if the account is unavailable, no request waits for another's attempts.
             # Two first requests at once make two clients, and the later one is kept.
             with _explained():
                 opened = self._opened = self._open()
@@ -220,14 +220,14 @@ class LazyContainer:
         client = CosmosClient(
             settings.endpoint,
             settings.key or _identity(),
-            # An emulator signs its own certificate, and calls itself by hosts that aren't here.
+            # An emulator signs its own certificate, and gives itself host names that don't resolve.
             connection_verify=not here,
             enable_endpoint_discovery=not here,
             **_CLIENT,
         )
         database = client.get_database_client(settings.database)
         container = database.get_container_client(settings.container)
-        # The SDK would read this anyway before the first query, and keeps it.
+        # No extra request: the SDK reads this before its first query anyway, and keeps it.
         partitioned_by = container.read(timeout=_TIMEOUT)["partitionKey"]["paths"]
         expected = f"/{self._device_id_attribute}"
         if [path.replace('"', "") for path in partitioned_by] != [expected]:
@@ -240,8 +240,8 @@ class LazyContainer:
 
 
 def _identity() -> TokenCredential:
-    """Return the function's managed identity, or on an engineer's machine who is signed in."""
-    from azure.identity import DefaultAzureCredential  # takes long to load
+    """Return the function's managed identity or, on an engineer's machine, the signed-in one."""
+    from azure.identity import DefaultAzureCredential  # slow to load, and unneeded with a key
 
     return DefaultAzureCredential()
 
@@ -256,7 +256,7 @@ def _explained() -> Iterator[None]:
         lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
         if status in _UNAVAILABLE or status >= 500 or lags:
             raise StoreUnavailableError(
-                f"Cosmos DB is throttling or away (status {status}): {error}",
+                f"Cosmos DB is throttling or unavailable (status {status}): {error}",
                 retry_after=_retry_after(error),
             ) from error
         raise HotStoreError(
@@ -277,7 +277,7 @@ def _explained() -> Iterator[None]:
     ) as error:
         raise StoreUnavailableError(f"Cosmos DB can't be reached: {error}") from error
     except AzureError as error:
-        raise HotStoreError(f"Cosmos DB can't be asked: {error}") from error
+        raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
 
 
 def _retry_after(error: CosmosHttpResponseError) -> int:
@@ -289,7 +289,7 @@ def _retry_after(error: CosmosHttpResponseError) -> int:
 def _in_identity_order(
     entries: Iterable[StoredEntry], *, descending: bool
 ) -> Iterator[StoredEntry]:
-    """Put entries of the same key in order; a second key in ORDER BY would need an index of its own."""
+    """Put entries of the same key in order; a second key in ORDER BY would need a composite index."""
     for _, same in itertools.groupby(entries, key=lambda entry: entry.key):
         yield from sorted(
             same,
@@ -309,7 +309,7 @@ def _column(number: int) -> str:
 
 def _parameters(**values: SortKey | None) -> list[dict[str, object]]:
     return [
-        # A sort key that is a number counts milliseconds.
+        # A numeric sort key counts milliseconds, so it is whole.
         {"name": f"@{name}", "value": int(value) if isinstance(value, Decimal) else value}
         for name, value in values.items()
         if value is not None
@@ -317,10 +317,10 @@ def _parameters(**values: SortKey | None) -> list[dict[str, object]]:
 
 
 def _sort_key(stored: Any) -> Any:
-    """Return a number as a `Decimal`, and everything else as it is: the Hot Reader reads it."""
+    """Return a number as a `Decimal`, and anything else as it is, for the Hot Reader to judge."""
     if isinstance(stored, bool) or not isinstance(stored, int | float):
         return stored
-    # 1769792400000.0 is how some writers spell a whole number.
+    # Some writers spell a whole number as 1769792400000.0.
     if isinstance(stored, int) or stored.is_integer():
         return Decimal(int(stored))
     return Decimal(repr(stored))

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from chalicelib.settings.dynamodb import DynamoDBSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
 
-# API Gateway gives a request 29 seconds: a store that is away must be known to be before.
+# API Gateway gives a request 29 seconds, so an unavailable store must be noticed earlier.
 CLIENT: Final = Config(
     connect_timeout=2,
     read_timeout=8,
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=32,
-    # What botocore does for each call besides, and nobody needs: checking parameters that are made
-    # here, and spelling out the machine. Together a sixth of the time of a small page.
+    # For each call botocore also checks the parameters, which are made here, and describes the machine
+    # in the user agent. Neither is needed; together they are a sixth of a small page's time.
     parameter_validation=False,
     user_agent=f"multi-cloud-hot-reader Botocore/{botocore.__version__}",
 )
-"""How a client of the hot table is made."""
+"""The configuration of the hot table's client."""
 _UNAVAILABLE: Final = frozenset(
     {
         "InternalServerError",
@@ -46,13 +46,13 @@ _UNAVAILABLE: Final = frozenset(
         "ThrottlingException",
     }
 )
-"""Error codes that waiting cures (Amazon DynamoDB developer guide, 'Error handling')."""
+"""Error codes of transient failures (Amazon DynamoDB developer guide, 'Error handling')."""
 _SMALLER: Final = 8
 _SMALLEST_FOLLOW_UP: Final = 8
 _GROWTH: Final = 4
-"""How many items more to ask for when the caller takes more than it thought."""
+"""The factor by which further requests grow when the caller takes more than its estimate."""
 _LARGEST_LIMIT: Final = 1_000_000
-"""Items; a page's megabyte ends it long before."""
+"""Items; a page ends at 1 MB, long before that."""
 
 
 def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> DynamoDBHotStore:
@@ -75,7 +75,7 @@ class DynamoDBHotStore:
     table_name
         The hot table.
     device_id_attribute, timestamp_attribute
-        The names of the partition key (text) and of the sort key (text or number).
+        The names of the partition key (a string) and of the sort key (a string or a number).
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class DynamoDBHotStore:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
             if "Limit" in request:
-                # Often it is the rest of a second that is missing, seldom as much again.
+                # Mostly the rest of a second is missing, seldom as much again.
                 request["Limit"] = min(follow_up, _LARGEST_LIMIT)
                 follow_up *= _GROWTH
 
@@ -185,13 +185,15 @@ class DynamoDBHotStore:
             code = error.response["Error"]["Code"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if code in _UNAVAILABLE or status >= 500:
-                raise StoreUnavailableError(f"DynamoDB is throttling or away: {error}") from error
+                raise StoreUnavailableError(
+                    f"DynamoDB is throttling or unavailable: {error}"
+                ) from error
             raise HotStoreError(
                 f"DynamoDB refuses to read the table {self._table_name!r}: {error}. Check "
                 "DYNAMODB_TABLE_NAME, the key attribute settings, and the function's policy."
             ) from error
         except BotoCoreError as error:
-            raise HotStoreError(f"DynamoDB can't be asked: {error}") from error
+            raise HotStoreError(f"DynamoDB can't be queried: {error}") from error
 
 
 class ItemBatch:
@@ -203,6 +205,14 @@ class ItemBatch:
         At least one, as they came.
     timestamp_attribute
         The name of the sort key.
+
+    Examples
+    --------
+    >>> batch = ItemBatch([{"time": {"S": "2026-01-30T17:00:00Z"}, "p": {"N": "4.20"}}], "time")
+    >>> batch.entry(0).values["p"]
+    Decimal('4.20')
+    >>> batch.column("p", 0, 1)
+    StoredColumn(kind='number', values=['4.20'], rows=None)
     """
 
     def __init__(
@@ -232,7 +242,7 @@ class ItemBatch:
             return None
         try:
             values = [item[name][kind] for item in items]
-        except KeyError:  # one is stored in another way
+        except KeyError:  # one is stored as another type
             return None
         return StoredColumn(_COLUMN_KINDS[kind], values, rows)
 
@@ -273,7 +283,7 @@ def _attribute(key: SortKey) -> dict[str, str]:
 
 
 def _plain(attribute: Mapping[str, Any]) -> Any:
-    """Take a value out of its AttributeValue (API reference, 'AttributeValue')."""
+    """Return the plain value of an AttributeValue (API reference, 'AttributeValue')."""
     ((kind, value),) = attribute.items()
     return _PLAIN[kind](value)
 

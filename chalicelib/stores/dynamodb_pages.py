@@ -1,9 +1,9 @@
 """Pages of DynamoDB items, parsed as a whole instead of shape by shape.
 
 botocore walks every AttributeValue by its shape, which takes ten times as long as all the rest of a
-large page. What it would hand out is what travels, but for binary values, which stay Base64 here.
-Most pages are plainer still, and are taken apart into columns.
-Signing, retries, checksums and errors stay botocore's.
+large page (docs/performance.md), and returns what was sent, except that it decodes binary values; they
+stay Base64 here. Most pages are plainer still, and are taken apart into columns. Signing, retries,
+checksums and errors stay botocore's.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _ATTRIBUTE: Final = re.compile(
 class PageParser(JSONParser):
     """Parses a page of items as a whole, and everything else as botocore does.
 
-    It overrides a method that botocore doesn't promise to keep. Without it, botocore parses pages,
-    too; what isn't a page in form is left to botocore as well.
+    It overrides a private method of botocore, which may go away: then botocore parses pages itself.
+    Whatever isn't a page in form is left to botocore as well.
     """
 
     def _handle_json_body(self, raw_body: Any, shape: Any) -> Any:
@@ -45,7 +45,7 @@ class PageParser(JSONParser):
 def _page(raw_body: bytes) -> dict[str, Any] | None:
     try:
         page = _page_of_columns(raw_body) or orjson.loads(raw_body)
-    except ValueError:  # no JSON, or not even text
+    except ValueError:  # not JSON, or not UTF-8
         return None
     if not isinstance(page, dict) or not isinstance(page.get("Items"), list | ItemColumns):
         return None
@@ -62,22 +62,22 @@ class ItemColumns:
     Attributes
     ----------
     columns
-        By the attribute's name: its type, `S`, `N` or `BOOL`, and its value in each item.
+        By attribute name: the type (`S`, `N` or `BOOL`), and the value in each item.
     """
 
     columns: Mapping[str, tuple[str, Sequence[Any]]]
 
 
 def _page_of_columns(raw_body: bytes) -> dict[str, Any] | None:
-    """Take the columns out of a page's text, without making items first.
+    """Take the columns out of a page's JSON, without making items first.
 
-    It takes a fraction of the time, and most pages are so plain. Without a backslash every quote is
-    one of JSON's own, so that what looks like JSON's structure is.
+    It takes a fraction of the time, and most pages are plain enough. Without a backslash, every quote
+    begins or ends a string, so whatever looks like JSON's structure is.
 
     Returns
     -------
     dict[str, Any] | None
-        The page, with `ItemColumns`; None for a page that isn't so plain.
+        The page, with `ItemColumns`; None for a page that isn't plain enough.
     """
     first, last = raw_body.find(_ITEMS) + len(_ITEMS), raw_body.rfind(_END)
     if b"\\" in raw_body or not len(_ITEMS) <= first < last:
@@ -106,7 +106,7 @@ def _column(parts: Sequence[str], *, first: bool) -> tuple[str, str, Sequence[An
     if match is None or bool(match["first"]) != first:
         return None
     beginning, end = match[0], "" if match["truth"] else '"'
-    # No part holds a brace at its end, so that each is cut where it begins.
+    # No part contains a closing brace, so joining and splitting by one restores the parts.
     joined = "}".join(parts)
     texts = joined[len(beginning) : len(joined) - len(end)].split(f"{end}}}{beginning}")
     if len(texts) != len(parts) or not joined.endswith(end):
@@ -121,14 +121,14 @@ def _column(parts: Sequence[str], *, first: bool) -> tuple[str, str, Sequence[An
 
 
 class PageParserFactory(ResponseParserFactory):
-    """Makes a `PageParser` where botocore would make its own parser for the JSON protocol."""
+    """Makes a `PageParser` in place of botocore's own parser of the JSON protocol."""
 
     def __init__(self) -> None:
         super().__init__()
         self._parser_defaults: dict[str, Any] = {}
 
     def set_parser_defaults(self, **kwargs: Any) -> None:
-        """Take arguments for every parser to come."""
+        """Set arguments of every parser to come."""
         super().set_parser_defaults(**kwargs)
         self._parser_defaults.update(kwargs)
 

@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 3
 _QUERY_SECONDS: Final = 8.0
-"""How long one page may take. A store that is away must be known before the caller gives up: 29 s."""
+"""Seconds for one page: an unavailable store must be noticed before the caller gives up, after 29 s."""
 _LONGEST_PAUSE: Final = 0.4
-"""Seconds before the second try; twice as many before the third."""
+"""Seconds before the second try, at most; twice as many before the third."""
 _NO_RETRY: Final = Retry(predicate=lambda _error: False)
-"""The SDK's own retries know no end in the middle of a page, and fail before its first document.
+"""No retries by the SDK: in the middle of a page they never end, and before its first document they fail.
 
-None instead of this breaks the SDK when an error comes.
+`None` in place of this breaks the SDK when an error occurs.
 """
 _WORTH_A_RETRY: Final = (Aborted, InternalServerError, ServiceUnavailable)
 _UNAVAILABLE: Final = (
@@ -62,12 +62,12 @@ _UNAVAILABLE: Final = (
     ResourceExhausted,
     RetryError,
 )
-"""Errors that waiting cures (Firestore documentation, 'Understand error codes')."""
+"""Transient errors (Firestore documentation, 'Understand error codes')."""
 _FIRST_PAGE: Final = 300
-"""Documents, if the caller gives no hint."""
+"""Documents, if the caller gives no estimate."""
 _GROWTH: Final = 4
 _LARGEST_PAGE: Final = 1_000
-"""It bounds what is billed in vain when the caller stops, and how long a page takes."""
+"""Documents. It bounds those that are billed in vain when the caller stops, and the time of a page."""
 _NO_FIELD_NAME: Final = re.compile("__.*__", re.DOTALL)
 _LONGEST_FIELD_NAME: Final = 1_500
 """Bytes (Firestore documentation, 'Quotas and limits')."""
@@ -76,13 +76,12 @@ _LONGEST_FIELD_NAME: Final = 1_500
 def client_of(settings: FirestoreSettings) -> Client:
     """Return a client of the settings' database; no connection is made yet.
 
-    It so happens that functions-framework loads a function before it forks, and a gRPC connection
-    doesn't survive that.
+    functions-framework loads a function before it forks, and a gRPC connection doesn't survive a fork.
 
     Raises
     ------
     ConfigurationError
-        Nothing tells the project or gives credentials.
+        The project or the credentials can't be determined.
     """
     try:
         return Client(project=settings.project, database=settings.database)
@@ -91,9 +90,9 @@ def client_of(settings: FirestoreSettings) -> Client:
             f"There are no Google credentials ({error}). On Google Cloud, the function's service "
             "account gives them; on your machine: gcloud auth application-default login"
         ) from error
-    except OSError as error:  # how the SDK says that it knows no project
+    except OSError as error:  # the SDK's error for an unknown project
         raise ConfigurationError(
-            f"FIRESTORE_PROJECT is not set, and nothing else tells the project ({error}). Set it to "
+            f"FIRESTORE_PROJECT is not set, and the project can't be determined ({error}). Set it to "
             "something like: my-project-1234"
         ) from error
 
@@ -104,7 +103,7 @@ def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> Firestor
     Raises
     ------
     ConfigurationError
-        Nothing tells the project or gives credentials, or the collection is none.
+        The project or the credentials can't be determined, or the collection's path is malformed.
     """
     try:
         return FirestoreHotStore(
@@ -115,7 +114,7 @@ def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> Firestor
         )
     except ValueError as error:
         raise ConfigurationError(
-            f"FIRESTORE_COLLECTION is {settings.collection!r}, which is no path of a collection; it "
+            f"FIRESTORE_COLLECTION is {settings.collection!r}, which isn't a collection's path; it "
             "should look like hot-telemetry or twins/my-twin/telemetry"
         ) from error
 
@@ -134,7 +133,8 @@ class FirestoreHotStore:
         The collection's path; its documents carry the device's id, the timestamp and the properties as
         fields.
     device_id_attribute, timestamp_attribute
-        The names of the fields with the device's id (text) and the timestamp (text or number).
+        The names of the fields with the device's id (a string) and the timestamp (a string or a
+        number).
 
     Raises
     ------
@@ -172,7 +172,7 @@ class FirestoreHotStore:
                     entry, position = self._entry(document)
                     yield entry
             except GoogleAPIError as error:
-                # What came is kept: only a try that brought nothing counts.
+                # Received documents are kept: only a try that brought none counts.
                 tries = 1 if received else tries + 1
                 if tries == _TRIES or not isinstance(error, _WORTH_A_RETRY):
                     raise self._explained(error) from error
@@ -180,7 +180,7 @@ class FirestoreHotStore:
             else:
                 if received < size:
                     return
-                # The caller takes more than it thought: entries lack properties, say.
+                # The caller takes more than its estimate: entries may lack properties.
                 size = min(size * _GROWTH, _LARGEST_PAGE)
                 tries = 0
             if received:
@@ -221,7 +221,7 @@ class FirestoreHotStore:
 
     def _explained(self, error: GoogleAPIError) -> HotReaderError:
         if isinstance(error, _UNAVAILABLE):
-            return StoreUnavailableError(f"Firestore is throttling or away: {error}")
+            return StoreUnavailableError(f"Firestore is throttling or unavailable: {error}")
         if isinstance(error, FailedPrecondition):
             return HotStoreError(
                 f"Firestore can't read the collection {self._collection.id!r}: {error}. It needs two "
@@ -237,7 +237,7 @@ class FirestoreHotStore:
     def _index_command(self, order: str) -> str:
         return (
             f"gcloud firestore indexes composite create --project='{self._client.project}' "
-            f"--database='{self._client._database}' "  # the SDK has no other way to tell
+            f"--database='{self._client._database}' "  # no public name of it
             f"--collection-group='{self._collection.id}' --query-scope=COLLECTION "
             f"--field-config=field-path='{_path(self._device_id_attribute)}',order=ascending "
             f"--field-config=field-path='{_path(self._timestamp_attribute)}',order={order}"
@@ -245,12 +245,12 @@ class FirestoreHotStore:
 
 
 def _path(name: str) -> str:
-    """Spell a field's name so that it means itself, dots and quotes included."""
+    """Quote a field's name, so that dots and quotes in it have no other meaning."""
     return FieldPath(name).to_api_repr()
 
 
 def _can_be_a_field(name: str) -> bool:
-    """Tell whether a document can have such a field; to ask for another is an error."""
+    """Say whether a document can have such a field; Firestore refuses a query for any other."""
     return (
         name != ""
         and not _NO_FIELD_NAME.fullmatch(name)
@@ -263,6 +263,6 @@ def _bound(key: SortKey) -> str | int:
 
 
 def _key(stored: Any) -> Any:
-    """Return a sort key; one that is neither text nor a number stays as it is, for others to refuse."""
+    """Return a sort key: a number as a `Decimal`, and anything else as it is, for the Hot Reader to judge."""
     is_number = isinstance(stored, int | float) and not isinstance(stored, bool)
     return Decimal(stored) if is_number else stored

@@ -1,7 +1,6 @@
 """The hot storage as the Hot Reader sees it: a device's entries in the order of their sort key.
 
-A store only reads. What an instant is, which entries match, how values are typed and where a page
-ends is decided above it, once for all stores.
+A store only reads. Instants, filters, types and pages are the Hot Reader's, once for all stores.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class HotStore(Protocol):
     ) -> Iterator[StoredEntry]:
         """Yield the entries whose key lies between two keys, in the order of the keys.
 
-        The order of keys is that of numbers, or of texts by their UTF-8 bytes; entries of the same
+        The order of keys is that of numbers, or of strings by their UTF-8 bytes; entries of the same
         key follow each other in the order of their identities.
 
         The store's own pages are followed for as long as the caller takes entries, and no longer.
@@ -38,21 +37,21 @@ class HotStore(Protocol):
         Parameters
         ----------
         device_id
-            Whose entries.
+            The device.
         lower, upper
-            The first and the last key, both included; None for no bound. They need not exist.
+            The first and the last key, both included; None for no bound. No entry needs to have them.
         descending
             True for exactly the reverse order.
         properties
             The properties that the caller will look at; others may be left out.
         limit
-            About how many entries the caller will take: a hint for the size of the store's pages,
-            never a bound on what is yielded. None if it can't tell.
+            An estimate of the entries that the caller will take: a hint for the size of the store's
+            pages, never a bound on what is yielded. None if there is no estimate.
 
         Raises
         ------
         StoreUnavailableError
-            The store throttles or is away; trying again later is worth it.
+            The store is throttling or unavailable; another try later is worthwhile.
         HotStoreError
             The store refuses for another reason.
         """
@@ -60,7 +59,7 @@ class HotStore(Protocol):
 
 @runtime_checkable
 class BatchingHotStore(HotStore, Protocol):
-    """A hot store that also hands out entries in batches: many values in less time."""
+    """A hot store that also yields entries in batches: many values in less time."""
 
     def read_batches(
         self,

@@ -19,10 +19,14 @@ from deploy_scripts.commands.options import (
     token_store_of,
     token_store_option,
 )
-from deploy_scripts.configure import Configuration, ConfigureError
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-from deploy_scripts.plan import StageError
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+)
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.stage.configure import Configuration, ConfigureError
+from deploy_scripts.stage.stage import StageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,27 +29,27 @@ from deploy_scripts.commands.options import (
 )
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register, summary_table
-from deploy_scripts.configure import ConfigureError
-from deploy_scripts.deployed import DeployedStage
-from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import (
+from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
     InterCloudError,
     connection_id,
 )
-from deploy_scripts.plan import Stage, StageError
-from deploy_scripts.publish import unpublish
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.publish.endpoints import unpublish
+from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.errors import RegistrationError
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.register.twinmaker import twinmaker_client
-from deploy_scripts.stage_record import RecordError, StageRecord
-from deploy_scripts.token_stores import TOKEN_VARIABLE
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.stage.configure import ConfigureError
+from deploy_scripts.stage.deployed import DeployedStage
+from deploy_scripts.stage.stage import Stage, StageError
+from deploy_scripts.stage.stage_record import RecordError, StageRecord
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from deploy_scripts.token_stores import TokenStore
+    from deploy_scripts.tokens.stores import TokenStore
 
 workspace_option = click.option("--workspace", help="TwinMaker's.  [default: the twin's name]")
 

@@ -11,11 +11,11 @@ import click
 from rich.console import Console
 
 from deploy_scripts import PROJECT
-from deploy_scripts.plan import ENDPOINT_KINDS
-from deploy_scripts.token_stores import STORES, TOKEN_VARIABLE, default_token_name
+from deploy_scripts.plan.plan import ENDPOINT_KINDS
+from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE, default_token_name
 
 if TYPE_CHECKING:
-    from deploy_scripts.token_stores import TokenStore
+    from deploy_scripts.tokens.stores import TokenStore
 
 REFUSED: Final = 1
 """The exit code when AWS refused."""
@@ -105,8 +105,8 @@ def token_store_of(
     """
     import boto3
 
-    from deploy_scripts.configure import ConfigureError
-    from deploy_scripts.plan import Stage
+    from deploy_scripts.stage.configure import ConfigureError
+    from deploy_scripts.stage.stage import Stage
 
     known = (Stage.load(project, stage).environment or {}).get(TOKEN_VARIABLE)
     reference = token_reference(twin_name, stage, store, name) or known

@@ -12,7 +12,8 @@ import click
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.options import USAGE, config_option, fail
-from deploy_scripts.package import (
+from deploy_scripts.package.commands import Name, commands
+from deploy_scripts.package.package import (
     AZURE,
     CLOUDS,
     PackageError,
@@ -22,14 +23,13 @@ from deploy_scripts.package import (
     spelled,
     zipped,
 )
-from deploy_scripts.package_commands import Name, commands
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
-from deploy_scripts.whole_files import write_whole
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deploy_scripts.package import Cloud
+    from deploy_scripts.package.package import Cloud
 
 _COLLECTION: Final = "hot-telemetry"
 _SETTINGS: Final = {

@@ -74,10 +74,18 @@ def plan(
     """
     from rich.console import Console
 
-    from deploy_scripts.commands import plan_views
-    from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-    from deploy_scripts.plan import Plan, Stage, StageError
-    from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+    from deploy_scripts.plan import views
+    from deploy_scripts.plan.plan import Plan
+    from deploy_scripts.project_files.inter_cloud import (
+        CONNECTIONS_FILE,
+        InterCloudConnections,
+        InterCloudError,
+    )
+    from deploy_scripts.project_files.twin_configuration import (
+        ConfigurationProblems,
+        TwinConfiguration,
+    )
+    from deploy_scripts.stage.stage import Stage, StageError
 
     connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
     try:
@@ -93,14 +101,14 @@ def plan(
 
     if chart is not None:
         try:
-            chart.write_text(plan_views.mermaid(planned), encoding="utf-8")
+            chart.write_text(views.mermaid(planned), encoding="utf-8")
         except OSError as error:
             raise click.FileError(str(chart), error.strerror) from error
     if form == "json":
         click.echo(json.dumps(planned.to_json(), indent=2))
     elif form == "mermaid":
-        click.echo(plan_views.mermaid(planned), nl=False)
+        click.echo(views.mermaid(planned), nl=False)
     else:
         console = Console(highlight=False)
-        for line in plan_views.text(planned):
+        for line in views.text(planned):
             console.print(line, soft_wrap=True)

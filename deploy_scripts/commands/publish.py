@@ -25,9 +25,14 @@ from deploy_scripts.commands.options import (
     token_reference,
     token_store_option,
 )
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-from deploy_scripts.plan import FUNCTION_URL, Stage, StageError
-from deploy_scripts.publish import (
+from deploy_scripts.plan.plan import FUNCTION_URL
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+)
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.publish.endpoints import (
     FIRST_BURST,
     FIRST_RATE,
     Published,
@@ -35,13 +40,13 @@ from deploy_scripts.publish import (
     Throttling,
     check_endpoints_on_aws,
     check_remote,
-    endpoint_settings,
     known_token,
     publish_remote,
     publish_stage,
 )
-from deploy_scripts.token_stores import token_store
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.stage.stage import Stage, StageError
+from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
+from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,6 +148,7 @@ def publish(
     except (
         ConfigurationError,
         ConfigurationProblems,
+        EndpointTokenError,
         InterCloudError,
         PublishError,
         StageError,
@@ -172,7 +178,7 @@ def _publish_stage(
 ) -> Published:
     import boto3
 
-    from deploy_scripts.deployed import DeployedStage
+    from deploy_scripts.stage.deployed import DeployedStage
 
     check_endpoints_on_aws(twin.layout)
     deployed = DeployedStage.load(project, stage)

@@ -20,7 +20,7 @@ from deploy_scripts.commands.options import (
     project_option,
     stage_option,
 )
-from deploy_scripts.twin_configuration import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,12 +76,12 @@ def register(
     """
     import boto3
 
-    from deploy_scripts.deployed import DeployedStage
+    from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.register.errors import NotOursError, RegistrationError
     from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Readers, Twin, reader_functions
     from deploy_scripts.register.twinmaker import twinmaker_client
-    from deploy_scripts.twin_configuration import TwinConfiguration
+    from deploy_scripts.stage.deployed import DeployedStage
 
     console = Console()
     try:

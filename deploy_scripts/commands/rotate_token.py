@@ -20,16 +20,20 @@ from deploy_scripts.commands.options import (
     token_reference,
     token_store_option,
 )
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-from deploy_scripts.plan import Stage, StageError
-from deploy_scripts.publish import (
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+)
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.publish.endpoints import (
     PublishError,
     check_endpoints_on_aws,
-    endpoint_settings,
 )
-from deploy_scripts.rotate_token import Rotation, RotationError, Step, StoreRefusedError
-from deploy_scripts.token_stores import token_store
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.stage.stage import Stage, StageError
+from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
+from deploy_scripts.tokens.rotation import Rotation, RotationError, Step, StoreRefusedError
+from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +110,7 @@ def rotate_token(
     except (
         ConfigurationError,
         ConfigurationProblems,
+        EndpointTokenError,
         InterCloudError,
         PublishError,
         RotationError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deploy_scripts.component_type import component_type_id
+from deploy_scripts.register.component_type import component_type_id
 from deploy_scripts.register.errors import RegistrationError
 from deploy_scripts.register.summary import Change, Outcome
 from deploy_scripts.register.twinmaker import tags_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy_scripts.component_type import differences
+from deploy_scripts.register.component_type import differences
 from deploy_scripts.register.things import Things
 
 if TYPE_CHECKING:

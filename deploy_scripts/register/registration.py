@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy_scripts.component_type import component_type, component_type_id
 from deploy_scripts.register.belongings import left_over, own_entities, own_types
+from deploy_scripts.register.component_type import component_type, component_type_id
 from deploy_scripts.register.component_types import ComponentTypes
 from deploy_scripts.register.entities import Entities
 from deploy_scripts.register.errors import calling
@@ -18,9 +18,9 @@ from deploy_scripts.register.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.things import Things
     from deploy_scripts.register.twin import Readers, Twin
-    from deploy_scripts.twin_configuration import Device
 
 
 class Registration:

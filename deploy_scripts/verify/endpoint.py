@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.model.reads import Read
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
 
 HOUR: Final = 3_600 * NANOSECONDS
 MAX_RESULTS: Final = 25

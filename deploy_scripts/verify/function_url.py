@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy_scripts.function_url import PUBLIC, FunctionUrl
+from deploy_scripts.publish.function_url import PUBLIC, FunctionUrl
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from deploy_scripts.chart import Series
+    from deploy_scripts.verify.chart import Series
 
 Value = TypeVar("Value")
 

@@ -6,12 +6,12 @@ import html
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from deploy_scripts.chart import svg
+from deploy_scripts.verify.chart import svg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy_scripts.chart import Series
+    from deploy_scripts.verify.chart import Series
     from deploy_scripts.verify.hop import HopResult, Verified
 
 _MOST_PANELS: Final = 24

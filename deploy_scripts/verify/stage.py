@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import aws_surface
 from chalicelib.model.reads import HISTORY, READS
-from deploy_scripts.deployed import DeployedStage, NotDeployedError
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, InterCloudError
-from deploy_scripts.plan import API_HANDLER, Plan, Stage, StageError
-from deploy_scripts.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.plan.plan import Plan
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    InterCloudError,
+)
+from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError
+from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from deploy_scripts.inter_cloud import Connection
+    from deploy_scripts.project_files.inter_cloud import Connection
 
 
 @dataclass(frozen=True, slots=True)

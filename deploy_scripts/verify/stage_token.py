@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings.token_reference import TokenReference
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE
-from deploy_scripts.token_stores import STORES, TOKEN_VARIABLE
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE
+from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deploy_scripts.inter_cloud import Connection
+    from deploy_scripts.project_files.inter_cloud import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.component_type import component_type, component_type_id, differences
+from deploy_scripts.register.component_type import component_type, component_type_id, differences
 from deploy_scripts.register.errors import RegistrationError
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Readers, Twin
-    from deploy_scripts.twin_configuration import Device
 
 
 @dataclass(frozen=True, slots=True)

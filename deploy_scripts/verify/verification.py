@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.model.reads import READS
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections, connection_id
-from deploy_scripts.plan import API_HANDLER
+from deploy_scripts.project_files.inter_cloud import (
+    CONNECTIONS_FILE,
+    InterCloudConnections,
+    connection_id,
+)
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin, reader_functions
-from deploy_scripts.token_stores import TOKEN_VARIABLE
+from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 from deploy_scripts.verify.endpoint import Endpoint, history_query, last_entry_query
 from deploy_scripts.verify.endpoint_hops import EndpointHop, StoreHop
 from deploy_scripts.verify.function_url import FunctionUrlHop
@@ -33,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from deploy_scripts.deployed import DeployedStage
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
+    from deploy_scripts.stage.deployed import DeployedStage
     from deploy_scripts.verify.hop import HopResult
     from deploy_scripts.verify.stage import Subject
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy_scripts.chart import Series
+from deploy_scripts.verify.chart import Series
 from deploy_scripts.verify.diagnosis import aws_problem
 from deploy_scripts.verify.hop import BrokenHopError, HopResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from deploy_scripts.twin_configuration import Device
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.verify.hop import Hop, Value
 
 _NUMERIC: Final = frozenset({"DOUBLE", "INTEGER", "LONG"})

@@ -9,7 +9,7 @@ from botocore.session import Session
 
 from benchmarks.dynamodb_server import DEVICE_ID, TABLE, TIMESTAMP, Entries, device, key_of, running
 from benchmarks.hot_readers import client_options
-from demo.demo import only
+from demo.checks import only
 from tests.dynalite import Dynalite
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.model.results import Flaws
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
-from demo.demo import only
+from demo.checks import only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

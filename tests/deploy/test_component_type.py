@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.component_type import component_type, component_type_id, differences
-from deploy_scripts.twin_configuration import Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.register.component_type import component_type, component_type_id, differences
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reader"
 PUMP = Device(

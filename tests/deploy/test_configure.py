@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from chalicelib.model.reads import LAST_ENTRY, READS
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.token_stores import ParameterStore, SecretsManager
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage_token import TokenHop
 from local_cloud.aws.account import LocalAws

@@ -10,7 +10,7 @@ from chalice.deploy.deployer import ResultsRecorder
 from chalice.utils import OSUtils
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.deployed import DeployedStage, NotDeployedError, RestApi
+from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError, RestApi
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from demo.demo import only
+from demo.checks import only
 from demo.stack import LocalCloud, Ports
 from deploy_scripts import PROJECT
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests.conformance import oracle
 from tests.conformance.oracle import by_property, plain, read_back
 from tests.end_to_end.http.service import Service

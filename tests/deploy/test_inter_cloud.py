@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts import PROJECT
-from deploy_scripts.inter_cloud import (
+from deploy_scripts.project_files.inter_cloud import (
     Connection,
     InterCloudConnections,
     InterCloudError,
@@ -506,7 +506,7 @@ import os, signal, sys
 from pathlib import Path
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 connections = InterCloudConnections(Path(sys.argv[1]))
 def put(l3, l4, token, read=HISTORY):
     url = f"https://{l3}.example.com/hot-reader"

@@ -28,8 +28,8 @@ from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.publish import publish
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.package import CLOUDS, PackageError, contents, zipped
+from deploy_scripts.package.package import CLOUDS, PackageError, contents, zipped
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 
 from .conftest import TwinDirectory
 

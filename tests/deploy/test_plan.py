@@ -15,17 +15,16 @@ from rich.console import Console
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.commands import plan_views
 from deploy_scripts.commands.plan import plan as command
-from deploy_scripts.inter_cloud import InterCloudConnections, InterCloudError, connection_id
-from deploy_scripts.plan import (
-    API_HANDLER,
-    Cloud,
-    Plan,
-    Stage,
-    StageError,
+from deploy_scripts.plan import views
+from deploy_scripts.plan.plan import Cloud, Plan
+from deploy_scripts.project_files.inter_cloud import (
+    InterCloudConnections,
+    InterCloudError,
+    connection_id,
 )
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -445,7 +444,7 @@ def test_a_project_without_stages_is_an_error(tmp_path):
 def text_of(plan: Plan) -> str:
     console = Console(width=80, highlight=False)
     with console.capture() as captured:
-        for line in plan_views.text(plan):
+        for line in views.text(plan):
             console.print(line, soft_wrap=True)
     return captured.get()
 
@@ -490,7 +489,7 @@ def test_the_text_ends_with_what_is_missing(twin):
 
 
 def test_the_flowchart_goes_from_the_twin_to_the_hot_storage(twin):
-    assert plan_views.mermaid(plan_of(twin, ProviderLayout("azure", "aws"))) == """\
+    assert views.mermaid(plan_of(twin, ProviderLayout("azure", "aws"))) == """\
 flowchart LR
   subgraph aws ["AWS: twin (layer 4)"]
     types["component types<br/>factory-twin-pump-1<br/>factory-twin-meter-1"]
@@ -519,7 +518,7 @@ flowchart LR
 @pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
 def test_every_arrow_joins_two_nodes_that_are_drawn(twin, layout, local):
     environment = environment_of(layout, **(LOCAL_READERS if local else {}))
-    lines = plan_views.mermaid(plan_of(twin, layout, Stage("dev", "app", environment))).splitlines()
+    lines = views.mermaid(plan_of(twin, layout, Stage("dev", "app", environment))).splitlines()
     nodes = [
         line.strip().partition("[")[0].partition("(")[0] for line in lines if line[:4] == "    "
     ]
@@ -532,7 +531,7 @@ def test_every_arrow_joins_two_nodes_that_are_drawn(twin, layout, local):
 def test_a_flowchart_of_many_devices_stays_readable(twin):
     devices = [{"id": f"d{number}", "properties": []} for number in range(12)]
     twin.write("config_iot_devices.json", devices)
-    drawn = plan_views.mermaid(plan_of(twin, ProviderLayout("aws", "aws")))
+    drawn = views.mermaid(plan_of(twin, ProviderLayout("aws", "aws")))
     assert "factory-twin-d4<br/>and 7 more" in drawn
     assert "factory-twin-d5" not in drawn
 

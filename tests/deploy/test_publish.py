@@ -19,10 +19,10 @@ from chalicelib.model.reads import HISTORY
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.deploy import forget_endpoints
 from deploy_scripts.commands.publish import publish
-from deploy_scripts.deployed import DeployedStage
-from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.publish import unpublish
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.publish.endpoints import unpublish
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.stage.deployed import DeployedStage
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
 from deploy_scripts.commands.register import register as register_command
-from deploy_scripts.component_type import component_type
+from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.register.component_type import component_type
 from deploy_scripts.register.errors import NotOursError, RegistrationError
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.summary import Outcome, Summary
 from deploy_scripts.register.twin import Readers, Twin, reader_functions
-from deploy_scripts.twin_configuration import Device, DeviceProperty
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
 

@@ -20,15 +20,15 @@ from chalicelib.settings.token_reference import TokenReference
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
 from deploy_scripts.commands import rotate_token as command
-from deploy_scripts.inter_cloud import InterCloudConnections, old_connection_id
-from deploy_scripts.rotate_token import (
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections, old_connection_id
+from deploy_scripts.tokens.rotation import (
     FETCH_SECONDS,
     Rotation,
     RotationError,
     Step,
     StoreRefusedError,
 )
-from deploy_scripts.token_stores import ParameterStore, SecretsManager
+from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:

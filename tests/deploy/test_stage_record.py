@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from deploy_scripts.deployed import DeployedStage, load_resources
-from deploy_scripts.plan import Stage
-from deploy_scripts.stage_record import RecordError, StageRecord
+from deploy_scripts.stage.deployed import DeployedStage, load_resources
+from deploy_scripts.stage.stage import Stage
+from deploy_scripts.stage.stage_record import RecordError, StageRecord
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:

@@ -11,16 +11,17 @@ import pytest
 from chalicelib.model.data_value import DataType
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import READS
-from deploy_scripts import PROJECT, twin_configuration
-from deploy_scripts.component_type import component_type
-from deploy_scripts.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.twin_configuration import (
+from deploy_scripts import PROJECT
+from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import (
     ConfigurationProblems,
     Device,
     DeviceProperty,
     Problem,
     TwinConfiguration,
 )
+from deploy_scripts.register.component_type import component_type
 
 if TYPE_CHECKING:
     from .conftest import TwinDirectory

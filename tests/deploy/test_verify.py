@@ -18,15 +18,16 @@ from werkzeug import Response
 from chalicelib.model.layout import APP_NAME, ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.stack import LocalCloud, Ports
+from demo.twin import until_active
 from deploy_scripts import PROJECT
-from deploy_scripts.chart import Series
 from deploy_scripts.commands.verify import verify
-from deploy_scripts.component_type import component_type, component_type_id
-from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.register.component_type import component_type, component_type_id
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Readers, Twin
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.verify.chart import Series
 from deploy_scripts.verify.hop import HopResult, Verified
 from deploy_scripts.verify.report import page
 from local_cloud.child_process import free_port
@@ -697,7 +698,7 @@ def test_a_component_type_that_points_elsewhere_is_told(aws_aws, cloud):
     elsewhere = f"{own.rpartition(':')[0]}:{APP_NAME}-local-hot-reader"
     reader = {"dataReader": {"implementedBy": {"lambda": {"arn": elsewhere}, "isNative": False}}}
     client.update_component_type(**key, functions=wanted["functions"] | reader)
-    cloud.until_active(lambda: client.get_component_type(**key))
+    until_active(lambda: client.get_component_type(**key))
     try:
         hop, _ = aws_aws.broken()
     finally:
@@ -713,7 +714,7 @@ def test_a_component_type_in_error_is_told_with_the_reason(aws_aws, cloud):
     reader = {"dataReader": {"implementedBy": {"lambda": {"arn": gone}, "isNative": False}}}
     client.update_component_type(**key, functions=wanted["functions"] | reader)
     with pytest.raises(RuntimeError, match="there is no Lambda function"):
-        cloud.until_active(lambda: client.get_component_type(**key))
+        until_active(lambda: client.get_component_type(**key))
     try:
         hop, _ = aws_aws.broken()
     finally:

@@ -10,7 +10,8 @@ from unittest import mock
 import pytest
 from click.testing import CliRunner
 
-from demo.demo import Demo, DemoError, expect
+from demo.checks import DemoError, expect
+from demo.demo import Demo
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from demo import sample_telemetry
-from deploy_scripts import PROJECT, twin_configuration
+from deploy_scripts import PROJECT
 from deploy_scripts.hot_storage import Entry
+from deploy_scripts.project_files import twin_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,10 @@ import pytest
 
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.configure import Configuration
-from deploy_scripts.inter_cloud import InterCloudConnections
-from deploy_scripts.token_stores import ParameterStore, default_token_name
-from deploy_scripts.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.configure import Configuration
+from deploy_scripts.tokens.stores import ParameterStore, default_token_name
 
 from .package import Package
 
@@ -51,7 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     configure_stages(project, project / "twin")
 
     for name in (
-        *("tests/test_it.py", "demo/stack.py", "deploy_scripts/plan.py", "local_cloud/aws.py"),
+        *("tests/test_it.py", "demo/stack.py", "deploy_scripts/__main__.py", "local_cloud/aws.py"),
         ".local/endpoints.json",
     ):
         (project / name).parent.mkdir()

@@ -11,7 +11,8 @@ from tests.conformance import oracle
 from tests.conformance.oracle import Stored
 
 if TYPE_CHECKING:
-    from demo.stack import Endpoints, LocalCloud
+    from demo.endpoints import Endpoints
+    from demo.stack import LocalCloud
 
 
 def stored(cloud: LocalCloud, device_id: str) -> list[Stored]:

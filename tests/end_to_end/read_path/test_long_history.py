@@ -12,11 +12,12 @@ import pytest
 from chalicelib.model.data_value import DataType
 from demo import sample_telemetry
 from demo.stack import LocalCloud, create_hot_table
+from demo.twin import until_active
 from deploy_scripts import PROJECT
-from deploy_scripts.component_type import component_type
 from deploy_scripts.hot_storage import Entry
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-from deploy_scripts.twin_configuration import Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.register.component_type import component_type
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
 from tests.conformance import oracle
@@ -103,7 +104,7 @@ def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries,
     client.create_component_type(
         workspaceId=at.workspace_id, componentTypeId="long-history", **described
     )
-    cloud.until_active(
+    until_active(
         lambda: client.get_component_type(
             workspaceId=at.workspace_id, componentTypeId="long-history"
         )

@@ -19,12 +19,12 @@ def read(cloud):
 
 
 def test_a_remote_that_is_down_is_a_connector_failure_with_attempts_and_trace_id(cloud, read):
-    cloud.stop_http()
+    cloud.http.stop()
     try:
         with pytest.raises(cloud.twinmaker().exceptions.ClientError) as failure:
             read()
     finally:
-        cloud.start_http()
+        cloud.http.start()
     assert failure.value.response["Error"]["Code"] == "ConnectorFailureException"
     assert re.search(r"no answer, 4 attempts, trace id [0-9a-f-]{36}", str(failure.value))
     assert read()["propertyValues"]
@@ -34,12 +34,12 @@ def test_one_trace_id_finds_a_request_in_the_logs_of_both_sides(cloud, read):
     read()
     name = "hot-reader-local-digital-twin-data-connector-last-entry"
     trace_id = re.findall(r'"trace_id":"([0-9a-f-]{36})"', cloud.aws.function_logs(name))[-1]
-    assert trace_id in cloud.http_log()
+    assert trace_id in cloud.http.output()
 
 
 def test_no_token_is_in_any_log(cloud, read):
     read()
-    logs = cloud.http_log() + "".join(
+    logs = cloud.http.output() + "".join(
         cloud.aws.function_logs(f"hot-reader-local-{name}")
         for name in ("digital-twin-data-connector", "digital-twin-data-connector-last-entry")
     )

@@ -19,7 +19,7 @@ from chalicelib.model.timestamps import NANOSECONDS, parse_instant
 from demo import sample_telemetry
 from demo.stack import create_hot_table
 from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter, attribute_value
-from deploy_scripts.twin_configuration import Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 if TYPE_CHECKING:
     from deploy_scripts.hot_storage import Entry

@@ -268,6 +268,6 @@ class TestAcrossClouds:
     def test_without_time_nothing_is_sent(self, record):
         with Scripted(response(500)) as server:
             connector = connector_of(across_clouds(server.url))
-            with pytest.raises(RemoteReaderError, match="no time left to ask"):
+            with pytest.raises(RemoteReaderError, match="no time was left for a request"):
                 connector.answer(event(), Context(0.5), "trace-1", record)
             assert server.connections == 0

@@ -259,7 +259,7 @@ class TestTheRemote:
         sent = {"propertyValues": [], "nextToken": "t", "followingPages": following}
         with Scripted(response(200, json.dumps(sent).encode())) as server:
             connector = Connector(server.url, HISTORY, remote._log)
-            with pytest.raises(RemoteReaderError, match="no propertyValues as this kind of read"):
+            with pytest.raises(RemoteReaderError, match="no propertyValues of this kind of read"):
                 connector.ask()
 
     def test_is_asked_again_after_a_failure(self, remote):

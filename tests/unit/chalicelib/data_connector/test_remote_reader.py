@@ -329,7 +329,7 @@ class TestDeadline:
             failure = failure_of(reader_of(server.url), seconds=0.05)
             assert server.connections == 0
         assert (failure.remote_status, failure.attempts) == (None, 0)
-        assert "no time left to ask" in str(failure)
+        assert "no time was left for a request" in str(failure)
 
     def test_pauses_count(self):
         time = Time(draw=1.0)  # pauses of 0.2, 0.4, 0.8 s

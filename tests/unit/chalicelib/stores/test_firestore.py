@@ -190,7 +190,7 @@ class TestAFailure:
         ],
     )
     def test_that_waiting_cures_is_worth_another_try_later(self, code):
-        with pytest.raises(StoreUnavailableError, match="throttling or away"):
+        with pytest.raises(StoreUnavailableError, match="throttling or unavailable"):
             read_from(Page(failure=code))
 
     @pytest.mark.parametrize(

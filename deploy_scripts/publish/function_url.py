@@ -15,12 +15,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from deploy_scripts.plan import API_HANDLER
+from deploy_scripts.stage.stage import API_HANDLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from deploy_scripts.deployed import DeployedStage
+    from deploy_scripts.stage.deployed import DeployedStage
 
 PUBLIC: Final = "NONE"
 """The AuthType of a Function URL that checks nothing itself: the Hot Readers check the token."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from chalicelib.model.reads import READS
-from deploy_scripts.plan import CLOUDS, ENDPOINT_KINDS
+from deploy_scripts.plan.plan import CLOUDS, ENDPOINT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from deploy_scripts.plan import Cloud, Plan, PlannedConnection
+    from deploy_scripts.plan.plan import Cloud, Plan, PlannedConnection
 
 _SHOWN_IN_CHART: Final = 5
 """Component types that a flowchart names; the others are counted."""

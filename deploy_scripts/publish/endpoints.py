@@ -12,25 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import READS
-from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
-from deploy_scripts.deployed import NotDeployedError
-from deploy_scripts.function_url import FunctionUrl
-from deploy_scripts.inter_cloud import Connection, connection_id
-from deploy_scripts.plan import API_GATEWAY, API_HANDLER, FUNCTION_URL
-from deploy_scripts.token_stores import TOKEN_VARIABLE
+from deploy_scripts.plan.plan import API_GATEWAY, FUNCTION_URL
+from deploy_scripts.project_files.inter_cloud import Connection, connection_id
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.stage.deployed import NotDeployedError
+from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.tokens.endpoint_token import accepted_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.model.layout import ProviderLayout
-    from deploy_scripts.deployed import DeployedStage, RestApi
-    from deploy_scripts.inter_cloud import InterCloudConnections
-    from deploy_scripts.plan import Stage
-    from deploy_scripts.token_stores import TokenStore
+    from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+    from deploy_scripts.stage.deployed import DeployedStage, RestApi
+    from deploy_scripts.tokens.stores import TokenStore
 
 FIRST_RATE: Final = 100
 FIRST_BURST: Final = 200
@@ -94,63 +92,6 @@ def check_endpoints_on_aws(layout: ProviderLayout) -> None:
     )
 
 
-def endpoint_settings(stage: Stage, reference: str | None = None) -> TokenReference:
-    """Return where the endpoints of a stage keep their token, and for how long they remember it.
-
-    Parameters
-    ----------
-    stage
-        The stage.
-    reference
-        What `INTER_CLOUD_TOKEN` should say, if the stage doesn't.
-
-    Raises
-    ------
-    PublishError
-        The stage isn't there, says something else, or holds a token in place of a reference.
-    chalicelib.model.errors.ConfigurationError
-        A setting is missing or malformed.
-    """
-    if stage.environment is None:
-        raise PublishError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
-    environment = stage.endpoints_environment
-    stated = environment.get(TOKEN_VARIABLE, "").strip()
-    if stated and TokenReference.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
-        raise PublishError(
-            f"The stage {stage.name} holds the token itself in {TOKEN_VARIABLE}, where everyone who "
-            "may see the function can read it. Run configure, which keeps it in a store, and deploy."
-        )
-    if stated and reference and stated != reference:
-        raise PublishError(
-            f"The endpoints of the stage {stage.name} accept what {stated} holds, not {reference}. "
-            "Leave out --token-store and --token-name; or run configure with them, and deploy."
-        )
-    named = {TOKEN_VARIABLE: stated or reference or ""}
-    return EndpointSettings.load({**environment, **named}).token
-
-
-def accepted_tokens(store: TokenStore) -> list[str]:
-    """Return the tokens that endpoints accept: the current one and, while it changes, the previous.
-
-    Raises
-    ------
-    PublishError
-        The store has none, or something else.
-    """
-    value = store.get()
-    if value is None:
-        raise PublishError(f"{store.reference} holds no token: run configure, which makes one.")
-    try:
-        literal = (
-            TokenReference.parse(f"What {store.reference} holds", value, max_age=1).store is None
-        )
-    except ConfigurationError as error:
-        raise PublishError(str(error)) from error
-    if not literal:
-        raise PublishError(f"{store.reference} holds a reference, not a token.")
-    return [each.strip() for each in value.split(",")]
-
-
 def publish_stage(
     layout: ProviderLayout,
     connections: InterCloudConnections,
@@ -199,7 +140,7 @@ def publish_stage(
     PublishError
         The layout has no endpoints on AWS, there is no token, the function has a Function URL of
         somebody else's, or throttling was chosen for one of ours.
-    deploy_scripts.deployed.NotDeployedError
+    deploy_scripts.stage.deployed.NotDeployedError
         The stage was deployed without endpoints.
     botocore.exceptions.ClientError
         AWS refused.
@@ -384,7 +325,7 @@ def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> s
     ------
     PublishError
         They have different ones.
-    deploy_scripts.inter_cloud.InterCloudError
+    deploy_scripts.project_files.inter_cloud.InterCloudError
         The connections can't be read.
     """
     found = [connections.get(layout, read) for read in READS]
@@ -420,7 +361,7 @@ def unpublish(
 
     Raises
     ------
-    deploy_scripts.inter_cloud.InterCloudError
+    deploy_scripts.project_files.inter_cloud.InterCloudError
         The connections can't be read or written.
     """
     if not layout.crosses_clouds:

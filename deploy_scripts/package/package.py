@@ -20,13 +20,13 @@ from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.configure import digital_twin_info
+from deploy_scripts.stage.configure import digital_twin_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from deploy_scripts.twin_configuration import TwinConfiguration
+    from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 
 SHARED: Final = "chalicelib"
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)

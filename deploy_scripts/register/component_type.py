@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from chalicelib.model.data_value import DataType
-    from deploy_scripts.twin_configuration import Device, DeviceProperty
+    from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 _FLAGS: Final = ("isTimeSeries", "isStoredExternally", "isRequiredInEntity", "isExternalId")
 

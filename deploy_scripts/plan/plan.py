@@ -5,30 +5,28 @@ A plan is made from the configuration alone: it asks no cloud and changes nothin
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import APP_NAME, ProviderLayout, aws_surface, component_type_function
+from chalicelib.model.layout import ProviderLayout, aws_surface, component_type_function
 from chalicelib.model.reads import HISTORY, READS
 from chalicelib.settings.data_connector import DataConnectorSettings
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.inter_cloud import connection_id
+from deploy_scripts.project_files.inter_cloud import connection_id
+from deploy_scripts.stage.stage import API_HANDLER, STAGES_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
-    from deploy_scripts.inter_cloud import InterCloudConnections
-    from deploy_scripts.twin_configuration import TwinConfiguration
+    from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+    from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+    from deploy_scripts.stage.stage import Stage
 
-API_HANDLER: Final = "api_handler"
-"""What Chalice calls the one Lambda function behind all HTTP endpoints."""
 STORES: Final = {"aws": "DynamoDB", "azure": "Cosmos DB", "gcp": "Firestore"}
 API_GATEWAY: Final = "api-gateway"
 FUNCTION_URL: Final = "function-url"
@@ -36,72 +34,8 @@ ENDPOINT_KINDS: Final = {API_GATEWAY: "API Gateway", FUNCTION_URL: "Function URL
 """What can be in front of that function."""
 CLOUDS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
-STAGES_FILE: Final = ".chalice/config.json"
-"""Where Chalice keeps a project's stages."""
 _LONGEST_NAME: Final = 64
 """Characters of a Lambda function's name, and of its role's (IAM's service model, `roleNameType`)."""
-
-
-class StageError(Exception):
-    """The stages can't be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A Chalice stage.
-
-    Attributes
-    ----------
-    name
-        Its name.
-    app_name
-        What the names of its functions start with.
-    environment
-        Its environment variables; None if the stage hasn't been written yet.
-    handler_environment
-        Those of the endpoints' function, `api_handler`, as far as it has other ones.
-    """
-
-    name: str
-    app_name: str = APP_NAME
-    environment: Mapping[str, str] | None = None
-    handler_environment: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def endpoints_environment(self) -> Mapping[str, str]:
-        """The environment variables of the endpoints' function."""
-        return {**(self.environment or {}), **self.handler_environment}
-
-    @classmethod
-    def load(cls, project: Path, name: str) -> Stage:
-        """Read a stage from `.chalice/config.json` of a project.
-
-        Raises
-        ------
-        StageError
-            There is no such file, or it isn't one of Chalice's.
-        """
-        path = project / STAGES_FILE
-        try:
-            document = json.loads(path.read_bytes())
-            app_name = document["app_name"]
-            stage = document.get("stages", {}).get(name)
-            if stage is None:
-                return cls(name, app_name)
-            # As Chalice merges them: the stage's own win.
-            environment = {
-                **document.get("environment_variables", {}),
-                **stage.get("environment_variables", {}),
-            }
-            handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
-            of_handler = dict(handler.get("environment_variables", {}))
-        except OSError as error:
-            raise StageError(f"{path} can't be read: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
-        if not all(isinstance(each, str) for each in [*environment.values(), *of_handler.values()]):
-            raise StageError(f"{path}: the environment variables of {name} must be texts")
-        return cls(name, app_name, environment, of_handler)
 
 
 @dataclass(frozen=True, slots=True)

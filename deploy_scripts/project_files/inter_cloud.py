@@ -29,7 +29,7 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
-from deploy_scripts.whole_files import PRIVATE, write_whole
+from deploy_scripts.project_files.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

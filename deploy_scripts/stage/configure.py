@@ -18,18 +18,18 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import Surface, aws_surface
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.settings.token_reference import TokenReference
-from deploy_scripts.inter_cloud import connection_id
-from deploy_scripts.plan import API_HANDLER, STAGES_FILE
-from deploy_scripts.token_stores import TOKEN_VARIABLE
-from deploy_scripts.whole_files import write_json
+from deploy_scripts.project_files.inter_cloud import connection_id
+from deploy_scripts.project_files.whole_files import write_json
+from deploy_scripts.stage.stage import API_HANDLER, STAGES_FILE
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from deploy_scripts.inter_cloud import Connection, InterCloudConnections
-    from deploy_scripts.token_stores import TokenStore
-    from deploy_scripts.twin_configuration import Device, TwinConfiguration
+    from deploy_scripts.project_files.inter_cloud import Connection, InterCloudConnections
+    from deploy_scripts.project_files.twin_configuration import Device, TwinConfiguration
+    from deploy_scripts.tokens.stores import TokenStore
 
 _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
-from deploy_scripts.package import AZURE, PackageError
+from deploy_scripts.package.package import AZURE, PackageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deploy_scripts.package import Cloud
+    from deploy_scripts.package.package import Cloud
 
 PYTHON: Final = "3.11"
 """The version that this project's tests run on, and that both platforms offer."""

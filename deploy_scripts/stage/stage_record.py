@@ -31,21 +31,21 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
-from deploy_scripts.configure import write_stage_file
-from deploy_scripts.deployed import (
+from deploy_scripts.stage.configure import write_stage_file
+from deploy_scripts.stage.deployed import (
     SCHEMA_VERSION,
     DeployedStage,
     NotDeployedError,
     load_resources,
     record_path,
 )
-from deploy_scripts.plan import API_HANDLER
+from deploy_scripts.stage.stage import API_HANDLER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from deploy_scripts.plan import Stage
+    from deploy_scripts.stage.stage import Stage
 
 Json = dict[str, Any]
 

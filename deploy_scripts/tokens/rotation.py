@@ -32,15 +32,15 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
-from deploy_scripts.inter_cloud import connection_id, old_connection_id
-from deploy_scripts.publish import accepted_tokens
+from deploy_scripts.project_files.inter_cloud import connection_id, old_connection_id
+from deploy_scripts.tokens.endpoint_token import accepted_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.model.layout import ProviderLayout
-    from deploy_scripts.inter_cloud import InterCloudConnections
-    from deploy_scripts.token_stores import TokenStore
+    from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+    from deploy_scripts.tokens.stores import TokenStore
 
 FETCH_SECONDS: Final = 10
 """How long after a write an endpoint's fetch that was under way may still bring the value before it."""
@@ -107,9 +107,9 @@ class Rotation:
         ------
         RotationError
             The caller isn't connected, or with another token.
-        deploy_scripts.publish.PublishError
+        EndpointTokenError
             The store has no token.
-        deploy_scripts.inter_cloud.InterCloudError
+        InterCloudError
             The connections can't be read.
         """
         return self._next_step(accepted_tokens(self._store))
@@ -132,7 +132,7 @@ class Rotation:
         ------
         StoreRefusedError
             The store refused the new token.
-        RotationError, deploy_scripts.publish.PublishError, deploy_scripts.inter_cloud.InterCloudError
+        RotationError, EndpointTokenError, InterCloudError
             See `next_step`.
         """
         accepted = accepted_tokens(self._store)

@@ -1,0 +1,1 @@
+"""Packages of the Hot Readers for clouds that Chalice cannot deploy to."""

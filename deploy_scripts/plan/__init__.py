@@ -1,0 +1,1 @@
+"""The plan: what a provider layout deploys, and its views."""

@@ -1,0 +1,1 @@
+"""A Chalice stage: what it has to be, and what is deployed of it."""

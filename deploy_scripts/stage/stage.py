@@ -1,0 +1,80 @@
+"""A Chalice stage as `.chalice/config.json` describes it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.model.layout import APP_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+API_HANDLER: Final = "api_handler"
+"""What Chalice calls the one Lambda function behind all HTTP endpoints."""
+STAGES_FILE: Final = ".chalice/config.json"
+"""Where Chalice keeps a project's stages."""
+
+
+class StageError(Exception):
+    """The stages can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A Chalice stage.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    app_name
+        What the names of its functions start with.
+    environment
+        Its environment variables; None if the stage hasn't been written yet.
+    handler_environment
+        Those of the endpoints' function, `api_handler`, as far as it has other ones.
+    """
+
+    name: str
+    app_name: str = APP_NAME
+    environment: Mapping[str, str] | None = None
+    handler_environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoints_environment(self) -> Mapping[str, str]:
+        """The environment variables of the endpoints' function."""
+        return {**(self.environment or {}), **self.handler_environment}
+
+    @classmethod
+    def load(cls, project: Path, name: str) -> Stage:
+        """Read a stage from `.chalice/config.json` of a project.
+
+        Raises
+        ------
+        StageError
+            There is no such file, or it isn't one of Chalice's.
+        """
+        path = project / STAGES_FILE
+        try:
+            document = json.loads(path.read_bytes())
+            app_name = document["app_name"]
+            stage = document.get("stages", {}).get(name)
+            if stage is None:
+                return cls(name, app_name)
+            # As Chalice merges them: the stage's own win.
+            environment = {
+                **document.get("environment_variables", {}),
+                **stage.get("environment_variables", {}),
+            }
+            handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
+            of_handler = dict(handler.get("environment_variables", {}))
+        except OSError as error:
+            raise StageError(f"{path} can't be read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
+        if not all(isinstance(each, str) for each in [*environment.values(), *of_handler.values()]):
+            raise StageError(f"{path}: the environment variables of {name} must be texts")
+        return cls(name, app_name, environment, of_handler)

@@ -1,0 +1,80 @@
+"""The documents lead somewhere: their links, the files that they name, the sections that code cites."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from deploy_scripts import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ARCHITECTURE: Final = "docs/architecture.md"
+
+
+def committed(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [path for name in sorted(listed.stdout.split()) if (path := PROJECT / name).is_file()]
+
+
+def prose(path: Path) -> str:
+    """A document without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def titles(path: Path) -> list[str]:
+    return re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+
+
+def anchor(title: str) -> str:
+    """Return what GitHub makes of a title."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+DOCUMENTS: Final = committed("*.md")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_lead_to_files_and_sections(path):
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if link.startswith("https://"):
+            continue
+        name, _, section = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), link
+        if section:
+            assert section in map(anchor, titles(target)), link
+
+
+def test_the_architecture_page_names_files_and_folders_that_are_there():
+    page = prose(PROJECT / ARCHITECTURE)
+    named = set(re.findall(r"`([\w./]+(?:/|\.py|\.md|\.toml))`", page))
+    assert len(named) > 20
+    roots = [PROJECT, *(PROJECT / each for each in ("chalicelib", "local_cloud", "tests"))]
+    roots += [PROJECT / "deploy_scripts"]
+    missing = {name for name in named if not any((root / name).exists() for root in roots)}
+    assert missing <= {".chalice/deployed/"}  # made by a deployment
+
+
+def test_code_cites_sections_of_the_architecture_page_that_it_has():
+    known = titles(PROJECT / ARCHITECTURE)
+    cited = [
+        " ".join(each.split())
+        for path in committed("*.py", "*.js", "*.mjs", "*.md")
+        for each in re.findall(
+            rf"{re.escape(ARCHITECTURE)},[\s#]+(?:['\"])(.{{60}})", path.read_text(), re.DOTALL
+        )
+    ]
+    assert cited
+    wrong = [each for each in cited if not any(each.startswith((f"{t}'", f'{t}"')) for t in known)]
+    assert not wrong
