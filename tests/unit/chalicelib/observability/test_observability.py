@@ -304,7 +304,7 @@ class TestTheConnectorsMetrics:
         }
         connector = DataConnector(HISTORY, DataConnectorSettings.load(environment, HISTORY))
         with observability.request("trace-1") as record:
-            connector.answer(EVENT, None, "trace-1", record)
+            connector.answer(EVENT, PATIENCE_SECONDS, "trace-1", record)
 
     def test_count_tries_and_the_time_of_all_together(self, observability, output):
         answer = {"propertyValues": [{"values": [1, 2, 3]}, {"values": []}, {"values": [4]}]}
