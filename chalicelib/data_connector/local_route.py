@@ -76,6 +76,6 @@ def _lambda_client() -> LambdaClient:
     import boto3
     from botocore.config import Config
 
-    # A retry would run into the function's own time-out.
+    # No retries: botocore would invoke once more after a time-out, when this function's time is over.
     config = Config(connect_timeout=2, read_timeout=29, retries={"total_max_attempts": 1})
     return boto3.client("lambda", config=config)

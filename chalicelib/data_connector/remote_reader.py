@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
 _FIRST_BACKOFF: Final = 0.2
+"""Seconds, doubled with each try; the pause is a random part of it ("full jitter"), so that callers who
+failed together don't come back together."""
 _LONGEST_BACKOFF: Final = 5.0
+"""Seconds."""
 _SHORTEST_TRY: Final = 0.1
 """The least seconds for a try; with less left, none is started."""
 _SHORTEST_KEY: Final = 8

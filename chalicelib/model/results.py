@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.model.data_value import DataValue, UnrepresentableValueError
 
 _EXAMPLES: Final = 3
+"""Enough to see what is wrong; a page may have thousands, and CloudWatch bills log lines by size."""
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
+from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.whole_files import PRIVATE, write_whole
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _POLL_SECONDS: Final = 0.02
 _log: Final = logging.getLogger(__name__)
 
 
-class InterCloudError(Exception):
+class InterCloudError(VerbError):
     """The connections can't be read or written; the message says what to do, and holds no token."""
 
 

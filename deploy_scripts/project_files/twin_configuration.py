@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.model.layout import PROVIDER_RULE, PROVIDER_SPELLINGS, ProviderLayout
+from deploy_scripts.errors import VerbError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +45,6 @@ _DEVICE_ID_RULE: Final = "a device's id: letters, digits and '_', '.', '-', ':'"
 _PROPERTY_NAME_RULE: Final = (
     f"a property's name: 1 to {LONGEST_PROPERTY_NAME} letters, digits, '-' and '_'"
 )
-_PROVIDER_RULE: Final = "aws, azure or gcp (or google)"
 _TYPE_RULE: Final = f"one of {', '.join(_TYPES)}"
 _PROPERTY_SHAPE: Final = '{"name": ..., "dataType": ...}'
 _CONSTANT_SHAPE: Final = '{"name": ..., "dataType": ..., "value": ...}'
@@ -85,7 +85,7 @@ class Problem:
         return f"{where}: found {self.found}; expected {self.expected}"
 
 
-class ConfigurationProblems(Exception):  # noqa: N818 - a name for what it holds: one or many
+class ConfigurationProblems(VerbError):  # noqa: N818 - a name for what it holds: one or many
     """The configuration files have mistakes.
 
     Attributes
@@ -286,7 +286,7 @@ def _provider(named: _Value) -> str | None:
     name = named.value
     provider = PROVIDER_SPELLINGS.get(name.strip().lower()) if isinstance(name, str) else None
     if provider is None:
-        named.wrong(_PROVIDER_RULE)
+        named.wrong(PROVIDER_RULE)
     return provider
 
 

@@ -160,7 +160,7 @@ def test_a_constant_of_each_type_becomes_a_default_value(twin, declared, value):
     twin.device(constProperties=[{"name": "c", "dataType": declared, "value": value}])
     (device,) = TwinConfiguration.load(twin.path).devices
     assert device.constants[0].value == value
-    described = component_type(device, history_arn="a", last_entry_arn="b")
+    described = component_type(device, dict.fromkeys(READS, "arn"))
     assert "defaultValue" in described["propertyDefinitions"]["c"]
 
 
