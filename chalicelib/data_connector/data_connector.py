@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class DataConnector:
-    """Answers one kind of read.
+    """The connector of one kind of read.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ class _Exchange:
 
 @dataclass(frozen=True, slots=True)
 class RemoteAnswer:
-    """An answer.
+    """The answer of a remote reader.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class RemoteAnswer:
 
 
 class RemoteReader:
-    """Posts envelopes to one Hot Reader; connections are kept between calls.
+    """A client of one remote Hot Reader, which keeps its connections between calls.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class RemoteReader:
     def _try(
         self, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> dict[str, Any] | _Failure:
-        """Send one request, and give up on it after so many seconds whatever it is doing.
+        """Send one request, and abandon it after a number of seconds in whatever state it is.
 
         A time-out of requests bounds each wait for bytes, not the whole: neither a silent name server
         nor a reader that sends byte by byte ever exceeds it. So the exchange runs in a thread of its

@@ -47,7 +47,7 @@ class Run:
 
 
 class TimeOrder:
-    """Puts entries that come in key order into the order of their instants.
+    """A queue that takes entries in key order and yields them in the order of their instants.
 
     Entries of the same instant stay in the order in which they came.
 

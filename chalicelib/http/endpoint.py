@@ -50,7 +50,7 @@ _INSIDE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request.
+    """A request, as a host hands it to an endpoint.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def no_such_path(path: str, known: Iterable[str]) -> HttpResponse:
 
 
 class RateLimit:
-    """Lets a number of requests through per second, and as many at once (a token bucket).
+    """A limit of requests per second, and of as many at once (a token bucket).
 
     The limit is that of one instance. API Gateway throttles in front of all instances; a Function URL
     has nothing in front of it.
@@ -145,7 +145,7 @@ class RateLimit:
 
 
 class HttpEndpoint:
-    """Answers requests by the wire contract.
+    """An endpoint that answers requests by the wire contract.
 
     Parameters
     ----------

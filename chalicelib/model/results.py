@@ -25,7 +25,7 @@ class Flaws:
     unrepresentable_values
         Values that their declared type can't express.
     unreadable_timestamps
-        Entries whose sort key isn't spelled as the settings say.
+        Entries whose sort key isn't spelled as configured.
     examples
         Descriptions of the first three.
     """

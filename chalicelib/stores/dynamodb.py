@@ -68,7 +68,7 @@ def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> DynamoDBH
 
 
 class DynamoDBHotStore:
-    """Reads a table with one Query per page of at most 1 MB, following `LastEvaluatedKey`.
+    """A hot store that reads a table by Query, page by page of at most 1 MB.
 
     Parameters
     ----------
