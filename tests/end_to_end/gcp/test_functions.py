@@ -129,6 +129,7 @@ class TestAStart:
             ("FIRESTORE_EMULATOR_HOST", "firestore.example.com:80"),
             ("TIMESTAMP_FORMAT", "rfc822"),
             ("INTER_CLOUD_TOKEN", "hunter2"),
+            ("POWERTOOLS_LOG_LEVEL", "loud"),
         ],
     )
     def test_with_a_malformed_setting_names_it_and_tells_no_token(
@@ -198,6 +199,14 @@ class TestAStore:
 
 
 class TestTheOutput:
+    def test_begins_at_the_log_level_and_always_has_metrics(self, start: Start) -> None:
+        with start(stage={"POWERTOOLS_LOG_LEVEL": "WARNING"}) as service:
+            assert isinstance(service, CloudLogService)
+            service.post(LAST_ENTRY, last_entry())
+            service.get(LAST_ENTRY, {})
+            assert [record["message"] for record in service.records()] == ["Refused"]
+            assert service.output().count('"metrics":{"Requests":1') == 2
+
     @pytest.mark.parametrize("given", [TOKEN, "refused-53a1f4f7a6d84b1c"])
     def test_holds_no_token_at_any_level_of_logging(
         self, start: Start, tmp_path: Path, given: str
