@@ -24,15 +24,15 @@ class HotReaderError(Exception):
 
 
 class ConfigurationError(HotReaderError):
-    """A setting is missing or malformed; the message names it and shows what it should look like."""
+    """A missing or malformed setting; the message names it and shows what it should look like."""
 
 
 class HotStoreError(HotReaderError):
-    """The hot storage refused a read for a reason that waiting doesn't cure (missing table, denied)."""
+    """A read that the hot storage refuses for good, as of a missing table or without permission."""
 
 
 class RemoteReaderError(HotReaderError):
-    """Another cloud's Hot Reader gave no usable answer.
+    """A read of another cloud's Hot Reader that brought no usable answer.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class RemoteReaderError(HotReaderError):
 
 
 class InvalidQueryError(HotReaderError):
-    """The query itself is wrong: it will fail each time it is sent.
+    """A wrong query, which fails each time it is sent.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class InvalidQueryError(HotReaderError):
 
 
 class UnauthorizedError(HotReaderError):
-    """The token is missing or wrong; deliberately one message for both."""
+    """A missing or wrong token; deliberately one message for both."""
 
     status = 401
     code = "unauthorized"
@@ -96,7 +96,7 @@ class UnauthorizedError(HotReaderError):
 
 
 class MethodNotAllowedError(HotReaderError):
-    """The endpoints answer GET and POST only."""
+    """A method other than GET and POST."""
 
     status = 405
     code = "method_not_allowed"
@@ -106,14 +106,14 @@ class MethodNotAllowedError(HotReaderError):
 
 
 class PayloadTooLargeError(HotReaderError):
-    """The request's body is larger than a Lambda function can be sent."""
+    """A request body that is larger than a Lambda function can be sent."""
 
     status = 413
     code = "payload_too_large"
 
 
 class UnsupportedMediaTypeError(HotReaderError):
-    """A POST's body isn't declared as JSON."""
+    """A POST whose body isn't declared as JSON."""
 
     status = 415
     code = "unsupported_media_type"
@@ -125,7 +125,7 @@ class UnsupportedMediaTypeError(HotReaderError):
 
 
 class RetryLaterError(HotReaderError):
-    """A failure that waiting cures.
+    """A transient failure.
 
     Parameters
     ----------
@@ -141,14 +141,14 @@ class RetryLaterError(HotReaderError):
 
 
 class ThrottledError(RetryLaterError):
-    """The caller asks more often than the rate limit allows."""
+    """A request beyond the rate limit."""
 
     status = 429
     code = "throttled"
 
 
 class StoreUnavailableError(RetryLaterError):
-    """A store (hot storage, or the one that keeps the token) is throttling or unavailable."""
+    """A store (hot storage, or the one that keeps the token) that is throttling or unavailable."""
 
     status = 503
     code = "store_unavailable"

@@ -22,7 +22,6 @@ from deploy_scripts.commands.options import (
     fail,
     project_option,
     token_name_option,
-    token_reference,
     token_store_option,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
@@ -31,7 +30,9 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudConnections,
     InterCloudError,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.providers import PACKAGED
 from deploy_scripts.publish.endpoints import (
     FIRST_BURST,
     FIRST_RATE,
@@ -45,7 +46,7 @@ from deploy_scripts.publish.endpoints import (
     publish_stage,
 )
 from deploy_scripts.stage.stage import Stage, StageError
-from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
+from deploy_scripts.tokens.stage_token import StageTokenError, endpoint_token, token_reference
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ _STANDARD_INPUT: Final = "-"
 @token_name_option
 @click.option(
     "--cloud",
-    type=click.Choice(["azure", "gcp"]),
+    type=click.Choice([*PACKAGED]),
     help="The Hot Readers are on this cloud: only save where.",
 )
 @click.option("--url", help="With --cloud: the Hot Reader's URL.")
@@ -106,7 +107,7 @@ def publish(
 
     With --stage, of a stage that was deployed to AWS, whose API is throttled, too. There, --endpoint
     function-url makes a Lambda Function URL, which nothing throttles, and --endpoint api-gateway takes
-    it away again. With --cloud, of Hot Readers that were deployed to Azure or Google Cloud.
+    it away again. With --cloud, of Hot Readers that were deployed to another cloud.
 
     Run again, it changes only what differs. Endpoints, region and credentials of AWS come from the
     environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
@@ -148,7 +149,7 @@ def publish(
     except (
         ConfigurationError,
         ConfigurationProblems,
-        EndpointTokenError,
+        StageTokenError,
         InterCloudError,
         PublishError,
         StageError,
@@ -182,7 +183,7 @@ def _publish_stage(
 
     check_endpoints_on_aws(twin.layout)
     deployed = DeployedStage.load(project, stage)
-    source = endpoint_settings(Stage.load(project, stage), reference)
+    source = endpoint_token(Stage.load(project, stage), reference)
     return publish_stage(
         twin.layout,
         connections,

@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.commands.options import (
-    REFUSED,
-    USAGE,
     config_option,
     dry_run_option,
-    fail,
     project_option,
+    reported_failures,
     stage_option,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +46,7 @@ if TYPE_CHECKING:
     help="Take over component types and entities of the same ids that weren't made by this command.",
 )
 @dry_run_option
+@reported_failures()
 def register(
     config: Path,
     stage: str,
@@ -71,29 +67,24 @@ def register(
     import boto3
 
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-    from deploy_scripts.register.calls import NotOursError, RegistrationError, twinmaker_client
+    from deploy_scripts.register.calls import twinmaker_client
     from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Twin, reader_functions
     from deploy_scripts.stage.deployed import DeployedStage
 
     console = Console()
-    try:
-        configured = TwinConfiguration.load(config)
-        functions = reader_functions(configured.layout)
-        deployed = DeployedStage.load(project, stage)
-        readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
-        registration = Registration(
-            Twin(configured.name, workspace or configured.name),
-            twinmaker_client(),
-            boto3.client("lambda"),
-            boto3.client("iam"),
-            report=step_printer(console, dry_run=dry_run),
-        )
-        summary = registration.register(configured.devices, readers, dry_run=dry_run, **settings)
-    except (ConfigurationError, ConfigurationProblems, NotOursError) as error:
-        fail(str(error), USAGE)
-    except (RegistrationError, ClientError, BotoCoreError) as error:
-        fail(str(error), REFUSED)
+    configured = TwinConfiguration.load(config)
+    functions = reader_functions(configured.layout)
+    deployed = DeployedStage.load(project, stage)
+    readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
+    registration = Registration(
+        Twin(configured.name, workspace or configured.name),
+        twinmaker_client(),
+        boto3.client("lambda"),
+        boto3.client("iam"),
+        report=step_printer(console, dry_run=dry_run),
+    )
+    summary = registration.register(configured.devices, readers, dry_run=dry_run, **settings)
     if summary.agrees:
         console.print("TwinMaker agrees with the configuration.")
     elif dry_run:

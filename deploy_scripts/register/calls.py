@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.data_connector.device import twinmaker_client as configured_client
+from deploy_scripts.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class RegistrationError(Exception):
+class RegistrationError(RefusedError):
     """TwinMaker, IAM or Lambda refused; the message has AWS's own code and message.
 
     Parameters
@@ -37,6 +38,8 @@ class RegistrationError(Exception):
 
 class NotOursError(RegistrationError):
     """A resource has one of our ids but not our tags."""
+
+    exit_code = 2
 
 
 def twinmaker_client() -> Any:

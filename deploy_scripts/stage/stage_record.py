@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
-from deploy_scripts.stage.configure import write_stage_file
+from deploy_scripts.errors import VerbError
 from deploy_scripts.stage.deployed import (
     SCHEMA_VERSION,
     DeployedStage,
@@ -39,7 +39,7 @@ from deploy_scripts.stage.deployed import (
     load_resources,
     record_path,
 )
-from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.stage.stage import API_HANDLER, write_stage_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ _LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
 _GONE: Final = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"})
 
 
-class RecordError(Exception):
+class RecordError(VerbError):
     """The record can't be made to agree with AWS; the message says what to do."""
 
 

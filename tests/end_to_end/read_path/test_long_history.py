@@ -15,9 +15,9 @@ from demo import sample_telemetry
 from demo.stack import LocalCloud, create_hot_table
 from demo.twin import until_active
 from deploy_scripts import PROJECT
-from deploy_scripts.hot_storage import Entry
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.providers.aws import DynamoDBWriter
+from deploy_scripts.providers.telemetry import Entry
 from deploy_scripts.register.component_types import component_type
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
@@ -70,7 +70,13 @@ def reader(
             "AWS_ENDPOINT_URL_DYNAMODB": dynalite.url,
             "INTER_CLOUD_TOKEN": cloud.token_parameter,
         }
-        endpoints = ChaliceLocal(environment, port=free_port(), log=directory / "chalice.log")
+        endpoints = ChaliceLocal(
+            environment,
+            project=PROJECT,
+            stage="local",
+            port=free_port(),
+            log=directory / "chalice.log",
+        )
         yield stack.enter_context(endpoints)
 
 
