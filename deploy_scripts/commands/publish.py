@@ -22,7 +22,6 @@ from deploy_scripts.commands.options import (
     fail,
     project_option,
     token_name_option,
-    token_reference,
     token_store_option,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
@@ -31,7 +30,8 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudConnections,
     InterCloudError,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.publish.endpoints import (
     FIRST_BURST,
@@ -46,7 +46,7 @@ from deploy_scripts.publish.endpoints import (
     publish_stage,
 )
 from deploy_scripts.stage.stage import Stage, StageError
-from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
+from deploy_scripts.tokens.stage_token import StageTokenError, endpoint_token, token_reference
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def publish(
     except (
         ConfigurationError,
         ConfigurationProblems,
-        EndpointTokenError,
+        StageTokenError,
         InterCloudError,
         PublishError,
         StageError,
@@ -183,7 +183,7 @@ def _publish_stage(
 
     check_endpoints_on_aws(twin.layout)
     deployed = DeployedStage.load(project, stage)
-    source = endpoint_settings(Stage.load(project, stage), reference)
+    source = endpoint_token(Stage.load(project, stage), reference)
     return publish_stage(
         twin.layout,
         connections,

@@ -64,7 +64,13 @@ def reader(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "AWS_ENDPOINT_URL_DYNAMODB": server.url,
             "INTER_CLOUD_TOKEN": cloud.token_parameter,
         }
-        endpoints = ChaliceLocal(environment, port=free_port(), log=directory / "chalice.log")
+        endpoints = ChaliceLocal(
+            environment,
+            project=PROJECT,
+            stage="local",
+            port=free_port(),
+            log=directory / "chalice.log",
+        )
         yield stack.enter_context(endpoints)
 
 
