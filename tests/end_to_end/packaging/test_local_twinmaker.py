@@ -34,8 +34,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(directory, symlinks=True, with_pip=False)
     before = files()
     pip = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python")]
-    install = ["install", "--quiet", "--no-compile", FOLDER]
-    subprocess.run([*pip, *install], check=True, cwd=directory)
+    install = [*pip, "install", "--quiet", "--no-compile", str(FOLDER)]
+    subprocess.run(install, check=True, cwd=directory)
     assert files() == before, "the build left something behind"
     return directory
 
