@@ -26,10 +26,8 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudError,
 )
 from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
-from deploy_scripts.publish.endpoints import (
-    PublishError,
-    check_endpoints_on_aws,
-)
+from deploy_scripts.publish import PublishError
+from deploy_scripts.publish.aws_endpoints import check_layout
 from deploy_scripts.stage.stage import Stage, StageError
 from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
 from deploy_scripts.tokens.rotation import Rotation, RotationError, Step, StoreRefusedError
@@ -85,7 +83,7 @@ def rotate_token(
 
     try:
         twin = TwinConfiguration.load(config)
-        check_endpoints_on_aws(twin.layout)
+        check_layout(twin.layout)
         reference = token_reference(twin.name, stage, store, token_name)
         source = endpoint_settings(Stage.load(project, stage), reference)
         rotation = Rotation(
