@@ -12,7 +12,8 @@ from deploy_scripts.commands.options import USAGE, config_option, fail
 from deploy_scripts.package import PackageError
 from deploy_scripts.package.contents import zipped
 from deploy_scripts.package.package import Package
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.project_files.whole_files import write_whole
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 

@@ -20,7 +20,7 @@ from deploy_scripts.commands.options import (
     project_option,
     stage_option,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems
+from deploy_scripts.project_files.problems import ConfigurationProblems
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,6 +8,7 @@ single service on Cloud Run. `chalicelib` stands beside this file in the package
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import functions_framework
@@ -20,6 +21,7 @@ from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.logs import LogSettings
 from chalicelib.stores import firestore
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
@@ -34,7 +36,7 @@ _endpoints: Final = endpoints_by_read(
     _settings,
     _endpoint_settings,
     InterCloudToken(_endpoint_settings.token),
-    JsonLogObservability,
+    partial(JsonLogObservability, level=LogSettings.load(os.environ).level),
 )
 _by_path: Final = {read.path: endpoint for read, endpoint in _endpoints.items()}
 
