@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from rich.console import Console
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.commands.options import (
@@ -18,8 +17,8 @@ from deploy_scripts.commands.options import (
     endpoint_option,
     project_option,
     reported_failures,
+    show_changes,
     token_name_option,
-    token_reference,
     token_store_option,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
@@ -30,7 +29,7 @@ from deploy_scripts.publish import PublishError, aws_endpoints, other_cloud
 from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE, Throttling
 from deploy_scripts.stage.deployed import DeployedStage
 from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.endpoint_token import endpoint_settings
+from deploy_scripts.tokens.stage_token import endpoint_token, token_reference
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
@@ -70,6 +69,7 @@ _STANDARD_INPUT: Final = "-"
     "input.  [default: what is piped in, or else the connections' token, or else it asks]",
 )
 @dry_run_option
+@reported_failures()
 def publish(
     config: Path,
     stage: str | None,
@@ -103,40 +103,34 @@ def publish(
         raise click.UsageError("--endpoint, --rate and --burst belong to --stage.")
     if cloud is not None and not (url and last_entry_url):
         raise click.UsageError("--cloud needs --url and --last-entry-url.")
-    with reported_failures():
-        connections = InterCloudConnections(config / CONNECTIONS_FILE)
-        twin = TwinConfiguration.load(config)
-        if cloud is not None:
-            other_cloud.check_layout(twin.layout, cloud)
-            token = _token(twin.layout, connections, token_file)
-            urls = {HISTORY: url or "", LAST_ENTRY: last_entry_url or ""}
-            changes = other_cloud.publish(twin.layout, connections, urls, token, dry_run=dry_run)
-        elif stage is not None:
-            import boto3
+    connections = InterCloudConnections(config / CONNECTIONS_FILE)
+    twin = TwinConfiguration.load(config)
+    if cloud is not None:
+        other_cloud.check_layout(twin.layout, cloud)
+        token = _token(twin.layout, connections, token_file)
+        urls = {HISTORY: url or "", LAST_ENTRY: last_entry_url or ""}
+        changes = other_cloud.publish(twin.layout, connections, urls, token, dry_run=dry_run)
+    elif stage is not None:
+        import boto3
 
-            aws_endpoints.check_layout(twin.layout)
-            deployed = DeployedStage.load(project, stage)
-            reference = token_reference(twin.name, stage, store, token_name)
-            endpoint, changes = aws_endpoints.publish(
-                twin.layout,
-                connections,
-                deployed=deployed,
-                tokens=token_store(
-                    endpoint_settings(Stage.load(project, stage), reference), boto3.client
-                ),
-                gateway=boto3.client("apigateway"),
-                lambda_=boto3.client("lambda"),
-                throttling=Throttling(rate, burst) if rate or burst else None,
-                endpoint=endpoint,
-                dry_run=dry_run,
-            )
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    for change in changes:
-        console.print(f"{'would change' if dry_run else 'changed'}: {change}")
-    if not changes:
-        console.print("Nothing to change: the connections are as they should be.")
+        aws_endpoints.check_layout(twin.layout)
+        deployed = DeployedStage.load(project, stage)
+        chosen = token_reference(twin.name, stage, store, token_name)
+        endpoint, changes = aws_endpoints.publish(
+            twin.layout,
+            connections,
+            deployed=deployed,
+            tokens=token_store(endpoint_token(Stage.load(project, stage), chosen), boto3.client),
+            gateway=boto3.client("apigateway"),
+            lambda_=boto3.client("lambda"),
+            throttling=Throttling(rate, burst) if rate or burst else None,
+            endpoint=endpoint,
+            dry_run=dry_run,
+        )
+    unchanged = "Nothing to change: the connections are as they should be."
+    show_changes(changes, dry_run=dry_run, otherwise=unchanged)
     if endpoint == FUNCTION_URL:
-        console.print(
+        click.echo(
             "Note: nothing throttles a Function URL. REQUESTS_PER_SECOND in the stage limits each "
             "instance, and the function's reserved concurrency how many there are."
         )

@@ -18,7 +18,7 @@ from deploy_scripts.publish.connections import save
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import NotDeployedError
 from deploy_scripts.stage.stage import API_HANDLER
-from deploy_scripts.tokens.endpoint_token import accepted_tokens
+from deploy_scripts.tokens.stage_token import accepted_tokens
 
 if TYPE_CHECKING:
     from chalicelib.model.layout import ProviderLayout
@@ -108,7 +108,7 @@ def publish(
     ------
     PublishError
         The function has a Function URL that wasn't made here, or throttling was chosen for ours.
-    EndpointTokenError
+    StageTokenError
         There is no token.
     NotDeployedError
         The stage was deployed without endpoints.
