@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     directory = tmp_path_factory.mktemp("local-cloud")
-    with LocalCloud(directory=directory, entries=400, seed=7, ports=Ports(0, 0, 0)) as running:
+    with LocalCloud(directory=directory, entries=150, seed=7, ports=Ports(0, 0, 0)) as running:
         yield running
