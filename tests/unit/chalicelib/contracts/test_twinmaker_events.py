@@ -198,6 +198,8 @@ class TestHistoryEvents:
             ("maxResults", "100"),
             ("maxResults", 1.5),
             ("maxResults", True),
+            ("maxResults", 2**31),
+            ("maxResults", 10**400),
             ("orderByTime", "descending"),
             ("nextToken", 7),
             ("propertyFilters", {}),
