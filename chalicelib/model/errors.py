@@ -24,11 +24,23 @@ class HotReaderError(Exception):
 
 
 class ConfigurationError(HotReaderError):
-    """A setting is missing or malformed; the message names it and shows what it should look like."""
+    """A setting is missing or malformed; the message names it and shows what it should look like.
+
+    Most end the start. What is known only at a request, such as a token that its store doesn't have,
+    is answered like a hot storage that can't be read.
+    """
+
+    code = "store_misconfigured"
 
 
 class HotStoreError(HotReaderError):
-    """The hot storage refused a read for a reason that waiting doesn't cure (missing table, denied)."""
+    """The hot storage can't be read for a reason that waiting doesn't cure.
+
+    A missing table or index, a denied permission, timestamps of another format. The message says what
+    cures it.
+    """
+
+    code = "store_misconfigured"
 
 
 class RemoteReaderError(HotReaderError):
