@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from demo.other_clouds import OtherCloud
     from demo.reading import Points
     from demo.stack import LocalCloud
-    from deploy_scripts.hot_storage import Entry
     from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+    from deploy_scripts.providers.telemetry import Entry
 
 _NUMERIC: Final = ("DOUBLE", "INTEGER", "LONG")
 

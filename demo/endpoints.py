@@ -1,4 +1,4 @@
-"""Where everything of a running local cloud is, and the files that say so."""
+"""The URLs and names of a running local cloud, and the files that list them."""
 
 from __future__ import annotations
 

@@ -5,28 +5,21 @@ from __future__ import annotations
 import itertools
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from chalicelib.model.errors import ConfigurationError, HotReaderError
-from chalicelib.settings.cosmos import CosmosSettings
-from chalicelib.settings.dynamodb import DynamoDBSettings
-from chalicelib.settings.firestore import FirestoreSettings
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
 from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-    from deploy_scripts.hot_storage import Writer
-
-_CLOUDS: Final = ("aws", "azure", "gcp")
 
 
 @click.command("load-telemetry")
@@ -35,7 +28,7 @@ _CLOUDS: Final = ("aws", "azure", "gcp")
 @seed_option
 @click.option(
     "--cloud",
-    type=click.Choice(_CLOUDS),
+    type=click.Choice([*PROVIDERS]),
     default="aws",
     show_default=True,
     help="The cloud of the hot storage.",
@@ -62,10 +55,8 @@ def load_telemetry(
 ) -> None:
     """Load sample telemetry into a hot storage, which must exist.
 
-    The settings of the Hot Reader on that cloud, as environment variables, select it:
-    DYNAMODB_TABLE_NAME, or --table; COSMOS_ENDPOINT, COSMOS_DATABASE, COSMOS_CONTAINER and COSMOS_KEY;
-    FIRESTORE_COLLECTION, FIRESTORE_PROJECT and FIRESTORE_DATABASE. Credentials come from the
-    environment, as for any SDK.
+    The settings of the Hot Reader on that cloud, as environment variables, select it (docs/settings.md);
+    on AWS, --table does, too. Credentials come from the environment, as for any SDK.
     """
     if table is not None and cloud != "aws":
         raise click.UsageError("--table is for --cloud aws only")
@@ -94,7 +85,7 @@ def load_telemetry(
         return
     environment = os.environ if table is None else os.environ | {"DYNAMODB_TABLE_NAME": table}
     try:
-        writer, place = _writer(cloud, environment)
+        writer = PROVIDERS[cloud].writer(environment)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except (HotReaderError, BotoCoreError) as error:
@@ -104,30 +95,5 @@ def load_telemetry(
             try:
                 writer.write(generated, progress=lambda more: advance(entries, more))
             except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
-                fail(f"{place} refuses: {error}", REFUSED)
-        console.print(f"{entries:,} entries of {device} in {place}")
-
-
-def _writer(cloud: str, environment: Mapping[str, str]) -> tuple[Writer, str]:
-    """Return a writer for a cloud's hot storage, and the storage's name for messages."""
-    # Each SDK takes long to load.
-    if cloud == "azure":
-        from chalicelib.stores.cosmos import LazyContainer
-        from deploy_scripts.hot_storage.cosmos import CosmosWriter
-
-        cosmos = CosmosSettings.load(environment)
-        container = LazyContainer(cosmos, "device_id").open()
-        return CosmosWriter(container), f"the Cosmos DB container {cosmos.container}"
-    if cloud == "gcp":
-        from chalicelib.stores.firestore import client_of
-        from deploy_scripts.hot_storage.firestore import FirestoreWriter
-
-        firestore = FirestoreSettings.load(environment)
-        place = f"the Firestore collection {firestore.collection}"
-        return FirestoreWriter(client_of(firestore), firestore.collection), place
-    import boto3
-
-    from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
-
-    table = DynamoDBSettings.load(environment).table_name
-    return DynamoDBWriter(boto3.client("dynamodb"), table), f"the DynamoDB table {table}"
+                fail(f"{writer.place} refuses: {error}", REFUSED)
+        console.print(f"{entries:,} entries of {device} in {writer.place}")

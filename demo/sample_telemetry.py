@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.timestamps import NANOSECONDS, utc_text
-from deploy_scripts.hot_storage import Entry
+from deploy_scripts.providers.telemetry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,7 +110,7 @@ def _spelled(instant: int, chance: random.Random) -> str:
 
 
 def _measure(each: DeviceProperty, chance: random.Random) -> Callable[[int], Any]:
-    """Return how a property's value is told at an instant."""
+    """Return a function that measures a property at an instant."""
     return _measure_type(each.name, each.unit, each.data_type, chance)
 
 

@@ -21,8 +21,8 @@ from demo import sample_telemetry
 from demo.endpoints import CloudEndpoints, Endpoints, remove_files, write_files
 from demo.twin import STAGE, Route, Twin
 from deploy_scripts import PROJECT
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.providers.aws import DynamoDBWriter
 from deploy_scripts.register.entities import COMPONENT_NAME
 from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from demo.other_clouds import OtherCloud
-    from deploy_scripts.hot_storage import Entry, Writer
+    from deploy_scripts.providers.telemetry import Entry, Writer
 
 _DATA_CONNECTOR: Final = "chalicelib.aws.data_connector_functions.digital_twin_data_connector"
 _TOKEN_PARAMETER: Final = "ssm:/local-cloud/inter-cloud-token"  # noqa: S105 - a name

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.layout import APP_NAME
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import PROJECT
 from deploy_scripts.register.component_type import component_type
 from deploy_scripts.register.entities import COMPONENT_NAME
@@ -82,7 +83,7 @@ class Twin:
         of_type = named | {"componentTypeId": route.component_type_id}
         self._client.create_component_type(
             **of_type,
-            **component_type(device, history_arn=history_arn, last_entry_arn=last_entry_arn),
+            **component_type(device, {HISTORY: history_arn, LAST_ENTRY: last_entry_arn}),
         )
         until_active(lambda: self._client.get_component_type(**of_type))
         entity = named | {"entityId": route.entity_id}

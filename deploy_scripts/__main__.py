@@ -16,7 +16,7 @@ from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.commands.rotate_token import rotate_token
 from deploy_scripts.commands.verify import verify
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems
+from deploy_scripts.project_files.problems import ConfigurationProblems
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

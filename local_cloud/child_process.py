@@ -75,7 +75,7 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C is ours to handle, and its own processes are told
+                start_new_session=True,  # a Ctrl-C is ours to handle, and its processes can be killed together
             )
         self._process = process
         give_up = time.monotonic() + _START_SECONDS
@@ -97,7 +97,7 @@ class ChildProcess:
         if self._process.stdin is not None:
             self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            # gunicorn waits half a minute for a worker that it told while it began.
+            # gunicorn waits half a minute for a worker that was signalled while it began.
             self._process.wait(timeout=_STOP_SECONDS)
         with suppress(ProcessLookupError):  # as a rule they have ended, too
             os.killpg(self._process.pid, signal.SIGKILL)

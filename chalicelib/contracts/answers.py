@@ -16,7 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HistoryAnswer:
-    """A page of a history, written as JSON faster than as a document; see `Answer`."""
+    """A page of a history, written as JSON faster than as a document; see `Answer`.
+
+    Examples
+    --------
+    >>> from chalicelib.model.query import HistoryQuery
+    >>> from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
+    >>> query = HistoryQuery(device_id="pump-1", selected_properties=("running",), start=0, end=9)
+    >>> page = HistoryPage({"running": PropertyValues()}, "opaque", Flaws())
+    >>> answer = HistoryAnswer(query, page)
+    >>> answer.more, answer.values
+    (True, 0)
+    >>> orjson.loads(answer.to_json()) == answer.document
+    True
+    """
 
     query: HistoryQuery
     page: HistoryPage

@@ -202,7 +202,16 @@ def _json(value: Any) -> str:
 
 
 def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]:
-    """Return the newest entry as TwinMaker expects it; a property without a value is left out."""
+    """Return the newest entry as TwinMaker expects it; a property without a value is left out.
+
+    Examples
+    --------
+    >>> from chalicelib.model.results import Flaws, LastEntry
+    >>> query = LastEntryQuery(device_id="pump-1", selected_properties=("pressure", "running"))
+    >>> answer = last_entry_answer(query, LastEntry({"running": {"booleanValue": True}}, Flaws()))
+    >>> list(answer["propertyValues"]), answer["propertyValues"]["running"]["propertyValue"]
+    (['running'], {'booleanValue': True})
+    """
     return {
         "propertyValues": {
             name: {"propertyReference": _reference(query, name), "propertyValue": value}

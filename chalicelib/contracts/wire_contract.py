@@ -28,6 +28,7 @@ LEFT_OUT_HEADER: Final = "X-Left-Out"
 """The header of an answer from which values or entries are left out."""
 
 _TRACE_ID: Final = re.compile(r"[!-~]{1,128}")
+"""One word of a log line: a line break or a control character in it could forge another line."""
 FOLLOWING_PAGES: Final = "followingPages"
 """The key under which an answer carries pages that were read ahead."""
 
@@ -66,7 +67,15 @@ def new_trace_id() -> str:
 
 
 def trace_id_of(envelope: Any) -> str | None:
-    """Return an envelope's trace id, if it has a usable one."""
+    """Return an envelope's trace id, if it has a usable one.
+
+    Examples
+    --------
+    >>> trace_id_of({"trace_id": "6b0d7c52"})
+    '6b0d7c52'
+    >>> trace_id_of({"trace_id": "two words"}) is None
+    True
+    """
     trace_id = envelope.get("trace_id") if isinstance(envelope, Mapping) else None
     return trace_id if isinstance(trace_id, str) and _TRACE_ID.fullmatch(trace_id) else None
 
@@ -211,6 +220,20 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
     ------
     InvalidQueryError
         A part is missing or mistyped; the message names it. Unknown keys are ignored.
+
+    Examples
+    --------
+    >>> query = history_query(
+    ...     {
+    ...         "iot_device_id": "pump-1",
+    ...         "selected_properties": ["pressure"],
+    ...         "start_time": "1970-01-01T00:00:00Z",
+    ...         "end_time": "1970-01-01T00:00:01Z",
+    ...         "order_by_time": "DESCENDING",
+    ...     }
+    ... )
+    >>> query.start, query.end, query.descending, query.max_results
+    (0, 1000000000, True, None)
     """
     document = Document(payload, "payload")
     start, end = document.instant("start_time"), document.instant("end_time")

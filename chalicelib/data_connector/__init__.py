@@ -1,1 +1,1 @@
-"""Answers TwinMaker from another cloud's Hot Reader."""
+"""The data connector: TwinMaker's reads, answered from another cloud's Hot Reader."""

@@ -41,7 +41,7 @@ class LambdaContext(Protocol):
 
 
 class DataConnector:
-    """Answers one kind of read.
+    """The connector of one kind of read.
 
     Parameters
     ----------
@@ -185,5 +185,6 @@ def _lambda_client() -> LambdaClient:
     import boto3  # the remote route never needs it
     from botocore.config import Config
 
+    # No retries: botocore would invoke once more after a time-out, when this function's time is over.
     config = Config(connect_timeout=2, read_timeout=29, retries={"total_max_attempts": 1})
     return boto3.client("lambda", config=config)

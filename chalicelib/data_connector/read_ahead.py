@@ -41,7 +41,7 @@ class _Kept(NamedTuple):
 
 
 class ReadAhead:
-    """Keeps pages, bounded by bytes and by age; the least recently used ones give way.
+    """A memory of pages, bounded by bytes and by age; the least recently used ones give way.
 
     Several threads may use it.
 

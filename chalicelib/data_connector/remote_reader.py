@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
 _FIRST_BACKOFF: Final = 0.2
+"""Seconds, doubled with each try; the pause is a random part of it ("full jitter"), so that callers who
+failed together don't come back together."""
 _LONGEST_BACKOFF: Final = 5.0
+"""Seconds."""
 _SHORTEST_TRY: Final = 0.1
 """The least seconds for a try; with less left, none is started."""
 _SHORTEST_KEY: Final = 8
@@ -88,7 +91,7 @@ class _Exchange:
 
 @dataclass(frozen=True, slots=True)
 class RemoteAnswer:
-    """An answer.
+    """The answer of a remote reader.
 
     Attributes
     ----------
@@ -106,7 +109,7 @@ class RemoteAnswer:
 
 
 class RemoteReader:
-    """Posts envelopes to one Hot Reader; connections are kept between calls.
+    """A client of one remote Hot Reader, which keeps its connections between calls.
 
     Parameters
     ----------
@@ -205,7 +208,7 @@ class RemoteReader:
     def _try(
         self, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> tuple[dict[str, Any], Flaws] | _Failure:
-        """Send one request, and give up on it after so many seconds whatever it is doing.
+        """Send one request, and abandon it after a number of seconds in whatever state it is.
 
         A time-out of requests bounds each wait for bytes, not the whole: neither a silent name server
         nor a reader that sends byte by byte ever exceeds it. So the exchange runs in a thread of its

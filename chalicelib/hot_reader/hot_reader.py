@@ -35,7 +35,7 @@ _AHEAD_SECONDS: Final = 2.0
 
 
 class HotReader:
-    """Reads from one hot store.
+    """A reader of one hot store.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.model.query import HistoryQuery
 
 _VERSION: Final = 3
+"""Raised with each change of the format, so that a token of another one is refused, not misread."""
 _LONGEST: Final = 17_880
 """Characters; TwinMaker's limit (API reference, GetPropertyValueHistory)."""
 
@@ -133,4 +134,5 @@ def _digest(position: Position, query: HistoryQuery) -> str:
         [condition.to_json() for condition in query.filters],
     ]
     canonical = json.dumps(parts, separators=(",", ":"), sort_keys=True).encode()
+    # 96 bits. They detect mistakes; against forgery nothing is needed, as a token gives no authority.
     return hashlib.sha256(canonical).hexdigest()[:24]

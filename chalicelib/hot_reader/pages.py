@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _VALUE_BYTES: Final = 64
 """An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
 _NUMBER_BYTES: Final = 24
-"""An upper bound for a number or a truth value."""
+"""An upper bound for a number or a boolean: -1.7976931348623157e+308 has 24 characters."""
 _QUOTES: Final = len(json.dumps(json.dumps("")))
+"""Bytes of the quotes around a string, encoded twice; see `_encoded_size`."""
 _FEW: Final = 16
 """Entries that aren't worth another try to add them together."""
 
@@ -39,6 +40,23 @@ class PagesInProgress:
         The values on it, by property.
     room
         The number of further values that it may hold.
+
+    Examples
+    --------
+    >>> from chalicelib.model.entries import StoredEntry
+    >>> from chalicelib.model.query import HistoryQuery
+    >>> query = HistoryQuery(
+    ...     device_id="pump-1", selected_properties=("pressure",), start=0, end=9, max_results=1
+    ... )
+    >>> pages = PagesInProgress(query, Flaws(), 100_000, waiting=lambda: iter(()))
+    >>> first, second = "1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"
+    >>> pages.add(StoredEntry(first, {"pressure": 4.1}), first)
+    False
+    >>> pages.add(StoredEntry(second, {"pressure": 4.2}), second)
+    True
+    >>> (page,) = pages.turned
+    >>> page.values["pressure"].contents, next_token.decode(page.next_token, query).key
+    ([4.1], '1970-01-01T00:00:00Z')
     """
 
     def __init__(

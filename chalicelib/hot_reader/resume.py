@@ -27,6 +27,18 @@ class Resume:
         The instant and the sort key of its entry.
     descending
         The order of the query.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from chalicelib.hot_reader.next_token import Position
+    >>> from chalicelib.model.query import HistoryQuery
+    >>> from chalicelib.model.timestamps import Iso8601Format
+    >>> query = HistoryQuery(device_id="pump-1", selected_properties=("pressure",), start=0, end=9)
+    >>> token = next_token.encode(Position("1970-01-01T00:00:00Z", 0, "", True), query)
+    >>> resume = Resume.after(replace(query, next_token=token), Iso8601Format())
+    >>> resume.timestamp.instant, resume.beyond(Iso8601Format())
+    (0, '1970-01-01T00:00:00Z~')
     """
 
     position: Position | None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HotReaderService:
-    """Answers both reads, asked by TwinMaker or over HTTP.
+    """The answers to both reads, whether TwinMaker or an HTTP caller asks.
 
     Parameters
     ----------

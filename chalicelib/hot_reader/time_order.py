@@ -47,7 +47,7 @@ class Run:
 
 
 class TimeOrder:
-    """Puts entries that come in key order into the order of their instants.
+    """A queue that takes entries in key order and yields them in the order of their instants.
 
     Entries of the same instant stay in the order in which they came.
 
@@ -130,6 +130,8 @@ class TimeOrder:
             self._unreadable(error)
             return
         rank = -timestamp.instant if self._descending else timestamp.instant
+        # The number of the arrival keeps entries of one instant in key order, and decides every
+        # comparison before heapq would compare entries.
         heapq.heappush(self._waiting, (rank, self._arrivals, Single(entry, timestamp)))
         self._arrivals += 1
         yield from self._leave(-timestamp.latest if self._descending else timestamp.earliest)

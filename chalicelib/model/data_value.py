@@ -1,8 +1,8 @@
 """Stored values as TwinMaker's DataValues, by the declared types of their properties.
 
 A DataValue is a dict with one key that names its kind: `{"doubleValue": 21.5}` (AWS IoT TwinMaker
-API reference, 'DataValue'). What each declared type accepts is the table in
-docs/architecture.md, 'Values'.
+API reference, 'DataValue'). What each declared type accepts is the table in docs/openapi.yaml, 'Values';
+the rules are docs/architecture.md, 'Values'.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DataValue = dict[str, Any]
 
+# Three digits of an exponent are enough for every double (308) and every number of DynamoDB (125).
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER_LIMIT: Final = 2**31
 _LONG_LIMIT: Final = 2**63

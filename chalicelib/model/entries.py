@@ -19,7 +19,7 @@ class StoredEntry(NamedTuple):
         Its sort key: a string, or a `Decimal` with all digits.
     values
         Property values by name, as plain values: str, bool, int, float, Decimal, list, dict, None.
-        A number keeps its digits, so a store that has them hands out Decimal, not float.
+        A number keeps its digits, so a store that has them yields Decimal, not float.
     identity
         An id that distinguishes and orders entries of the same key, in a store that allows several.
     """

@@ -24,7 +24,7 @@ class HotReaderError(Exception):
 
 
 class ConfigurationError(HotReaderError):
-    """A setting is missing or malformed; the message names it and shows what it should look like.
+    """A missing or malformed setting; the message names it and shows what it should look like.
 
     Most end the start. What is known only at a request, such as a token that its store doesn't have,
     is answered like a hot storage that can't be read.
@@ -34,7 +34,7 @@ class ConfigurationError(HotReaderError):
 
 
 class HotStoreError(HotReaderError):
-    """The hot storage can't be read for a reason that waiting doesn't cure.
+    """A read that the hot storage refuses for good.
 
     A missing table or index, a denied permission, timestamps of another format. The message says what
     cures it.
@@ -44,7 +44,7 @@ class HotStoreError(HotReaderError):
 
 
 class RemoteReaderError(HotReaderError):
-    """Another cloud's Hot Reader gave no usable answer.
+    """A read of another cloud's Hot Reader that brought no usable answer.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class RemoteReaderError(HotReaderError):
 
 
 class InvalidQueryError(HotReaderError):
-    """The query itself is wrong: it will fail each time it is sent.
+    """A wrong query, which fails each time it is sent.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class InvalidQueryError(HotReaderError):
 
 
 class UnauthorizedError(HotReaderError):
-    """The token is missing or wrong; deliberately one message for both."""
+    """A missing or wrong token; deliberately one message for both."""
 
     status = 401
     code = "unauthorized"
@@ -108,7 +108,7 @@ class UnauthorizedError(HotReaderError):
 
 
 class MethodNotAllowedError(HotReaderError):
-    """The endpoints answer GET and POST only."""
+    """A method other than GET and POST."""
 
     status = 405
     code = "method_not_allowed"
@@ -118,14 +118,14 @@ class MethodNotAllowedError(HotReaderError):
 
 
 class PayloadTooLargeError(HotReaderError):
-    """The request's body is larger than a Lambda function can be sent."""
+    """A request body that is larger than a Lambda function can be sent."""
 
     status = 413
     code = "payload_too_large"
 
 
 class UnsupportedMediaTypeError(HotReaderError):
-    """A POST's body isn't declared as JSON."""
+    """A POST whose body isn't declared as JSON."""
 
     status = 415
     code = "unsupported_media_type"
@@ -137,7 +137,7 @@ class UnsupportedMediaTypeError(HotReaderError):
 
 
 class RetryLaterError(HotReaderError):
-    """A failure that waiting cures.
+    """A transient failure.
 
     Parameters
     ----------
@@ -153,14 +153,14 @@ class RetryLaterError(HotReaderError):
 
 
 class ThrottledError(RetryLaterError):
-    """The caller asks more often than the rate limit allows."""
+    """A request beyond the rate limit."""
 
     status = 429
     code = "throttled"
 
 
 class StoreUnavailableError(RetryLaterError):
-    """A store (hot storage, or the one that keeps the token) is throttling or unavailable."""
+    """A store (hot storage, or the one that keeps the token) that is throttling or unavailable."""
 
     status = 503
     code = "store_unavailable"

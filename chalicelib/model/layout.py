@@ -17,6 +17,8 @@ APP_NAME: Final = "hot-reader"
 """Chalice puts it and the stage before each function's name; Lambda limits names to 64 characters."""
 PROVIDER_SPELLINGS: Final = {"aws": "aws", "azure": "azure", "gcp": "gcp", "google": "gcp"}
 """Spellings of the providers in configurations."""
+PROVIDER_RULE: Final = "aws, azure or gcp (or google)"
+"""The accepted spellings, as messages list them."""
 
 
 @dataclass(frozen=True, slots=True)

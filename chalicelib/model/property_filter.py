@@ -159,6 +159,7 @@ def _comparable(stored: Any, data_type: DataType, *, exact: bool) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnrepresentableValueError("not a number")
+    # As a Decimal: 38 digits of DynamoDB compare exactly with an INTEGER and with a DOUBLE.
     return Decimal(str(stored).strip())
 
 

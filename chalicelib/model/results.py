@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.model.data_value import DataValue, UnrepresentableValueError
 
 _EXAMPLES: Final = 3
+"""Enough to see what is wrong; a page may have thousands, and CloudWatch bills log lines by size."""
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Flaws:
     unrepresentable_values
         Values that their declared type can't express.
     unreadable_timestamps
-        Entries whose sort key isn't spelled as the settings say.
+        Entries whose sort key isn't spelled as configured.
     examples
         Descriptions of the first three.
     """

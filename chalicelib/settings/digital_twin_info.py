@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError, InvalidQueryError
-from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.model.layout import PROVIDER_RULE, PROVIDER_SPELLINGS, ProviderLayout
 from chalicelib.settings.environment import required
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _provider(providers: Any, key: str) -> str:
     name = _member(providers, key)
     provider = PROVIDER_SPELLINGS.get(str(name).strip().lower())
     if provider is None:
-        raise _twin_info_error(f"{key} is {name!r}; it must be aws, azure or gcp (or google)")
+        raise _twin_info_error(f"{key} is {name!r}; it must be {PROVIDER_RULE}")
     return provider
 
 

@@ -75,7 +75,7 @@ def connect(settings: CosmosSettings, entries: HotReaderSettings) -> CosmosHotSt
 
 
 class CosmosHotStore:
-    """Reads one partition with one query, page by page.
+    """A hot store that reads one partition with one query, page by page.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class CosmosHotStore:
 
 
 class LazyContainer:
-    """Opens a container when it is first needed: the SDK's client sends a request when it is made.
+    """A container, opened when it is first needed: the SDK's client sends a request when it is made.
 
     Parameters
     ----------

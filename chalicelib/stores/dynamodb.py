@@ -48,7 +48,9 @@ _UNAVAILABLE: Final = frozenset(
 )
 """Error codes of transient failures (Amazon DynamoDB developer guide, 'Error handling')."""
 _SMALLER: Final = 8
+"""The part of the estimate that a second request of a page asks for."""
 _SMALLEST_FOLLOW_UP: Final = 8
+"""Items. Up to 512 bytes each, they cost one read unit of 4 KB together, so fewer save nothing."""
 _GROWTH: Final = 4
 """The factor by which further requests grow when the caller takes more than its estimate."""
 _LARGEST_LIMIT: Final = 1_000_000
@@ -66,7 +68,7 @@ def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> DynamoDBH
 
 
 class DynamoDBHotStore:
-    """Reads a table with one Query per page of at most 1 MB, following `LastEvaluatedKey`.
+    """A hot store that reads a table by Query, page by page of at most 1 MB.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ _ATTRIBUTE: Final = re.compile(
 
 
 class PageParser(JSONParser):
-    """Parses a page of items as a whole, and everything else as botocore does.
+    """A parser that reads a page of items as a whole, and everything else as botocore does.
 
     It overrides a private method of botocore, which may go away: then botocore parses pages itself.
     Whatever isn't a page in form is left to botocore as well.
@@ -121,7 +121,7 @@ def _column(parts: Sequence[str], *, first: bool) -> tuple[str, str, Sequence[An
 
 
 class PageParserFactory(ResponseParserFactory):
-    """Makes a `PageParser` in place of botocore's own parser of the JSON protocol."""
+    """A factory of `PageParser` in place of botocore's own parser of the JSON protocol."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -120,7 +120,7 @@ def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> Firestor
 
 
 class FirestoreHotStore:
-    """Reads a collection with one query per page, each from where the one before has stopped.
+    """A hot store that reads a collection with one query per page, each from the end of the one before.
 
     A page is limited because documents are billed when they are sent, wanted or not. Every query needs
     a composite index: device id ascending, and timestamp in the query's order.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HotStore(Protocol):
-    """Reads entries of one device."""
+    """A source of a device's entries."""
 
     def read(
         self,

@@ -35,7 +35,8 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudError,
     connection_id,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.publish.endpoints import unpublish
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.errors import RegistrationError

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 from rich.console import Console
 
+from chalicelib.model.errors import ConfigurationError
 from deploy_scripts import PROJECT
+from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import ENDPOINT_KINDS
 from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE, default_token_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deploy_scripts.tokens.stores import TokenStore
 
 REFUSED: Final = 1
@@ -125,3 +130,18 @@ def fail(message: str, code: int) -> NoReturn:
     """Say on standard error what is wrong, and end with an exit code."""
     Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
+
+
+@contextmanager
+def reported_failures() -> Iterator[None]:
+    """Report a failure that is expected without a traceback, and end with its exit code."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except VerbError as error:
+        fail(str(error), error.exit_code)
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+    except (BotoCoreError, ClientError) as error:
+        fail(f"AWS refused: {error}", REFUSED)

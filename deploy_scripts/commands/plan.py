@@ -81,10 +81,8 @@ def plan(
         InterCloudConnections,
         InterCloudError,
     )
-    from deploy_scripts.project_files.twin_configuration import (
-        ConfigurationProblems,
-        TwinConfiguration,
-    )
+    from deploy_scripts.project_files.problems import ConfigurationProblems
+    from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.stage.stage import Stage, StageError
 
     connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)

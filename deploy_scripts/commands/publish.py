@@ -31,7 +31,9 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudConnections,
     InterCloudError,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.providers import PACKAGED
 from deploy_scripts.publish.endpoints import (
     FIRST_BURST,
     FIRST_RATE,
@@ -75,7 +77,7 @@ _STANDARD_INPUT: Final = "-"
 @token_name_option
 @click.option(
     "--cloud",
-    type=click.Choice(["azure", "gcp"]),
+    type=click.Choice([*PACKAGED]),
     help="The Hot Readers are on this cloud: only save where.",
 )
 @click.option("--url", help="With --cloud: the Hot Reader's URL.")
@@ -106,7 +108,7 @@ def publish(
 
     With --stage, of a stage that was deployed to AWS, whose API is throttled, too. There, --endpoint
     function-url makes a Lambda Function URL, which nothing throttles, and --endpoint api-gateway takes
-    it away again. With --cloud, of Hot Readers that were deployed to Azure or Google Cloud.
+    it away again. With --cloud, of Hot Readers that were deployed to another cloud.
 
     Run again, it changes only what differs. Endpoints, region and credentials of AWS come from the
     environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the

@@ -20,7 +20,7 @@ from deploy_scripts.commands.options import (
     project_option,
     stage_option,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems
+from deploy_scripts.project_files.problems import ConfigurationProblems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,16 +79,16 @@ def register(
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.register.errors import NotOursError, RegistrationError
     from deploy_scripts.register.registration import Registration
-    from deploy_scripts.register.twin import Readers, Twin, reader_functions
+    from deploy_scripts.register.twin import Twin, reader_functions
     from deploy_scripts.register.twinmaker import twinmaker_client
     from deploy_scripts.stage.deployed import DeployedStage
 
     console = Console()
     try:
         configured = TwinConfiguration.load(config)
-        history, last_entry = reader_functions(configured.layout)
+        functions = reader_functions(configured.layout)
         deployed = DeployedStage.load(project, stage)
-        readers = Readers(deployed.lambda_arn(history), deployed.lambda_arn(last_entry))
+        readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
         registration = Registration(
             twinmaker_client(),
             boto3.client("lambda"),

@@ -25,7 +25,8 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudConnections,
     InterCloudError,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.publish.endpoints import (
     PublishError,
     check_endpoints_on_aws,

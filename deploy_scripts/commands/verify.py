@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from deploy_scripts.commands.options import USAGE, config_option, project_option, stage_option
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 
 if TYPE_CHECKING:
     from deploy_scripts.verify.hop import HopResult

@@ -1,98 +1,134 @@
-"""Packages the Hot Readers of a cloud that Chalice can't deploy to: a zip, and settings beside it.
-
-The zip has the files of `functions/CLOUD` at its root and, of `chalicelib`, the modules that the entry
-point reaches by import. What isn't named or imported isn't packaged, so nothing that lies about on an
-engineer's machine gets in. Same input, same bytes: a zip that differs has other code in it.
-"""
+"""The package of the Hot Readers of one cloud: a zip, the functions' settings, and a script for both."""
 
 from __future__ import annotations
 
-import ast
-import io
-import json
-import stat
-import zipfile
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.endpoint import EndpointSettings
-from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from deploy_scripts import PROJECT
+from deploy_scripts.package import PackageError
+from deploy_scripts.package.contents import contents
+from deploy_scripts.package.script import filled_in
+from deploy_scripts.providers import PACKAGED, PROVIDERS
 from deploy_scripts.stage.configure import digital_twin_info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+    from deploy_scripts.providers.provider import Functions
 
-SHARED: Final = "chalicelib"
-_EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
-"""The first instant that a zip can express (PKWARE's APPNOTE, 4.4.6)."""
-_UNIX: Final = 3
-_MODE: Final = stat.S_IFREG | 0o644
+ENTRY_SETTINGS: Final = (
+    "device_id_attribute",
+    "timestamp_attribute",
+    "timestamp_format",
+    "mixed_offsets",
+    "requests_per_second",
+)
+"""The options of every cloud: each is the setting of its name (docs/settings.md)."""
 _SOME_TOKEN: Final = "a-token-for-a-check-only"  # noqa: S105 - no function accepts it
 
 
-class PackageError(Exception):
-    """The Hot Readers can't be packaged; the message says why and what to do."""
-
-
 @dataclass(frozen=True, slots=True)
-class Cloud:
-    """How a cloud wants its functions.
+class Package:
+    """What is written, and what is printed.
 
     Attributes
     ----------
-    name
-        `azure` or `gcp`.
-    entry
-        The module that the platform imports.
-    files
-        What else has to be at the zip's root.
-    settings_suffix
-        How the settings file's name ends.
-    store
-        The settings class of its hot storage.
+    zip_path, contents
+        The zip, and the files in it by name.
+    settings_path, settings
+        The settings file, and the settings by variable: all but the token.
+    settings_text
+        The text of that file.
+    script
+        The shell script that publishes both.
     """
 
-    name: str
-    entry: str
-    files: tuple[str, ...]
-    settings_suffix: str
-    store: type[CosmosSettings] | type[FirestoreSettings]
+    zip_path: Path
+    contents: Mapping[str, bytes]
+    settings_path: Path
+    settings: Mapping[str, str]
+    settings_text: str
+    script: str
+
+    @classmethod
+    def make(
+        cls,
+        twin: TwinConfiguration,
+        cloud: str,
+        options: Mapping[str, str],
+        *,
+        output: Path,
+        config: Path,
+    ) -> Self:
+        """Make a package; nothing is written yet.
+
+        Parameters
+        ----------
+        twin
+            The twin's configuration.
+        cloud
+            The Hot Readers' cloud.
+        options
+            The options that were given, by name: those of `ENTRY_SETTINGS` and the cloud's own.
+        output
+            The directory that it will be written to.
+        config
+            The directory of the configuration.
+
+        Raises
+        ------
+        PackageError
+            The layout has no Hot Readers there, an option or a setting is missing or malformed, or a
+            file can't be read.
+        """
+        _check_layout(twin, cloud)
+        functions = PACKAGED[cloud]
+        own = _own(functions, options, cloud=cloud, twin=twin.name)
+        shared = {name.upper(): options[name] for name in ENTRY_SETTINGS if name in options}
+        of_store = {
+            option.setting: own[option.name]
+            for option in functions.options
+            if option.setting and option.name in own
+        }
+        settings = _settings(twin, cloud, shared | of_store)
+        zip_path = output / f"hot-reader-{cloud}.zip"
+        settings_path = output / f"hot-reader-{cloud}-settings{functions.settings_suffix}"
+        variables = {
+            **{name.upper(): value for name, value in own.items()},
+            **functions.variables(own),
+            **shared,
+            "ZIP": str(zip_path),
+            "SETTINGS": str(settings_path),
+            "SOURCE": str(zip_path.with_suffix("")),
+            "TOKEN_FILE": str(output / f"inter-cloud-token-{cloud}"),
+            "CONFIG": _typed(config),
+        }
+        return cls(
+            zip_path,
+            contents(PROJECT, functions),
+            settings_path,
+            settings,
+            functions.spelled(settings),
+            filled_in((PROJECT / functions.directory / "publish.sh").read_text(), variables),
+        )
 
 
-AZURE: Final = Cloud(
-    "azure",
-    "function_app.py",
-    ("host.json", "requirements.txt"),
-    "settings.json",
-    CosmosSettings,
-)
-GCP: Final = Cloud("gcp", "main.py", ("requirements.txt",), "settings.yaml", FirestoreSettings)
-CLOUDS: Final = {each.name: each for each in (AZURE, GCP)}
-
-
-def check_layout(twin: TwinConfiguration, cloud: Cloud) -> None:
-    """Check that a twin has Hot Readers on a cloud that another cloud asks.
-
-    The table of the design note 'system', section 'Provider layouts'.
-
-    Raises
-    ------
-    PackageError
-        It hasn't.
-    """
+def _check_layout(twin: TwinConfiguration, cloud: str) -> None:
+    """Check that a twin has Hot Readers on a cloud (docs/architecture.md, 'Provider layouts')."""
     layer_3_hot, layer_4 = twin.layout.layer_3_hot, twin.layout.layer_4
-    if layer_3_hot != cloud.name:
-        instead = "deploy" if layer_3_hot == "aws" else f"package --cloud {layer_3_hot}"
+    if layer_3_hot != cloud:
+        instead = f"package --cloud {layer_3_hot}" if layer_3_hot in PACKAGED else "deploy"
         raise PackageError(
             f"config_providers.json says that the hot storage is on {layer_3_hot} "
             f"(layer_3_hot_provider), and a Hot Reader reads on its own cloud only. Change it to "
-            f"{cloud.name}, or run {instead}."
+            f"{cloud}, or run {instead}."
         )
     if not twin.layout.crosses_clouds:
         raise PackageError(
@@ -101,183 +137,35 @@ def check_layout(twin: TwinConfiguration, cloud: Cloud) -> None:
         )
 
 
-# --- the zip ----------------------------------------------------------------------------------
-
-
-def contents(project: Path, cloud: Cloud) -> dict[str, bytes]:
-    """Return what belongs into a package.
-
-    Parameters
-    ----------
-    project
-        The project's directory.
-    cloud
-        Which cloud's functions.
-
-    Returns
-    -------
-    dict[str, bytes]
-        By name in the zip, in the order of the names.
-
-    Raises
-    ------
-    PackageError
-        A file is missing or isn't Python.
-    """
-    root = project / "functions" / cloud.name
-    found = _Closure(root, project).of(cloud.entry)
-    found |= {name: _read(root / name) for name in cloud.files}
-    return dict(sorted(found.items()))
-
-
-def zipped(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip whose bytes depend on names and contents only.
-
-    It isn't compressed: zlib's output differs between its versions, and the code is small.
-
-    Parameters
-    ----------
-    files
-        Contents by name.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as package:
-        for name, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, _EARLIEST)
-            entry.create_system = _UNIX
-            entry.external_attr = _MODE << 16
-            package.writestr(entry, content)
-    return buffer.getvalue()
-
-
-class _Closure:
-    """Follows imports from an entry point through our own modules."""
-
-    def __init__(self, root: Path, project: Path) -> None:
-        self._root = root
-        self._project = project
-
-    def of(self, entry: str) -> dict[str, bytes]:
-        """Return the entry point and every module of ours that it reaches, by name in the zip."""
-        found: dict[str, bytes] = {}
-        waiting = {entry: ""}
-        while waiting:
-            file, package = waiting.popitem()
-            path = self._path(file)
-            found[file] = _read(path)
-            for module in _imported(found[file], package, path):
-                waiting |= {
-                    name: package for name, package in self._files_of(module) if name not in found
-                }
-        return found
-
-    def _path(self, file: str) -> Path:
-        return (self._project if file.startswith(f"{SHARED}/") else self._root) / file
-
-    def _files_of(self, module: str) -> Iterator[tuple[str, str]]:
-        """Yield the files, each with its package, that importing a module runs, if they are ours."""
-        parts = module.split(".")
-        for count in range(1, len(parts) + 1):
-            start, name = "/".join(parts[:count]), ".".join(parts[:count])
-            if self._path(f"{start}/__init__.py").is_file():
-                yield f"{start}/__init__.py", name
-            elif self._path(f"{start}.py").is_file():
-                yield f"{start}.py", name.rpartition(".")[0]
-
-
-class _Imports(ast.NodeVisitor):
-    """Collects what a module imports when it runs, at once or later."""
-
-    def __init__(self, package: str) -> None:
-        self._package = package
-        self.names: set[str] = set()
-
-    def visit_If(self, node: ast.If) -> None:
-        if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            for each in node.orelse:
-                self.visit(each)
-        else:
-            self.generic_visit(node)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.names |= {each.name for each in node.names}
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        module = node.module or ""
-        if node.level:
-            parts = self._package.split(".")
-            above = parts[: len(parts) - node.level + 1]
-            module = ".".join(filter(None, [*above, module]))
-        # What is imported from a package may be a module or a name in it.
-        self.names |= {".".join(filter(None, [module, each.name])) for each in node.names}
-
-
-def _imported(source: bytes, package: str, path: Path) -> set[str]:
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        raise PackageError(f"{path} isn't Python: {error}.") from error
-    imports = _Imports(package)
-    imports.visit(tree)
-    return imports.names
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PackageError(
-            f"{path} can't be read: {error.strerror}. Restore it from the repository."
-        ) from error
-
-
-# --- the settings -----------------------------------------------------------------------------
-
-
-def settings(
-    twin: TwinConfiguration, cloud: Cloud, given: Mapping[str, str | None]
+def _own(
+    functions: Functions, options: Mapping[str, str], *, cloud: str, twin: str
 ) -> dict[str, str]:
-    """Return a Hot Reader's settings, all but its token.
+    """Return the values of a cloud's own options, given or by default."""
+    found = {}
+    for option in functions.options:
+        if option.name in options:
+            found[option.name] = options[option.name]
+        elif option.default is not None:
+            found[option.name] = option.default.format(twin=twin)
+        elif option.example is not None:
+            raise PackageError(f"--cloud {cloud} needs {option.flag}, such as {option.example}.")
+    return found
 
-    They are read here as the function will read them, so that a mistake shows now.
 
-    Parameters
-    ----------
-    twin
-        The twin's configuration.
-    cloud
-        Which cloud's functions.
-    given
-        Other settings by variable (docs/settings.md); None leaves one at its default.
-
-    Raises
-    ------
-    PackageError
-        The layout has no Hot Readers there, or a setting is missing or malformed.
-    """
-    check_layout(twin, cloud)
-    found = {name: value for name, value in given.items() if value is not None}
-    found["DIGITAL_TWIN_INFO"] = digital_twin_info(twin, twin.devices, found)
-    found = dict(sorted(found.items()))
+def _settings(twin: TwinConfiguration, cloud: str, given: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the function's settings, read as the function will: a mistake shows now."""
+    info = digital_twin_info(twin, twin.devices, given)
+    found = dict(sorted({**given, "DIGITAL_TWIN_INFO": info}.items()))
     try:
         HotReaderSettings.load(found)
-        cloud.store.load(found)
+        PROVIDERS[cloud].settings.load(found)
         EndpointSettings.load_outside_aws({**found, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
     except ConfigurationError as error:
         raise PackageError(str(error)) from error
     return found
 
 
-def spelled(cloud: Cloud, values: Mapping[str, str]) -> bytes:
-    """Spell settings for the cloud's command line.
-
-    For Azure, the list that `az functionapp config appsettings set --settings @FILE` takes and `list`
-    gives; for Google Cloud, the YAML of `gcloud functions deploy --env-vars-file`, whose values must
-    be text: a JSON string is one in YAML, too (YAML 1.2.2, section 1.3).
-    """
-    if cloud is AZURE:
-        listed: list[dict[str, Any]] = [
-            {"name": name, "value": value, "slotSetting": False} for name, value in values.items()
-        ]
-        return (json.dumps(listed, indent=2) + "\n").encode()
-    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items()).encode()
+def _typed(path: Path) -> str:
+    """Return a path as a person in the current directory would type it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

@@ -18,6 +18,7 @@ from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.project_files.inter_cloud import connection_id
+from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.stage import API_HANDLER, STAGES_FILE
 
 if TYPE_CHECKING:
@@ -27,12 +28,10 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.stage.stage import Stage
 
-STORES: Final = {"aws": "DynamoDB", "azure": "Cosmos DB", "gcp": "Firestore"}
 API_GATEWAY: Final = "api-gateway"
 FUNCTION_URL: Final = "function-url"
 ENDPOINT_KINDS: Final = {API_GATEWAY: "API Gateway", FUNCTION_URL: "Function URL"}
 """What can be in front of that function."""
-CLOUDS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
 _LONGEST_NAME: Final = 64
 """Characters of a Lambda function's name, and of its role's (IAM's service model, `roleNameType`)."""
@@ -256,7 +255,7 @@ def _cloud(
         functions, endpoints = _elsewhere(provider, layout)
     return Cloud(
         provider,
-        STORES[provider] if layout.layer_3_hot == provider else None,
+        PROVIDERS[provider].store if layout.layer_3_hot == provider else None,
         has_twin,
         functions,
         endpoints,
@@ -311,7 +310,7 @@ def _missing(
             if each.saved_as is None:
                 yield (
                     f"No connection {each.id} yet: deploy the Hot Readers on "
-                    f"{CLOUDS[layout.layer_3_hot]}, then save the URL and the token that read the "
+                    f"{PROVIDERS[layout.layer_3_hot].title}, then save the URL and the token that read the "
                     f"{each.reads}."
                 )
     aws = next((cloud for cloud in clouds if cloud.provider == "aws"), None)

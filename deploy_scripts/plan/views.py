@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from chalicelib.model.reads import READS
-from deploy_scripts.plan.plan import CLOUDS, ENDPOINT_KINDS
+from deploy_scripts.plan.plan import ENDPOINT_KINDS
+from deploy_scripts.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ def text(plan: Plan) -> Iterator[Text]:
     yield Text.assemble((plan.twin_name, "bold"), f", stage {plan.stage}")
     for cloud in plan.clouds:
         yield Text()
-        yield Text.assemble((CLOUDS[cloud.provider], "bold cyan"), ": ", _roles(cloud))
+        yield Text.assemble((PROVIDERS[cloud.provider].title, "bold cyan"), ": ", _roles(cloud))
         sections = [*_sections(cloud)]
         for title, rows in sections:
             yield Text(f"  {title}", style="bold")
@@ -85,7 +86,7 @@ def mermaid(plan: Plan) -> str:
     """Draw a plan as a Mermaid flowchart: who asks on the left, the hot storage on the right."""
     lines = ["flowchart LR"]
     for cloud in reversed(plan.clouds):
-        title = _quoted(f"{CLOUDS[cloud.provider]}: {_roles(cloud)}")
+        title = _quoted(f"{PROVIDERS[cloud.provider].title}: {_roles(cloud)}")
         lines += [f"  subgraph {cloud.provider} [{title}]"]
         lines += [f"    {line}" for line in _nodes(cloud, plan)]
         lines += ["  end"]

@@ -1,7 +1,7 @@
 """The inter-cloud connections: where another cloud's Hot Readers are, and the token they take.
 
 `config_inter_cloud.json` is shared with the larger deployer, which keeps connections between other
-layers in it. What isn't ours stays as it is. The file holds secrets, so:
+layers in it; they stay as they are. The file holds secrets, so:
 
 - it has the mode 0600 from the moment it exists, and no error, log line or `repr` shows a token;
 - a write is all or nothing: a temporary file in the same directory takes the old one's place;
@@ -18,18 +18,19 @@ import fcntl
 import json
 import logging
 import os
-import stat
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
-from deploy_scripts.project_files.whole_files import PRIVATE, write_whole
+from deploy_scripts.errors import VerbError
+from deploy_scripts.project_files import strict_json
+from deploy_scripts.project_files.whole_files import OTHERS, PRIVATE, read_regular, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,18 +40,17 @@ if TYPE_CHECKING:
 
 CONNECTIONS_FILE: Final = "config_inter_cloud.json"
 
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _POLL_SECONDS: Final = 0.02
 _log: Final = logging.getLogger(__name__)
 
 
-class InterCloudError(Exception):
+class InterCloudError(VerbError):
     """The connections can't be read or written; the message says what to do, and holds no token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a Hot Reader on another cloud.
+    """The URL and the token of a Hot Reader on another cloud.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Connection:
     url
         Its endpoint. A query can hold a key, so `public_url` is the one to show.
     token
-        What to send; a secret, or a reference as in the setting `INTER_CLOUD_TOKEN`.
+        A secret, or a reference as in the setting `INTER_CLOUD_TOKEN`.
     """
 
     id: str
@@ -107,12 +107,15 @@ def _check_crosses(layout: ProviderLayout) -> None:
 class InterCloudConnections:
     """The connections in a file; each call reads it anew.
 
+    Every call raises `InterCloudError` if the file is damaged, a symbolic link, or can't be read or
+    written; those that take a layout raise `ValueError` if it is on one cloud.
+
     Parameters
     ----------
     path
         The file; it may not exist yet.
     patience
-        For how many seconds a writer waits for another one.
+        The seconds that a writer waits for another one.
     """
 
     def __init__(self, path: Path, *, patience: float = 10.0) -> None:
@@ -124,13 +127,7 @@ class InterCloudConnections:
         return f"{type(self).__name__}({str(self.path)!r})"
 
     def load(self) -> dict[str, Connection]:
-        """Return all connections by id, other layers' too; none if there is no file.
-
-        Raises
-        ------
-        InterCloudError
-            The file is damaged, a symbolic link, or can't be read.
-        """
+        """Return all connections by id, other layers' too; none if there is no file."""
         entries = self._document().get("connections", {})
         return {
             name: Connection(name, each["url"], each["token"]) for name, each in entries.items()
@@ -141,25 +138,20 @@ class InterCloudConnections:
 
         The old id is understood if the new one isn't there. It serves the history as it is. For the
         last entry its URL must end in `/hot-reader`, which becomes `/hot-reader-last-entry`: the two
-        are called so on every cloud. Any other URL tells nothing about where the last entry is read,
-        and asking the history's endpoint would get an answer of another shape; so None.
+        have these names on every cloud. No other URL says where the last entry is read, and the
+        history's endpoint would give an answer of another shape; so None.
 
         Raises
         ------
         InterCloudError
-            As for `load`; or its URL or token can't be used.
-        ValueError
-            The layout is on one cloud.
+            Its URL or token can't be used; or see the class.
         """
         known = self.load()
         connection = known.get(connection_id(layout, read))
         if connection is None:
             old = known.get(old_connection_id(layout))
             connection = _for_last_entry(old) if old is not None and read is LAST_ENTRY else old
-        if connection is None:
-            return None
-        url = _checked(connection.id, connection.url, connection.token)
-        return Connection(connection.id, url, connection.token.strip())
+        return None if connection is None else _checked(connection)
 
     def put(self, layout: ProviderLayout, read: Read, url: str, token: str) -> None:
         """Save a connection under its (new) id, in place of what it was.
@@ -167,28 +159,17 @@ class InterCloudConnections:
         Raises
         ------
         InterCloudError
-            The URL or the token can't be used, or the file can't be read or written.
-        ValueError
-            The layout is on one cloud.
+            The URL or the token can't be used; or see the class.
         """
-        name = connection_id(layout, read)
-        url = _checked(name, url, token)
+        connection = _checked(Connection(connection_id(layout, read), url, token))
         with self._locked():
             document = self._document()
-            entry = document.setdefault("connections", {}).setdefault(name, {})
-            entry |= {"url": url, "token": token.strip()}
+            entry = document.setdefault("connections", {}).setdefault(connection.id, {})
+            entry |= {"url": connection.url, "token": connection.token}
             self._write(document)
 
     def remove(self, layout: ProviderLayout, read: Read) -> bool:
-        """Remove what `put` saved; say whether it was there. An old id isn't ours and stays.
-
-        Raises
-        ------
-        InterCloudError
-            The file can't be read or written.
-        ValueError
-            The layout is on one cloud.
-        """
+        """Remove what `put` saved; say whether it was there. An old id isn't ours and stays."""
         name = connection_id(layout, read)
         if not self.path.parent.is_dir():
             return False
@@ -200,30 +181,15 @@ class InterCloudConnections:
         return True
 
     def _document(self) -> dict[str, Any]:
-        content = self._content()
-        return {} if content is None else self._checked_shape(self._parsed(content))
-
-    def _content(self) -> bytes | None:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            descriptor = os.open(self.path, flags)
+            content, mode = read_regular(self.path)
         except FileNotFoundError:
-            return None
+            return {}
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise self._refusal("is a symbolic link; put the file itself there") from error
             raise InterCloudError(f"{self.path} can't be read: {error.strerror}") from error
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(descriptor)  # before Python makes a file of it, which it won't of a directory
-            raise self._refusal("isn't a file")
-        with os.fdopen(descriptor, "rb") as file:
-            if status.st_mode & _OTHERS:
-                self._warn(stat.S_IMODE(status.st_mode))
-            return file.read()
-
-    def _warn(self, mode: int) -> None:
-        if not self._warned:
+        if mode & OTHERS and not self._warned:
             self._warned = True
             _log.warning(
                 "%s has the mode %04o: other users can get at the tokens in it. Run chmod 600 on it, "
@@ -231,37 +197,23 @@ class InterCloudConnections:
                 self.path,
                 mode,
             )
-
-    def _parsed(self, content: bytes) -> Any:
         try:
-            return json.loads(
-                content.decode("utf-8-sig"),
-                object_pairs_hook=_unique,
-                parse_constant=_beyond_json,
-            )
-        except json.JSONDecodeError as error:
-            flaw = f"isn't JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        except _FlawError as error:
-            flaw = f"isn't plain JSON: {error}"
-        except (ValueError, RecursionError):
-            flaw = "isn't JSON in UTF-8"
-        # Not in the handlers: those errors carry the text that they were about, tokens included.
-        raise self._refusal(flaw)
-
-    def _checked_shape(self, document: Any) -> dict[str, Any]:
-        if not isinstance(document, dict):
-            raise self._refusal("must hold an object")
-        connections = document.get("connections", {})
-        if not isinstance(connections, dict):
-            raise self._refusal("must have an object under 'connections'")
-        for name, each in connections.items():
-            if not isinstance(each, dict) or not all(
-                isinstance(each.get(key), str) for key in ("url", "token")
-            ):
-                raise self._refusal(
-                    f"must have an object with the texts 'url' and 'token' under {name!r}"
-                )
+            document: dict[str, Any] = strict_json.parse(content)
+        except strict_json.FlawError as error:
+            raise self._refusal(f"isn't plain JSON: {error}") from error
+        self._check_shape(document)
         return document
+
+    def _check_shape(self, document: Any) -> None:
+        connections = document.get("connections", {}) if isinstance(document, dict) else None
+        if not isinstance(connections, dict):
+            raise self._refusal("must hold an object, with another one under 'connections'")
+        for name, each in connections.items():
+            values = [each.get(key) if isinstance(each, dict) else None for key in ("url", "token")]
+            if not all(isinstance(value, str) for value in values):
+                raise self._refusal(
+                    f"must have an object with the strings 'url' and 'token' under {name!r}"
+                )
 
     def _refusal(self, flaw: str) -> InterCloudError:
         return InterCloudError(f"{self.path} {flaw}. It was left as it is.")
@@ -275,61 +227,44 @@ class InterCloudConnections:
             descriptor = os.open(lock, flags, PRIVATE)
         except OSError as error:
             raise InterCloudError(f"{lock} can't be opened: {error.strerror}") from error
-        try:
-            self._await(descriptor)
-            yield
-        finally:
-            os.close(descriptor)  # releases the lock; so does the end of the process
-
-    def _await(self, descriptor: int) -> None:
         deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+        try:
+            while not _lock(descriptor):
                 if time.monotonic() >= deadline:
                     raise InterCloudError(
                         f"Another process has been writing {self.path} for {self._patience:g} "
                         "seconds. Try again when it has ended."
-                    ) from error
-            time.sleep(_POLL_SECONDS)
+                    )
+                time.sleep(_POLL_SECONDS)
+            yield
+        finally:
+            os.close(descriptor)  # releases the lock; so does the end of the process
 
     def _write(self, document: dict[str, Any]) -> None:
         """Put a new file in the old one's place; call with the lock held."""
-        content = _encoded(document)
-        if content is None:
+        try:
+            # Only ASCII: any string that JSON can escape comes through unharmed.
+            content = json.dumps(document, indent=2, allow_nan=False) + "\n"
+        except ValueError:  # such as 1e999, which was read as infinity
+            content = ""
+        if not content:
             raise self._refusal("holds a number that JSON can't spell")
         try:
-            write_whole(self.path, content, mode=PRIVATE, durable=True, locked=True)
+            write_whole(self.path, content.encode(), mode=PRIVATE, locked=True)
         except OSError as error:
             raise InterCloudError(f"{self.path} can't be written: {error.strerror}") from error
 
 
-class _FlawError(ValueError):
-    """JSON that can't be read and written again without a change."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _FlawError("a key stands in an object more than once")
-    return found
-
-
-def _beyond_json(name: str) -> NoReturn:
-    raise _FlawError(f"the number {name}")
-
-
-def _encoded(document: dict[str, Any]) -> bytes | None:
-    """Encode as JSON. Only ASCII: any text that JSON can escape comes through unharmed."""
+def _lock(descriptor: int) -> bool:
     try:
-        return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
-    except ValueError:  # such as 1e999, which was read as infinity
-        return None
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _for_last_entry(history: Connection) -> Connection | None:
-    """Tell the last entry's connection from the history's, if its URL says enough."""
+    """Derive the last entry's connection from the history's, if its URL says enough."""
     try:
         parts = urlsplit(history.url.strip())
     except ValueError:
@@ -338,16 +273,17 @@ def _for_last_entry(history: Connection) -> Connection | None:
     if not path.endswith(HISTORY.path):
         return None
     path = path.removesuffix(HISTORY.path) + LAST_ENTRY.path
-    return Connection(history.id, parts._replace(path=path).geturl(), history.token)
+    return replace(history, url=parts._replace(path=path).geturl())
 
 
-def _checked(name: str, url: str, token: str) -> str:
-    """Return a URL that a token may be sent to, given that both can be used."""
+def _checked(connection: Connection) -> Connection:
+    """Return a connection without whitespace around it, given that a token may be sent to its URL."""
+    checked = replace(connection, url=connection.url.strip(), token=connection.token.strip())
     try:
-        TokenReference.parse(f"The token of {name}", token, max_age=1)
-        check_reader_url(f"The URL of {name}", url.strip())
+        TokenReference.parse(f"The token of {checked.id}", checked.token, max_age=1)
+        check_reader_url(f"The URL of {checked.id}", checked.url)
     except ConfigurationError as error:
         flaw = str(error)
     else:
-        return url.strip()
-    raise InterCloudError(flaw)
+        return checked
+    raise InterCloudError(flaw)  # not in the handler, whose error may hold the token

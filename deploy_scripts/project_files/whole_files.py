@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 PRIVATE: Final = 0o600
 """The mode of a file that only its owner can read, from the moment it exists."""
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+"""The part of a mode that lets others get at a file."""
+
+
+def read_regular(path: Path) -> tuple[bytes, int]:
+    """Read a file and its mode, following no symbolic link and waiting for no pipe.
+
+    Raises
+    ------
+    OSError
+        It can't be read, is a symbolic link (`ELOOP`), or isn't a regular file.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it isn't a file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(), stat.S_IMODE(mode)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -18,27 +42,22 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def write_whole(
-    path: Path,
-    content: bytes,
-    *,
-    mode: int | None = None,
-    durable: bool = False,
-    locked: bool = False,
+    path: Path, content: bytes, *, mode: int | None = None, locked: bool = False
 ) -> None:
     """Write a file beside the old one, and put it in the old one's place.
+
+    It survives a power cut that comes right after.
 
     Parameters
     ----------
     path
         The file.
     content
-        What it will hold.
+        Its new content.
     mode
         Its mode, whatever the umask is; None for the old one's, or else one that others may read.
-    durable
-        True if it has to survive a power cut that comes right after.
     locked
-        True if the caller holds a lock, so that what a killed writer left can be removed.
+        True if the caller holds a lock, so that the rest of a killed writer can be removed.
 
     Raises
     ------
@@ -51,16 +70,18 @@ def write_whole(
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.chmod(mode)
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    if durable:
-        _sync_directory(path.parent)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _unfinished(path: Path, *, locked: bool) -> tuple[Path, int]:
@@ -72,11 +93,3 @@ def _unfinished(path: Path, *, locked: bool) -> tuple[Path, int]:
     unfinished.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return unfinished, os.open(unfinished, flags, PRIVATE)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from chalicelib.model.reads import READS
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
+from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import API_GATEWAY, FUNCTION_URL
 from deploy_scripts.project_files.inter_cloud import Connection, connection_id
 from deploy_scripts.publish.function_url import FunctionUrl
@@ -34,7 +35,7 @@ FIRST_RATE: Final = 100
 FIRST_BURST: Final = 200
 
 
-class PublishError(Exception):
+class PublishError(VerbError):
     """The Hot Readers can't be published; the message says why and what to do, and holds no token."""
 
 

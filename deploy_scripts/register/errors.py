@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from deploy_scripts.errors import RefusedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class RegistrationError(Exception):
+class RegistrationError(RefusedError):
     """TwinMaker, IAM or Lambda refused; the message has AWS's own code and message."""
 
 

@@ -16,11 +16,12 @@ from deploy_scripts.register.summary import Change, Outcome, Summary
 from deploy_scripts.register.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.things import Things
-    from deploy_scripts.register.twin import Readers, Twin
+    from deploy_scripts.register.twin import Twin
 
 
 class Registration:
@@ -39,7 +40,7 @@ class Registration:
     --------
     >>> registration = Registration(twinmaker_client(), boto3.client("lambda"), boto3.client("iam"))
     >>> twin = Twin("factory-twin", workspace_id="factory")
-    >>> summary = registration.register(twin, devices, Readers(history_arn, last_entry_arn))
+    >>> summary = registration.register(twin, devices, {HISTORY: arn, LAST_ENTRY: other_arn})
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Registration:
         self,
         twin: Twin,
         devices: Sequence[Device],
-        readers: Readers,
+        readers: Mapping[Read, str],
         *,
         role_arn: str | None = None,
         s3_location: str | None = None,
@@ -82,7 +83,8 @@ class Registration:
         devices
             What it consists of.
         readers
-            What TwinMaker reads by; see `reader_functions`.
+            The ARN of the function behind each read (`reader_functions`), without a version:
+            TwinMaker takes none (API reference, 'LambdaFunction').
         role_arn
             The workspace's role, if it has to be created. For a workspace that is there, its own
             role is used; another one here is an error.
@@ -108,9 +110,7 @@ class Registration:
             AWS refused. What was written stays, and another run goes on from there.
         """
         wanted = {
-            component_type_id(twin.name, device.id): component_type(
-                device, history_arn=readers.history_arn, last_entry_arn=readers.last_entry_arn
-            )
+            component_type_id(twin.name, device.id): component_type(device, readers)
             for device in devices
         }
         self.check_names(
@@ -222,8 +222,8 @@ class Registration:
         note(workspace.remove(found, removed, wanted=delete_workspace, dry_run=dry_run))
         return Summary(tuple(removed), dry_run)
 
-    def _check_functions(self, readers: Readers) -> None:
-        for arn in dict.fromkeys((readers.history_arn, readers.last_entry_arn)):
+    def _check_functions(self, readers: Mapping[Read, str]) -> None:
+        for arn in dict.fromkeys(readers.values()):
             with calling(f"Lambda function {arn}"):
                 self._lambda.get_function_configuration(FunctionName=arn)
 

@@ -10,7 +10,10 @@ from deploy_scripts.register.errors import calling
 from deploy_scripts.register.summary import Change, Outcome
 
 if TYPE_CHECKING:
-    from deploy_scripts.register.twin import Readers, Twin
+    from collections.abc import Mapping
+
+    from chalicelib.model.reads import Read
+    from deploy_scripts.register.twin import Twin
     from deploy_scripts.register.twinmaker import Json
 
 
@@ -23,7 +26,7 @@ class RolePolicy:
         role_name = role_arn.rpartition("/")[2]
         self._key = {"RoleName": role_name, "PolicyName": twin.policy_name}
 
-    def compare(self, readers: Readers) -> Change:
+    def compare(self, readers: Mapping[Read, str]) -> Change:
         """Say what `put` would do."""
         found = self._found()
         if found is None:
@@ -34,7 +37,7 @@ class RolePolicy:
             Outcome.UNCHANGED if found == _invoke_only(readers) else Outcome.UPDATED
         )
 
-    def put(self, readers: Readers) -> None:
+    def put(self, readers: Mapping[Read, str]) -> None:
         """Let the role invoke the readers, and nothing else by this policy."""
         wanted = _invoke_only(readers)
         with calling(f"role {self._key['RoleName']}"):
@@ -65,14 +68,14 @@ class RolePolicy:
         return Change("role policy", self._key["PolicyName"], outcome)
 
 
-def _invoke_only(readers: Readers) -> Json:
+def _invoke_only(readers: Mapping[Read, str]) -> Json:
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
                 "Action": "lambda:InvokeFunction",
-                "Resource": list(dict.fromkeys((readers.history_arn, readers.last_entry_arn))),
+                "Resource": list(dict.fromkeys(readers.values())),
             }
         ],
     }

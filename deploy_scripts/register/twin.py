@@ -1,4 +1,4 @@
-"""A twin in a workspace, and what TwinMaker reads it by."""
+"""A twin in a workspace, and the functions that TwinMaker reads it by."""
 
 from __future__ import annotations
 
@@ -7,30 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import component_type_function
-from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.reads import READS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.model.layout import ProviderLayout
+    from chalicelib.model.reads import Read
 
 MANAGED_BY_TAG: Final = "managed-by"
 MANAGED_BY: Final = "multi-cloud-hot-reader"
 TWIN_TAG: Final = "digital-twin"
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """The Lambda functions that TwinMaker reads by.
-
-    Attributes
-    ----------
-    history_arn, last_entry_arn
-        Their ARNs, without a version: TwinMaker takes none (API reference, 'LambdaFunction').
-    """
-
-    history_arn: str
-    last_entry_arn: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +50,8 @@ class Twin:
         return self.tags.items() <= tags.items()
 
 
-def reader_functions(layout: ProviderLayout) -> tuple[str, str]:
-    """Return which functions TwinMaker reads by, by their names in app.py: (history, last entry).
+def reader_functions(layout: ProviderLayout) -> dict[Read, str]:
+    """Return the name in app.py of the function that TwinMaker invokes for each read.
 
     Raises
     ------
@@ -76,4 +63,4 @@ def reader_functions(layout: ProviderLayout) -> tuple[str, str]:
             f"There is nothing to register: layer_4_provider is {layout.layer_4}, and TwinMaker is on "
             "aws only. The twin reads the Hot Readers over HTTP."
         )
-    return component_type_function(layout, HISTORY), component_type_function(layout, LAST_ENTRY)
+    return {read: component_type_function(layout, read) for read in READS}

@@ -18,6 +18,7 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import Surface, aws_surface
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.settings.token_reference import TokenReference
+from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.project_files.whole_files import write_json
 from deploy_scripts.stage.stage import API_HANDLER, STAGES_FILE
@@ -45,7 +46,7 @@ _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
 
 
-class ConfigureError(Exception):
+class ConfigureError(VerbError):
     """The stage can't be configured; the message says what is missing and what to do."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.model.layout import APP_NAME
+from deploy_scripts.errors import VerbError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ STAGES_FILE: Final = ".chalice/config.json"
 """Where Chalice keeps a project's stages."""
 
 
-class StageError(Exception):
+class StageError(VerbError):
     """The stages can't be read."""
 
 

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
+from deploy_scripts.errors import VerbError
 from deploy_scripts.stage.configure import write_stage_file
 from deploy_scripts.stage.deployed import (
     SCHEMA_VERSION,
@@ -59,7 +60,7 @@ _LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
 _GONE: Final = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"})
 
 
-class RecordError(Exception):
+class RecordError(VerbError):
     """The record can't be made to agree with AWS; the message says what to do."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.token_reference import TokenReference
+from deploy_scripts.errors import VerbError
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from deploy_scripts.tokens.stores import TokenStore
 
 
-class EndpointTokenError(Exception):
+class EndpointTokenError(VerbError):
     """The endpoints' token can't be used; the message says why and what to do, and holds no token."""
 
 

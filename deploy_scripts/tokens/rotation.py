@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
+from deploy_scripts.errors import RefusedError, VerbError
 from deploy_scripts.project_files.inter_cloud import connection_id, old_connection_id
 from deploy_scripts.tokens.endpoint_token import accepted_tokens
 
@@ -47,11 +48,11 @@ FETCH_SECONDS: Final = 10
 _BYTES: Final = 32
 
 
-class RotationError(Exception):
+class RotationError(VerbError):
     """The rotation can't go on; the message says why and what to do, and holds no token."""
 
 
-class StoreRefusedError(Exception):
+class StoreRefusedError(RefusedError):
     """AWS refused to keep a token; the message holds AWS's code only, as its words may quote it."""
 
 

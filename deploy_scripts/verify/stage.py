@@ -15,7 +15,8 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudConnections,
     InterCloudError,
 )
-from deploy_scripts.project_files.twin_configuration import ConfigurationProblems, TwinConfiguration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError
 from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
 from deploy_scripts.verify.hop import BrokenHopError, Passed

@@ -13,9 +13,10 @@ from deploy_scripts.verify.hop import BrokenHopError, Passed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.registration import Registration
-    from deploy_scripts.register.twin import Readers, Twin
+    from deploy_scripts.register.twin import Twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class ComponentTypesHop:
     twinmaker: Any
     twin: Twin
     devices: Sequence[Device]
-    readers: Readers
+    readers: Mapping[Read, str]
     registration: Registration
     stage: str
 
@@ -82,10 +83,8 @@ class ComponentTypesHop:
                 f"{(status.get('error') or {}).get('message', 'no reason given')}",
                 f"Wait if it is changing. {run} if it is in ERROR.",
             )
-        for name, arn in (
-            ("dataReader", self.readers.history_arn),
-            ("attributePropertyValueReaderByEntity", self.readers.last_entry_arn),
-        ):
+        for read, arn in self.readers.items():
+            name = read.twinmaker_function
             function = found.get("functions", {}).get(name, {})
             actual = function.get("implementedBy", {}).get("lambda", {}).get("arn")
             if actual != arn:
@@ -94,12 +93,7 @@ class ComponentTypesHop:
                     f"{arn}.",
                     f"{run} (with --adopt if another tool made the type).",
                 )
-        wanted = component_type(
-            device,
-            history_arn=self.readers.history_arn,
-            last_entry_arn=self.readers.last_entry_arn,
-        )
-        different = differences(wanted, found)
+        different = differences(component_type(device, self.readers), found)
         if different:
             lines = "; ".join(line for lines in different.values() for line in lines)
             raise BrokenHopError(

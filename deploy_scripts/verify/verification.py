@@ -15,7 +15,7 @@ from deploy_scripts.project_files.inter_cloud import (
 )
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
-from deploy_scripts.register.twin import Readers, Twin, reader_functions
+from deploy_scripts.register.twin import Twin, reader_functions
 from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 from deploy_scripts.verify.endpoint import Endpoint, history_query, last_entry_query
@@ -189,7 +189,7 @@ class Verification:
         client = walk.make(self._twinmaker)
         twin = Twin(configured.name, self._options.workspace_id or configured.name)
         functions = reader_functions(configured.layout)
-        readers = Readers(*(deployed.lambda_arn(name) for name in functions))
+        readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
         walk.take(WorkspaceHop(client, twin.workspace_id, stage))
         registration = Registration(
             client, self._client("lambda"), self._client("iam"), polling=Polling(limit=0)

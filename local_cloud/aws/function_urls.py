@@ -35,7 +35,7 @@ _CONDITIONS: Final = {
     "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
     "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
 }
-"""What Lambda makes of AddPermission's parameters; moto leaves them as they are."""
+"""The conditions that Lambda makes of AddPermission's parameters; moto leaves them as they are."""
 _TEXT_TYPES: Final = ("application/json", "application/javascript", "application/xml")
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -140,7 +140,7 @@ def _config(function: Any) -> Any:
 
 
 def leads_to_function_url(path: str) -> bool:
-    """Tell whether a request's path is of a Function URL."""
+    """Return whether a request's path is of a Function URL."""
     return _HOST_PART in path.removeprefix("/").partition("/")[0]
 
 
@@ -194,7 +194,7 @@ def _is_public(function: Any) -> bool:
 
 
 def _grants(statement: Mapping[str, Any], action: str) -> bool:
-    """Tell whether a statement lets everyone do something by a Function URL."""
+    """Return whether a statement lets everyone do something by a Function URL."""
     met = {"lambda:FunctionUrlAuthType": "NONE", "lambda:InvokedViaFunctionUrl": "true"}
     return (
         statement.get("Effect") == "Allow"
@@ -259,7 +259,7 @@ def _event(environ: Mapping[str, Any], host: str, path: str) -> dict[str, Any]:
 
 
 def _body(body: bytes, content_type: str) -> tuple[str, bool]:
-    """Spell a body as text, if its type says that it is some; else in base64."""
+    """Write a body as a string if its type says that it is text; else in base64."""
     if content_type.startswith(("text/", *_TEXT_TYPES)):
         try:
             return body.decode(), False
@@ -269,7 +269,7 @@ def _body(body: bytes, content_type: str) -> tuple[str, bool]:
 
 
 def _reply(result: InvocationResult) -> Reply:
-    """Make an HTTP answer of a function's."""
+    """Make an HTTP answer of a function's answer."""
     if result.function_error is not None:
         return HTTPStatus.BAD_GATEWAY, {"Content-Type": "text/plain"}, b"Internal Server Error"
     document = json.loads(result.payload)

@@ -116,7 +116,7 @@ class FunctionHost:
 
 
 class Answer(NamedTuple):
-    """What is sent back."""
+    """The answer to a request."""
 
     status: int
     headers: Mapping[str, str] = {}

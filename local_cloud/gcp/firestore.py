@@ -1,7 +1,7 @@
 """A local Firestore: @firestore-emulator/server, with what it lacks, for unmodified Google SDKs.
 
-What it lacks and how it is added is told in firestore_server.mjs. It asks for no composite indexes and
-knows no access rules.
+firestore_server.mjs says what it lacks, and adds it. It asks for no composite indexes and knows no
+access rules.
 """
 
 from __future__ import annotations

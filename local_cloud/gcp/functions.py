@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SOURCE: Final = PROJECT / "functions" / "gcp" / "main.py"
 _LEFT_OUT: Final = ("AWS_", "FIRESTORE_", "FUNCTION_", "GCLOUD_", "GOOGLE_")
-"""What of an engineer's own environment a local function mustn't see."""
+"""The variables of an engineer's environment that a local function mustn't see."""
 
 
 class LocalCloudFunction(ChildProcess):

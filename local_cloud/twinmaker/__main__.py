@@ -1,4 +1,4 @@
-"""Runs the local TwinMaker in the foreground: ``python -m local_cloud.twinmaker``."""
+"""The command `local-twinmaker`: the local TwinMaker in the foreground."""
 
 from __future__ import annotations
 
@@ -10,21 +10,52 @@ import click
 
 from .server import LocalTwinMaker
 
+_READY = """\
+Local TwinMaker: {url}
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default=True, help="Port to listen on; 0 for a free one.")
+Point an SDK or the AWS CLI at it by environment variables:
+  export AWS_ENDPOINT_URL_IOTTWINMAKER={url}
+  export AWS_DISABLE_HOST_PREFIX_INJECTION=true
+  export AWS_REGION={region}
+  export AWS_DEFAULT_REGION={region}
+or in code, as with boto3:
+  boto3.client("iottwinmaker", endpoint_url="{url}", config=Config(inject_host_prefix=False))
+Any credentials will do, but there must be some. Connectors are invoked {invoked}.
+Ctrl-C stops it; what was created is lost then."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on. There is no authentication: leave it on loopback.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="The port to listen on; 0 for a free one.",
+)
 @click.option(
     "--lambda-endpoint",
     metavar="URL",
-    help="Lambda endpoint that connectors are invoked at. Without it, boto3's own: real Lambda.",
+    help="The URL at which connectors are invoked: a local Lambda, or any server that answers "
+    "Lambda's Invoke.  [default: AWS Lambda, with your credentials]",
 )
 @click.option(
-    "--lambda-timeout", default=60.0, show_default=True, help="Seconds a connector may take."
+    "--lambda-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="The seconds that a connector may take.",
 )
-@click.option("--region", default="eu-central-1", show_default=True, help="Region of the ARNs.")
 @click.option(
-    "--account-id", default="123456789012", show_default=True, help="Account of the ARNs."
+    "--region", default="eu-central-1", show_default=True, help="The region of ARNs and of Lambda."
+)
+@click.option(
+    "--account-id", default="123456789012", show_default=True, help="The account of ARNs."
 )
 @click.option("--quiet", is_flag=True, help="Don't log a line for each request.")
 def main(
@@ -39,9 +70,13 @@ def main(
 ) -> None:
     """Run a local AWS IoT TwinMaker until Ctrl-C.
 
-    Point boto3 at the URL that it prints, with AWS_ENDPOINT_URL_IOTTWINMAKER or endpoint_url, and
-    turn host prefixes off: Config(inject_host_prefix=False). Its state is in memory and ends with
-    it.
+    It speaks TwinMaker's REST API. Component types name their connectors by the ARN of a Lambda
+    function; for a read, the function is invoked, and its answer is checked. The state is in memory
+    and ends with the process.
+
+    Point an SDK at the URL that is printed, with AWS_ENDPOINT_URL_IOTTWINMAKER or endpoint_url, and
+    turn host prefixes off, with AWS_DISABLE_HOST_PREFIX_INJECTION=true or, for boto3,
+    Config(inject_host_prefix=False).
     """
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s"
@@ -60,8 +95,11 @@ def main(
     try:
         twinmaker.start()
     except OSError as error:
-        raise click.ClickException(f"Can't listen on {host}:{port}: {error}") from error
-    click.echo(f"Local TwinMaker: {twinmaker.url}")
+        raise click.ClickException(
+            f"Can't listen on {host}:{port}: {error}. Try another --port."
+        ) from error
+    invoked = f"at {lambda_endpoint}" if lambda_endpoint else f"on AWS Lambda in {region}"
+    click.echo(_READY.format(url=twinmaker.url, region=region, invoked=invoked))
     stopped.wait()
     twinmaker.stop()
     click.echo("Local TwinMaker: stopped")

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 _POLL = 0.02
-"""Seconds until the server notices that it was told to stop."""
+"""Seconds until the server notices that it must stop."""
 
 
 class LocalTwinMaker:
@@ -52,11 +52,11 @@ class LocalTwinMaker:
     Parameters
     ----------
     host : str
-        Where to listen. There is no authentication, so it should stay a loopback address.
+        The address to listen on. There is no authentication, so it should stay a loopback address.
     port : int
         0 for any free port.
     region, account_id : str
-        What ARNs say; ``region`` is also that of the Lambda client.
+        The region and the account of ARNs; ``region`` is also that of the Lambda client.
     lambda_endpoint_url : str, optional
         A local Lambda, invoked with the credentials ``local``/``local``. Without it, and without
         ``invoke``, boto3's own endpoint and credentials.
@@ -118,7 +118,7 @@ class LocalTwinMaker:
         RuntimeError
             It is running already.
         OSError
-            The address can't be had, for instance because the port is in use.
+            The address is unavailable, for instance because the port is in use.
         """
         if self._server is not None:
             raise RuntimeError("The local TwinMaker is running already")
@@ -252,6 +252,6 @@ def _response(status: int, body: str) -> Response:
 
 
 def _raw_path(request: Request) -> str:
-    """Give the path as it was sent: werkzeug's server keeps it, beside the decoded one."""
+    """Return the path as it was sent: werkzeug's server keeps it, beside the decoded one."""
     raw: str = request.environ.get("RAW_URI") or quote(request.path)
     return raw.split("?")[0]

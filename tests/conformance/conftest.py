@@ -1,6 +1,7 @@
 """What the conformance suite runs against: every store, and every host in front of one.
 
-A new store or host is one more fixture here.
+A new store or host is one more fixture here. A test runs on all of them, unless it has many cases of a
+rule that is the Hot Reader's own: then `each_store` has all of them, and `each_host` a few.
 """
 
 from __future__ import annotations
@@ -200,14 +201,18 @@ def _hosted(tables: str, host):
     return lambda fixture: Hosted(fixture(tables), host(fixture))
 
 
-READERS = {
+STORES = {
     "memory": lambda _fixture: Direct(MemoryStore()),
     "memory-batches": lambda _fixture: Direct(BatchingMemoryStore(64)),
-    "dynamodb-moto": _direct("moto_tables"),
     "dynamodb-dynalite": _direct("dynalite_tables"),
+    "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
     "cosmos": _direct("cosmos_containers"),
     "firestore": _direct("firestore_collections"),
-    "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
+}
+"""Each store, without a host."""
+
+HOSTS = {
+    "dynamodb-moto": _direct("moto_tables"),
     "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
     "azure": _hosted("cosmos_containers", lambda fixture: fixture("azure")),
@@ -217,7 +222,15 @@ READERS = {
     "connector-azure": _hosted("cosmos_containers", lambda fixture: Connector(fixture("azure"))),
     "connector-gcp": _hosted("firestore_collections", lambda fixture: Connector(fixture("gcp"))),
 }
-"""Each store without a host; then each host, and a data connector in front of it."""
+"""Each host, and a data connector in front of it; and a second implementation of DynamoDB."""
+
+READERS = STORES | HOSTS
+
+each_store = pytest.mark.parametrize("readers", STORES, indirect=True, scope="session")
+"""For all cases of a rule that no host has a part in."""
+
+each_host = pytest.mark.parametrize("readers", HOSTS, indirect=True, scope="session")
+"""For some of them, which show that each host passes on what the rule is about."""
 
 
 @pytest.fixture(scope="session", params=READERS)

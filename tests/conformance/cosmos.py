@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.stores.cosmos import CosmosHotStore
-from deploy_scripts.hot_storage.cosmos import json_value
+from deploy_scripts.providers.azure import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.types import TypeSerializer
+
 from chalicelib.stores.dynamodb import DynamoDBHotStore
-from deploy_scripts.hot_storage.dynamodb import attribute_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.conformance.oracle import Stored
+
+
+def attributes(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(TypeSerializer().serialize(values)["M"])
 
 
 class DynamoDBTables:
@@ -51,7 +56,7 @@ class DynamoDBTables:
         requests = [
             {
                 "PutRequest": {
-                    "Item": {name: attribute_value(value) for name, value in each.values.items()}
+                    "Item": attributes(each.values)
                     | {"device_id": {"S": device_id}, "timestamp": {key_type: each.key}}
                 }
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.stores.firestore import FirestoreHotStore
-from deploy_scripts.hot_storage.firestore import field_value
+from deploy_scripts.providers.gcp import field_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.conformance import oracle
 from tests.conformance.asking import last_entry, page, pages
 from tests.conformance.batches import BatchingMemoryStore
-from tests.conformance.conftest import Direct, Subject, Tables
+from tests.conformance.conftest import Direct, Subject, Tables, each_host, each_store
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored, by_property, read_back
 
@@ -121,19 +121,32 @@ def test_mixed_offsets_in_memory(stored, edges, order, size, store):
     check(subject, "mixed_offsets", edges, order, size, None)
 
 
-@given(
+queries = given(
     stored=entries(utc_zones),
     edges=st.tuples(instants(utc_zones), instants(utc_zones)).map(list),
     order=orders,
     size=page_sizes,
     least=st.one_of(st.none(), st.integers(-3, 3)),
 )
-@settings(
-    max_examples=30,
+over_the_wire = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_utc_spellings_everywhere(readers, stored, edges, order, size, least):
+
+
+@each_store
+@queries
+@settings(over_the_wire, max_examples=30)
+def test_utc_spellings_in_each_store(readers, stored, edges, order, size, least):
+    subject = Subject(readers)
+    subject.put(*kept_by(readers.tables, stored))
+    check(subject, "iso8601", edges, order, size, least)
+
+
+@each_host
+@queries
+@settings(over_the_wire, max_examples=10)
+def test_utc_spellings_behind_each_host(readers, stored, edges, order, size, least):
     subject = Subject(readers)
     subject.put(*kept_by(readers.tables, stored))
     check(subject, "iso8601", edges, order, size, least)

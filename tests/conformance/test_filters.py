@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.model.errors import InvalidQueryError
 from tests.conformance.asking import page
+from tests.conformance.conftest import each_store
 from tests.conformance.oracle import Stored
 
 READINGS = [Decimal(9), Decimal("10"), Decimal("10.5"), "11", None]
@@ -13,11 +14,13 @@ READINGS = [Decimal(9), Decimal("10"), Decimal("10.5"), "11", None]
 
 @pytest.fixture
 def filled(subject):
+    stored = []
     for number, reading in enumerate(READINGS):
         values = {"n": Decimal(number), "text": str(number * 5), "on": number % 2 == 0}
         if reading is not None:
             values["reading"] = reading
-        subject.put(Stored(f"2026-01-30T17:00:{number:02}Z", values))
+        stored.append(Stored(f"2026-01-30T17:00:{number:02}Z", values))
+    subject.put(*stored)
     return subject
 
 
@@ -35,6 +38,7 @@ def kept(subject, *filters, **types) -> list[int]:
     return [value["value"]["integerValue"] for value in answer["propertyValues"][0]["values"]]
 
 
+@each_store
 @pytest.mark.parametrize(
     ("operator", "expected"),
     [("=", [1]), ("!=", [0, 2, 3]), ("<", [0]), ("<=", [0, 1]), (">", [2, 3]), (">=", [1, 2, 3])],
@@ -43,18 +47,22 @@ def test_numbers_compare_as_numbers_whatever_they_are_stored_as(filled, operator
     assert kept(filled, ("reading", operator, {"doubleValue": 10}), reading="DOUBLE") == expected
 
 
+@each_store
 def test_text_compares_as_text(filled):
     assert kept(filled, ("text", "<", {"stringValue": "2"}), text="STRING") == [0, 2, 3]
 
 
+@each_store
 def test_a_declared_type_decides_not_the_kind_of_the_filter(filled):
     assert kept(filled, ("text", "<", {"stringValue": "6"}), text="INTEGER") == [0, 1]
 
 
+@each_store
 def test_without_a_declared_type_numbers_of_all_kinds_compare(filled):
     assert kept(filled, ("reading", ">", {"integerValue": 10})) == [2]
 
 
+@each_store
 def test_booleans_can_be_asked_for(filled):
     assert kept(filled, ("on", "=", {"booleanValue": True})) == [0, 2, 4]
 
@@ -64,10 +72,12 @@ def test_all_filters_must_hold(filled):
     assert kept(filled, *filters, reading="DOUBLE") == [2]
 
 
+@each_store
 def test_an_entry_without_the_property_never_matches(filled):
     assert 4 not in kept(filled, ("reading", "!=", {"doubleValue": -1}), reading="DOUBLE")
 
 
+@each_store
 @pytest.mark.parametrize(
     ("condition", "types"),
     [

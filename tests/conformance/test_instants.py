@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tests.conformance.asking import ask_last_entry, ask_page, count, last_entry, pages, times
-from tests.conformance.conftest import Subject
+from tests.conformance.conftest import Subject, each_host, each_store
 from tests.conformance.oracle import Stored
 
 
@@ -18,6 +18,7 @@ def keys(subject: Subject, **asked) -> list[str]:
     return times(pages(subject.reader(timestamp_format), subject.device_id, ["n"], **asked), "n")
 
 
+@each_store
 @pytest.mark.parametrize("edge", ["start_time", "end_time"])
 @pytest.mark.parametrize("asked", ["17:30:45Z", "17:30:45.000Z", "17:30:45.000000000Z"])
 def test_an_edge_includes_its_instant_in_every_spelling(subject, edge, asked):
@@ -32,6 +33,7 @@ def test_an_edge_includes_its_instant_in_every_spelling(subject, edge, asked):
     assert len(keys(subject, **{edge: f"2026-01-30T{asked}"})) == len(spellings)
 
 
+@each_store
 def test_edges_are_exact_to_the_nanosecond(subject):
     subject.put(at("17:30:45.000000001Z"), at("17:30:45.000000002Z"), at("17:30:45.000000003Z"))
     asked = keys(
@@ -42,6 +44,7 @@ def test_edges_are_exact_to_the_nanosecond(subject):
     assert asked == ["2026-01-30T17:30:45.000000002Z"]
 
 
+@each_store
 def test_an_offset_in_the_query_means_the_same_instant(subject):
     subject.put(at("17:00:00Z"), at("17:30:00Z"))
     assert keys(
@@ -49,6 +52,7 @@ def test_an_offset_in_the_query_means_the_same_instant(subject):
     ) == ["2026-01-30T17:00:00Z"]
 
 
+@each_store
 @pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
 def test_entries_of_one_second_come_in_the_order_of_time(subject, order):
     subject.put(
@@ -65,6 +69,7 @@ def test_answers_are_in_utc_in_the_precision_that_was_stored(subject):
     assert [time[17:] for time in keys(subject)] == ["00.500Z", "01.000Z", "02Z"]
 
 
+@each_store
 def test_two_spellings_of_one_instant_are_both_returned_in_key_order(subject):
     subject.put(at("17:00:45Z", 2), at("17:00:45.0Z", 1))
     answer = pages(subject.reader(), subject.device_id, ["n"])
@@ -72,6 +77,7 @@ def test_two_spellings_of_one_instant_are_both_returned_in_key_order(subject):
     assert [value["value"]["integerValue"] for value in values] == [1, 2]
 
 
+@each_store
 def test_keys_with_other_offsets_are_found_with_the_setting(subject):
     # 21:30 at +04:00 is 17:30 in UTC, and sorts four hours too late.
     subject.put(at("17:10:00Z"), at("21:30:00+04:00"), at("17:50:00Z"), at("12:20:00-05:00"))
@@ -91,6 +97,7 @@ def test_an_entry_that_needs_the_setting_is_counted_not_misplaced(subject):
     assert "MIXED_OFFSETS" in found.flaws.examples[0]
 
 
+@each_store
 @pytest.mark.parametrize(
     ("timestamp_format", "key_type"),
     [("epoch_milliseconds", "N"), ("epoch_milliseconds_text", "S")],
@@ -106,16 +113,23 @@ def test_epoch_milliseconds_are_supported(subject, timestamp_format, key_type):
     ]
 
 
+@each_host
+def test_each_host_reads_keys_as_it_is_set(subject):
+    test_epoch_milliseconds_are_supported(subject, "epoch_milliseconds", "N")
+
+
 def test_the_last_entry_is_the_newest_by_instant_not_by_key(subject):
     subject.put(at("17:00:45.5Z", 1), at("17:00:45Z", 2), at("17:00:45.25Z", 3))
     assert last_entry(subject.reader(), subject.device_id, ["n"]) == {"n": 1}
 
 
+@each_store
 def test_the_last_entry_among_mixed_offsets_is_the_newest_by_instant(subject):
     subject.put(at("17:59:00Z", 1), at("20:00:00+04:00", 2))
     assert last_entry(subject.reader("mixed_offsets"), subject.device_id, ["n"]) == {"n": 1}
 
 
+@each_store
 def test_a_property_that_the_newest_entry_lacks_is_left_out(subject):
     subject.put(Stored("2026-01-30T17:00:00Z", {"n": Decimal(1), "m": Decimal(2)}), at("17:00:01Z"))
     assert last_entry(subject.reader(), subject.device_id, ["n", "m"]) == {"n": 1}
@@ -125,6 +139,7 @@ def test_a_device_without_entries_has_no_last_entry(subject):
     assert last_entry(subject.reader(), subject.device_id, ["n"]) == {}
 
 
+@each_store
 def test_epoch_text_that_sorts_in_the_wrong_place_is_counted_not_misplaced(subject):
     for key in ("52345", "1769792400000"):
         subject.put(Stored(key, {"n": Decimal(1)}))

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tests.conformance.asking import ask_page, count, page
+from tests.conformance.conftest import each_host, each_store
 from tests.conformance.oracle import Stored
 
 REPRESENTABLE = [
@@ -82,6 +83,7 @@ UNREPRESENTABLE = [
 ]
 
 
+@each_store
 @pytest.mark.parametrize(("declared", "stored", "expected"), REPRESENTABLE)
 def test_a_value_is_answered_by_its_declared_type(subject, declared, stored, expected):
     subject.put(Stored("2026-01-30T17:00:00Z", {"n": stored}))
@@ -93,6 +95,7 @@ def test_a_value_is_answered_by_its_declared_type(subject, declared, stored, exp
     assert type(number) is type(expected[kind])
 
 
+@each_store
 @pytest.mark.parametrize(("declared", "stored"), UNREPRESENTABLE)
 def test_what_the_type_cannot_express_is_left_out_and_counted(subject, declared, stored):
     subject.put(
@@ -110,6 +113,26 @@ def test_what_the_type_cannot_express_is_left_out_and_counted(subject, declared,
     assert len(other["values"]) == 2
     assert found.flaws.unrepresentable_values == 1
     assert found.flaws.examples
+
+
+@each_host
+def test_all_of_these_values_come_through_each_host_at_once(subject):
+    cases = [*REPRESENTABLE, *((declared, stored, None) for declared, stored in UNREPRESENTABLE)]
+    named = {f"n{number}": case for number, case in enumerate(cases)}
+    subject.put(
+        Stored("2026-01-30T17:00:00Z", {name: stored for name, (_, stored, _) in named.items()})
+    )
+    types = {name: declared for name, (declared, _, _) in named.items() if declared is not None}
+    found = ask_page(subject.reader(), subject.device_id, list(named), property_types=types)
+    values = {
+        each["entityPropertyReference"]["propertyName"]: [
+            every["value"] for every in each["values"]
+        ]
+        for each in found.document["propertyValues"]
+    }
+    expected = {name: [] if value is None else [value] for name, (_, _, value) in named.items()}
+    assert repr(values) == repr(expected)  # 21 isn't 21.0
+    assert found.flaws.unrepresentable_values == len(UNREPRESENTABLE)
 
 
 def test_a_null_is_no_value_and_no_flaw(subject):

@@ -2,9 +2,7 @@
 
 A verb talks to AWS and TwinMaker through a proxy, which counts its requests; at the one that is asked
 for, the whole process group gets SIGKILL, before AWS has seen the request or before the verb sees the
-answer. `chalice`, which `deploy` and `destroy` start, is in that group, too.
-
-The processes are forked from one that has imported everything, so a run takes a fraction of a second.
+answer. `chalice`, which `deploy` and `destroy` start, is in that group, too (see `forked`).
 """
 
 from __future__ import annotations
@@ -12,12 +10,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +23,7 @@ from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from tests.deploy import forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,10 +40,6 @@ REMOTE_TOKEN: Final = "r" * 43
 
 Moment = Literal["before", "after"]
 
-_forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload(
-    ["boto3", "chalice.cli", "chalice.deploy.deployer", "deploy_scripts.__main__", __name__]
-)
 _VOLATILE: Final = frozenset(
     {
         *("CodeSha256", "CodeSize", "CreateDate", "LastModified", "LastModifiedDate", "RevisionId"),
@@ -151,14 +143,12 @@ class World:
             "COLUMNS": "300",
         }
         output = self.directory / "output"
-        output.write_text("")
         self._run = Run(None, "")
         self._kill = kill
         self._files = self._content()
-        self._process = _forking.Process(
-            target=_verb, args=(arguments, environment, str(self.directory), str(output))
+        self._process = forked.start(
+            arguments, environment=environment, directory=self.directory, output=output
         )
-        self._process.start()
         self._process.join()
         self._run.code = self._process.exitcode
         self._run.output = output.read_text()
@@ -360,51 +350,3 @@ class _Proxy:
 
 def _action(body: bytes) -> str:
     return body.partition(b"&")[0].decode().removeprefix("Action=")
-
-
-# --- in the forked process ----------------------------------------------------------------------
-
-
-def _verb(arguments: list[str], environment: dict[str, str], directory: str, output: str) -> None:
-    os.setpgid(0, 0)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(directory)
-    printed = os.open(output, os.O_WRONLY | os.O_APPEND)
-    for descriptor in (1, 2):
-        os.dup2(printed, descriptor)
-    from functools import partial
-
-    from deploy_scripts.__main__ import main
-    from deploy_scripts.register import registration
-    from deploy_scripts.register.reconciliation import Polling
-
-    # The local TwinMaker gets on with each look; there is nothing to wait for.
-    registration.Polling = partial(Polling, sleep=lambda _: None)  # type: ignore[assignment, attr-defined]
-    subprocess.run = _chalice  # type: ignore[assignment]
-    sys.argv = ["deploy_scripts", *arguments]
-    main()
-
-
-def _chalice(command: list[str], *, cwd: Path, check: bool) -> subprocess.CompletedProcess[bytes]:
-    """Run `chalice`, as `subprocess.run` would, in a fork of this process."""
-    assert command[0].endswith("/chalice")
-    assert not check
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.chdir(cwd)
-            from chalice.cli import main
-
-            sys.argv = list(command)
-            code = main() or 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status))

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 from deploy_scripts.register.component_type import component_type, component_type_id, differences
 
@@ -27,7 +28,7 @@ PUMP = Device(
 
 
 def described(device: Device = PUMP, *, history: str = ARN, last: str = ARN) -> dict[str, Any]:
-    return component_type(device, history_arn=history, last_entry_arn=last)
+    return component_type(device, {HISTORY: history, LAST_ENTRY: last})
 
 
 def shown(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -318,7 +318,7 @@ def test_a_connection_comes_back_and_all_else_stays(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "isn't JSON: Expecting value at line 1, column 1"),
+        ("", "isn't plain JSON: a mistake at line 1, column 1: Expecting value"),
         (f'{{"connections":\n {{"{NEW_ID}": {{"token": "{TOKEN}"', "line 2"),
         ("[]", "an object"),
         ('{"connections": []}', "'connections'"),
@@ -327,7 +327,7 @@ def test_a_connection_comes_back_and_all_else_stays(
         ('{"connections": {"a": {"url": 1, "token": "x"}}}', "'url'"),
         ('{"connections": {}, "connections": {}}', "more than once"),
         ('{"x": NaN}', "NaN"),
-        ("[" * 100_000, "isn't JSON"),
+        ("[" * 100_000, "nested too deep"),
         ("\udcff{}", "UTF-8"),
     ],
     ids=["empty", "cut off", "list", "connections", "text", "no token", "number", "twice", "NaN", "deep", "bytes"],

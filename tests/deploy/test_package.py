@@ -28,13 +28,15 @@ from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.publish import publish
-from deploy_scripts.package.package import CLOUDS, PackageError, contents, zipped
+from deploy_scripts.package import PackageError
+from deploy_scripts.package.contents import contents, zipped
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+from deploy_scripts.providers import PACKAGED
 
 from .conftest import TwinDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from click.testing import Result
 
@@ -50,7 +52,7 @@ PLACES: Final = {
     },
     "gcp": {"--project": "my-project", "--region": "europe-west1", "--app": "my-reader"},
 }
-each_cloud = pytest.mark.parametrize("cloud", sorted(CLOUDS))
+each_cloud = pytest.mark.parametrize("cloud", sorted(PACKAGED))
 
 
 # --- what is packaged -------------------------------------------------------------------------
@@ -74,7 +76,7 @@ class SmallProject:
     def packaged(self) -> list[str]:
         """The names in the zip, without those that are always there."""
         always = {"main.py", "requirements.txt", "chalicelib/__init__.py"}
-        return [name for name in contents(self.directory, CLOUDS["gcp"]) if name not in always]
+        return [name for name in contents(self.directory, PACKAGED["gcp"]) if name not in always]
 
 
 @pytest.fixture
@@ -182,7 +184,7 @@ OTHERS: Final = {
 
 @each_cloud
 def test_a_package_has_its_own_store_and_nothing_of_the_other_clouds(cloud):
-    names = set(contents(PROJECT, CLOUDS[cloud]))
+    names = set(contents(PROJECT, PACKAGED[cloud]))
     (own,) = {"cosmos", "firestore"} - set(OTHERS[cloud])
     assert {
         f"chalicelib/stores/{own}.py",
@@ -255,7 +257,7 @@ def test_the_zip_holds_what_belongs_into_it(command, cloud):
     command.ok()
     with zipfile.ZipFile(command.zip) as written:
         assert {name: written.read(name) for name in written.namelist()} == contents(
-            PROJECT, CLOUDS[cloud]
+            PROJECT, PACKAGED[cloud]
         )
         assert written.testzip() is None
 
@@ -292,27 +294,27 @@ def umask() -> Iterator[None]:
 @pytest.mark.usefixtures("umask")
 def test_the_bytes_depend_on_neither_modes_times_order_nor_directory(small, tmp_path, monkeypatch):
     small.write("functions/gcp/main.py", "import chalicelib.query")
-    first = zipped(contents(small.directory, CLOUDS["gcp"]))
+    first = zipped(contents(small.directory, PACKAGED["gcp"]))
     copy = SmallProject(tmp_path / "elsewhere")
     copy.write("functions/gcp/main.py", "import chalicelib.query")
     for number, path in enumerate(sorted(copy.directory.rglob("*.py"))):
         os.utime(path, (number, number))  # long before the first instant of a zip
         path.chmod(0o700)
     monkeypatch.chdir(copy.directory)
-    found = contents(Path(), CLOUDS["gcp"])
+    found = contents(Path(), PACKAGED["gcp"])
     assert zipped(found) == first
     assert zipped(dict(reversed(found.items()))) == first
 
 
 def test_other_code_is_another_zip(small):
-    first = zipped(contents(small.directory, CLOUDS["gcp"]))
+    first = zipped(contents(small.directory, PACKAGED["gcp"]))
     small.write("functions/gcp/main.py", "pass")
-    assert zipped(contents(small.directory, CLOUDS["gcp"])) != first
+    assert zipped(contents(small.directory, PACKAGED["gcp"])) != first
 
 
 def test_every_file_in_a_zip_is_a_plain_one_of_a_fixed_time_that_all_may_read(small, tmp_path):
     path = tmp_path / "it.zip"
-    path.write_bytes(zipped(contents(small.directory, CLOUDS["gcp"])))
+    path.write_bytes(zipped(contents(small.directory, PACKAGED["gcp"])))
     with zipfile.ZipFile(path) as written:
         entries = written.infolist()
     assert {entry.external_attr >> 16 for entry in entries} == {stat.S_IFREG | 0o644}
@@ -323,7 +325,7 @@ def test_every_file_in_a_zip_is_a_plain_one_of_a_fixed_time_that_all_may_read(sm
 def test_a_dry_run_lists_what_would_be_written_and_writes_nothing(command, cloud):
     shown = command.ok("--dry-run")
     assert not Path("dist").exists()
-    for name in contents(PROJECT, CLOUDS[cloud]):
+    for name in contents(PROJECT, PACKAGED[cloud]):
         assert re.search(rf"^  {re.escape(name)} \([\d,]+ bytes\)$", shown.stderr, re.MULTILINE)
     assert str(command.settings_file) in shown.stderr
     assert "DIGITAL_TWIN_INFO" in shown.stderr
@@ -546,10 +548,11 @@ class Shell:
             stub.chmod(0o755)
         (self.bin / "python").symlink_to(sys.executable)
 
-    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, names: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["/bin/sh", "-eu", "-c", script],
             env={
+                **names,
                 "PATH": f"{self.bin}:/usr/bin:/bin",
                 # The venv's Python finds its packages by the place of its own link.
                 "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, sys.path)]),
@@ -616,7 +619,7 @@ def value_of(words: list[str], option: str) -> str:
     raise AssertionError(f"{option} isn't in {words}")
 
 
-each_cloud_once = pytest.mark.parametrize("cloud", sorted(CLOUDS), scope="module")
+each_cloud_once = pytest.mark.parametrize("cloud", sorted(PACKAGED), scope="module")
 
 
 @each_cloud_once
@@ -694,7 +697,7 @@ def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(p
             for path in source.rglob("*")
             if path.is_file()
         }
-        assert code == contents(PROJECT, CLOUDS["gcp"])
+        assert code == contents(PROJECT, PACKAGED["gcp"])
 
 
 def stored(shell: Shell) -> list[str]:
@@ -739,6 +742,20 @@ def test_a_run_that_was_cut_off_before_publish_is_run_again(command, shell):
     assert shell.run(script).returncode == 0
     connections = InterCloudConnections(command.twin.path / "config_inter_cloud.json").load()
     assert {each.token for each in connections.values()} == set(stored(shell))
+
+
+@each_cloud
+def test_the_script_in_functions_does_the_same_with_names_from_the_environment(
+    command, cloud, shell
+):
+    printed = command.script("--database", "d")
+    assert shell.run(without_publish(printed)).returncode == 0
+    expected = shell.calls()
+    shell.log.unlink()
+    names = dict(re.findall(r"^([A-Z_]+)=([^\"$\n]+)$", printed, re.MULTILINE))
+    script = (PROJECT / "functions" / cloud / "publish.sh").read_text()
+    assert shell.run(without_publish(script), names).returncode == 0
+    assert [words for _, words, _ in shell.calls()] == [words for _, words, _ in expected]
 
 
 @each_cloud

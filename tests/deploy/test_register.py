@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts.commands.register import register as register_command
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 from deploy_scripts.register.component_type import component_type
@@ -27,13 +28,15 @@ from deploy_scripts.register.errors import NotOursError, RegistrationError
 from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.summary import Outcome, Summary
-from deploy_scripts.register.twin import Readers, Twin, reader_functions
+from deploy_scripts.register.twin import Twin, reader_functions
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from chalicelib.model.reads import Read
 
 TWIN: Final = Twin("factory-twin", workspace_id="factory")
 SENSOR: Final = Device(
@@ -46,15 +49,10 @@ SENSOR: Final = Device(
 )
 PUMP: Final = Device("pump-1", (DeviceProperty("running", DataType("BOOLEAN")),))
 DEVICES: Final = (SENSOR, PUMP)
-FUNCTIONS: Final = (
-    "hot-reader",
-    "hot-reader-last-entry",
-    "digital-twin-data-connector",
-    "digital-twin-data-connector-last-entry",
-)
+FUNCTIONS: Final = tuple(name for read in READS for name in (read.hot_reader, read.data_connector))
 BUCKET: Final = "arn:aws:s3:::twinmaker-files"
 ROLE: Final = "twinmaker"
-READS: Final = ("Get", "List")
+LOOKS: Final = ("Get", "List")
 HANDLER: Final = """
 def answer(event, context):
     name = event["selectedProperties"][0]
@@ -108,12 +106,12 @@ class World:
             raise Killed
 
     @property
-    def hot_readers(self) -> Readers:
-        return Readers(self.arns[FUNCTIONS[0]], self.arns[FUNCTIONS[1]])
+    def hot_readers(self) -> dict[Read, str]:
+        return {read: self.arns[read.hot_reader] for read in READS}
 
     @property
-    def connectors(self) -> Readers:
-        return Readers(self.arns[FUNCTIONS[2]], self.arns[FUNCTIONS[3]])
+    def connectors(self) -> dict[Read, str]:
+        return {read: self.arns[read.data_connector] for read in READS}
 
     @property
     def registration(self) -> Registration:
@@ -134,7 +132,7 @@ class World:
         return self.registration.deregister(options.pop("twin", TWIN), **options)
 
     def writes(self) -> list[str]:
-        return [name for name in self.calls if not name.startswith(READS)]
+        return [name for name in self.calls if not name.startswith(LOOKS)]
 
     def policies(self) -> list[str]:
         names: list[str] = self.plain_iam.list_role_policies(RoleName=ROLE)["PolicyNames"]
@@ -315,7 +313,8 @@ def world_without_lambda(aws: LocalAws, arns: dict[str, str]) -> Iterator[World]
 def test_a_twin_on_aws_is_read_by_the_functions_of_its_layout(
     layer_3_hot: str, functions: tuple[str, str]
 ) -> None:
-    assert reader_functions(ProviderLayout(layer_3_hot, "aws")) == functions
+    found = reader_functions(ProviderLayout(layer_3_hot, "aws"))
+    assert (found[HISTORY], found[LAST_ENTRY]) == functions
 
 
 def test_a_twin_elsewhere_has_nothing_to_register() -> None:
@@ -344,7 +343,7 @@ def test_component_types_are_as_described_and_active(world: World) -> None:
     shown = world.type("factory-twin-sensor-1")
     assert shown["status"]["state"] == "ACTIVE"
     arn = shown["functions"]["dataReader"]["implementedBy"]["lambda"]["arn"]
-    assert arn == world.hot_readers.history_arn
+    assert arn == world.hot_readers[HISTORY]
     assert shown["propertyDefinitions"].keys() == {
         "temperature",
         "status",
@@ -366,7 +365,7 @@ def test_the_workspaces_role_may_invoke_exactly_the_readers(world: World) -> Non
         {
             "Effect": "Allow",
             "Action": "lambda:InvokeFunction",
-            "Resource": [world.hot_readers.history_arn, world.hot_readers.last_entry_arn],
+            "Resource": [world.hot_readers[HISTORY], world.hot_readers[LAST_ENTRY]],
         }
     ]
 
@@ -448,8 +447,8 @@ def test_another_layout_repoints_every_type_and_the_policy(world: World) -> None
     world.register(readers=world.connectors, entities=True)
     assert world.writes() == ["PutRolePolicy", "UpdateComponentType", "UpdateComponentType"]
     wanted = {
-        "dataReader": world.connectors.history_arn,
-        "attributePropertyValueReaderByEntity": world.connectors.last_entry_arn,
+        "dataReader": world.connectors[HISTORY],
+        "attributePropertyValueReaderByEntity": world.connectors[LAST_ENTRY],
     }
     for device in DEVICES:
         functions = world.type(f"factory-twin-{device.id}")["functions"]
@@ -561,9 +560,7 @@ def test_a_dry_run_foretells_a_removal(world: World) -> None:
 
 
 def test_a_function_that_doesnt_exist_is_told_before_anything_is_written(world: World) -> None:
-    nowhere = dataclasses.replace(
-        world.hot_readers, last_entry_arn=f"{world.arns[FUNCTIONS[1]]}-no"
-    )
+    nowhere = world.hot_readers | {LAST_ENTRY: f"{world.hot_readers[LAST_ENTRY]}-no"}
     with pytest.raises(RegistrationError, match=r"-no: GetFunctionConfiguration .*NotFound"):
         world.register(readers=nowhere)
     assert world.writes() == []
@@ -605,13 +602,10 @@ def _refuse_once(world: World, operation: str) -> None:
 
 def _make_type_in_error(world: World) -> None:
     world.register((PUMP,))
-    wanted = component_type(PUMP, history_arn=f"{world.arns[FUNCTIONS[0]]}-no", last_entry_arn=ARN)
+    wanted = component_type(PUMP, {read: f"{arn}-no" for read, arn in world.hot_readers.items()})
     type_id = {"workspaceId": "factory", "componentTypeId": "factory-twin-pump-1"}
     world.plain.update_component_type(**type_id, functions=wanted["functions"])
     world.until_settled(lambda: world.type("factory-twin-pump-1"))
-
-
-ARN: Final = "arn:aws:lambda:eu-central-1:123456789012:function:no"
 
 
 def test_a_type_in_error_is_updated(world: World) -> None:
@@ -676,11 +670,7 @@ def test_a_type_that_appears_meanwhile_with_our_tags_counts_as_created(world: Wo
     def be_first(**_: Any) -> None:
         world.make_type(
             "factory-twin-pump-1",
-            **component_type(
-                PUMP,
-                history_arn=world.hot_readers.history_arn,
-                last_entry_arn=world.hot_readers.last_entry_arn,
-            ),
+            **component_type(PUMP, world.hot_readers),
             tags=TWIN.tags,
         )
 
@@ -1107,7 +1097,7 @@ def test_the_layout_chooses_the_functions(command: Command) -> None:
     assert command.create()[0] == 0
     function = command.world.type("factory-twin-pump-1")["functions"]["dataReader"]
     arn = function["implementedBy"]["lambda"]["arn"]
-    assert arn == command.world.connectors.history_arn
+    assert arn == command.world.connectors[HISTORY]
 
 
 def test_adopting_is_a_flag(command: Command) -> None:

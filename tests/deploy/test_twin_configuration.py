@@ -14,11 +14,10 @@ from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.problems import ConfigurationProblems, Problem
 from deploy_scripts.project_files.twin_configuration import (
-    ConfigurationProblems,
     Device,
     DeviceProperty,
-    Problem,
     TwinConfiguration,
 )
 from deploy_scripts.register.component_type import component_type
@@ -160,7 +159,7 @@ def test_a_constant_of_each_type_becomes_a_default_value(twin, declared, value):
     twin.device(constProperties=[{"name": "c", "dataType": declared, "value": value}])
     (device,) = TwinConfiguration.load(twin.path).devices
     assert device.constants[0].value == value
-    described = component_type(device, history_arn="a", last_entry_arn="b")
+    described = component_type(device, dict.fromkeys(READS, "arn"))
     assert "defaultValue" in described["propertyDefinitions"]["c"]
 
 
@@ -347,7 +346,7 @@ def nested(depth: int) -> Any:
         # its unit
         (telemetry(unitOfMeasure=""), "properties[0].unitOfMeasure", '""'),
         (telemetry(unitOfMeasure=1), "properties[0].unitOfMeasure", "1"),
-        (telemetry(unitOfMeasure="m" * 257), "properties[0].unitOfMeasure", '"mmm'),
+        (telemetry(unitOfMeasure="m" * 257), "properties[0].unitOfMeasure", "257 characters"),
         # its value
         ({"constProperties": [TELEMETRY]}, "constProperties[0].value", "nothing"),
         (constant(value=None), "constProperties[0].value", "null"),
@@ -357,7 +356,7 @@ def nested(depth: int) -> Any:
         (constant(dataType="DOUBLE", value="high"), "constProperties[0].value", '"high"'),
         (constant(dataType="BOOLEAN", value=2), "constProperties[0].value", "2"),
         (constant(dataType="STRING", value=""), "constProperties[0].value", '""'),
-        (constant(dataType="STRING", value="a" * 257), "constProperties[0].value", '"aaa'),
+        (constant(dataType="STRING", value="a" * 257), "constProperties[0].value", "257 characters"),
         (constant(dataType="STRING", value=[]), "constProperties[0].value", "a list"),
         (constant(dataType="LIST", value=[0] * 51), "constProperties[0].value", "a list"),
         (constant(dataType="LIST", value=[None]), "constProperties[0].value", "a list"),

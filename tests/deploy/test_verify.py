@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from werkzeug import Response
 
 from chalicelib.model.layout import APP_NAME, ProviderLayout
-from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from demo.stack import LocalCloud, Ports
 from demo.twin import until_active
 from deploy_scripts import PROJECT
@@ -26,7 +26,7 @@ from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.component_type import component_type, component_type_id
 from deploy_scripts.register.registration import Registration
-from deploy_scripts.register.twin import Readers, Twin
+from deploy_scripts.register.twin import Twin
 from deploy_scripts.verify.chart import Series
 from deploy_scripts.verify.hop import HopResult, Verified
 from deploy_scripts.verify.report import page
@@ -157,7 +157,7 @@ class Deployed:
         Registration(self.cloud.twinmaker(), aws.client("lambda"), aws.client("iam")).register(
             Twin("factory-twin", self.workspace),
             TwinConfiguration.load(self.config).devices,
-            Readers(*self.arns.values()),
+            dict(zip(READS, self.arns.values(), strict=True)),
             role_arn=f"arn:aws:iam::{aws.account_id}:role/twinmaker",
             s3_location="arn:aws:s3:::twinmaker",
             create_workspace=True,
@@ -675,8 +675,7 @@ def types_of(deployed: Deployed) -> tuple[Any, dict[str, str], dict[str, Any]]:
         "workspaceId": deployed.workspace,
         "componentTypeId": component_type_id("factory-twin", device.id),
     }
-    history, last_entry = deployed.arns.values()
-    wanted = component_type(device, history_arn=history, last_entry_arn=last_entry)
+    wanted = component_type(device, dict(zip(READS, deployed.arns.values(), strict=True)))
     return deployed.cloud.twinmaker(), key, wanted
 
 

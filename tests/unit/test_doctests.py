@@ -10,11 +10,9 @@ import pytest
 
 from deploy_scripts import PROJECT
 
-FOLDERS: Final = ("chalicelib",)
 MODULES: Final = [
     ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
-    for folder in FOLDERS
-    for path in sorted((PROJECT / folder).rglob("*.py"))
+    for path in sorted((PROJECT / "chalicelib").rglob("*.py"))
     if ">>> " in path.read_text()
 ]
 

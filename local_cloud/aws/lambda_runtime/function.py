@@ -38,7 +38,7 @@ class FunctionSpec:
     timeout
         Seconds that one invocation may take.
     memory
-        Memory size in MB. It is told to the function, and not enforced.
+        Memory size in MB. The function sees it; it isn't enforced.
     arn
         The ARN to invoke, with the version for a published one.
     version
@@ -69,7 +69,7 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """What the caller of an invocation gets.
+    """The result of an invocation, for its caller.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""An invocation on its way through a worker, and how it ended."""
+"""An invocation on its way through a worker, and its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an invocation ended, and whether the worker can take another one."""
+    """The end of an invocation, and whether the worker can take another one."""
 
     payload: bytes
     failed: bool = False

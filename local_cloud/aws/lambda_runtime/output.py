@@ -10,7 +10,7 @@ import threading
 from typing import Final
 
 LOG_TAIL_BYTES: Final = 4096
-"""How much of an invocation's log goes into ``LogResult`` (Lambda API, Invoke: the last 4 KB)."""
+"""Bytes of an invocation's log in ``LogResult`` (Lambda API, Invoke: the last 4 KB)."""
 
 LOG_KEPT_BYTES: Final = 256 * 1024
 """How much output of one function is kept for ``LambdaRuntime.logs``."""

@@ -105,7 +105,7 @@ class Pool:
 
     @property
     def empty(self) -> bool:
-        """Whether no worker runs and none is being started."""
+        """True if no worker runs and none is being started."""
         with self._changed:
             return not self._workers and not self._starting
 

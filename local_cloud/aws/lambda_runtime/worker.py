@@ -134,7 +134,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
+        """True if the process still runs."""
         with self._changed:
             return self._exit_code is None
 
@@ -170,7 +170,7 @@ class Worker:
                 return HTTPStatus.BAD_REQUEST
             status = HTTPStatus.ACCEPTED
             if len(body) > MAX_RESPONSE_BYTES:
-                # The runtime client ends when it is told 413, here as on Lambda.
+                # The runtime client ends on a 413, here as on Lambda.
                 status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
                 invocation.answer = failure(
                     "Function.ResponseSizeTooLarge",

@@ -1,1 +1,1 @@
-"""Connectors: what they are asked, how they are invoked, and what of their answers is accepted."""
+"""Connectors: the queries to them, their invocation, and the check of their answers."""

@@ -1,4 +1,4 @@
-"""Checks what a connector answered, as strictly as the service model and the guide are written.
+"""Checks a connector's answer, as strictly as the service model and the guide are written.
 
 Sources: the guide's chapter 'Data connectors' (response interfaces); the shapes
 ``GetPropertyValueHistoryResponse`` and ``GetPropertyValueResponse``, which the answer becomes.
@@ -65,7 +65,7 @@ def check_history(answer: object, query: HistoryQuery) -> Json:
 
 def _check_token(token: object, query: HistoryQuery, *, empty: bool) -> None:
     if not isinstance(token, str):
-        _refuse(f"nextToken must be text, not {type(token).__name__}")
+        _refuse(f"nextToken must be a string, not {type(token).__name__}")
     if len(token) > LONGEST_TOKEN:
         _refuse(f"nextToken has {len(token)} characters; {LONGEST_TOKEN} are allowed")
     if empty and token == query.next_token:
@@ -117,7 +117,7 @@ def _check_external(reference: Json, where: str) -> None:
     if ids is None or ids == {}:
         _refuse(f"{where}.externalIdProperty is missing: a query by component type needs it")
     if not isinstance(ids, dict) or not all(isinstance(item, str) for item in ids.values()):
-        _refuse(f"{where}.externalIdProperty must be an object of texts")
+        _refuse(f"{where}.externalIdProperty must be an object of strings")
 
 
 def _check_value(value: object, where: str, name: str, query: HistoryQuery) -> int:
@@ -138,7 +138,7 @@ def _check_time(item: Json, where: str, query: HistoryQuery) -> int:
         _refuse(f"{where}.time is missing; 'timestamp' is deprecated and doesn't replace it")
     time = item["time"]
     if not isinstance(time, str):
-        _refuse(f"{where}.time must be text, not {type(time).__name__}")
+        _refuse(f"{where}.time must be a string, not {type(time).__name__}")
     try:
         instant = instants.parse(time)
     except instants.TimeError as error:

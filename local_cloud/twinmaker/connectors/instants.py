@@ -18,7 +18,7 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class TimeError(ValueError):
-    """A text isn't a time of TwinMaker's; the message says why, without naming the member."""
+    """A string isn't a time of TwinMaker's; the message says why, without naming the member."""
 
 
 def parse(text: str) -> int:
@@ -38,7 +38,7 @@ def parse(text: str) -> int:
     Raises
     ------
     TimeError
-        The text has another form, no zone, more than nine decimals, or names an impossible time.
+        The string has another form, no zone, more than nine decimals, or names an impossible time.
     """
     match = _FORM.fullmatch(text)
     if match is None:

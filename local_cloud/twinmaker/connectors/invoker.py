@@ -39,7 +39,7 @@ class Invoker(Protocol):
         arn : str
             The Lambda function's ARN.
         event : dict
-            What the connector gets.
+            The connector's event.
 
         Returns
         -------
@@ -55,7 +55,7 @@ class Invoker(Protocol):
         """
 
     def refusal(self, arn: str) -> str:
-        """Say why a function can't be a connector; empty if nothing speaks against it."""
+        """Return why a function can't be a connector; empty if nothing speaks against it."""
 
 
 class PythonInvoker:
@@ -93,7 +93,7 @@ class PythonInvoker:
         return read_answer(arn, text.encode())
 
     def refusal(self, arn: str) -> str:  # noqa: ARG002 - the signature is Invoker's
-        """Say nothing: the one function stands for every ARN."""
+        """Return nothing: the one function stands for every ARN."""
         return ""
 
 

@@ -1,4 +1,4 @@
-"""What a connector is asked: the queries, and the events that TwinMaker makes of them.
+"""The queries to a connector, and the events that TwinMaker makes of them.
 
 Sources: the guide's chapter 'Data connectors' (the request interfaces of DataReader and of
 AttributePropertyValueReaderByEntity), and events recorded from the service, which are published
@@ -37,7 +37,7 @@ _SECOND_SPELLINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A bound of a time range: the text a connector is sent, and the instant it stands for."""
+    """A bound of a time range: the string that a connector is sent, and the instant it stands for."""
 
     text: str
     nanoseconds: int
@@ -45,7 +45,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class LastQuery:
-    """What GetPropertyValue asks of a connector.
+    """The query of GetPropertyValue to a connector.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class LastQuery:
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """What GetPropertyValueHistory asks of a connector.
+    """The query of GetPropertyValueHistory to a connector.
 
     Attributes
     ----------

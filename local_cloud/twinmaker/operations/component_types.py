@@ -185,7 +185,7 @@ class ComponentTypes:
                 self._store.usable(space.types, parent_id)
 
     def _problem(self, request: Json) -> str:
-        """Say which function's Lambda is refused; empty if none is."""
+        """Return why a function's Lambda is refused; empty if none is."""
         for name, function in request.get("functions", {}).items():
             implementation: Mapping[str, Json] = function.get("implementedBy", {})
             if "lambda" in implementation:
@@ -206,7 +206,7 @@ def _settings(request: Json) -> Json:
 
 
 def _passes(space: Space, found: ComponentType, wanted: Json) -> bool:
-    """Say whether a type passes a filter, a union with one member."""
+    """Check a type against a filter, a union with one member."""
     type_id = found.component_type_id
     if "extendsFrom" in wanted:
         ancestor = wanted["extendsFrom"]

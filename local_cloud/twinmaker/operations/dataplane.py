@@ -127,7 +127,7 @@ class DataPlane:
         return answer
 
     def _target(self, space: Space, request: Json) -> tuple[dict[str, Json], Schema, str]:
-        """Find what is read: its properties, its type put together, and the type's id."""
+        """Find the target of a read: its properties, its type with what it inherits, and the type's id."""
         if "entityId" not in request:
             type_id = request["componentTypeId"]
             schema = space.schema(self._store.usable(space.types, type_id))
@@ -148,7 +148,7 @@ class DataPlane:
         return properties_in(space, component), schema, type_id
 
     def _complete(self, references: Iterable[Json], query: HistoryQuery, type_id: str) -> None:
-        """Add to references what TwinMaker knows: external ids, or the entity that has them."""
+        """Complete references: with external ids, or with the entity that has them."""
         if query.entity_id is not None:
             for reference in references:
                 _add_external_ids(reference, query.properties)
@@ -255,7 +255,7 @@ def _is_external(item: Json) -> bool:
 
 
 def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
-    """Give the selected values that the entity holds itself; one without a value is left out."""
+    """Return the selected values that the entity holds itself; one without a value is left out."""
     return {
         name: {
             "propertyReference": {
@@ -271,7 +271,7 @@ def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
 
 
 def _connector(schema: Schema, function: str, type_id: str) -> str:
-    """Give the ARN of a function's Lambda."""
+    """Return the ARN of a function's Lambda."""
     implementation = schema.functions.get(function, {}).get("implementedBy", {})
     if "lambda" not in implementation:
         raise InvalidRequestError(

@@ -161,7 +161,7 @@ class Entities:
         return parent_id
 
     def _moved(self, space: Space, entity: Entity, update: Json | None) -> str:
-        """Give an entity's parent after an update of it."""
+        """Return an entity's parent after an update of it."""
         if update is None:
             return entity.parent_id
         if update["updateType"] == "DELETE":
@@ -313,7 +313,7 @@ def _check_change(what: str, kind: str, change: Json, *, known: bool) -> None:
 
 
 def _passes(space: Space, entity: Entity, wanted: Json) -> bool:
-    """Say whether an entity passes a filter, a union with one member."""
+    """Check an entity against a filter, a union with one member."""
     if "parentEntityId" in wanted:
         return bool(entity.parent_id == wanted["parentEntityId"])
     components = entity.components.values()
@@ -326,7 +326,7 @@ def _passes(space: Space, entity: Entity, wanted: Json) -> bool:
 
 
 def external_ids(properties: Mapping[str, Json]) -> dict[str, str]:
-    """Pick the text values of the properties that are external ids, by property name."""
+    """Pick the string values of the properties that are external ids, by property name."""
     return {
         name: item["value"]["stringValue"]
         for name, item in properties.items()

@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 def page_size(request: Mapping[str, Any]) -> int:
-    """Give the page size of a request; 0, which the model allows, counts as not given."""
+    """Return the page size of a request; 0, which the model allows, counts as not given."""
     return int(request.get("maxResults") or DEFAULT_PAGE)
 
 

@@ -72,7 +72,7 @@ class Workspaces:
         types, entities = sorted(space.types), sorted(space.entities)
         if not types and not entities:
             return
-        for type_id in types:  # being told that they are there settles what is being deleted
+        for type_id in types:  # naming them settles those that are being deleted
             self._store.settle(space.types, type_id)
         for entity_id in entities:
             self._store.settle(space.entities, entity_id)

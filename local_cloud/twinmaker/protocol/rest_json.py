@@ -65,7 +65,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What an operation's members are taken from, apart from the path."""
+    """The parts of a request that hold an operation's members, apart from the path."""
 
     query: MultiDict[str, str]
     headers: Headers
@@ -211,7 +211,7 @@ class RestJson:
 
 @cache
 def rest_json(service: str) -> RestJson:
-    """Give the one reader and writer of a service: it has no state, and making it takes a while."""
+    """Return the only reader and writer of a service: it has no state, and making it takes a while."""
     return RestJson(service)
 
 
@@ -281,7 +281,7 @@ def _blob(value: object, path: str) -> bytes:
     try:
         return base64.b64decode(cast("str", value), validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
-        raise _UnreadableError(f"{path} must be text in base64") from error
+        raise _UnreadableError(f"{path} must be a string in base64") from error
 
 
 def _from_texts(texts: list[str], shape: Shape, name: str) -> Any:

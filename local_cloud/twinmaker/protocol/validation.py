@@ -30,7 +30,7 @@ _SHOWN = 80
 
 
 def violations(value: object, shape: Shape) -> list[str]:
-    """Say how a value breaks its shape.
+    """Return how a value breaks its shape.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     Parameters
     ----------
     pattern : str
-        A regular expression in Java's dialect; the whole text has to match it.
+        A regular expression in Java's dialect; the whole string has to match it.
 
     Returns
     -------

@@ -45,7 +45,7 @@ class Schema:
     functions: Mapping[str, Json]
 
     def why_abstract(self) -> str:
-        """Say what an entity couldn't use the type for; empty if it is complete.
+        """Return why an entity can't use the type; empty if it is complete.
 
         A type is abstract if a function of it has no implementation or requires a property that
         nothing defines: then it is there to be extended.

@@ -17,14 +17,14 @@ State = Literal["CREATING", "UPDATING", "DELETING", "ACTIVE", "ERROR"]
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """Where a thing is between its last change and rest.
+    """The state of a thing between its last change and rest.
 
     Attributes
     ----------
     state : str
-        What answers show now.
+        The state that answers show now.
     problem : str
-        Why the thing ends in ERROR; empty if it doesn't.
+        The reason why the thing ends in ERROR; empty if it doesn't.
     """
 
     state: State
@@ -32,11 +32,11 @@ class Lifecycle:
 
     @property
     def changing(self) -> bool:
-        """Whether the thing isn't settled yet."""
+        """True if the thing isn't settled yet."""
         return self.state in {"CREATING", "UPDATING", "DELETING"}
 
     def settled(self) -> Lifecycle | None:
-        """Give the state after this one has been seen; None if the thing is gone then."""
+        """Return the state after this one has been seen; None if the thing is gone then."""
         if self.state == "DELETING":
             return None
         if self.problem:

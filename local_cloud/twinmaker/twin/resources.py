@@ -1,4 +1,4 @@
-"""What the local TwinMaker keeps: workspaces, component types, entities."""
+"""The things of the local TwinMaker: workspaces, component types, entities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that the local TwinMaker keeps in memory, under one lock."""
+"""All things of the local TwinMaker, in memory, under one lock."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Thing = TypeVar("Thing", ComponentType, Entity)
 
 
 class Things(dict[str, Thing]):
-    """What a workspace has of a kind, by id.
+    """The things of one kind in a workspace, by id.
 
     Parameters
     ----------
     kind, workspace_id : str
-        What errors say.
+        The kind and the workspace, for errors.
     """
 
     def __init__(self, kind: str, workspace_id: str) -> None:
@@ -48,7 +48,7 @@ class Space:
         return schema_of(component_type, self.types.get)
 
     def is_kind_of(self, component_type_id: str, ancestor_id: str) -> bool:
-        """Say whether a type is another one or inherits from it."""
+        """Return whether a type is another one or inherits from it."""
         if component_type_id == ancestor_id:
             return True
         found = self.types.get(component_type_id)
@@ -69,7 +69,7 @@ class Store:
     Parameters
     ----------
     region, account_id : str
-        What the ARNs say.
+        The region and the account of ARNs.
     """
 
     def __init__(self, region: str, account_id: str) -> None:
@@ -86,7 +86,7 @@ class Store:
 
     @staticmethod
     def now() -> datetime:
-        """Give the time that a change is stamped with."""
+        """Return the time that a change is stamped with."""
         return datetime.now(UTC)
 
     def space(self, workspace_id: str) -> Space:
@@ -126,7 +126,7 @@ class Store:
         NotFoundError
             There is none of that id in the workspace.
         InvalidRequestError
-            It is still changing. Being told so settles it.
+            It is still changing. This answer settles it.
         """
         found = self.seen(things, thing_id)
         if found.lifecycle.changing:

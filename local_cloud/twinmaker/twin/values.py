@@ -129,7 +129,7 @@ def _check_whole(content: object, limits: tuple[int, int], size: str, where: str
 
 def _check_string(content: object, _: Mapping[str, Any], where: str) -> None:
     if not isinstance(content, str):
-        raise ValueMismatchError(f"{where} must be text, not {_kind(content)}")
+        raise ValueMismatchError(f"{where} must be a string, not {_kind(content)}")
 
 
 def _check_list(content: object, data_type: Mapping[str, Any], where: str) -> None:
@@ -168,6 +168,6 @@ _CHECKS: dict[str, Callable[[object, Mapping[str, Any], str], None]] = {
 
 def _kind(value: object) -> str:
     """Name a value's type in JSON's terms."""
-    names = {bool: "a Boolean", int: "an integer", float: "a number", str: "text"}
+    names = {bool: "a Boolean", int: "an integer", float: "a number", str: "a string"}
     names |= {list: "a list", dict: "an object", type(None): "null"}
     return names.get(type(value), type(value).__name__)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from deploy_scripts.hot_storage.cosmos import CosmosWriter
+from deploy_scripts.providers.azure import CosmosWriter
 from local_cloud.azure.cosmos import LocalCosmos
 from tests.end_to_end.http.queries import entries
 

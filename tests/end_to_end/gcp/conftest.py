@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy_scripts.hot_storage.firestore import FirestoreWriter
+from deploy_scripts.providers.gcp import FirestoreWriter
 from local_cloud.gcp.firestore import LocalFirestore
 from local_cloud.gcp.functions import LocalCloudFunction
 from tests.end_to_end.http.queries import entries

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from demo.stack import create_hot_table, stage_environment
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
+from deploy_scripts.providers.aws import DynamoDBWriter
 from local_cloud.aws.account import LocalAws
 
 from .queries import entries

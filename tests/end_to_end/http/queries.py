@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from demo import sample_telemetry
 from deploy_scripts import PROJECT
-from deploy_scripts.hot_storage import Entry
 from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.providers.telemetry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
-from deploy_scripts.hot_storage.cosmos import CosmosWriter
-from deploy_scripts.hot_storage.firestore import FirestoreWriter
+from deploy_scripts.providers.azure import CosmosWriter
+from deploy_scripts.providers.gcp import FirestoreWriter
 from local_cloud.azure.cosmos import LocalCosmos
 from local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
 from local_cloud.gcp.firestore import LocalFirestore
@@ -30,13 +30,9 @@ from tests.end_to_end.http.queries import PUMP, entries_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deploy_scripts.hot_storage import Entry
+    from deploy_scripts.providers.telemetry import Entry
 
-# Each environment is installed first: 10 to 20 seconds here, more where nothing is cached.
-pytestmark = [
-    pytest.mark.timeout(300),
-    pytest.mark.parametrize("cloud", ["azure", "gcp"], scope="module"),
-]
+pytestmark = pytest.mark.parametrize("cloud", ["azure", "gcp"], scope="module")
 HEADER: Final = "X-Inter-Cloud-Token"
 TOKEN: Final = "token-of-the-packaged-functions"
 CONTAINER: Final = "entries"
@@ -153,11 +149,8 @@ def asked(
     package = Package(cloud, tmp_path_factory.mktemp(cloud))
     if cloud == "azure":
         with LocalCosmos(package.directory / "cosmos.log") as cosmos:
-            CosmosWriter(
-                cosmos.create_container("factory-twin", CONTAINER),
-                device_id_attribute="device_id",
-                timestamp_attribute="timestamp",
-            ).write(telemetry)
+            container = cosmos.create_container("factory-twin", CONTAINER)
+            CosmosWriter(container).write(telemetry)
             package.write("--cosmos-endpoint", cosmos.endpoint, "--container", CONTAINER)
             package.install()
             yield Asked(package, {"COSMOS_KEY": cosmos.key}, telemetry)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.model.data_value import DataType
+from chalicelib.model.reads import READS
 from demo import sample_telemetry
 from demo.stack import LocalCloud, create_hot_table
 from demo.twin import until_active
 from deploy_scripts import PROJECT
-from deploy_scripts.hot_storage import Entry
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.providers.aws import DynamoDBWriter
+from deploy_scripts.providers.telemetry import Entry
 from deploy_scripts.register.component_type import component_type
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
@@ -100,7 +101,7 @@ def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries,
             f"{reader.url}/hot-reader", f"{reader.url}/hot-reader-last-entry"
         ),
     )
-    described = component_type(DEVICE, history_arn=arn, last_entry_arn=arn)
+    described = component_type(DEVICE, dict.fromkeys(READS, arn))
     client.create_component_type(
         workspaceId=at.workspace_id, componentTypeId="long-history", **described
     )

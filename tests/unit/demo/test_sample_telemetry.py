@@ -1,28 +1,21 @@
-"""Sample telemetry: the same for the same seed, believable, and written completely."""
+"""Sample telemetry: the same for the same seed, and believable."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
-from werkzeug import Request, Response
 
 from chalicelib.model.data_value import DataType, to_data_value
 from chalicelib.model.timestamps import NANOSECONDS, parse_instant
 from demo import sample_telemetry
-from demo.stack import create_hot_table
-from deploy_scripts.hot_storage.dynamodb import DynamoDBWriter, attribute_value
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 
 if TYPE_CHECKING:
-    from deploy_scripts.hot_storage import Entry
+    from deploy_scripts.providers.telemetry import Entry
 
 END = datetime(2026, 1, 30, 18, tzinfo=UTC)
 MANY = 3_000
@@ -127,92 +120,3 @@ class TestGenerate:
 def test_the_latest_round_minute_has_begun():
     now = datetime(2026, 1, 30, 17, 59, 59, 999_999, tzinfo=UTC)
     assert sample_telemetry.latest_round_minute(now) == datetime(2026, 1, 30, 17, 59, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("value", "attribute"),
-    [
-        (True, {"BOOL": True}),
-        (None, {"NULL": True}),
-        (7, {"N": "7"}),
-        (Decimal("21.50"), {"N": "21.50"}),
-        ("", {"S": ""}),
-        ([1, "a"], {"L": [{"N": "1"}, {"S": "a"}]}),
-        ({"x": [False]}, {"M": {"x": {"L": [{"BOOL": False}]}}}),
-    ],
-)
-def test_plain_values_become_attribute_values(value, attribute):
-    assert attribute_value(value) == attribute
-
-
-class BusyTable:
-    """Answers BatchWriteItem as a table that takes at most so many items at once."""
-
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self.sent: list[int] = []
-        self.items: list[dict[str, object]] = []
-
-    def answer(self, request: Request) -> Response:
-        ((table, puts),) = json.loads(request.data)["RequestItems"].items()
-        taken, left = puts[: self._at_once], puts[self._at_once :]
-        self.sent.append(len(puts))
-        self.items += [put["PutRequest"]["Item"] for put in taken]
-        return Response(json.dumps({"UnprocessedItems": {table: left} if left else {}}))
-
-
-@pytest.fixture
-def client(httpserver):
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=httpserver.url_for(""),
-        region_name="eu-central-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=Config(proxies={}, retries={"total_max_attempts": 1}),
-    )
-
-
-class TestLoad:
-    def test_writes_again_what_a_busy_table_left(self, httpserver, client, monkeypatch):
-        pauses: list[float] = []
-        monkeypatch.setattr("deploy_scripts.hot_storage.dynamodb.time.sleep", pauses.append)
-        table = BusyTable(at_once=10)
-        httpserver.expect_request("/").respond_with_handler(table.answer)
-        entries = generate(60)
-        told: list[int] = []
-        written = DynamoDBWriter(client, "hot").write(entries, progress=told.append)
-        assert written == sum(told) == 60
-        assert table.sent == [25, 15, 5, 25, 15, 5, 10]
-        assert [item["timestamp"] for item in table.items] == [
-            {"S": entry.timestamp} for entry in entries
-        ]
-        assert pauses == [0.05, 0.1, 0.05, 0.1]
-
-    @pytest.mark.parametrize(("count", "batches"), [(0, []), (1, [1]), (25, [25]), (26, [25, 1])])
-    def test_writes_in_batches_of_twenty_five(self, httpserver, client, count, batches):
-        table = BusyTable(at_once=25)
-        httpserver.expect_request("/").respond_with_handler(table.answer)
-        assert DynamoDBWriter(client, "hot").write(generate(count)) == count
-        assert table.sent == batches
-
-    def test_says_so_if_the_table_refuses(self, httpserver, client):
-        error = {"__type": "ResourceNotFoundException", "message": "no such table"}
-        httpserver.expect_request("/").respond_with_json(error, 400)
-        with pytest.raises(ClientError, match="no such table"):
-            DynamoDBWriter(client, "hot").write(generate(1))
-
-    def test_puts_into_a_table_what_was_generated(self, aws):
-        client = aws.client("dynamodb")
-        create_hot_table(client, "hot-telemetry-of-load")
-        entries = generate(40)
-        told: list[int] = []
-        DynamoDBWriter(client, "hot-telemetry-of-load").write(entries, progress=told.append)
-        items = client.scan(TableName="hot-telemetry-of-load")["Items"]
-        expected = [
-            {name: attribute_value(value) for name, value in entry.values.items()}
-            | {"device_id": {"S": "machine-1"}, "timestamp": {"S": entry.timestamp}}
-            for entry in entries
-        ]
-        assert sum(told) == 40
-        assert sorted(items, key=str) == sorted(expected, key=str)

@@ -21,8 +21,8 @@ from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.stores import cosmos
-from deploy_scripts.hot_storage import Entry
-from deploy_scripts.hot_storage.cosmos import CosmosWriter
+from deploy_scripts.providers.azure import CosmosWriter
+from deploy_scripts.providers.telemetry import Entry
 from local_cloud.azure.cosmos import LocalCosmos
 
 if TYPE_CHECKING:

@@ -130,7 +130,9 @@ def refusal(client: Client, connector: Connector, answer: Any, *names: str, **as
             "timestamp must be a number",
             id="timestamp text",
         ),
-        pytest.param(values({"time": 5, "value": GOOD}), "time must be text, not int", id="time 5"),
+        pytest.param(
+            values({"time": 5, "value": GOOD}), "time must be a string, not int", id="time 5"
+        ),
         pytest.param(values({"time": T1}), "value is missing", id="no value"),
         pytest.param(values({"time": T1, "value": 1.5}), "must be a DataValue object", id="bare"),
         pytest.param(
@@ -152,7 +154,7 @@ def refusal(client: Client, connector: Connector, answer: Any, *names: str, **as
             id="expression",
         ),
         pytest.param(
-            {"propertyValues": [], "nextToken": 7}, "nextToken must be text", id="token 7"
+            {"propertyValues": [], "nextToken": 7}, "nextToken must be a string", id="token 7"
         ),
         pytest.param(
             {"propertyValues": [], "nextToken": "x" * 17_881},
@@ -215,7 +217,7 @@ def test_a_time_that_is_malformed_or_out_of_range_is_refused(
         ),
         (typed("count", {"longValue": 1}), "declared data type is INTEGER: use integerValue"),
         (typed("total", {"integerValue": 1}), "declared data type is LONG: use longValue"),
-        (typed("temperature", {"doubleValue": "21.5"}), "must be a number, not text"),
+        (typed("temperature", {"doubleValue": "21.5"}), "must be a number, not a string"),
         (typed("temperature", {"doubleValue": True}), "must be a number, not a Boolean"),
         (typed("temperature", {"doubleValue": None}), "must be a number, not null"),
         (typed("temperature", {"doubleValue": 10**400}), "must be finite"),
@@ -227,7 +229,7 @@ def test_a_time_that_is_malformed_or_out_of_range_is_refused(
         (typed("count", {"integerValue": -(2**31) - 1}), "doesn't fit 32 bit"),
         (typed("total", {"longValue": 2**63}), "doesn't fit 64 bit"),
         (typed("running", {"booleanValue": 1}), "must be true or false, not an integer"),
-        (typed("note", {"stringValue": 5}), "must be text, not an integer"),
+        (typed("note", {"stringValue": 5}), "must be a string, not an integer"),
         (typed("note", {"stringValue": ""}), "Invalid length for parameter"),
         (typed("note", {"stringValue": "x" * 257}), "more than the 256 allowed"),
         (typed("mode", {"stringValue": "standby"}), "isn't one of the data type's allowedValues"),
@@ -344,8 +346,8 @@ def test_a_null_token_is_the_last_page(twin: Client, connector: Connector) -> No
     [
         ({}, "externalIdProperty is missing"),
         ({"externalIdProperty": {}}, "externalIdProperty is missing"),
-        ({"externalIdProperty": {"iotDeviceId": 1}}, "must be an object of texts"),
-        ({"externalIdProperty": ["device-1"]}, "must be an object of texts"),
+        ({"externalIdProperty": {"iotDeviceId": 1}}, "must be an object of strings"),
+        ({"externalIdProperty": ["device-1"]}, "must be an object of strings"),
     ],
 )
 def test_a_query_by_component_type_needs_external_ids_in_the_answer(

@@ -329,7 +329,7 @@ def test_the_command_prints_its_url_serves_and_stops_cleanly(number: int) -> Non
         make_type(client)
         assert client.get_component_type(workspaceId=WORKSPACE, componentTypeId=TYPE)
         process.send_signal(number)
-        assert process.stdout.read() == "Local TwinMaker: stopped\n"
+        assert process.stdout.read().endswith("\nLocal TwinMaker: stopped\n")
     assert process.returncode == 0
 
 

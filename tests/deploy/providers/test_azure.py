@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
-from deploy_scripts.hot_storage import Entry
-from deploy_scripts.hot_storage.cosmos import CosmosWriter, document_id, json_value
+from deploy_scripts.providers.azure import CosmosWriter, document_id, json_value
+from deploy_scripts.providers.telemetry import Entry
 from local_cloud.azure.cosmos import LocalCosmos
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def test_a_batch_stays_below_the_bytes_that_it_may_have(container):
 class Throttled:
     """Refuses some batches, then takes one."""
 
+    id = "hot-telemetry"
+
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
         self.batches = 0
@@ -114,7 +116,7 @@ class Throttled:
 
 def test_too_many_requests_are_waited_for(monkeypatch):
     pauses: list[float] = []
-    monkeypatch.setattr("deploy_scripts.hot_storage.cosmos.time.sleep", pauses.append)
+    monkeypatch.setattr("deploy_scripts.providers.azure.time.sleep", pauses.append)
     container: Any = Throttled(429, 429, 429)
     written = CosmosWriter(container).write([Entry("d", "2026-01-30T17:00:00Z", {})])
     assert (written, container.batches) == (1, 4)

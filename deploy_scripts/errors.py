@@ -1,0 +1,17 @@
+"""The failures that a verb reports in a sentence, and the exit code of each."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VerbError(Exception):
+    """The command, the configuration or a file is wrong; the message says what to do."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RefusedError(VerbError):
+    """A cloud refused; the message says what, and holds no secret."""
+
+    exit_code = 1

@@ -1,0 +1,89 @@
+"""Mistakes in configuration files, in words."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from deploy_scripts.errors import VerbError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deploy_scripts.project_files.strict_json import Place
+
+MISSING: Final = object()
+"""Stands for a value that isn't there; null is a value."""
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_SHOWN: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a configuration file.
+
+    Attributes
+    ----------
+    file
+        The file's name.
+    path
+        The place in it, such as `[2].properties[0].dataType`; empty for all of it.
+    found
+        What is there.
+    expected
+        What should be.
+    """
+
+    file: str
+    path: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}: {self.path}" if self.path else self.file
+        return f"{place}: found {self.found}; expected {self.expected}"
+
+
+class ConfigurationProblems(VerbError):  # noqa: N818 - a name for what it holds: one or many
+    """The configuration files have mistakes.
+
+    Attributes
+    ----------
+    problems
+        All of them, file by file.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = [f"{count} problem{'' if count == 1 else 's'} in the twin's configuration:"]
+        return "\n  ".join([*lines, *map(str, self.problems)])
+
+
+def path_of(place: Place) -> str:
+    """Spell a place as a path, such as `[2].properties[0].dataType`."""
+
+    def step(each: str | int) -> str:
+        if isinstance(each, int):
+            return f"[{each}]"
+        return f".{each}" if _PLAIN_KEY.fullmatch(each) else f"[{shown(each)}]"
+
+    return "".join(map(step, place)).removeprefix(".")
+
+
+def shown(value: Any) -> str:
+    """Show a value that was found, on one line that any terminal can take."""
+    if value is MISSING:
+        return "nothing"
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = json.dumps(value, ensure_ascii=False)
+    text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+    if len(text) <= _SHOWN:
+        return text
+    return f"{len(value) if isinstance(value, str) else len(text)} characters: {text[:_SHOWN]}..."

@@ -1,0 +1,187 @@
+"""Azure: the hot storage is Cosmos DB, and Azure Functions run the Hot Readers."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from chalicelib.settings.cosmos import CosmosSettings
+from deploy_scripts.providers.provider import Functions, Option, Provider
+from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer, pauses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from azure.cosmos import ContainerProxy
+
+    from chalicelib.settings.environment import Environment
+    from deploy_scripts.providers.telemetry import Entry
+
+# --- sample telemetry -------------------------------------------------------------------------
+
+_LARGEST_BATCH: Final = 1_500_000
+"""Bytes, with room to spare, that a transactional batch takes (Azure documentation, 'Transactional
+batch operations': 100 operations, 2 MB)."""
+_SAFE_ID: Final = re.compile(r"[A-Za-z0-9:.+-]{1,255}")
+"""Neither of `/ \\ ? #`, which a document's id mustn't hold, nor anything else that a URL changes."""
+_TOO_MANY_REQUESTS: Final = 429
+_EXACT: Final = 2**53
+"""Every whole number up to this one is a double."""
+_LONG: Final = 2**63
+
+
+class CosmosWriter(Writer):
+    """Writes entries as documents of a container that is partitioned by the device's id."""
+
+    largest_batch = 100
+
+    def __init__(self, container: ContainerProxy) -> None:
+        super().__init__(f"the Cosmos DB container {container.id}")
+        self._container = container
+
+    def _batches(self, entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
+        """Yield entries of one device each time, as a batch has one partition key."""
+        for _, of_device in itertools.groupby(entries, key=lambda entry: entry.device_id):
+            batch: list[Entry] = []
+            size = 0
+            for entry in of_device:
+                bytes_more = len(json.dumps(_document(entry)))
+                full = len(batch) == self.largest_batch or size + bytes_more > _LARGEST_BATCH
+                if batch and full:
+                    yield batch
+                    batch, size = [], 0
+                batch.append(entry)
+                size += bytes_more
+            yield batch
+
+    def _put(self, entries: Sequence[Entry]) -> None:
+        from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
+
+        operations = [("upsert", (_document(entry),)) for entry in entries]
+        for pause in pauses():
+            try:
+                self._container.execute_item_batch(operations, partition_key=entries[0].device_id)
+            except (CosmosHttpResponseError, CosmosBatchOperationError) as error:
+                # The SDK has waited as Cosmos DB asked it to, some times.
+                if error.status_code != _TOO_MANY_REQUESTS:
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    return {name: json_value(value) for name, value in entry.values.items()} | {
+        "id": document_id(entry.timestamp),
+        DEVICE_ID: entry.device_id,
+        TIMESTAMP: entry.timestamp,
+    }
+
+
+def document_id(timestamp: str) -> str:
+    """Return the id of the document of a device's entry: the same for the same timestamp."""
+    if _SAFE_ID.fullmatch(timestamp):
+        return timestamp
+    return hashlib.sha256(timestamp.encode()).hexdigest()
+
+
+def json_value(value: Any) -> Any:
+    """Turn a plain value into one that Cosmos DB keeps without a loss.
+
+    Its numbers are doubles (Azure documentation, 'Constants' of the query language). A number whose
+    digits a double doesn't keep is written as a string, which the declared types DOUBLE, INTEGER and
+    LONG read as a number all the same.
+    """
+    match value:
+        case bool():
+            return value
+        case Decimal() | int():
+            return _json_number(Decimal(value))
+        case list():
+            return [json_value(item) for item in value]
+        case dict():
+            return {name: json_value(item) for name, item in value.items()}
+    return value
+
+
+def _json_number(number: Decimal) -> int | float | str:
+    whole = number.is_finite() and number == number.to_integral_value()
+    if whole and abs(number) <= _EXACT:
+        return int(number)
+    double = float(number)
+    kept = double == number or Decimal(repr(double)) == number
+    # Within 64 bits it may be a LONG, whose digits JSON readers of doubles would round.
+    return str(number) if not kept or (whole and abs(number) < _LONG) else double
+
+
+def _writer(environment: Environment) -> CosmosWriter:
+    from chalicelib.stores.cosmos import LazyContainer
+
+    return CosmosWriter(LazyContainer(CosmosSettings.load(environment), DEVICE_ID).open())
+
+
+# --- functions --------------------------------------------------------------------------------
+
+
+def _spelled(settings: Mapping[str, str]) -> str:
+    """Spell settings as `az functionapp config appsettings set --settings @FILE` takes them."""
+    listed = [
+        {"name": name, "value": value, "slotSetting": False} for name, value in settings.items()
+    ]
+    return json.dumps(listed, indent=2) + "\n"
+
+
+def _variables(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the account that an endpoint in Azure's own domain names."""
+    host = urlsplit(given["cosmos_endpoint"]).hostname or ""
+    account, _, domain = host.partition(".")
+    return {"COSMOS_ACCOUNT": account} if domain.startswith("documents.azure.") else {}
+
+
+PROVIDER: Final = Provider(
+    "azure",
+    "Azure",
+    "Cosmos DB",
+    CosmosSettings,
+    _writer,
+    Functions(
+        directory="functions/azure",
+        entry="function_app.py",
+        files=("host.json", "requirements.txt"),
+        settings_suffix=".json",
+        spelled=_spelled,
+        options=(
+            Option(
+                "cosmos_endpoint",
+                "the URL of the Cosmos DB account",
+                setting="COSMOS_ENDPOINT",
+                example="https://my-twin.documents.azure.com",
+            ),
+            Option(
+                "database",
+                "the database  [default: the twin's name]",
+                setting="COSMOS_DATABASE",
+                default="{twin}",
+            ),
+            Option(
+                "container",
+                "the container  [default: hot-telemetry]",
+                setting="COSMOS_CONTAINER",
+                default="hot-telemetry",
+            ),
+            Option("app", "the function app"),
+            Option("region", "the function app's region"),
+            Option("resource_group", "the function app's resource group"),
+            Option("storage_account", "the storage account with the function app's code"),
+            Option("key_vault", "the key vault with the token"),
+            Option("cosmos_resource_group", "the account's resource group  [default: the app's]"),
+        ),
+        variables=_variables,
+    ),
+)

@@ -1,0 +1,151 @@
+"""Google Cloud: the hot storage is Firestore, and Cloud Functions run the Hot Readers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.settings.firestore import FirestoreSettings
+from deploy_scripts.providers.provider import Functions, Option, Provider
+from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from google.cloud.firestore import Client
+
+    from chalicelib.settings.environment import Environment
+    from deploy_scripts.providers.telemetry import Entry
+
+# --- sample telemetry -------------------------------------------------------------------------
+
+_PATIENCE_SECONDS: Final = 300.0
+_COMMIT_SECONDS: Final = 60.0
+_LARGEST_INTEGER: Final = 2**63
+
+
+class FirestoreWriter(Writer):
+    """Writes entries as documents of a collection, and waits up to five minutes if it throttles.
+
+    Parameters
+    ----------
+    client
+        A client of the database.
+    collection
+        The collection's path.
+    """
+
+    largest_batch = 500
+    """Documents in a commit, which may hold 10 MiB (Firestore documentation, 'Quotas and limits')."""
+
+    def __init__(self, client: Client, collection: str) -> None:
+        super().__init__(f"the Firestore collection {collection}")
+        self._client = client
+        self._collection = client.collection(collection)
+
+    def _put(self, entries: Sequence[Entry]) -> None:
+        from google.api_core import exceptions
+        from google.api_core.retry import Retry, if_exception_type
+
+        batch = self._client.batch()
+        for entry in entries:
+            fields = field_value(entry.values)
+            fields |= {DEVICE_ID: entry.device_id, TIMESTAMP: entry.timestamp}
+            reference = self._collection.document(document_id(entry.device_id, entry.timestamp))
+            batch.set(reference, fields)
+        # A collection begins with 500 writes a second (Firestore documentation, 'Best practices').
+        throttled = if_exception_type(
+            exceptions.Aborted,
+            exceptions.DeadlineExceeded,
+            exceptions.InternalServerError,
+            exceptions.ResourceExhausted,
+            exceptions.ServiceUnavailable,
+        )
+        patience = Retry(throttled, initial=0.1, maximum=10.0, timeout=_PATIENCE_SECONDS)
+        batch.commit(retry=patience, timeout=_COMMIT_SECONDS)
+
+
+def document_id(device_id: str, timestamp: object) -> str:
+    """Return an entry's document id: the same for the same device and timestamp.
+
+    It is a hash, as an id must not hold a `/`, nor be `.`, `..` or `__x__`, nor exceed 1,500 bytes, and
+    ids that follow each other slow writing down (Firestore documentation, 'Best practices').
+    """
+    return hashlib.sha256(f"{len(device_id)}:{device_id}{timestamp}".encode()).hexdigest()[:40]
+
+
+def field_value(value: Any) -> Any:
+    """Turn a plain value into one that Firestore keeps: numbers become 64-bit integers or doubles."""
+    match value:
+        case Decimal():
+            return _number(value)
+        case list():
+            return [field_value(item) for item in value]
+        case dict():
+            return {name: field_value(item) for name, item in value.items()}
+    return value
+
+
+def _number(value: Decimal) -> int | float:
+    exponent = value.as_tuple().exponent
+    is_whole = isinstance(exponent, int) and exponent >= 0
+    if is_whole and -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+        return int(value)
+    return float(value)
+
+
+def _writer(environment: Environment) -> FirestoreWriter:
+    from chalicelib.stores.firestore import client_of
+
+    settings = FirestoreSettings.load(environment)
+    return FirestoreWriter(client_of(settings), settings.collection)
+
+
+# --- functions --------------------------------------------------------------------------------
+
+
+def _spelled(settings: Mapping[str, str]) -> str:
+    """Spell settings as the YAML that `gcloud functions deploy --env-vars-file` takes.
+
+    Its values must be strings; a string in JSON is one in YAML, too (YAML 1.2.2, section 1.3).
+    """
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
+
+
+PROVIDER: Final = Provider(
+    "gcp",
+    "Google Cloud",
+    "Firestore",
+    FirestoreSettings,
+    _writer,
+    Functions(
+        directory="functions/gcp",
+        entry="main.py",
+        files=("requirements.txt",),
+        settings_suffix=".yaml",
+        spelled=_spelled,
+        options=(
+            Option(
+                "collection",
+                "the collection  [default: TWIN-hot-telemetry]",
+                setting="FIRESTORE_COLLECTION",
+                default="{twin}-hot-telemetry",
+            ),
+            Option(
+                "database",
+                "the database  [default: (default)]",
+                setting="FIRESTORE_DATABASE",
+            ),
+            Option("app", "the name of the history's function  [default: hot-reader]"),
+            Option("region", "the functions' region"),
+            Option("project", "the functions' project"),
+            Option(
+                "firestore_project",
+                "Firestore's project  [default: the functions']",
+                setting="FIRESTORE_PROJECT",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,119 @@
+"""The description of a provider: everything that deploy_scripts and the demo need to know of a cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.settings.environment import Environment
+    from deploy_scripts.providers.telemetry import Writer
+
+
+class StoreSettings(Protocol):
+    """The settings of a hot storage."""
+
+    @classmethod
+    def load(cls, environment: Environment) -> StoreSettings:
+        """Read the settings.
+
+        Raises
+        ------
+        chalicelib.model.errors.ConfigurationError
+            One is missing or malformed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of `package` for one cloud.
+
+    Its value is that of the variable of its name in the cloud's `publish.sh`: `key_vault` is KEY_VAULT.
+
+    Attributes
+    ----------
+    name
+        Its name with underscores, such as `key_vault`.
+    help
+        Its line in `package --help`.
+    setting
+        The function's setting with the same value; None if there is none.
+    default
+        Its default, in which `{twin}` stands for the twin's name; None for the default of the script
+        and of the function.
+    example
+        An example for an option that has to be given; None if it needn't be.
+    """
+
+    name: str
+    help: str
+    setting: str | None = None
+    default: str | None = None
+    example: str | None = None
+
+    @property
+    def flag(self) -> str:
+        """Its spelling on the command line, such as `--key-vault`."""
+        return f"--{self.name.replace('_', '-')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The packaging of functions for a cloud that Chalice can't deploy to.
+
+    Attributes
+    ----------
+    directory
+        The project's directory with the files below, and with `publish.sh`, which publishes them.
+    entry
+        The module that the platform imports.
+    files
+        The other files at the package's root.
+    settings_suffix
+        The suffix of the settings file.
+    spelled
+        Spells the settings as the cloud's command line takes them.
+    options
+        The options of `package` for this cloud only.
+    variables
+        Returns further variables of the script, from the values of the options by their names.
+    """
+
+    directory: str
+    entry: str
+    files: tuple[str, ...]
+    settings_suffix: str
+    spelled: Callable[[Mapping[str, str]], str]
+    options: tuple[Option, ...]
+    variables: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _given: {}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A cloud.
+
+    Attributes
+    ----------
+    name
+        Its name in configurations, such as `gcp`.
+    title
+        Its name in messages, such as `Google Cloud`.
+    store
+        The product that is its hot storage.
+    settings
+        The hot storage's settings.
+    writer
+        Opens the hot storage that the settings name, to write sample telemetry. It raises
+        `ConfigurationError` if one is missing or malformed, and what the cloud's SDK raises.
+    functions
+        The packaging of its functions; None for AWS, where Chalice deploys them.
+    """
+
+    name: str
+    title: str
+    store: str
+    settings: type[StoreSettings]
+    writer: Callable[[Environment], Writer]
+    functions: Functions | None = None

@@ -1,0 +1,92 @@
+"""Sample telemetry on its way into a hot storage: what every writer has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+DEVICE_ID: Final = "device_id"
+TIMESTAMP: Final = "timestamp"
+"""The fields of a stored entry that hold the device's id and its time: the Hot Readers' defaults."""
+_LONGEST_PAUSE: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of telemetry.
+
+    Attributes
+    ----------
+    device_id
+        The id of the device that measured it.
+    timestamp
+        Its time, in the device's own spelling.
+    values
+        The plain values by property name; a Decimal keeps all digits of a number.
+    """
+
+    device_id: str
+    timestamp: str
+    values: dict[str, Any]
+
+
+class Writer(ABC):
+    """Writes entries into one hot storage; one that is there already is replaced, not doubled.
+
+    Parameters
+    ----------
+    place
+        The storage's name in messages, such as `the DynamoDB table hot`.
+    """
+
+    largest_batch: ClassVar[int]
+    """The most entries in one request."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def write(
+        self, entries: Iterable[Entry], *, progress: Callable[[int], None] = lambda _count: None
+    ) -> int:
+        """Write entries, and wait as long as the storage throttles.
+
+        Parameters
+        ----------
+        entries
+            The entries; those of a device in succession are written fastest.
+        progress
+            Called with the number of entries after each batch.
+
+        Returns
+        -------
+        int
+            How many were written. An SDK's own error is raised if the storage refuses.
+        """
+        written = 0
+        for batch in self._batches(entries):
+            self._put(batch)
+            progress(len(batch))
+            written += len(batch)
+        return written
+
+    def _batches(self, entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
+        left = iter(entries)
+        while batch := list(islice(left, self.largest_batch)):
+            yield batch
+
+    @abstractmethod
+    def _put(self, entries: Sequence[Entry]) -> None:
+        """Write one batch."""
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds before each further try, twice as many as before the last one."""
+    pause = 0.05
+    while True:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE)

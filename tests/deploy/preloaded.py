@@ -1,0 +1,30 @@
+"""Imported by the process that `forked` forks from: what every verb, and `chalice`, would load anew.
+
+Nothing here reads the environment, which is each fork's own.
+"""
+
+# ruff: noqa: F401
+
+from __future__ import annotations
+
+import functools
+import gc
+
+import boto3
+import botocore.session
+import chalice.cli
+import chalice.deploy.deployer
+from botocore.loaders import create_loader
+
+import chalicelib.data_connector.data_connector
+import chalicelib.http.hot_reader_endpoints
+import chalicelib.observability.powertools
+import chalicelib.stores.dynamodb
+import deploy_scripts.__main__
+from tests.deploy import forked
+
+botocore.session.create_loader = functools.cache(create_loader)
+for service in ("apigateway", "iam", "iottwinmaker", "lambda", "logs", "ssm", "sts"):
+    boto3.client(service, region_name="eu-central-1")
+boto3.DEFAULT_SESSION = None
+gc.freeze()  # the forks share it all as long as their garbage collectors don't touch it

@@ -1,0 +1,79 @@
+"""The local TwinMaker, installed from its folder into an environment without this project."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.unit.local_cloud.twinmaker.readme import (
+    CREDENTIALS,
+    FOLDER,
+    blocks,
+    connector,
+    local_twinmaker,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The environment is installed first, which takes long where nothing is cached.
+pytestmark = pytest.mark.timeout(600)
+
+DEPENDENCIES: Final = {"boto3", "click", "werkzeug"}
+
+
+def files() -> set[Path]:
+    return {path for path in FOLDER.rglob("*") if "__pycache__" not in path.parts}
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("local-twinmaker")
+    venv.create(directory, symlinks=True, with_pip=False)
+    before = files()
+    pip = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python")]
+    subprocess.run([*pip, "install", "--quiet", FOLDER], check=True, cwd=directory)
+    assert files() == before, "the build left something behind"
+    return directory
+
+
+def run(environment: Path, *arguments: str | Path, **variables: str) -> str:
+    """Run the environment's Python where it can't see this project."""
+    done = subprocess.run(
+        [environment / "bin" / "python", "-I", *arguments],
+        cwd=environment,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_requires_boto3_click_and_werkzeug_alone(environment: Path) -> None:
+    ask = "import importlib.metadata as m, json; print(json.dumps(m.requires('local-twinmaker')))"
+
+    assert set(json.loads(run(environment, "-c", ask))) == DEPENDENCIES
+
+
+def test_an_unmodified_client_reads_a_value_through_a_connector(
+    environment: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "try_connector.py"
+    script.write_text(blocks("python")[0], encoding="utf-8")
+    (source,) = blocks("js")
+    command = [environment / "bin" / "local-twinmaker"]
+
+    with (
+        connector(tmp_path, source) as url,
+        local_twinmaker(command, url, environment) as variables,
+    ):
+        printed = run(environment, script, **variables, **CREDENTIALS)
+
+    assert printed == blocks("text")[0]
