@@ -25,8 +25,8 @@ from chalicelib.contracts import twinmaker, wire_contract
 from chalicelib.data_connector.data_connector import DataConnector
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 from chalicelib.model.reads import HISTORY
-from chalicelib.observability.cloudwatch import CloudWatchObservability
 from chalicelib.observability.json_lines import JsonLogObservability
+from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from chalicelib.observability.request_record import Observability
 
 _VALUES: Final = 10_000
+_PATIENCE: Final = 25.0
+"""Seconds that a Lambda function would have left."""
 _MILLISECONDS: Final = 1_000
 _AWAY: Final = f"{SECONDS_AWAY * _MILLISECONDS:.0f} ms away"
 
@@ -47,7 +49,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     quick
         True for few rounds.
     report
-        Is told what is going on.
+        Called with each step.
     """
     with far_reader(math.ceil(_VALUES / len(PROPERTIES))) as reader:
         report(f"{_VALUES:,} values through the data connector, the reader {_AWAY}")
@@ -68,7 +70,9 @@ def _long_history(reader: FarReader, *, rounds: int) -> Finding:
             round_trips[name], pages[name] = 0, 0
             while token is not None or not pages[name]:
                 with log.request("benchmark") as record:
-                    answer = connector.answer(event(nextToken=token), None, "benchmark", record)
+                    answer = connector.answer(
+                        event(nextToken=token), _PATIENCE, "benchmark", record
+                    )
                     round_trips[name] += record.metrics["RemoteAttempts"]  # type: ignore[attr-defined]
                 pages[name] += 1
                 token = answer.get("nextToken")
@@ -98,7 +102,7 @@ def _long_history(reader: FarReader, *, rounds: int) -> Finding:
 def _one_call(reader: FarReader, *, rounds: int) -> Finding:
     connector = _connector(reader)
     with redirect_stdout(io.StringIO()):
-        log = CloudWatchObservability("benchmark")
+        log = PowertoolsObservability("benchmark")
         timings = in_turn(
             {
                 "data connector": lambda: _answer(connector, log),
@@ -120,7 +124,7 @@ def _one_call(reader: FarReader, *, rounds: int) -> Finding:
 def _answer(connector: DataConnector, log: Observability) -> None:
     trace_id = wire_contract.new_trace_id()
     with log.request(trace_id, function_request_id="benchmark") as record:
-        connector.answer(event(), None, trace_id, record)
+        connector.answer(event(), _PATIENCE, trace_id, record)
 
 
 def _bare_request(reader: FarReader) -> Callable[[], None]:

@@ -16,6 +16,7 @@ from benchmarks.dynamodb_server import CREDENTIALS, PROPERTIES, REGION, running
 from benchmarks.hot_readers import payload
 from benchmarks.measure import Finding
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from deploy_scripts import PROJECT
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
 
@@ -38,9 +39,10 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
                 "AWS_DEFAULT_REGION": REGION,
                 **{name.upper(): value for name, value in CREDENTIALS.items()},
             },
+            project=PROJECT,
+            stage="local",
             port=free_port(),
             log=Path(directory) / "log",
-            stage="local",
         )
         report("starting chalice local")
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
 
 from chalicelib.model.reads import READS
+from deploy_scripts import PROJECT
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class OtherCloud:
     description
         The provider.
     directory
-        Where logs are written.
+        The directory for logs.
     twin_name
         The twin's name.
 
@@ -44,8 +45,12 @@ class OtherCloud:
         self.title = f"{description.title} ({description.store})"
         self._description = description
         local: Any = import_module(f"local_cloud.{description.name}.cloud")
-        routes = [read.hot_reader for read in READS]
-        self._cloud = local.Cloud(directory, name=twin_name, routes=routes)
+        self._cloud = local.Cloud(
+            directory,
+            name=twin_name,
+            source=PROJECT / PACKAGED[description.name].directory,
+            routes=[read.hot_reader for read in READS],
+        )
 
     def __enter__(self) -> Self:
         """Start the storage."""

@@ -230,6 +230,8 @@ class LocalCloud:
     def _start_http(self) -> None:
         self.http = ChaliceLocal(
             self.aws.environment | {"INTER_CLOUD_TOKEN": self.token_parameter},
+            project=PROJECT,
+            stage=STAGE,
             port=free_port(self._ports.http),
             log=self._directory / "chalice-local.log",
         )

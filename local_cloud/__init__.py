@@ -3,4 +3,4 @@
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-"""The directory that `node_modules` and the functions are in."""
+"""The directory of this package and of `node_modules`, which has the databases' stand-ins."""

@@ -19,7 +19,7 @@ from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.settings.logs import tracing_enabled
+from chalicelib.settings.logs import LogSettings
 from chalicelib.stores import dynamodb
 from chalicelib.tokens.aws_stores import inter_cloud_token
 
@@ -33,13 +33,14 @@ endpoints: Final = Blueprint(__name__)
 _settings: Final = HotReaderSettings.load(os.environ)
 _store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
 
+_logs: Final = LogSettings.load(os.environ)
 _endpoint_settings: Final = EndpointSettings.load(os.environ)
 _by_read: Final = endpoints_by_read(
     _store,
     _settings,
     _endpoint_settings,
     inter_cloud_token(_endpoint_settings.token),
-    partial(PowertoolsObservability, tracing=tracing_enabled(os.environ)),
+    partial(PowertoolsObservability, level=_logs.level, tracing=_logs.tracing),
 )
 BY_PATH: Final = {read.path: endpoint for read, endpoint in _by_read.items()}
 """The endpoints, each by its path."""

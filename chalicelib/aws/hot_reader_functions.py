@@ -1,4 +1,4 @@
-"""The Hot Readers as Lambda functions, for TwinMaker in the same account to invoke.
+"""The Hot Readers as Lambda functions, which TwinMaker in the same account invokes.
 
 Lambda imports this module to run them, and not app.py.
 """
@@ -6,7 +6,7 @@ Lambda imports this module to run them, and not app.py.
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalice import Blueprint
 
@@ -18,33 +18,37 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.settings.logs import tracing_enabled
+from chalicelib.settings.logs import LogSettings
 from chalicelib.stores import dynamodb
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 functions: Final = Blueprint(__name__)
 
 _settings: Final = HotReaderSettings.load(os.environ)
-_tracing: Final = tracing_enabled(os.environ)
+_logs: Final = LogSettings.load(os.environ)
 _store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
 _service: Final = HotReaderService(_store, _settings)
 _observability: Final = {
-    read: PowertoolsObservability(read.hot_reader, tracing=_tracing) for read in READS
+    read: PowertoolsObservability(read.hot_reader, level=_logs.level, tracing=_logs.tracing)
+    for read in READS
 }
 
 
 @functions.lambda_function(name=HISTORY.hot_reader)
-def hot_reader(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def hot_reader(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer TwinMaker's `dataReader` from DynamoDB."""
     return _answer(HISTORY, event, context)
 
 
 @functions.lambda_function(name=LAST_ENTRY.hot_reader)
-def hot_reader_last_entry(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def hot_reader_last_entry(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer TwinMaker's `attributePropertyValueReaderByEntity` from DynamoDB."""
     return _answer(LAST_ENTRY, event, context)
 
 
-def _answer(read: Read, event: dict[str, Any], context: Any) -> dict[str, Any]:
+def _answer(read: Read, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request_id = context.aws_request_id
     with _observability[read].request(new_trace_id(), function_request_id=request_id) as record:
         device_id = device.resolve(event, _settings.twin.name)

@@ -92,9 +92,7 @@ class ReadAhead:
         None along with a first page, because many callers want no other; a caller with a token is
         paging.
         """
-        if query.next_token is None or not self._longest(query, self._now()):
-            return 0
-        return self._settings.pages
+        return 0 if query.next_token is None else self._settings.pages
 
     def take(self, query: HistoryQuery) -> dict[str, Any] | None:
         """Return a query's page, if it is kept and not too old."""

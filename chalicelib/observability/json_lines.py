@@ -37,30 +37,41 @@ class JsonLog:
     Parameters
     ----------
     emit
-        Takes a level of Python's logging, and the line.
+        Takes a level of Python's `logging` and the line.
+    level
+        The lowest level that is written.
     keys
         What every line carries.
     """
 
-    def __init__(self, emit: Emit, keys: Mapping[str, Any]) -> None:
+    def __init__(self, emit: Emit, level: int, keys: Mapping[str, Any]) -> None:
         self._emit = emit
+        self._level = level
         self._keys = keys
 
     def info(self, message: str, /, **keys: Any) -> None:
-        """Write what happened."""
+        """Log an event."""
         self._write(logging.INFO, message, keys)
 
     def warning(self, message: str, /, **keys: Any) -> None:
-        """Write what deserves a look."""
+        """Log something that deserves a look."""
         self._write(logging.WARNING, message, keys)
 
     def error(self, message: str, /, *, exc_info: BaseException | None = None, **keys: Any) -> None:
-        """Write what failed, with the exception's stack."""
+        """Log a failure with the exception's stack trace."""
         if exc_info is not None:
             keys["stack_trace"] = "".join(traceback.format_exception(exc_info))
         self._write(logging.ERROR, message, keys)
 
+    def metrics(self, metrics: Mapping[str, float]) -> None:
+        """Write a request's metrics, at every level: an alarm mustn't depend on how much is logged."""
+        self._emit(logging.INFO, self._line(logging.INFO, "Metrics", {"metrics": metrics}))
+
     def _write(self, level: int, message: str, keys: Mapping[str, Any]) -> None:
+        if level >= self._level:
+            self._emit(level, self._line(level, message, keys))
+
+    def _line(self, level: int, message: str, keys: Mapping[str, Any]) -> str:
         line = {
             "severity": logging.getLevelName(level),
             "message": message,
@@ -68,14 +79,19 @@ class JsonLog:
             **self._keys,
             **keys,
         }
-        self._emit(level, json_line(line))
+        return json_line(line)
 
 
 def json_line(line: Mapping[str, Any]) -> str:
-    """Spell a log line; what JSON doesn't have is written as its text."""
+    """Serialize a log line; a value that JSON doesn't have is written as its `str`.
+
+    A line that JSON can't hold all the same is written as one escaped string, so no line is lost.
+    """
     try:
         return orjson.dumps(line, default=str).decode()
-    except orjson.JSONEncodeError:  # text that isn't Unicode, say: from a caller, or in a message
+    except (
+        orjson.JSONEncodeError
+    ):  # a string that isn't Unicode, say: from a caller, or in a message
         escaped = repr(line).encode(errors="backslashreplace").decode()
         return orjson.dumps({**_first(line), "message": escaped}).decode()
 
@@ -92,21 +108,25 @@ class JsonLogObservability(Observability):
     ----------
     function
         The function's name: the `service` of its log lines.
+    level
+        See `chalicelib.settings.logs.LogSettings`. Metrics are written at every level.
     emit
-        Takes a level of Python's logging, and a line; standard output by default.
+        Takes a level of Python's `logging` and a line; by default it writes to standard output.
     """
 
-    def __init__(self, function: str, *, emit: Emit = print_line) -> None:
+    def __init__(self, function: str, *, level: int | None = None, emit: Emit = print_line) -> None:
         super().__init__(function)
+        self._level = level or logging.INFO
         self._emit = emit
 
     @contextmanager
     def _record(self, keys: dict[str, Any]) -> Iterator[RequestRecord]:
-        record = _JsonLogRecord(JsonLog(self._emit, {"service": self._function, **keys}))
+        log = JsonLog(self._emit, self._level, {"service": self._function, **keys})
+        record = _JsonLogRecord(log)
         try:
             yield record
         finally:
-            record.logger.info("Metrics", metrics=dict(record.metrics))
+            log.metrics(record.metrics)
 
 
 class _JsonLogRecord(RequestRecord):

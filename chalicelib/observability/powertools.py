@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chalicelib.observability import xray
+from chalicelib.observability.json_lines import json_line
 from chalicelib.observability.request_record import NAMESPACE, Observability, RequestRecord
 
 if TYPE_CHECKING:
@@ -25,13 +26,15 @@ class PowertoolsObservability(Observability):
     ----------
     function
         The function's name: the `service` of its log lines and the dimension of its metrics.
-    tracing
-        True to send X-Ray subsegments.
+    level, tracing
+        See `chalicelib.settings.logs.LogSettings`. Metrics are written at every level.
     """
 
-    def __init__(self, function: str, *, tracing: bool = False) -> None:
+    def __init__(self, function: str, *, level: int | None = None, tracing: bool = False) -> None:
         super().__init__(function)
-        self.logger = Logger(service=function)
+        # Powertools' own serializer leaves a string that isn't Unicode as it is, and the line is
+        # lost when it is written.
+        self.logger = Logger(service=function, level=level, json_serializer=json_line)
         self._tracing = tracing
 
     @contextmanager
@@ -40,7 +43,7 @@ class PowertoolsObservability(Observability):
         metrics.add_metadata("trace_id", keys["trace_id"])
         self.logger.thread_safe_append_keys(**keys)
         try:
-            yield _PowertoolsRecord(self.logger, metrics, self._tracing)
+            yield _PowertoolsRecord(self.logger, metrics, tracing=self._tracing)
         finally:
             self.logger.thread_safe_remove_keys(list(keys))
             metrics.flush_metrics()
@@ -49,7 +52,7 @@ class PowertoolsObservability(Observability):
 class _PowertoolsRecord(RequestRecord):
     """The record of one request."""
 
-    def __init__(self, logger: Logger, metrics: EphemeralMetrics, tracing: bool) -> None:  # noqa: FBT001
+    def __init__(self, logger: Logger, metrics: EphemeralMetrics, *, tracing: bool) -> None:
         super().__init__(cast("Log", logger))  # what isn't Python's own argument becomes a key
         self._metrics = metrics
         self._tracing = tracing

@@ -1,15 +1,14 @@
-"""What a function says about itself: log lines and counts, wherever it runs.
+"""The log and the metrics of a request, wherever the function runs.
 
 Every log line of a request carries its trace id, on both clouds. A token never gets here: neither
-headers nor settings are logged. On AWS, Powertools writes (`chalicelib.observability.powertools`); on the other
-clouds, lines of JSON (`chalicelib.observability.json_lines`).
+headers nor settings are logged. On AWS, Powertools writes (`chalicelib.observability.powertools`);
+on the other clouds, `chalicelib.observability.json_lines` does.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib.model.errors import HotReaderError
@@ -24,25 +23,18 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "MultiCloudHotReader"
 """The CloudWatch namespace of all metrics; docs/operations.md lists them."""
 
-_current_trace_id: Final[ContextVar[str | None]] = ContextVar("trace_id", default=None)
-
-
-def current_trace_id() -> str | None:
-    """Return the trace id of the request that is being answered; None outside of one."""
-    return _current_trace_id.get()
-
 
 class Log(Protocol):
-    """Writes log lines: a message, and keys with values."""
+    """A log whose lines have a message, and keys with values."""
 
     def info(self, message: str, /, **keys: Any) -> None:
-        """Write what happened."""
+        """Log an event."""
 
     def warning(self, message: str, /, **keys: Any) -> None:
-        """Write what deserves a look."""
+        """Log something that deserves a look."""
 
     def error(self, message: str, /, **keys: Any) -> None:
-        """Write what failed; the key `exc_info` is an exception."""
+        """Log a failure; `exc_info` is an exception, whose stack trace is logged."""
 
 
 class RequestRecord(ABC):
@@ -70,17 +62,23 @@ class RequestRecord(ABC):
         return nullcontext()
 
     def answered(self, answer: Answer) -> None:
-        """Record what a reader found, and what it had to leave out."""
+        """Log and count the values of an answer, and those that had to be left out of it."""
         self.count("ValuesReturned", answer.values)
         self.left_out(answer.flaws)
-        self.logger.info(
-            "Answered",
-            values=answer.values,
-            more=answer.more,
-        )
+        self.logger.info("Answered", values=answer.values, more=answer.more)
 
     def failed(self, error: Exception, *, status: int, code: str) -> None:
-        """Record a failure; what the caller did wrong is no failure of ours."""
+        """Log an error; only one of our own (5xx) counts as a failure.
+
+        Parameters
+        ----------
+        error
+            The error.
+        status
+            The HTTP status that it is answered with.
+        code
+            The contract's name for it (docs/architecture.md, 'The wire contract').
+        """
         if status >= 500:
             self.count("Failures", 1)
             self.logger.error("Failed", status=status, code=code, exc_info=error)
@@ -103,7 +101,7 @@ class RequestRecord(ABC):
 
 
 class Observability(ABC):
-    """What one function says about itself.
+    """The log and the metrics of one function.
 
     Parameters
     ----------
@@ -127,7 +125,12 @@ class Observability(ABC):
         trace_id
             The envelope's trace id.
         **keys
-            What else every log line of the request shall carry.
+            More keys for every log line of the request.
+
+        Yields
+        ------
+        RequestRecord
+            Takes what happens during the request.
 
         Raises
         ------
@@ -136,7 +139,6 @@ class Observability(ABC):
         """
         with self._record({**keys, "trace_id": trace_id}) as record:
             record.count("Requests", 1)
-            before = _current_trace_id.set(trace_id)
             try:
                 yield record
             except Exception as error:
@@ -146,5 +148,3 @@ class Observability(ABC):
                     code=getattr(error, "code", HotReaderError.code),
                 )
                 raise
-            finally:
-                _current_trace_id.reset(before)

@@ -1,9 +1,9 @@
 """Subsegments of a request, for AWS X-Ray.
 
-Lambda makes the segment of an invocation and tells it in `_X_AMZN_TRACE_ID`; a part of it is one JSON
+Lambda makes the segment of an invocation and names it in `_X_AMZN_TRACE_ID`; a part of it is one JSON
 document, sent to the daemon that Lambda runs (AWS X-Ray developer guide, 'Segment documents' and
-'Sending segment documents to the X-Ray daemon'). That is all that is needed here: loading the X-Ray
-SDK, which itself isn't developed any further, takes longer than everything else that tracing does.
+'Sending segment documents to the X-Ray daemon'). The X-Ray SDK, which is in maintenance, does the same
+and loads botocore for it: more than the rest of a cold start (docs/performance.md, 'Cold start').
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -29,28 +29,28 @@ _LONGEST_MESSAGE: Final = 1_000
 def subsegment(name: str) -> Iterator[None]:
     """Trace a part of an invocation, if the invocation is sampled.
 
-    A trace that can't be sent is lost: it must not fail what it is about.
+    A trace that can't be sent is lost: it must not fail the part that it is about.
 
     Parameters
     ----------
     name
-        What to call the part.
+        The part's name in X-Ray.
 
     Raises
     ------
     Exception
         Whatever the part raises; the trace shows it as a fault.
     """
-    found = trace()
-    if found is None or not found.sampled or not found.parent:
+    header = _tracing_header()
+    if header.get("Sampled") != "1" or not header.get("Root") or not header.get("Parent"):
         yield
         return
     document: dict[str, Any] = {
         "name": name,
         "id": secrets.token_hex(8),
         "type": "subsegment",
-        "trace_id": found.root,
-        "parent_id": found.parent,
+        "trace_id": header["Root"],
+        "parent_id": header["Parent"],
         "start_time": time.time(),
     }
     try:
@@ -67,30 +67,15 @@ def subsegment(name: str) -> Iterator[None]:
         _send(document | {"end_time": time.time()})
 
 
-class Trace(NamedTuple):
-    """What a tracing header says (AWS X-Ray developer guide, 'Tracing header').
+def _tracing_header() -> dict[str, str]:
+    """Return the fields of the invocation's header (AWS X-Ray developer guide, 'Tracing header').
 
-    Attributes
-    ----------
-    root
-        The trace's id.
-    parent
-        The id of the segment of the invocation; empty if there is none.
-    sampled
-        True if somebody wants to see it.
+    `Root` is the trace's id, `Parent` the id of the invocation's segment; `Sampled` is 1 if the trace
+    is kept.
     """
-
-    root: str
-    parent: str
-    sampled: bool
-
-
-def trace() -> Trace | None:
-    """Read the tracing header of the invocation, another one each time; None if there is none."""
+    # It is another one for each invocation, so it is no setting.
     header = os.environ.get("_X_AMZN_TRACE_ID", "")
-    fields = dict(field.partition("=")[::2] for field in header.replace(" ", "").split(";"))
-    root = fields.get("Root")
-    return Trace(root, fields.get("Parent", ""), fields.get("Sampled") == "1") if root else None
+    return dict(field.partition("=")[::2] for field in header.replace(" ", "").split(";"))
 
 
 def _send(document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Settings of a data connector: where it reads, and how far ahead."""
+"""Settings of a data connector: the Hot Reader that it asks, here or on another cloud."""
 
 from __future__ import annotations
 
@@ -16,93 +16,101 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAheadSettings:
+    """How far a data connector reads ahead, and how long it uses the pages.
+
+    Attributes
+    ----------
+    pages
+        The number of pages to ask for along with one that a caller pages to, at least one.
+    grace
+        Seconds after its end until a range is over: as long as entries may be late.
+    most_bytes
+        The memory of all kept pages together, in bytes.
+    open_seconds, closed_seconds
+        The greatest age of a page whose range isn't over yet, and of one whose range is.
+    """
+
+    pages: int
+    grace: int
+    # A function has 128 MB at least, of which Python and the libraries take half.
+    most_bytes: int = 32_000_000
+    # TwinMaker asks for the next page at once. Seconds are enough for that, and a dashboard that
+    # refreshes finds what arrived since.
+    open_seconds: float = 5
+    # Entries rarely come after the grace, so a caller that is slow between its pages is served, too.
+    closed_seconds: float = 60
+
+    @classmethod
+    def load(cls, environment: Environment) -> ReadAheadSettings | None:
+        """Read the settings; None if nothing shall be read ahead. See `HotReaderSettings.load`."""
+        pages = whole_number(environment, "READ_AHEAD_PAGES", 24, 0, 100)
+        grace = whole_number(environment, "READ_AHEAD_GRACE_SECONDS", 60, 0, 604_800)
+        return cls(pages, grace) if pages else None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalReaderSettings:
+    """The Hot Reader in this account.
+
+    Attributes
+    ----------
+    function
+        The name of its Lambda function.
+    """
+
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteReaderSettings:
-    """How to call another cloud's Hot Reader.
+    """Another cloud's Hot Reader, and how to call it.
 
     Attributes
     ----------
     url
         Its endpoint.
     token
-        What to send.
+        The token to send.
     source_cloud
         The cloud that asks, as the envelope names it.
     retries
-        How often to try again.
+        The number of tries after the first.
+    read_ahead
+        How far to read ahead; None for not at all.
     connect_timeout, read_timeout
         Seconds for one try.
-    margin
-        Seconds of the function's own time that are left for answering.
     """
 
     url: str = field(repr=False)
     token: TokenReference
     source_cloud: str
     retries: int
-    connect_timeout: float
-    read_timeout: float
-    margin: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReadAheadSettings:
-    """How far a data connector reads ahead, and how long it uses what it has read.
-
-    Attributes
-    ----------
-    pages
-        How many pages are asked for along with one that a caller pages to, at least one.
-    most_bytes
-        What the kept pages may take in memory, all together.
-    open_seconds, closed_seconds
-        How old a page may get whose range isn't over yet, and one whose range is; 0 keeps none.
-    grace
-        Seconds after its end until a range is over: as long as entries may be late.
-    """
-
-    pages: int
-    most_bytes: int
-    open_seconds: int
-    closed_seconds: int
-    grace: int
-
-    @classmethod
-    def load(cls, environment: Environment) -> ReadAheadSettings | None:
-        """Read the settings; None if nothing shall be read ahead. See `HotReaderSettings.load`."""
-        settings = cls(
-            pages=whole_number(environment, "READ_AHEAD_PAGES", 24, 0, 100),
-            most_bytes=whole_number(environment, "READ_AHEAD_MEMORY_MB", 32, 1, 4_096) * 1_000_000,
-            open_seconds=whole_number(environment, "READ_AHEAD_OPEN_SECONDS", 5, 0, 3_600),
-            closed_seconds=whole_number(environment, "READ_AHEAD_CLOSED_SECONDS", 60, 0, 86_400),
-            grace=whole_number(environment, "READ_AHEAD_GRACE_SECONDS", 60, 0, 604_800),
-        )
-        return settings if settings.pages else None
+    read_ahead: ReadAheadSettings | None = None
+    # A lost SYN is sent again after 1 s (RFC 6298, section 2): two of three may be lost.
+    connect_timeout: float = 3
+    # Two tries fit into the 25 to 29 s of a function. The last one may use all the time that is left.
+    read_timeout: float = 10
 
 
 @dataclass(frozen=True, slots=True)
 class DataConnectorSettings:
-    """What a data connector needs: where to read, and nothing else.
+    """Where a data connector reads, and nothing else.
 
     Attributes
     ----------
     twin
         The twin and its layout.
-    remote
-        Another cloud's Hot Reader, if the telemetry is on another cloud.
-    local_function
-        The Hot Reader's Lambda function in this account, if it is on this cloud.
-    read_ahead
-        How far to read ahead on another cloud; None for not at all.
+    reader
+        The Hot Reader that it asks.
     """
 
     twin: DigitalTwinInfo
-    remote: RemoteReaderSettings | None = field(default=None)
-    local_function: str | None = None
-    read_ahead: ReadAheadSettings | None = None
+    reader: LocalReaderSettings | RemoteReaderSettings
 
     @classmethod
     def load(cls, environment: Environment, read: Read) -> DataConnectorSettings:
-        """Read the settings.
+        """Read the settings, and so decide between the local and a remote Hot Reader.
 
         The connector goes remote only if the providers differ *and* there is a URL
         (docs/architecture.md, 'Dual validation').
@@ -120,24 +128,19 @@ class DataConnectorSettings:
             One is missing or malformed.
         """
         twin = DigitalTwinInfo.load(environment)
-        if not twin.layout.crosses_clouds:
-            name = required(
-                environment, read.local_function_setting, "my-twin-singlecloud-hot-reader"
-            )
-            return cls(twin, local_function=name)
-        url = required(
-            environment, read.remote_url_setting, "https://reader.example.com/hot-reader"
-        )
-        check_reader_url(read.remote_url_setting, url)
-        remote = RemoteReaderSettings(
-            url=url,
-            token=TokenReference.load(environment),
-            source_cloud=twin.layout.layer_4,
-            retries=whole_number(environment, "REMOTE_RETRIES", 3, 0, 10),
-            connect_timeout=whole_number(environment, "REMOTE_CONNECT_TIMEOUT_MS", 3_000, 1, 60_000)
-            / 1000,
-            read_timeout=whole_number(environment, "REMOTE_READ_TIMEOUT_MS", 10_000, 1, 900_000)
-            / 1000,
-            margin=whole_number(environment, "ANSWER_MARGIN_MS", 500, 0, 60_000) / 1000,
-        )
-        return cls(twin, remote=remote, read_ahead=ReadAheadSettings.load(environment))
+        if twin.layout.crosses_clouds:
+            return cls(twin, _remote(environment, read, twin))
+        name = required(environment, read.local_function_setting, "my-twin-singlecloud-hot-reader")
+        return cls(twin, LocalReaderSettings(name))
+
+
+def _remote(environment: Environment, read: Read, twin: DigitalTwinInfo) -> RemoteReaderSettings:
+    url = required(environment, read.remote_url_setting, "https://reader.example.com/hot-reader")
+    check_reader_url(read.remote_url_setting, url)
+    return RemoteReaderSettings(
+        url=url,
+        token=TokenReference.load(environment),
+        source_cloud=twin.layout.layer_4,
+        retries=whole_number(environment, "REMOTE_RETRIES", 3, 0, 10),
+        read_ahead=ReadAheadSettings.load(environment),
+    )

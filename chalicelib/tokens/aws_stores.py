@@ -133,9 +133,7 @@ def _provider(store: str) -> BaseProvider:
 
 
 def _warn(message: str) -> None:
-    """Log with the request's trace id."""
     from aws_lambda_powertools import Logger
 
-    from chalicelib.observability.request_record import current_trace_id
-
-    Logger(service="inter-cloud-token").warning(message, trace_id=current_trace_id())
+    # Its lines carry the request's trace id: Powertools' keys are those of all its loggers.
+    Logger(service="inter-cloud-token").warning(message)

@@ -21,11 +21,13 @@ from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.logs import LogSettings
 from chalicelib.stores import cosmos
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 _log: Final = logging.getLogger("hot-reader")
-_log.setLevel(logging.INFO)
+# Lets all pass that comes: POWERTOOLS_LOG_LEVEL has been obeyed before, and by metrics it isn't.
+_log.setLevel(logging.DEBUG)
 # The SDK would write several lines for each request that it sends.
 logging.getLogger("azure").setLevel(logging.WARNING)
 
@@ -37,7 +39,7 @@ _endpoints: Final = endpoints_by_read(
     _settings,
     _endpoint_settings,
     InterCloudToken(_endpoint_settings.token),
-    partial(JsonLogObservability, emit=_log.log),
+    partial(JsonLogObservability, level=LogSettings.load(os.environ).level, emit=_log.log),
 )
 
 # Every method reaches the endpoint, so that a wrong one gets the contract's answer.

@@ -1,13 +1,14 @@
 """The Hot Readers on Google Cloud: HTTP functions over Firestore, hosted by functions-framework.
 
 Cloud Functions (2nd gen) serves one function per deployment, on every path of its URL: deploy
-`hot_reader` and `hot_reader_last_entry`. `hot_readers` is both in one, told apart by the path, for a
+`hot_reader` and `hot_reader_last_entry`. `hot_readers` is both in one, distinguished by the path, for a
 single service on Cloud Run. `chalicelib` stands beside this file in the package.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import functions_framework
@@ -20,6 +21,7 @@ from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.logs import LogSettings
 from chalicelib.stores import firestore
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
@@ -34,7 +36,7 @@ _endpoints: Final = endpoints_by_read(
     _settings,
     _endpoint_settings,
     InterCloudToken(_endpoint_settings.token),
-    JsonLogObservability,
+    partial(JsonLogObservability, level=LogSettings.load(os.environ).level),
 )
 _by_path: Final = {read.path: endpoint for read, endpoint in _endpoints.items()}
 

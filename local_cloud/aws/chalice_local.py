@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from local_cloud import PROJECT
 from local_cloud.child_process import HOST, ChildProcess, own_environment
 
 if TYPE_CHECKING:
@@ -19,30 +18,30 @@ class ChaliceLocal(ChildProcess):
     Parameters
     ----------
     environment
-        What it needs besides this process's environment, of which it doesn't see AWS's variables.
-    port
-        Where it listens, on loopback.
-    log
-        The file that gets what it prints.
-    stage
-        The Chalice stage.
+        Its variables besides those of this process, of which it doesn't see AWS's.
     project
         The Chalice project's directory.
+    stage
+        The Chalice stage.
+    port
+        The port that it listens on, on loopback.
+    log
+        The file that gets its output.
 
     Attributes
     ----------
     url
-        Where the endpoints' paths start.
+        The URL that the endpoints' paths are appended to.
     """
 
     def __init__(
         self,
         environment: Mapping[str, str],
         *,
+        project: Path,
+        stage: str,
         port: int,
         log: Path,
-        stage: str = "local",
-        project: Path = PROJECT,
     ) -> None:
         command = [
             *(sys.executable, "-m", "local_cloud.aws.chalice_process"),

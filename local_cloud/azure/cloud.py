@@ -1,4 +1,4 @@
-"""Azure on this machine: a hot container in Cosmos DB, and the Hot Readers on Azure Functions."""
+"""Azure on this machine: a container in Cosmos DB, and an app on Azure Functions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ class Cloud:
     Parameters
     ----------
     directory
-        Where logs are written.
+        The directory for logs.
     name
         The database's name.
+    source
+        The directory of the app: of function_app.py and host.json.
     routes
-        The routes of the functions.
+        The routes of its functions.
 
     Attributes
     ----------
@@ -35,10 +37,11 @@ class Cloud:
         The URLs of the functions, by route, once they are served.
     """
 
-    def __init__(self, directory: Path, *, name: str, routes: Sequence[str]) -> None:
+    def __init__(self, directory: Path, *, name: str, source: Path, routes: Sequence[str]) -> None:
         self._cosmos = LocalCosmos(directory / "cosmos.log")
         self._log = directory / "azure-functions.log"
         self._port = free_port()
+        self._source = source
         self._routes = routes
         self._functions: LocalAzureFunctions | None = None
         self.environment = {
@@ -63,7 +66,10 @@ class Cloud:
     def serve(self, settings: Mapping[str, str]) -> None:
         """Start the functions, or start them again, with settings besides the storage's."""
         self._functions = LocalAzureFunctions(
-            {**self.environment, **settings}, port=self._port, log=self._log
+            {**self.environment, **settings},
+            app=self._source,
+            port=self._port,
+            log=self._log,
         )
         self._functions.start()
         self.urls = {route: f"{self._functions.url}/{route}" for route in self._routes}

@@ -16,7 +16,7 @@ import logging
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from azure.functions.http import HttpRequestConverter, HttpResponseConverter
@@ -24,7 +24,6 @@ from azure.functions.meta import Datum
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from local_cloud import PROJECT
 from local_cloud.child_process import (
     HOST,
     ChildProcess,
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from azure.functions import FunctionApp
     from azure.functions.decorators.function_app import Function
 
-APP: Final = PROJECT / "functions" / "azure"
-
 
 class LocalAzureFunctions(ChildProcess):
     """The app in a process of its own; a context manager.
@@ -48,17 +45,15 @@ class LocalAzureFunctions(ChildProcess):
     ----------
     settings
         The app's application settings, as its environment gets them.
-    port
-        Where it listens, on loopback.
-    log
-        The file that gets what it prints.
     app
         The directory of function_app.py and host.json.
+    port
+        The port that it listens on, on loopback.
+    log
+        The file that gets its output.
     """
 
-    def __init__(
-        self, settings: Mapping[str, str], *, port: int, log: Path, app: Path = APP
-    ) -> None:
+    def __init__(self, settings: Mapping[str, str], *, app: Path, port: int, log: Path) -> None:
         arguments = ["--port", str(port), "--app", str(app)]
         super().__init__(
             "The Azure Functions app",

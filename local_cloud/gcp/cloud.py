@@ -1,4 +1,4 @@
-"""Google Cloud on this machine: a hot collection in Firestore, and the Hot Readers on Cloud Functions."""
+"""Google Cloud on this machine: a collection in Firestore, and Cloud Functions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ class Cloud:
     Parameters
     ----------
     directory
-        Where logs are written.
+        The directory for logs.
     name
         The project's name.
+    source
+        The directory of the functions' main.py.
     routes
         The names of the functions, with hyphens.
 
@@ -35,9 +37,10 @@ class Cloud:
         The URLs of the functions, by route, once they are served.
     """
 
-    def __init__(self, directory: Path, *, name: str, routes: Sequence[str]) -> None:
+    def __init__(self, directory: Path, *, name: str, source: Path, routes: Sequence[str]) -> None:
         self._directory = directory
         self._firestore = LocalFirestore(directory / "firestore.log", project=name)
+        self._source = source / "main.py"
         self._functions: list[LocalCloudFunction] = []
         self._ports = {route: free_port() for route in routes}
         self.environment = {**self._firestore.environment, "FIRESTORE_COLLECTION": _COLLECTION}
@@ -59,6 +62,7 @@ class Cloud:
             function = LocalCloudFunction(
                 route.replace("-", "_"),
                 {**self.environment, **settings},
+                source=self._source,
                 port=port,
                 log=self._directory / f"cloud-function-{route}.log",
             )

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from local_cloud import PROJECT
 from local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_SOURCE: Final = PROJECT / "functions" / "gcp" / "main.py"
 _LEFT_OUT: Final = ("AWS_", "FIRESTORE_", "FUNCTION_", "GCLOUD_", "GOOGLE_")
 """The variables of an engineer's environment that a local function mustn't see."""
 
@@ -23,27 +21,29 @@ class LocalCloudFunction(ChildProcess):
     Parameters
     ----------
     target
-        The function's name in `functions/gcp/main.py`.
+        The function's name in the source.
     settings
         Its settings, as its environment gets them.
+    source
+        The Python file.
+    log
+        The file that gets its output.
     port
         The preferred port; a busy one is replaced by a free one.
-    log
-        The file that gets what it prints.
 
     Attributes
     ----------
     url
-        Where it is, on loopback; it answers on every path.
+        Its URL, on loopback; it answers on every path.
     """
 
     def __init__(
-        self, target: str, settings: Mapping[str, str], *, log: Path, port: int = 0
+        self, target: str, settings: Mapping[str, str], *, source: Path, log: Path, port: int = 0
     ) -> None:
         port = free_port(port)
         command = [
             *(sys.executable, "-m", "local_cloud.gcp.functions_framework_process"),
-            *("--source", str(_SOURCE)),
+            *("--source", str(source)),
             *("--target", target),
             *("--host", HOST),
             *("--port", str(port)),

@@ -125,7 +125,7 @@ class ConnectorAsker:
         connector = self._connectors[read]
         try:
             with self._log.request(trace_id) as record:
-                document = connector.answer(event_of(payload), None, trace_id, record)
+                document = connector.answer(event_of(payload), PATIENCE_SECONDS, trace_id, record)
         except RemoteReaderError as error:
             if "invalid_query" in str(error):
                 raise InvalidQueryError(str(error)) from error

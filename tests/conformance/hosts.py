@@ -97,6 +97,7 @@ class AzureFunctions(HttpHost):
                 "INTER_CLOUD_TOKEN": TOKEN,
                 **settings,
             },
+            app=PROJECT / "functions" / "azure",
             port=free_port(),
             log=self.place(),
         )
@@ -115,6 +116,7 @@ class CloudFunctions(HttpHost):
                 "INTER_CLOUD_TOKEN": TOKEN,
                 **settings,
             },
+            source=PROJECT / "functions" / "gcp" / "main.py",
             log=self.place(),
         )
         self._stack.enter_context(function)

@@ -28,7 +28,7 @@ ROOMS: Final = (
 )
 """Those of chalicelib: each may import the ones after it."""
 LIBRARIES: Final = {
-    "aws": {"chalice"},
+    "aws": {"aws_lambda_powertools", "chalice"},
     "http": {"orjson"},
     "data_connector": {"boto3", "botocore", "orjson", "requests", "urllib3"},
     "stores": {"azure", "botocore", "google", "orjson"},

@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from deploy_scripts import PROJECT
 from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
 from tests.end_to_end.http.service import TOKEN, CloudLogService
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from local_cloud.azure.cosmos import LocalCosmos
 
+APP: Final = PROJECT / "functions" / "azure"
 DATABASE: Final = "factory-twin"
 CONTAINER: Final = "hot-telemetry"
 
@@ -40,5 +42,5 @@ def settings_for(cosmos: LocalCosmos) -> dict[str, str]:
 def running(directory: Path, settings: Mapping[str, str]) -> Iterator[CloudLogService]:
     """Run the app with settings."""
     log = directory / "azure-functions.log"
-    with LocalAzureFunctions(settings, port=free_port(), log=log) as app:
+    with LocalAzureFunctions(settings, app=APP, port=free_port(), log=log) as app:
         yield CloudLogService(app.url, log)

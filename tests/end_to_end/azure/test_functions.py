@@ -118,6 +118,10 @@ def test_a_missing_setting_is_named_at_start(complete: dict[str, str], missing: 
     assert_refused(load_app(complete), f"{missing} is not set")
 
 
+def test_a_log_level_that_does_not_exist_is_refused_at_start(complete: dict[str, str]) -> None:
+    assert_refused(load_app(complete | {"POWERTOOLS_LOG_LEVEL": "loud"}), "POWERTOOLS_LOG_LEVEL")
+
+
 @pytest.mark.parametrize("reference", ["ssm:/twin/token", "secretsmanager:twin/token"])
 def test_a_token_that_is_kept_on_aws_is_refused_at_start(
     complete: dict[str, str], reference: str
@@ -214,6 +218,14 @@ def test_a_container_that_isnt_there_is_a_fault_of_ours(start: Start) -> None:
         (record,) = service.records()
         assert (record["severity"], record["trace_id"]) == ("ERROR", "trace-1")
         assert "COSMOS_CONTAINER" in record["stack_trace"]
+
+
+def test_the_log_begins_at_its_level_and_metrics_are_always_written(start: Start) -> None:
+    with start(stage={"POWERTOOLS_LOG_LEVEL": "WARNING"}) as service:
+        service.post(LAST_ENTRY, payload_for(LAST_ENTRY))
+        service.get(LAST_ENTRY, {})
+        assert [record["message"] for record in service.records()] == ["Refused"]
+        assert service.output().count('"metrics":{"Requests":1') == 2
 
 
 def test_neither_the_key_nor_a_token_is_ever_printed(start: Start, cosmos: LocalCosmos) -> None:

@@ -13,7 +13,7 @@ from local_cloud.gcp.functions import LocalCloudFunction
 from tests.end_to_end.http.queries import entries
 from tests.end_to_end.http.service import CloudLogService
 
-from .service import COLLECTION, SETTINGS
+from .service import COLLECTION, SETTINGS, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def start(firestore: LocalFirestore, tmp_path_factory: pytest.TempPathFactory) -
         changed = firestore.environment | SETTINGS | dict(stage or {}) | dict(environment or {})
         variables = {name: value for name, value in changed.items() if value is not None}
         log = tmp_path_factory.mktemp("functions") / "functions-framework.log"
-        with LocalCloudFunction("hot_readers", variables, log=log) as function:
+        with LocalCloudFunction("hot_readers", variables, source=SOURCE, log=log) as function:
             yield CloudLogService(function.url, log)
 
     return start

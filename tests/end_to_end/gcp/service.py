@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from deploy_scripts import PROJECT
 from tests.end_to_end.http.service import TOKEN
 
+SOURCE: Final = PROJECT / "functions" / "gcp" / "main.py"
 COLLECTION: Final = "factory-twin-hot-telemetry"
 TWIN_INFO: Final = json.dumps(
     {

@@ -29,7 +29,7 @@ from tests.end_to_end.http.service import (
 )
 from tests.firestore_server import FirestoreServer, Page
 
-from .service import COLLECTION, SETTINGS
+from .service import COLLECTION, SETTINGS, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +58,12 @@ def cloud(
     logs = tmp_path_factory.mktemp("functions")
     settings = firestore.environment | SETTINGS
     with (
-        LocalCloudFunction("hot_reader", settings, log=logs / "history.log") as history,
-        LocalCloudFunction("hot_reader_last_entry", settings, log=logs / "last.log") as last,
+        LocalCloudFunction(
+            "hot_reader", settings, source=SOURCE, log=logs / "history.log"
+        ) as history,
+        LocalCloudFunction(
+            "hot_reader_last_entry", settings, source=SOURCE, log=logs / "last.log"
+        ) as last,
     ):
         yield history, last
 
@@ -125,6 +129,7 @@ class TestAStart:
             ("FIRESTORE_EMULATOR_HOST", "firestore.example.com:80"),
             ("TIMESTAMP_FORMAT", "rfc822"),
             ("INTER_CLOUD_TOKEN", "hunter2"),
+            ("POWERTOOLS_LOG_LEVEL", "loud"),
         ],
     )
     def test_with_a_malformed_setting_names_it_and_tells_no_token(
@@ -194,6 +199,14 @@ class TestAStore:
 
 
 class TestTheOutput:
+    def test_begins_at_the_log_level_and_always_has_metrics(self, start: Start) -> None:
+        with start(stage={"POWERTOOLS_LOG_LEVEL": "WARNING"}) as service:
+            assert isinstance(service, CloudLogService)
+            service.post(LAST_ENTRY, last_entry())
+            service.get(LAST_ENTRY, {})
+            assert [record["message"] for record in service.records()] == ["Refused"]
+            assert service.output().count('"metrics":{"Requests":1') == 2
+
     @pytest.mark.parametrize("given", [TOKEN, "refused-53a1f4f7a6d84b1c"])
     def test_holds_no_token_at_any_level_of_logging(
         self, start: Start, tmp_path: Path, given: str
@@ -257,13 +270,14 @@ def test_a_function_ends_when_the_process_that_started_it_is_killed(
     program = (
         "import json, os, pathlib, signal, sys\n"
         "from local_cloud.gcp.functions import LocalCloudFunction\n"
-        "log = pathlib.Path(sys.argv[1])\n"
-        "function = LocalCloudFunction('hot_reader', dict(os.environ), log=log).__enter__()\n"
+        "log, source = map(pathlib.Path, sys.argv[1:])\n"
+        "function = LocalCloudFunction('hot_reader', dict(os.environ), source=source, log=log)\n"
+        "function.start()\n"
         "print(function.url, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "log")],
+        [sys.executable, "-c", program, str(tmp_path / "log"), str(SOURCE)],
         cwd=PROJECT,
         env=dict(os.environ) | firestore.environment | SETTINGS,
         stdout=subprocess.PIPE,
@@ -281,6 +295,8 @@ def test_a_function_ends_when_the_process_that_started_it_is_killed(
 
 
 def test_a_function_that_does_not_exist_is_told(tmp_path: Path, firestore: LocalFirestore) -> None:
-    function = LocalCloudFunction("nothing", firestore.environment | SETTINGS, log=tmp_path / "log")
+    function = LocalCloudFunction(
+        "nothing", firestore.environment | SETTINGS, source=SOURCE, log=tmp_path / "log"
+    )
     with pytest.raises(RuntimeError, match="nothing"), function:
         pytest.fail("it started")

@@ -171,7 +171,7 @@ def test_plain_http_to_this_machine_is_allowed(host: str) -> None:
         ("DIGITAL_TWIN_INFO", twin_info("azur", "aws")),
         ("INTER_CLOUD_TOKEN", "short"),
         ("REMOTE_RETRIES", "11"),
-        ("REMOTE_READ_TIMEOUT_MS", "soon"),
+        ("READ_AHEAD_GRACE_SECONDS", "soon"),
     ],
 )
 def test_a_malformed_variable_of_a_data_connector_is_named(name: str, value: str) -> None:

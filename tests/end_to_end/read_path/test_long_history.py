@@ -70,7 +70,13 @@ def reader(
             "AWS_ENDPOINT_URL_DYNAMODB": dynalite.url,
             "INTER_CLOUD_TOKEN": cloud.token_parameter,
         }
-        endpoints = ChaliceLocal(environment, port=free_port(), log=directory / "chalice.log")
+        endpoints = ChaliceLocal(
+            environment,
+            project=PROJECT,
+            stage="local",
+            port=free_port(),
+            log=directory / "chalice.log",
+        )
         yield stack.enter_context(endpoints)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from chalicelib.data_connector import data_connector, device
+from chalicelib.data_connector import device, local_route
 from chalicelib.tokens import aws_stores
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         aws_stores._provider,
         device._ask_twinmaker,
         device._twinmaker_client,
-        data_connector._lambda_client,
+        local_route._lambda_client,
     )
     for cache in caches:
         cache.cache_clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +17,10 @@ from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
 from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
-from tests.unit.chalicelib.servers import Scripted, error_response, response
+from tests.unit.chalicelib.servers import PATIENCE_SECONDS, Scripted, error_response, response
+
+if TYPE_CHECKING:
+    from local_cloud.aws.account import LocalAws
 
 DEVICE = "sensor-1"
 TABLE = "hot-table-of-the-data-connector"
@@ -69,7 +73,7 @@ def event(**changes: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def invoke(aws):
     """Invoke a Lambda function: a Hot Reader, or a data connector that points at it."""
-    dynamodb, functions = aws.client("dynamodb"), aws.client("lambda")
+    dynamodb = aws.client("dynamodb")
     create_hot_table(dynamodb, TABLE)
     for minute in range(10):
         item = {
@@ -88,11 +92,12 @@ def invoke(aws):
             environment=LOCAL,
         )
 
-    def invoke(name: str, payload: dict[str, Any]) -> Any:
-        answer = functions.invoke(FunctionName=name, Payload=json.dumps(payload))
-        return json.loads(answer["Payload"].read())
+    return partial(invoked, aws)
 
-    return invoke
+
+def invoked(aws: LocalAws, name: str, payload: dict[str, Any]) -> Any:
+    answer = aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(payload))
+    return json.loads(answer["Payload"].read())
 
 
 class TestOnOneCloud:
@@ -142,16 +147,6 @@ def record():
         yield record
 
 
-class Context:
-    """Lambda's context object, with so many seconds left."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return round(self._seconds * 1_000)
-
-
 def connector_of(environment: dict[str, str], read: Read = HISTORY) -> DataConnector:
     return DataConnector(read, DataConnectorSettings.load(environment, read))
 
@@ -162,7 +157,7 @@ class TestALocalFunctionThatCannotBeInvoked:
         variable = read.local_function_setting
         connector = connector_of({**LOCAL, variable: "nobody"}, read)
         with pytest.raises(HotReaderError, match="'nobody' can't be invoked") as failure:
-            connector.answer(event(), None, "trace-1", record)
+            connector.answer(event(), PATIENCE_SECONDS, "trace-1", record)
         assert variable in str(failure.value)
 
     @pytest.mark.parametrize("answer", [None, {}, [], {"propertyValues": 1}, "text"])
@@ -174,7 +169,7 @@ class TestALocalFunctionThatCannotBeInvoked:
         )
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", httpserver.url_for(""))
         with pytest.raises(HotReaderError, match=r"'hot-reader' doesn't answer.*LOCAL_HOT_READER"):
-            connector_of(LOCAL).answer(event(), None, "trace-1", record)
+            connector_of(LOCAL).answer(event(), PATIENCE_SECONDS, "trace-1", record)
 
     def test_is_named_with_the_policy_if_it_is_denied(
         self, aws_environment, monkeypatch, httpserver, record
@@ -184,7 +179,7 @@ class TestALocalFunctionThatCannotBeInvoked:
         )
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", httpserver.url_for(""))
         with pytest.raises(HotReaderError, match=r"not authorized.*function's policy"):
-            connector_of(LOCAL).answer(event(), None, "trace-1", record)
+            connector_of(LOCAL).answer(event(), PATIENCE_SECONDS, "trace-1", record)
 
 
 def across_clouds(url: str, **variables: str) -> dict[str, str]:
@@ -211,11 +206,13 @@ class TestAcrossClouds:
     def test_the_remotes_answer_is_passed_through(self, record, read, document):
         with Scripted(response(200, json.dumps(document).encode())) as server:
             connector = connector_of(across_clouds(server.url), read)
-            assert connector.answer(event(), Context(30), "trace-1", record) == document
+            assert connector.answer(event(), PATIENCE_SECONDS, "trace-1", record) == document
 
     def test_the_remote_is_asked_for_the_events_device_with_the_trace_id(self, record):
         with Scripted(response(200, json.dumps(HISTORY_ANSWER).encode())) as server:
-            connector_of(across_clouds(server.url)).answer(event(), None, "trace-1", record)
+            connector_of(across_clouds(server.url)).answer(
+                event(), PATIENCE_SECONDS, "trace-1", record
+            )
             (request,) = server.requests
         sent = request.document
         assert (sent["trace_id"], sent["source_cloud"]) == ("trace-1", "aws")
@@ -227,34 +224,25 @@ class TestAcrossClouds:
         with Scripted(response(200, json.dumps(LAST_ENTRY_ANSWER).encode())) as server:
             connector = connector_of(across_clouds(server.url), HISTORY)
             with pytest.raises(RemoteReaderError, match="of the right kind"):
-                connector.answer(event(), None, "trace-1", record)
+                connector.answer(event(), PATIENCE_SECONDS, "trace-1", record)
 
     def test_what_the_remote_complains_of_is_raised(self, record):
         with Scripted(error_response(400, "invalid_query", "no such device")) as server:
             connector = connector_of(across_clouds(server.url))
             with pytest.raises(RemoteReaderError, match=r"status 400.*trace-1.*no such device"):
-                connector.answer(event(), None, "trace-1", record)
+                connector.answer(event(), PATIENCE_SECONDS, "trace-1", record)
 
     def test_an_event_that_cannot_be_answered_is_not_sent(self, record):
         with Scripted(response(500)) as server:
             connector = connector_of(across_clouds(server.url))
             with pytest.raises(InvalidQueryError, match="'pressure' is unknown"):
-                connector.answer(event(selectedProperties=["pressure"]), None, "trace-1", record)
+                connector.answer(
+                    event(selectedProperties=["pressure"]), PATIENCE_SECONDS, "trace-1", record
+                )
             assert server.connections == 0
 
-    @pytest.mark.parametrize(
-        ("context", "margin", "seconds"),
-        [
-            (Context(29.0), {}, 28.5),
-            (Context(3.25), {"ANSWER_MARGIN_MS": "1000"}, 2.25),
-            (Context(3.25), {"ANSWER_MARGIN_MS": "0"}, 3.25),
-            (Context(0.2), {}, -0.3),
-            (None, {}, 25.0),
-        ],
-    )
-    def test_the_functions_own_time_less_the_margin_bounds_the_call(
-        self, monkeypatch, record, context, margin, seconds
-    ):
+    @pytest.mark.parametrize("left", [29.0, 0.2])
+    def test_the_functions_own_time_less_a_margin_bounds_the_call(self, monkeypatch, record, left):
         given = []
 
         def read(_reader, _envelope, *, seconds, before_retry):
@@ -262,13 +250,27 @@ class TestAcrossClouds:
             return RemoteAnswer({"propertyValues": []}, 1, Flaws())
 
         monkeypatch.setattr(RemoteReader, "read", read)
-        connector = connector_of(across_clouds("https://reader.example.com", **margin))
-        connector.answer(event(), context, "trace-1", record)
-        assert given == [pytest.approx(seconds)]
+        connector = connector_of(across_clouds("https://reader.example.com"))
+        connector.answer(event(), left, "trace-1", record)
+        assert given == [pytest.approx(left - 0.5)]
+
+    def test_a_function_does_not_wait_for_a_retry_longer_than_it_may_run(self, aws):
+        busy = error_response(503, "store_unavailable", "Busy", {"Retry-After": "40"})
+        with Scripted(busy) as server:
+            aws.create_function(
+                "connector-across-clouds",
+                handler=f"chalicelib.aws.{NAMES['connector']}",
+                source=PROJECT,
+                include=["app.py", "chalicelib"],
+                environment=across_clouds(server.url, REMOTE_RETRIES="1"),
+                timeout=30,
+            )
+            answer = invoked(aws, "connector-across-clouds", event())
+        assert "store_unavailable: Busy; no time is left for another try" in answer["errorMessage"]
 
     def test_without_time_nothing_is_sent(self, record):
         with Scripted(response(500)) as server:
             connector = connector_of(across_clouds(server.url))
             with pytest.raises(RemoteReaderError, match="no time was left for a request"):
-                connector.answer(event(), Context(0.5), "trace-1", record)
+                connector.answer(event(), 0.5, "trace-1", record)
             assert server.connections == 0

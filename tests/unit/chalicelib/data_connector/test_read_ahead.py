@@ -29,7 +29,11 @@ from chalicelib.model.query import HistoryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.timestamps import Iso8601Format, parse_instant
 from chalicelib.observability.json_lines import JsonLogObservability
-from chalicelib.settings.data_connector import DataConnectorSettings, ReadAheadSettings
+from chalicelib.settings.data_connector import (
+    DataConnectorSettings,
+    ReadAheadSettings,
+    RemoteReaderSettings,
+)
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
@@ -37,7 +41,13 @@ from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored
 from tests.conformance.test_against_the_oracle import entries, utc_zones
-from tests.unit.chalicelib.servers import Endpoint, Scripted, error_response, response
+from tests.unit.chalicelib.servers import (
+    PATIENCE_SECONDS,
+    Endpoint,
+    Scripted,
+    error_response,
+    response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,14 +119,22 @@ class Remote:
         """How many requests came."""
         return len(self.server.requests)
 
-    def connector(self, read: Any = HISTORY, **variables: str) -> Connector:
-        return Connector(self.server.url, read, self._log, **variables)
+    def connector(self, read: Any = HISTORY, **options: Any) -> Connector:
+        return Connector(self.server.url, read, self._log, **options)
 
 
 class Connector:
     """A data connector, asked as TwinMaker asks it; it keeps what was counted last."""
 
-    def __init__(self, url: str, read: Any, log: JsonLogObservability, **variables: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        read: Any,
+        log: JsonLogObservability,
+        *,
+        read_ahead: ReadAheadSettings | None = None,
+        **variables: str,
+    ) -> None:
         environment = {
             "DIGITAL_TWIN_INFO": twin_info("azure"),
             "INTER_CLOUD_TOKEN": TOKEN,
@@ -124,7 +142,11 @@ class Connector:
             "REMOTE_RETRIES": "0",
             **variables,
         }
-        self._connector = DataConnector(read, DataConnectorSettings.load(environment, read))
+        settings = DataConnectorSettings.load(environment, read)
+        if read_ahead is not None:
+            assert isinstance(settings.reader, RemoteReaderSettings)
+            settings = replace(settings, reader=replace(settings.reader, read_ahead=read_ahead))
+        self._connector = DataConnector(read, settings)
         self._log = log
         self.metrics: dict[str, float] = {}
 
@@ -139,7 +161,7 @@ class Connector:
             **changes,
         }
         with self._log.request("trace-1") as record:
-            answer = self._connector.answer(event, None, "trace-1", record)
+            answer = self._connector.answer(event, PATIENCE_SECONDS, "trace-1", record)
             self.metrics = dict(record.metrics)  # type: ignore[attr-defined]
         return answer
 
@@ -151,7 +173,7 @@ class Connector:
         return answers
 
 
-OFF = {"READ_AHEAD_PAGES": "0"}
+OFF: dict[str, Any] = {"READ_AHEAD_PAGES": "0"}
 
 
 @pytest.fixture
@@ -298,8 +320,7 @@ class TestAPage:
 
     def test_is_read_again_after_it_was_evicted(self, remote):
         plain = remote.connector(**OFF).pages()
-        connector = remote.connector()
-        connector._connector._read_ahead._settings = replace(KEEPING, most_bytes=2_000)
+        connector = remote.connector(read_ahead=replace(KEEPING, most_bytes=2_000))
         assert connector.pages() == plain
 
     def test_is_a_document_of_its_own_each_time(self, remote):
@@ -479,19 +500,6 @@ class TestTheMemory:
         memory.keep(QUERY, page(1), [page(2)], clock())
         pass_by(clock)
         assert memory.take(at("t1")) is None
-
-    @pytest.mark.parametrize(
-        ("switched_off", "end", "pages"),
-        [
-            ({"open_seconds": 0}, NOW, 0),
-            ({"open_seconds": 0}, NOW - 10**12, 9),
-            ({"closed_seconds": 0}, NOW, 9),
-            ({"closed_seconds": 0}, NOW - 10**12, 0),
-        ],
-    )
-    def test_asks_for_no_pages_that_it_would_not_keep(self, clock, switched_off, end, pages):
-        memory = ReadAhead(replace(KEEPING, **switched_off), now=clock)
-        assert memory.pages(replace(QUERY, end=end)) == pages
 
     def test_forgets_what_was_not_used_for_longest(self, clock):
         text = "x" * 10_000

@@ -73,7 +73,6 @@ def settings(url: str, **changes: Any) -> RemoteReaderSettings:
         retries=3,
         connect_timeout=PATIENCE_SECONDS,
         read_timeout=PATIENCE_SECONDS,
-        margin=0.5,
     )
     return replace(usual, **changes)
 

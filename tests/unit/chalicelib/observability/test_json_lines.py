@@ -50,6 +50,26 @@ def test_every_line_of_a_request_carries_its_trace_id_and_the_function(observabi
     assert [level for level, _ in lines] == [logging.INFO, logging.WARNING, logging.INFO]
 
 
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        (None, ["one", "two", "three"]),
+        (logging.DEBUG, ["one", "two", "three"]),
+        (logging.WARNING, ["two", "three"]),
+        (logging.CRITICAL, []),
+    ],
+)
+def test_lines_are_written_from_the_level_on_and_metrics_at_every_level(lines, level, written):
+    observability = JsonLogObservability("hot-reader", level=level, emit=lines.emit)
+    with observability.request("trace-1") as record:
+        record.logger.info("one")
+        record.logger.warning("two")
+        record.logger.error("three")
+    *documents, metrics = lines.documents()
+    assert [line["message"] for line in documents] == written
+    assert metrics["metrics"] == {"Requests": 1}
+
+
 def test_an_answer_is_counted_with_what_it_lacks(observability, lines):
     with observability.request("trace-1") as record:
         record.answered(StatedAnswer({}, 3, Flaws(2, 1, ["an example"])))

@@ -19,9 +19,8 @@ from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
 from chalicelib.model.errors import HotStoreError, InvalidQueryError, RemoteReaderError
 from chalicelib.model.reads import HISTORY
 from chalicelib.model.results import Flaws
-from chalicelib.observability.cloudwatch import CloudWatchObservability
 from chalicelib.observability.powertools import PowertoolsObservability
-from chalicelib.observability.request_record import NAMESPACE, current_trace_id
+from chalicelib.observability.request_record import NAMESPACE
 from chalicelib.settings.data_connector import DataConnectorSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.token_reference import TokenReference
@@ -58,24 +57,18 @@ class CurrentStdout:
         sys.stdout.flush()
 
 
-def make(kind: type[Any], **options: Any) -> Any:
+def make(**options: Any) -> PowertoolsObservability:
     # Powertools keeps a logger for each name: each test needs one of its own.
-    made = kind(f"function-{next(_numbers)}", **options)
-    if isinstance(made, PowertoolsObservability):
-        handler = made.logger.logger_handler
-        assert isinstance(handler, logging.StreamHandler)
-        handler.setStream(CurrentStdout())
+    made = PowertoolsObservability(f"function-{next(_numbers)}", **options)
+    handler = made.logger.logger_handler
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(CurrentStdout())
     return made
 
 
-@pytest.fixture(params=[PowertoolsObservability, CloudWatchObservability])
-def kind(request):
-    return request.param
-
-
 @pytest.fixture
-def observability(kind):
-    return make(kind)
+def observability():
+    return make()
 
 
 @pytest.fixture
@@ -112,16 +105,6 @@ class TestTheLog:
         failed, after = output().lines
         assert failed["trace_id"] == "trace-1"
         assert "trace_id" not in after
-
-    def test_knows_the_trace_id_while_a_request_is_answered(self, observability):
-        with observability.request("trace-1"):
-            assert current_trace_id() == "trace-1"
-        assert current_trace_id() is None
-
-    def test_forgets_the_trace_id_of_a_failed_request(self, observability):
-        with pytest.raises(ValueError, match="broken"), observability.request("trace-1"):
-            raise ValueError("broken")
-        assert current_trace_id() is None
 
     def test_has_the_id_of_the_trace_that_lambda_makes(self, observability, output, monkeypatch):
         monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b;Parent=c;Sampled=0")
@@ -182,62 +165,29 @@ class TestTheLog:
         (answered,) = output().lines
         assert (answered["values"], answered["more"]) == (7, False)
 
-
-class TestBothKinds:
-    """Whatever writes a line, the same query has to find it."""
-
-    ONLY_BY_POWERTOOLS = ("location", "stack_trace")
-    ITS_OWN = ("timestamp", "exception", "service")
-
-    def lines(self, kind: type[Any], output: Any) -> tuple[list[Any], Any]:
-        def fail() -> None:
-            with make(kind).request("trace-1", function_request_id="request-1") as record:
-                record.logger.info("one", number=1, nested={"a": [1]}, other=object)
-                record.milliseconds("RemoteLatency", 1.5)
-                record.count("RemoteAttempts", 2)
-                raise HotStoreError("broken")
-
-        with pytest.raises(HotStoreError):
-            fail()
-        found = output()
-        (metrics,) = found.metric_lines
-        del metrics["_aws"]["Timestamp"], metrics["service"]
-        return found.lines, metrics
-
-    def test_write_the_same(self, output, monkeypatch):
-        monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b;Parent=c;Sampled=0")
-        theirs, their_metrics = self.lines(PowertoolsObservability, output)
-        ours, our_metrics = self.lines(CloudWatchObservability, output)
-        assert our_metrics == their_metrics
-        for one, other in zip(ours, theirs, strict=True):
-            assert set(one) == set(other) - set(self.ONLY_BY_POWERTOOLS)
-            assert {name: one[name] for name in one if name not in self.ITS_OWN} == {
-                name: other[name] for name in one if name not in self.ITS_OWN
-            }
-            pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\+0000"
-            assert re.fullmatch(pattern, one["timestamp"])
-            assert re.fullmatch(pattern, other["timestamp"])
-
-    def test_write_from_a_level_on(self, output, monkeypatch):
-        monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "WARNING")
-        for made in (
-            make(PowertoolsObservability),
-            make(CloudWatchObservability, level=logging.WARNING),
-        ):
-            with made.request("trace-1") as record:
-                record.logger.info("one")
-                record.logger.warning("two")
-            found = output()
-            assert [line["message"] for line in found.lines] == ["two"]
-            assert found.metrics() == {"Requests": 1}
-
-    def test_write_what_is_no_unicode(self, output):
-        # Powertools loses such a line.
-        with make(CloudWatchObservability).request("trace-1") as record:
+    def test_keeps_a_line_that_is_no_unicode(self, observability, output):
+        with observability.request("trace-1") as record:
             record.logger.warning("from a caller", text="\ud800")
         (line,) = output().lines
         assert line["level"] == "WARNING"
         assert "from a caller" in line["message"]
+        assert "trace-1" in line["message"]
+
+    def test_has_lines_from_its_level_on(self, output, monkeypatch):
+        monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "ERROR")
+        for observability in (make(), make(level=logging.ERROR), make(level=logging.WARNING)):
+            with observability.request("trace-1") as record:
+                record.logger.info("one")
+                record.logger.warning("two")
+                record.logger.error("three")
+        assert [line["message"] for line in output().lines] == ["three", "three", "two", "three"]
+
+    def test_obeys_the_level_that_lambda_is_configured_with(self, output, monkeypatch):
+        monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "WARN")
+        with make().request("trace-1") as record:
+            record.logger.info("one")
+            record.logger.warning("two")
+        assert [line["message"] for line in output().lines] == ["two"]
 
 
 class TestMetrics:
@@ -269,6 +219,13 @@ class TestMetrics:
             "UnrepresentableValues": 3,
             "UnreadableTimestamps": 2,
         }
+
+    def test_are_written_at_every_level(self, output):
+        with make(level=logging.CRITICAL).request("trace-1") as record:
+            record.logger.error("not written")
+        printed = output()
+        assert printed.lines == []
+        assert printed.metrics() == {"Requests": 1}
 
     def test_count_an_empty_answer(self, observability, output):
         with observability.request("trace-1") as record:
@@ -347,7 +304,7 @@ class TestTheConnectorsMetrics:
         }
         connector = DataConnector(HISTORY, DataConnectorSettings.load(environment, HISTORY))
         with observability.request("trace-1") as record:
-            connector.answer(EVENT, None, "trace-1", record)
+            connector.answer(EVENT, PATIENCE_SECONDS, "trace-1", record)
 
     def test_count_tries_and_the_time_of_all_together(self, observability, output):
         answer = {"propertyValues": [{"values": [1, 2, 3]}, {"values": []}, {"values": [4]}]}
@@ -409,12 +366,8 @@ class TestTraces:
             daemon.recv(65_536)
         return True
 
-    @pytest.fixture(autouse=True)
-    def _remember_kind(self, kind):
-        self.kind = kind
-
     def request(self, *, tracing: bool, error: Exception | None = None) -> None:
-        log = make(self.kind, tracing=tracing)
+        log = make(tracing=tracing)
         with log.request("trace-1") as record, record.subsegment("hot storage"):
             if error is not None:
                 raise error

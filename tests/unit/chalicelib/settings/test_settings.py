@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 import pytest
@@ -13,13 +12,18 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings.cosmos import CosmosSettings
-from chalicelib.settings.data_connector import DataConnectorSettings, ReadAheadSettings
+from chalicelib.settings.data_connector import (
+    DataConnectorSettings,
+    LocalReaderSettings,
+    ReadAheadSettings,
+    RemoteReaderSettings,
+)
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.settings.logs import log_level, tracing_enabled
+from chalicelib.settings.logs import LogSettings
 
 TOKEN = "token-of-the-settings-tests"
 URL = "https://reader.example.com/hot-reader"
@@ -52,7 +56,7 @@ def connector(env: dict[str, str]) -> DataConnectorSettings:
 
 def remote(**variables: str | None) -> Any:
     """Load the settings of a connector that reads from Azure."""
-    return connector(environment(twin_info("azure"), **variables)).remote
+    return connector(environment(twin_info("azure"), **variables)).reader
 
 
 class TestTheTwin:
@@ -313,13 +317,7 @@ NUMBERS = [
     (EndpointSettings.load, "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS", 1, 3_600),
     (connector, "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS", 1, 3_600),
     (connector, "REMOTE_RETRIES", 0, 10),
-    (connector, "REMOTE_CONNECT_TIMEOUT_MS", 1, 60_000),
-    (connector, "REMOTE_READ_TIMEOUT_MS", 1, 900_000),
-    (connector, "ANSWER_MARGIN_MS", 0, 60_000),
     (connector, "READ_AHEAD_PAGES", 0, 100),
-    (connector, "READ_AHEAD_MEMORY_MB", 1, 4_096),
-    (connector, "READ_AHEAD_OPEN_SECONDS", 0, 3_600),
-    (connector, "READ_AHEAD_CLOSED_SECONDS", 0, 86_400),
     (connector, "READ_AHEAD_GRACE_SECONDS", 0, 604_800),
 ]
 
@@ -397,22 +395,19 @@ class TestDualValidation:
             twin_info(layer_3, layer_4), REMOTE_READER_URL=url, INTER_CLOUD_TOKEN=token
         )
         if layer_3 == layer_4:
-            settings = connector(env)
-            assert settings.remote is None
-            assert settings.local_function == "local-hot-reader"
+            assert connector(env).reader == LocalReaderSettings("local-hot-reader")
         elif url and token:
-            settings = connector(env)
-            assert settings.local_function is None
-            assert settings.remote is not None
-            assert settings.remote.url == URL
-            assert settings.remote.source_cloud == layer_4
+            reader = connector(env).reader
+            assert isinstance(reader, RemoteReaderSettings)
+            assert (reader.url, reader.source_cloud) == (URL, layer_4)
         else:
             missing = "INTER_CLOUD_TOKEN" if url else "REMOTE_READER_URL"
             with pytest.raises(ConfigurationError, match=f"{missing} is not set"):
                 connector(env)
 
     def test_two_spellings_of_one_provider_do_not_differ(self):
-        assert connector(environment(twin_info("google", " GCP "))).remote is None
+        reader = connector(environment(twin_info("google", " GCP "))).reader
+        assert isinstance(reader, LocalReaderSettings)
 
     @pytest.mark.parametrize("name", [None, "", " "])
     def test_a_local_connector_has_to_be_told_its_function(self, name):
@@ -430,19 +425,24 @@ class TestTheRemote:
         settings = remote()
         assert settings.token.value == TOKEN
         assert settings.retries == 3
-        assert (settings.connect_timeout, settings.read_timeout) == (3.0, 10.0)
-        assert settings.margin == 0.5
+        assert (settings.connect_timeout, settings.read_timeout) == (3, 10)
 
-    def test_counts_in_milliseconds(self):
-        settings = remote(
-            REMOTE_RETRIES="0",
-            REMOTE_CONNECT_TIMEOUT_MS="250",
-            REMOTE_READ_TIMEOUT_MS="1500",
-            ANSWER_MARGIN_MS="0",
-        )
-        assert settings.retries == 0
-        assert (settings.connect_timeout, settings.read_timeout) == (0.25, 1.5)
-        assert settings.margin == 0
+    def test_may_be_tried_more_or_less_often(self):
+        assert remote(REMOTE_RETRIES="0").retries == 0
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "REMOTE_CONNECT_TIMEOUT_MS",
+            "REMOTE_READ_TIMEOUT_MS",
+            "ANSWER_MARGIN_MS",
+            "READ_AHEAD_MEMORY_MB",
+            "READ_AHEAD_OPEN_SECONDS",
+            "READ_AHEAD_CLOSED_SECONDS",
+        ],
+    )
+    def test_ignores_a_setting_of_earlier_versions(self, name):
+        assert remote(**{name: "anything"}) == remote()
 
     @pytest.mark.parametrize(
         "url",
@@ -506,52 +506,39 @@ class TestTheRemote:
             ),
             LAST_ENTRY,
         )
-        assert settings.remote is not None
-        assert settings.remote.url == f"{URL}-2"
+        assert isinstance(settings.reader, RemoteReaderSettings)
+        assert settings.reader.url == f"{URL}-2"
 
 
 class TestReadingAhead:
-    def load(self, **variables: str) -> Any:
-        return connector(environment(twin_info("azure"), **variables)).read_ahead
-
-    def test_has_defaults(self):
-        assert self.load() == ReadAheadSettings(
-            pages=24, most_bytes=32_000_000, open_seconds=5, closed_seconds=60, grace=60
-        )
-
-    def test_may_have_other_bounds(self):
-        settings = self.load(
-            READ_AHEAD_PAGES="4",
-            READ_AHEAD_MEMORY_MB="8",
-            READ_AHEAD_OPEN_SECONDS="0",
-            READ_AHEAD_CLOSED_SECONDS="600",
-            READ_AHEAD_GRACE_SECONDS="3600",
-        )
-        assert settings == ReadAheadSettings(
-            pages=4, most_bytes=8_000_000, open_seconds=0, closed_seconds=600, grace=3_600
+    @pytest.mark.parametrize(
+        ("variables", "pages", "grace"),
+        [({}, 24, 60), ({"READ_AHEAD_PAGES": "4", "READ_AHEAD_GRACE_SECONDS": "3600"}, 4, 3_600)],
+    )
+    def test_has_bounds(self, variables, pages, grace):
+        assert remote(**variables).read_ahead == ReadAheadSettings(
+            pages, grace, most_bytes=32_000_000, open_seconds=5, closed_seconds=60
         )
 
     def test_is_switched_off_by_no_pages(self):
-        assert self.load(READ_AHEAD_PAGES="0") is None
-
-    def test_is_for_other_clouds_only(self):
-        assert connector(environment()).read_ahead is None
+        assert remote(READ_AHEAD_PAGES="0").read_ahead is None
 
 
 class TestTheLogLevel:
     @pytest.mark.parametrize(
         ("value", "level"),
-        [("", logging.INFO), (" ", logging.INFO), ("debug", 10), ("WARNING", 30), ("Error", 40)],
+        [("debug", 10), (" WARNING ", 30), ("Error", 40), ("critical", 50)],
     )
     def test_is_a_name_in_any_case(self, value, level):
-        assert log_level({"POWERTOOLS_LOG_LEVEL": value}) == level
+        assert LogSettings.load({"POWERTOOLS_LOG_LEVEL": value}).level == level
 
-    def test_is_info_unless_it_is_set(self):
-        assert log_level({}) == logging.INFO
+    @pytest.mark.parametrize("env", [{}, {"POWERTOOLS_LOG_LEVEL": " "}])
+    def test_is_left_open_unless_it_is_set(self, env):
+        assert LogSettings.load(env).level is None
 
     def test_that_does_not_exist_is_refused(self):
         with pytest.raises(ConfigurationError, match="POWERTOOLS_LOG_LEVEL is 'LOUD'"):
-            log_level({"POWERTOOLS_LOG_LEVEL": "loud"})
+            LogSettings.load({"POWERTOOLS_LOG_LEVEL": "loud"})
 
 
 class TestTracing:
@@ -566,8 +553,8 @@ class TestTracing:
         ],
     )
     def test_is_for_lambda_unless_it_is_switched_off(self, env, enabled):
-        assert tracing_enabled(env) is enabled
+        assert LogSettings.load(env).tracing is enabled
 
     def test_refuses_a_switch_that_is_neither_on_nor_off(self):
         with pytest.raises(ConfigurationError, match="POWERTOOLS_TRACE_DISABLED is 'maybe'"):
-            tracing_enabled({"LAMBDA_TASK_ROOT": "/x", "POWERTOOLS_TRACE_DISABLED": "maybe"})
+            LogSettings.load({"LAMBDA_TASK_ROOT": "/x", "POWERTOOLS_TRACE_DISABLED": "maybe"})

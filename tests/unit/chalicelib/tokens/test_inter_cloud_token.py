@@ -12,7 +12,6 @@ from werkzeug import Request, Response
 
 from chalicelib.model.errors import ConfigurationError, StoreUnavailableError
 from chalicelib.model.moment import Moment
-from chalicelib.observability.cloudwatch import CloudWatchObservability
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.token_reference import TokenReference
 from chalicelib.tokens import aws_stores
@@ -304,15 +303,14 @@ class TestAge:
         assert "the value known so far is used" in log
         assert CURRENT not in log
 
-    @pytest.mark.parametrize("kind", [PowertoolsObservability, CloudWatchObservability])
     def test_that_a_known_value_is_used_on_is_logged_with_the_requests_trace_id(
-        self, store, later, capsys, kind
+        self, store, later, capsys
     ):
         token = source("ssm:/twin/token")
         token.current()
         later(61)
         store.fail(503, "ServiceUnavailable")
-        with kind("reader-of-this-test").request("trace-of-this-test"):
+        with PowertoolsObservability("reader-of-this-test").request("trace-of-this-test"):
             token.current()
         (line,) = [each for each in capsys.readouterr().out.splitlines() if "known so far" in each]
         assert json.loads(line)["trace_id"] == "trace-of-this-test"

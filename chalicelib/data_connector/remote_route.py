@@ -1,0 +1,108 @@
+"""The way to another cloud's Hot Reader: device, query, pages read ahead, envelope."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.contracts import twinmaker, wire_contract
+from chalicelib.data_connector import device
+from chalicelib.data_connector.read_ahead import ReadAhead
+from chalicelib.data_connector.remote_reader import RemoteReader
+from chalicelib.model.errors import RemoteReaderError
+from chalicelib.model.query import HistoryQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.reads import Read
+    from chalicelib.observability.request_record import RequestRecord
+    from chalicelib.settings.data_connector import RemoteReaderSettings
+
+_ANSWER_MARGIN: Final = 0.5
+"""Seconds of the function's own time in which it checks and hands over the largest answer, or fails
+with a message of its own before Lambda ends it."""
+
+
+class RemoteRoute:
+    """Asks one Hot Reader on another cloud.
+
+    Parameters
+    ----------
+    read
+        History or last entry.
+    settings
+        The Hot Reader.
+    twin_name
+        See `chalicelib.data_connector.device.resolve`.
+    """
+
+    def __init__(self, read: Read, settings: RemoteReaderSettings, twin_name: str) -> None:
+        self._parse = twinmaker.QUERY_PARSERS[read]
+        self._twin_name = twin_name
+        self._source_cloud = settings.source_cloud
+        self._reader = RemoteReader(settings, read.answer_type)
+        self._read_ahead = ReadAhead(settings.read_ahead) if settings.read_ahead else None
+
+    def answer(
+        self, event: Mapping[str, Any], seconds: float, trace_id: str, record: RequestRecord
+    ) -> dict[str, Any]:
+        """Answer TwinMaker's event; see `DataConnector.answer`."""
+        query = self._parse(event, device.resolve(event, self._twin_name))
+        ask = partial(self._ask, seconds=seconds - _ANSWER_MARGIN, trace_id=trace_id, record=record)
+        if self._read_ahead is not None and isinstance(query, HistoryQuery):
+            answer = _reading_ahead(self._read_ahead, query, ask, record)
+        else:
+            answer = ask(query)
+        # TwinMaker expects its page and nothing else.
+        answer.pop(wire_contract.FOLLOWING_PAGES, None)
+        return answer
+
+    def _ask(
+        self, query: LastEntryQuery, *, seconds: float, trace_id: str, record: RequestRecord
+    ) -> dict[str, Any]:
+        envelope = wire_contract.envelope(
+            query, source_cloud=self._source_cloud, timestamp=time.time_ns(), trace_id=trace_id
+        )
+
+        def before_retry(reason: str, pause: float) -> None:
+            record.logger.warning("Remote try failed", reason=reason, retry_in_seconds=pause)
+
+        started = time.perf_counter()
+        attempts = 0
+        try:
+            with record.subsegment("remote hot reader"):
+                answer = self._reader.read(envelope, seconds=seconds, before_retry=before_retry)
+            attempts = answer.attempts
+        except RemoteReaderError as error:
+            attempts = error.attempts
+            raise
+        finally:
+            record.milliseconds("RemoteLatency", (time.perf_counter() - started) * 1000)
+            record.count("RemoteAttempts", attempts)
+        record.left_out(answer.flaws)
+        record.logger.info("Answered by the remote reader", attempts=answer.attempts)
+        return answer.document
+
+
+def _reading_ahead(
+    read_ahead: ReadAhead,
+    query: HistoryQuery,
+    ask: Callable[[LastEntryQuery], dict[str, Any]],
+    record: RequestRecord,
+) -> dict[str, Any]:
+    """Answer with a page that was read ahead, or ask for the page and those after it."""
+    kept = read_ahead.take(query)
+    if kept is not None:
+        record.count("ReadAheadHits", 1)
+        record.logger.info("Answered by what was read ahead")
+        return kept
+    if query.next_token is not None:
+        record.count("ReadAheadMisses", 1)
+    asked = read_ahead.now()
+    answer = ask(replace(query, pages_ahead=read_ahead.pages(query)))
+    read_ahead.keep(query, answer, answer.get(wire_contract.FOLLOWING_PAGES, ()), asked)
+    return answer
