@@ -34,7 +34,7 @@ def error_classes() -> dict[str, int]:
         for each in kind.__subclasses__():
             yield from walk(each)
 
-    return {kind.code: kind.status for kind in walk(HotReaderError) if "status" in vars(kind)}
+    return {kind.code: kind.status for kind in walk(HotReaderError)}
 
 
 def examples(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, Any]]:
