@@ -1,1 +1,1 @@
-"""Benchmarks: how fast the read path is, told as ratios of two things measured in turn in one run."""
+"""Benchmarks: the speed of the read path, as ratios of two things that are measured in turn in one run."""

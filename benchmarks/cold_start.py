@@ -53,7 +53,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     quick
         True for few rounds.
     report
-        Is told what is going on.
+        Called with each step.
     """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -49,7 +49,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     quick
         True for few rounds.
     report
-        Is told what is going on.
+        Called with each step.
     """
     with far_reader(math.ceil(_VALUES / len(PROPERTIES))) as reader:
         report(f"{_VALUES:,} values through the data connector, the reader {_AWAY}")

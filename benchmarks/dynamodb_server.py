@@ -33,7 +33,7 @@ REGION: Final = "eu-central-1"
 CREDENTIALS: Final = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _PAGE_BYTES: Final = 1_048_576
-"""What a Query reads at most (DynamoDB developer guide, 'Query')."""
+"""The most that a Query reads (DynamoDB developer guide, 'Query')."""
 _CONDITION: Final = re.compile(
     r"(#\w+) = (:\w+)(?: AND (#\w+) (?:BETWEEN (:\w+) AND (:\w+)|(>=|<=) (:\w+)))?"
 )
@@ -230,7 +230,7 @@ class _Server(ThreadingTCPServer):
 
 @dataclass(frozen=True)
 class Counts:
-    """What a server has answered since it started."""
+    """The answers of a server since it started, counted."""
 
     queries: int
     items: int
@@ -263,7 +263,7 @@ class DynamoDBServer:
 
 @contextmanager
 def running() -> Iterator[DynamoDBServer]:
-    """Run the server in a process of its own."""
+    """Run the server in a separate process."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.dynamodb_server"],
         stdin=subprocess.PIPE,

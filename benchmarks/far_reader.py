@@ -187,7 +187,7 @@ async def _stand_in_front(port: int) -> None:
 
 @dataclass(frozen=True)
 class FarReader:
-    """Where the reader can be asked.
+    """The addresses of the reader.
 
     Attributes
     ----------

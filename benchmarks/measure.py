@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one way took.
+    """The time of one way.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a benchmark found: one row of the table.
+    """The result of a benchmark: one row of the table.
 
     Attributes
     ----------

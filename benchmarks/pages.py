@@ -33,7 +33,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     quick
         True for few rounds.
     report
-        Is told what is going on.
+        Called with each step.
     """
     with running() as server:
         report(f"a page of {_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties")

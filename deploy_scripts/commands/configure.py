@@ -5,29 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from deploy_scripts.commands.options import (
-    REFUSED,
-    USAGE,
     config_option,
     dry_run_option,
-    fail,
     project_option,
+    reported_failures,
+    show_changes,
     stage_option,
     token_name_option,
-    token_store_of,
     token_store_option,
 )
-from deploy_scripts.project_files.inter_cloud import (
-    CONNECTIONS_FILE,
-    InterCloudConnections,
-    InterCloudError,
-)
-from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.stage.configure import Configuration, ConfigureError
-from deploy_scripts.stage.stage import StageError
+from deploy_scripts.stage.configure import configure_stage
+from deploy_scripts.stage.stage import Stage
+from deploy_scripts.tokens.stage_token import managed_store, token_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +36,7 @@ if TYPE_CHECKING:
     "--table", help="The hot table, if it is on AWS.  [default: the stage's, or TWIN-hot-telemetry]"
 )
 @dry_run_option
+@reported_failures()
 def configure(
     config: Path,
     stage: str,
@@ -58,26 +52,17 @@ def configure(
     environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
     configuration.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    import boto3
 
-    console = Console()
-    try:
-        twin = TwinConfiguration.load(config)
-        changes = Configuration(
-            twin,
-            InterCloudConnections(config / CONNECTIONS_FILE),
-            token_store_of(store, token_name, twin_name=twin.name, stage=stage, project=project),
-            project=project,
-            stage=stage,
-            table=table,
-        ).apply(dry_run=dry_run)
-    except (ConfigurationProblems, ConfigureError, InterCloudError, StageError) as error:
-        fail(str(error), USAGE)
-    except (BotoCoreError, ClientError) as error:
-        fail(f"AWS refused: {error}", REFUSED)
-    for change in changes:
-        console.print(
-            f"{'would change' if dry_run else 'changed'}: {change}", markup=False, soft_wrap=True
-        )
-    if not changes:
-        console.print(f"The stage {stage} is as it should be.")
+    twin = TwinConfiguration.load(config)
+    chosen = token_reference(twin.name, stage, store, token_name)
+    changes = configure_stage(
+        twin,
+        InterCloudConnections(config / CONNECTIONS_FILE),
+        managed_store(Stage.load(project, stage), twin.name, chosen, boto3.client),
+        project=project,
+        stage=stage,
+        table=table,
+        dry_run=dry_run,
+    )
+    show_changes(changes, dry_run=dry_run, otherwise=f"The stage {stage} is as it should be.")

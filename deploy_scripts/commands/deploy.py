@@ -24,7 +24,6 @@ from deploy_scripts.commands.options import (
     project_option,
     stage_option,
     token_name_option,
-    token_store_of,
     token_store_option,
 )
 from deploy_scripts.commands.publish import publish
@@ -43,10 +42,10 @@ from deploy_scripts.register.errors import RegistrationError
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.register.twinmaker import twinmaker_client
-from deploy_scripts.stage.configure import ConfigureError
 from deploy_scripts.stage.deployed import DeployedStage
 from deploy_scripts.stage.stage import Stage, StageError
 from deploy_scripts.stage.stage_record import RecordError, StageRecord
+from deploy_scripts.tokens.stage_token import StageTokenError, managed_store, token_reference
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -179,9 +178,8 @@ def destroy(
     try:
         twin = TwinConfiguration.load(config)
         stages = Stage.load(project, stage)
-        tokens = token_store_of(
-            store, token_name, twin_name=twin.name, stage=stage, project=project
-        )
+        chosen = token_reference(twin.name, stage, store, token_name)
+        tokens = managed_store(stages, twin.name, chosen, boto3.client)
         # A run that was cut off may have made a token for a stage that isn't written yet.
         if stages.environment is None and not tokens.is_ours():
             fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
@@ -208,10 +206,10 @@ def destroy(
     except (
         ConfigurationError,
         ConfigurationProblems,
-        ConfigureError,
         InterCloudError,
         RecordError,
         StageError,
+        StageTokenError,
     ) as error:
         fail(str(error), USAGE)
     except (RegistrationError, BotoCoreError, ClientError) as error:
@@ -288,7 +286,7 @@ def _before_chalice(
                 soft_wrap=True,
             )
             _deregister(registered, record.deployed, console)
-    except ConfigureError as error:
+    except StageError as error:
         fail(str(error), USAGE)
     except (RegistrationError, BotoCoreError, ClientError) as error:
         fail(f"AWS refused: {error}", REFUSED)
@@ -328,11 +326,14 @@ def _delete_function_url(
 
 def _token_of(twin_name: str, stage: str, project: Path) -> TokenStore | None:
     """Return where the token of a stage is kept; None if it has none, or none that we look after."""
+    import boto3
+
     try:
-        if TOKEN_VARIABLE not in (Stage.load(project, stage).environment or {}):
+        known = Stage.load(project, stage)
+        if TOKEN_VARIABLE not in (known.environment or {}):
             return None
-        return token_store_of(None, None, twin_name=twin_name, stage=stage, project=project)
-    except (ConfigureError, StageError):
+        return managed_store(known, twin_name, None, boto3.client)
+    except (ConfigurationError, StageError, StageTokenError):
         return None
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 from rich.console import Console
@@ -15,12 +15,10 @@ from chalicelib.model.errors import ConfigurationError
 from deploy_scripts import PROJECT
 from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import ENDPOINT_KINDS
-from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE, default_token_name
+from deploy_scripts.tokens.stores import STORES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deploy_scripts.tokens.stores import TokenStore
+    from collections.abc import Iterator, Sequence
 
 REFUSED: Final = 1
 """The exit code when AWS refused."""
@@ -62,68 +60,26 @@ dry_run_option = click.option(
 endpoint_option = click.option(
     "--endpoint",
     type=click.Choice([*ENDPOINT_KINDS]),
-    help="What other clouds call Hot Readers on AWS by.  [default: what they do now, or api-gateway]",
+    help="The kind of URL by which other clouds call Hot Readers on AWS.  [default: as now, or api-gateway]",
 )
 token_store_option = click.option(
     "--token-store",
     "store",
     type=click.Choice([*STORES]),
-    help="Where the inter-cloud token is kept.  [default: where the stage says, or ssm]",
+    help="The store of the inter-cloud token.  [default: the stage's, or ssm]",
 )
 token_name_option = click.option(
     "--token-name",
-    help="Its name there.  [default: what the stage says, or /TWIN/STAGE/inter-cloud-token]",
+    help="Its name there.  [default: the stage's, or /TWIN/STAGE/inter-cloud-token]",
 )
 
 
-def token_reference(twin_name: str, stage: str, store: str | None, name: str | None) -> str | None:
-    """Spell as a reference what options say about the token; None if they say nothing.
-
-    Raises
-    ------
-    click.BadParameter
-        No store can have such a name.
-    """
-    if store is None and name is None:
-        return None
-    name = name or default_token_name(twin_name, stage)
-    if not re.fullmatch(r"[A-Za-z0-9_./-]+", name):
-        raise click.BadParameter(
-            "use letters, digits and _ . / - (a name, not an ARN)", param_hint="--token-name"
-        )
-    if store == "secretsmanager":
-        name = name.removeprefix("/")
-    return f"{store or 'ssm'}:{name}"
-
-
-def token_store_of(
-    store: str | None, name: str | None, *, twin_name: str, stage: str, project: Path
-) -> TokenStore:
-    """Return where the token is kept: as the options say, or the stage, or by default.
-
-    Raises
-    ------
-    ConfigureError
-        The stage holds a token itself, or its reference is an ARN.
-    StageError
-        The stages can't be read.
-    """
-    import boto3
-
-    from deploy_scripts.stage.configure import ConfigureError
-    from deploy_scripts.stage.stage import Stage
-
-    known = (Stage.load(project, stage).environment or {}).get(TOKEN_VARIABLE)
-    reference = token_reference(twin_name, stage, store, name) or known
-    reference = reference or f"ssm:{default_token_name(twin_name, stage)}"
-    kind, _, place = reference.partition(":")
-    if kind not in STORES or not place or place.startswith("arn:"):
-        raise ConfigureError(
-            f"{TOKEN_VARIABLE} of the stage {stage} must be ssm:NAME or secretsmanager:NAME to be "
-            "looked after here."
-        )
-    make_client: Any = boto3.client  # its type lists each service by name
-    return STORES[kind](make_client(kind), place, stage=stage)
+def show_changes(changes: Sequence[str], *, dry_run: bool, otherwise: str) -> None:
+    """Show what was changed, or would be; if nothing, say so in other words."""
+    for change in changes:
+        click.echo(f"{'would change' if dry_run else 'changed'}: {change}")
+    if not changes:
+        click.echo(otherwise)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -22,7 +22,6 @@ from deploy_scripts.commands.options import (
     fail,
     project_option,
     token_name_option,
-    token_reference,
     token_store_option,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
@@ -47,7 +46,7 @@ from deploy_scripts.publish.endpoints import (
     publish_stage,
 )
 from deploy_scripts.stage.stage import Stage, StageError
-from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
+from deploy_scripts.tokens.stage_token import StageTokenError, endpoint_token, token_reference
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ def publish(
     except (
         ConfigurationError,
         ConfigurationProblems,
-        EndpointTokenError,
+        StageTokenError,
         InterCloudError,
         PublishError,
         StageError,
@@ -184,7 +183,7 @@ def _publish_stage(
 
     check_endpoints_on_aws(twin.layout)
     deployed = DeployedStage.load(project, stage)
-    source = endpoint_settings(Stage.load(project, stage), reference)
+    source = endpoint_token(Stage.load(project, stage), reference)
     return publish_stage(
         twin.layout,
         connections,

@@ -5,35 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
-from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.commands.options import (
-    REFUSED,
-    USAGE,
     config_option,
-    fail,
     project_option,
+    reported_failures,
     stage_option,
     token_name_option,
-    token_reference,
     token_store_option,
 )
-from deploy_scripts.project_files.inter_cloud import (
-    CONNECTIONS_FILE,
-    InterCloudConnections,
-    InterCloudError,
-)
-from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.publish.endpoints import (
-    PublishError,
-    check_endpoints_on_aws,
-)
-from deploy_scripts.stage.stage import Stage, StageError
-from deploy_scripts.tokens.endpoint_token import EndpointTokenError, endpoint_settings
-from deploy_scripts.tokens.rotation import Rotation, RotationError, Step, StoreRefusedError
+from deploy_scripts.publish.endpoints import check_endpoints_on_aws
+from deploy_scripts.stage.stage import Stage
+from deploy_scripts.tokens.rotation import Rotation, Step
+from deploy_scripts.tokens.stage_token import endpoint_token, token_reference
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
@@ -58,6 +44,7 @@ if TYPE_CHECKING:
     "time that it names has passed.",
 )
 @click.option("--dry-run", is_flag=True, help="Say which step is next, and change nothing.")
+@reported_failures()
 def rotate_token(
     config: Path,
     stage: str,
@@ -79,44 +66,26 @@ def rotate_token(
     """
     import boto3
 
-    console = Console()
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    try:
-        twin = TwinConfiguration.load(config)
-        check_endpoints_on_aws(twin.layout)
-        reference = token_reference(twin.name, stage, store, token_name)
-        source = endpoint_settings(Stage.load(project, stage), reference)
-        rotation = Rotation(
-            twin.layout,
-            InterCloudConnections(config / CONNECTIONS_FILE),
-            token_store(source, boto3.client),
-            max_age=source.max_age,
-            report=lambda done: say(f"ok {done}"),
+    twin = TwinConfiguration.load(config)
+    check_endpoints_on_aws(twin.layout)
+    chosen = token_reference(twin.name, stage, store, token_name)
+    source = endpoint_token(Stage.load(project, stage), chosen)
+    rotation = Rotation(
+        twin.layout,
+        InterCloudConnections(config / CONNECTIONS_FILE),
+        token_store(source, boto3.client),
+        max_age=source.max_age,
+        report=lambda done: click.echo(f"ok {done}"),
+    )
+    if dry_run:
+        click.echo(f"Next: {rotation.next_step().value}.")
+    elif retire:
+        if not rotation.retire():
+            click.echo("There is no old token to retire.")
+    elif rotation.run(wait=not no_wait) is Step.HAND_OVER:
+        click.echo(f"Run it again in {rotation.wait_seconds} s or later: it will go on from here.")
+    else:
+        click.echo(
+            "The endpoints accept both tokens. Let the caller's cloud take over the new one from "
+            f"{CONNECTIONS_FILE}; when it uses it, run rotate-token --stage {stage} --retire."
         )
-        if dry_run:
-            say(f"Next: {rotation.next_step().value}.")
-        elif retire:
-            if not rotation.retire():
-                say("There is no old token to retire.")
-        elif rotation.run(wait=not no_wait) is Step.HAND_OVER:
-            say(f"Run it again in {rotation.wait_seconds} s or later: it will go on from here.")
-        else:
-            say(
-                "The endpoints accept both tokens. Let the caller's cloud take over the new one from "
-                f"{CONNECTIONS_FILE}; when it uses it, run rotate-token --stage {stage} --retire."
-            )
-    except (
-        ConfigurationError,
-        ConfigurationProblems,
-        EndpointTokenError,
-        InterCloudError,
-        PublishError,
-        RotationError,
-        StageError,
-    ) as error:
-        fail(str(error), USAGE)
-    except (StoreRefusedError, BotoCoreError, ClientError) as error:
-        fail(f"AWS refused: {error}", REFUSED)

@@ -14,7 +14,7 @@ from deploy_scripts.package import PackageError
 from deploy_scripts.package.contents import contents
 from deploy_scripts.package.script import filled_in
 from deploy_scripts.providers import PACKAGED, PROVIDERS
-from deploy_scripts.stage.configure import digital_twin_info
+from deploy_scripts.stage.twin_info import digital_twin_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

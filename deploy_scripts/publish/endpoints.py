@@ -21,7 +21,7 @@ from deploy_scripts.project_files.inter_cloud import Connection, connection_id
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import NotDeployedError
 from deploy_scripts.stage.stage import API_HANDLER
-from deploy_scripts.tokens.endpoint_token import accepted_tokens
+from deploy_scripts.tokens.stage_token import accepted_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

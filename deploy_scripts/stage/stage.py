@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.layout import APP_NAME
 from deploy_scripts.errors import VerbError
+from deploy_scripts.project_files.whole_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ STAGES_FILE: Final = ".chalice/config.json"
 
 
 class StageError(VerbError):
-    """The stages can't be read."""
+    """A file of the stages can't be read or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class Stage:
             There is no such file, or it isn't one of Chalice's.
         """
         path = project / STAGES_FILE
+        document = read_stage_file(path)
         try:
-            document = json.loads(path.read_bytes())
             app_name = document["app_name"]
             stage = document.get("stages", {}).get(name)
             if stage is None:
@@ -72,10 +73,40 @@ class Stage:
             }
             handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
             of_handler = dict(handler.get("environment_variables", {}))
-        except OSError as error:
-            raise StageError(f"{path} can't be read: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
         if not all(isinstance(each, str) for each in [*environment.values(), *of_handler.values()]):
-            raise StageError(f"{path}: the environment variables of {name} must be texts")
+            raise StageError(f"{path}: the environment variables of {name} must be strings")
         return cls(name, app_name, environment, of_handler)
+
+
+def read_stage_file(path: Path) -> Any:
+    """Read a JSON file of a Chalice project.
+
+    Raises
+    ------
+    StageError
+        It can't be read, or isn't JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise StageError(f"{path} can't be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise StageError(f"{path} isn't JSON: {error}. Restore it first.") from error
+
+
+def write_stage_file(path: Path, document: Any) -> None:
+    """Write a JSON file of a Chalice project, all of it or nothing.
+
+    Raises
+    ------
+    StageError
+        It can't be written.
+    """
+    try:
+        write_json(path, document)
+    except OSError as error:
+        raise StageError(
+            f"{path} can't be written: {error.strerror}. Check the directory's permissions."
+        ) from error

@@ -32,7 +32,6 @@ from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
 from deploy_scripts.errors import VerbError
-from deploy_scripts.stage.configure import write_stage_file
 from deploy_scripts.stage.deployed import (
     SCHEMA_VERSION,
     DeployedStage,
@@ -40,7 +39,7 @@ from deploy_scripts.stage.deployed import (
     load_resources,
     record_path,
 )
-from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.stage.stage import API_HANDLER, write_stage_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,8 +1,8 @@
-"""Changes the inter-cloud token of Hot Readers on AWS, while another cloud goes on reading.
+"""The rotation of the inter-cloud token of Hot Readers on AWS, while another cloud goes on reading.
 
 The token stands in two places: the store that the endpoints read (one token, or `NEW,OLD` while it
-changes) and the connections that the caller's cloud is set up from. What these hold is all there is
-to know about a rotation; nothing else is remembered:
+changes) and the connections that the caller's cloud is set up from. These two are the whole state of a
+rotation:
 
 | the store holds | the connections hold | next step | what it does |
 |---|---|---|---|
@@ -14,8 +14,8 @@ to know about a rotation; nothing else is remembered:
 Each step is one atomic write (to hand over: two, in any order), so a run that was stopped anywhere
 leaves one of these rows behind, and the next run goes on from there. In each row each endpoint accepts
 what the connections hold: endpoints that remember the value before `N,A` accept `A`, and the caller
-gets `N` only when no endpoint can remember that any more. As nothing tells how long ago `N,A` was
-written, a run that finds it waits for the whole time.
+gets `N` only when no endpoint can remember that any more. As the time at which `N,A` was written isn't
+known, a run that finds it waits for the whole time.
 
 `run` goes from announcing to handing over. It never retires, because the connections are only what the
 caller's cloud is set up *from*: a person knows when that has happened there, and calls `retire`.
@@ -29,12 +29,10 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
-from chalicelib.model.reads import READS
-from deploy_scripts.errors import RefusedError, VerbError
+from chalicelib.model.reads import HISTORY, READS
+from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import connection_id, old_connection_id
-from deploy_scripts.tokens.endpoint_token import accepted_tokens
+from deploy_scripts.tokens.stage_token import accepted_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,10 +50,6 @@ class RotationError(VerbError):
     """The rotation can't go on; the message says why and what to do, and holds no token."""
 
 
-class StoreRefusedError(RefusedError):
-    """AWS refused to keep a token; the message holds AWS's code only, as its words may quote it."""
-
-
 class Step(Enum):
     """A step of a rotation, in the order that they are taken; the value says what it does."""
 
@@ -65,7 +59,10 @@ class Step(Enum):
 
 
 class Rotation:
-    """Changes the token of one layout's endpoints.
+    """The rotation of the token of one layout's endpoints.
+
+    Its methods raise `RotationError` if the caller isn't connected, or with another token; and the
+    errors of `accepted_tokens`, `InterCloudConnections` and `TokenStore`.
 
     Parameters
     ----------
@@ -74,11 +71,11 @@ class Rotation:
     connections
         What the caller's cloud is set up from.
     store
-        Where the endpoints' token is kept.
+        The store of the endpoints' token.
     max_age
-        For how many seconds an endpoint remembers what it fetched.
+        The seconds for which an endpoint remembers what it fetched.
     report
-        Is told what was done, in words.
+        Takes a sentence about each thing that was done.
     sleep
         Waits for so many seconds.
     """
@@ -99,20 +96,10 @@ class Rotation:
         self._report = report
         self._sleep = sleep
         self.wait_seconds = max_age + FETCH_SECONDS
-        self._ids = [connection_id(layout, read) for read in READS]
+        self._ids = {read: connection_id(layout, read) for read in READS}
 
     def next_step(self) -> Step:
-        """Tell the next step from what the store and the connections hold.
-
-        Raises
-        ------
-        RotationError
-            The caller isn't connected, or with another token.
-        EndpointTokenError
-            The store has no token.
-        InterCloudError
-            The connections can't be read.
-        """
+        """Derive the next step from what the store and the connections hold."""
         return self._next_step(accepted_tokens(self._store))
 
     def run(self, *, wait: bool = True) -> Step:
@@ -127,20 +114,13 @@ class Rotation:
         Returns
         -------
         Step
-            What is next.
-
-        Raises
-        ------
-        StoreRefusedError
-            The store refused the new token.
-        RotationError, EndpointTokenError, InterCloudError
-            See `next_step`.
+            The step after that.
         """
         accepted = accepted_tokens(self._store)
         step = self._next_step(accepted)
         if step is Step.ANNOUNCE:
             accepted = [secrets.token_urlsafe(_BYTES), accepted[0]]
-            self._keep(accepted)
+            self._store.put(",".join(accepted))
             self._report(f"{self._store.reference} holds a new token beside the old one")
             if not wait:
                 return Step.HAND_OVER
@@ -154,33 +134,31 @@ class Rotation:
         Raises
         ------
         RotationError
-            The new token isn't handed over yet; or see `next_step`.
-        StoreRefusedError
-            The store refused.
+            The new token isn't handed over yet.
         """
-        accepted = accepted_tokens(self._store)
-        step = self._next_step(accepted)
-        if step is Step.ANNOUNCE:
-            return False
+        current, *previous = accepted_tokens(self._store)
+        step = self._next_step([current, *previous])
         if step is Step.HAND_OVER:
             raise RotationError(
                 "The connections don't have the new token yet, so the old one must stay. Run "
                 "rotate-token without --retire first."
             )
-        self._check_old_id(accepted[0])
-        self._keep(accepted[:1])
+        if step is Step.ANNOUNCE:
+            return False
+        self._check_old_id(current)
+        self._store.put(current)
         self._report(f"{self._store.reference} holds the new token only")
         return True
 
     def _next_step(self, accepted: list[str]) -> Step:
         known = self._connections.load()
-        missing = [name for name in self._ids if name not in known]
+        missing = [name for name in self._ids.values() if name not in known]
         if missing:
             raise RotationError(
                 f"{self._connections.path} has no connection {' and no '.join(missing)}: nothing is "
                 "known of the caller. Run publish first."
             )
-        held = {known[name].token.strip() for name in self._ids}
+        held = {known[name].token.strip() for name in self._ids.values()}
         if len(accepted) > 1:
             return Step.RETIRE if held == {accepted[0]} else Step.HAND_OVER
         if held != {accepted[0]}:
@@ -200,7 +178,7 @@ class Rotation:
                 "over; run rotate-token again when they have finished."
             )
         known = self._connections.load()
-        for name, read in zip(self._ids, READS, strict=True):
+        for read, name in self._ids.items():
             if name not in known:
                 raise RotationError(f"The connection {name} was removed meanwhile. Run publish.")
             self._connections.put(self._layout, read, url=known[name].url, token=accepted[0])
@@ -214,15 +192,5 @@ class Rotation:
             raise RotationError(
                 f"{self._connections.path} also has the connection {name}, with another token: a "
                 "caller that is set up from it would be refused. Remove it, or give it the token of "
-                f"{self._ids[0]}."
+                f"{self._ids[HISTORY]}."
             )
-
-    def _keep(self, tokens: list[str]) -> None:
-        try:
-            self._store.put(",".join(tokens))
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            message = f"{self._store.reference}: {error.operation_name} was refused: {code}"
-        else:
-            return
-        raise StoreRefusedError(message)  # not in the handler: no trace of what was sent

@@ -1,4 +1,4 @@
-"""Where the inter-cloud token of a stage is kept: SSM's Parameter Store, or Secrets Manager."""
+"""The stores of a stage's inter-cloud token: SSM's Parameter Store, and Secrets Manager."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from botocore.exceptions import ClientError
 
 from chalicelib.model.errors import ConfigurationError
+from deploy_scripts.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.settings.token_reference import TokenReference
 
-TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
+    Found = TypeVar("Found")
 
+TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 _GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
 
-Found = TypeVar("Found")
+
+class StoreRefusedError(RefusedError):
+    """AWS refused to store a token; the message holds AWS's code only, as its words may quote it."""
 
 
 class TokenStore(ABC):
@@ -37,9 +41,9 @@ class TokenStore(ABC):
     Attributes
     ----------
     service
-        How a reference names the store; boto3 has the same name for it.
+        The store in a reference; boto3 has the same name for it.
     reference
-        What the setting `INTER_CLOUD_TOKEN` says.
+        The value of the setting `INTER_CLOUD_TOKEN` that refers to the place.
     """
 
     service: ClassVar[str]
@@ -58,14 +62,30 @@ class TokenStore(ABC):
         Raises
         ------
         ConfigurationError
-            What is there isn't text.
+            The value is binary.
         botocore.exceptions.ClientError
             AWS refused.
         """
         return _unless_gone(self._read)
 
+    def put(self, token: str) -> None:
+        """Store a token, in place of the one before.
+
+        Raises
+        ------
+        StoreRefusedError
+            AWS refused.
+        """
+        try:
+            self._write(token)
+        except ClientError as error:
+            message = f"{self.reference}: {error.operation_name} was refused: {_code(error)}"
+        else:
+            return
+        raise StoreRefusedError(message)  # not in the handler: no trace of what was sent
+
     def is_ours(self) -> bool:
-        """Say whether we made its place, for this stage."""
+        """Say whether we made the place, for this stage."""
         found = _unless_gone(self._found_tags) or []
         return all(tag in found for tag in self._tags)
 
@@ -82,11 +102,10 @@ class TokenStore(ABC):
         return {"Sid": "ReadTheToken", "Effect": "Allow", "Action": [action], "Resource": resource}
 
     @abstractmethod
-    def put(self, token: str) -> None:
-        """Keep a token, in place of the one before."""
+    def _read(self) -> str: ...
 
     @abstractmethod
-    def _read(self) -> str: ...
+    def _write(self, token: str) -> None: ...
 
     @abstractmethod
     def _found_tags(self) -> list[Mapping[str, str]]: ...
@@ -95,8 +114,7 @@ class TokenStore(ABC):
     def _delete(self) -> None: ...
 
     @abstractmethod
-    def _permission(self) -> tuple[str, str]:
-        """Name the action that reads the token, and the pattern of its ARN."""
+    def _permission(self) -> tuple[str, str]: ...
 
 
 class ParameterStore(TokenStore):
@@ -104,14 +122,17 @@ class ParameterStore(TokenStore):
 
     service = "ssm"
 
-    def put(self, token: str) -> None:
-        """Keep a token; see `TokenStore.put`."""
+    def _read(self) -> str:
+        found = self._client.get_parameter(Name=self._name, WithDecryption=True)
+        return str(found["Parameter"]["Value"])
+
+    def _write(self, token: str) -> None:
         parameter = {"Name": self._name, "Value": token, "Type": "SecureString"}
         try:
-            # Tags can be given to a new parameter only (SSM API reference, PutParameter).
+            # Only a new parameter takes tags (SSM API reference, PutParameter).
             self._client.put_parameter(**parameter, Tags=self._tags)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ParameterAlreadyExists":
+            if _code(error) != "ParameterAlreadyExists":
                 raise
             self._client.put_parameter(**parameter, **self._key(), Overwrite=True)
 
@@ -121,10 +142,6 @@ class ParameterStore(TokenStore):
         pages = self._client.get_paginator("describe_parameters").paginate(ParameterFilters=[only])
         keys = [each["KeyId"] for page in pages for each in page["Parameters"] if "KeyId" in each]
         return {"KeyId": keys[0]} if keys else {}
-
-    def _read(self) -> str:
-        found = self._client.get_parameter(Name=self._name, WithDecryption=True)
-        return str(found["Parameter"]["Value"])
 
     def _found_tags(self) -> list[Mapping[str, str]]:
         found = self._client.list_tags_for_resource(ResourceType="Parameter", ResourceId=self._name)
@@ -138,24 +155,25 @@ class ParameterStore(TokenStore):
 
 
 class SecretsManager(TokenStore):
-    """A Secrets Manager secret, as text."""
+    """A Secrets Manager secret, as a string."""
 
     service = "secretsmanager"
-
-    def put(self, token: str) -> None:
-        """Keep a token; see `TokenStore.put`."""
-        try:
-            self._client.put_secret_value(SecretId=self._name, SecretString=token)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
-                raise
-            self._client.create_secret(Name=self._name, SecretString=token, Tags=self._tags)
 
     def _read(self) -> str:
         found = self._client.get_secret_value(SecretId=self._name)
         if "SecretString" not in found:
-            raise ConfigurationError(f"The secret {self._name} holds binary data; it must be text.")
+            raise ConfigurationError(
+                f"The secret {self._name} holds binary data; it must be a string."
+            )
         return str(found["SecretString"])
+
+    def _write(self, token: str) -> None:
+        try:
+            self._client.put_secret_value(SecretId=self._name, SecretString=token)
+        except ClientError as error:
+            if _code(error) not in _GONE:
+                raise
+            self._client.create_secret(Name=self._name, SecretString=token, Tags=self._tags)
 
     def _found_tags(self) -> list[Mapping[str, str]]:
         return list(self._client.describe_secret(SecretId=self._name).get("Tags", []))
@@ -172,19 +190,11 @@ class SecretsManager(TokenStore):
 STORES: Final[Mapping[str, type[TokenStore]]] = {
     each.service: each for each in (ParameterStore, SecretsManager)
 }
-"""The stores, each by how a reference names it."""
+"""The stores, each by its name in a reference."""
 
 
-def token_store(source: TokenReference, client: Callable[..., Any]) -> TokenStore:
-    """Return the store that a reference names.
-
-    Parameters
-    ----------
-    source
-        The reference.
-    client
-        Makes a client of an AWS service, as `boto3.client` does.
-    """
+def token_store(source: TokenReference, client: Callable[..., Any], stage: str = "") -> TokenStore:
+    """Return the place that a reference names, for a stage; `client` makes clients as boto3's does."""
     # At DEBUG, botocore logs the bodies of requests and answers: here, tokens.
     botocore_log = logging.getLogger("botocore")
     if botocore_log.getEffectiveLevel() < logging.INFO:
@@ -195,12 +205,11 @@ def token_store(source: TokenReference, client: Callable[..., Any]) -> TokenStor
     if region and store is ParameterStore:
         # PutParameter takes no ARN (Systems Manager API reference).
         name = name.partition(":parameter")[2]
-    return store(client(store.service, **region), name)
+    return store(client(store.service, **region), name, stage=stage)
 
 
-def default_token_name(twin_name: str, stage: str) -> str:
-    """Return where the token of a stage is kept unless the stage or somebody says otherwise."""
-    return f"/{twin_name}/{stage}/inter-cloud-token"
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
 
 
 def _unless_gone(ask: Callable[[], Found]) -> Found | None:
@@ -208,6 +217,6 @@ def _unless_gone(ask: Callable[[], Found]) -> Found | None:
     try:
         return ask()
     except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
+        if _code(error) in _GONE:
             return None
         raise

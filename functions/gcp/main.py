@@ -1,7 +1,7 @@
 """The Hot Readers on Google Cloud: HTTP functions over Firestore, hosted by functions-framework.
 
 Cloud Functions (2nd gen) serves one function per deployment, on every path of its URL: deploy
-`hot_reader` and `hot_reader_last_entry`. `hot_readers` is both in one, told apart by the path, for a
+`hot_reader` and `hot_reader_last_entry`. `hot_readers` is both in one, distinguished by the path, for a
 single service on Cloud Run. `chalicelib` stands beside this file in the package.
 """
 

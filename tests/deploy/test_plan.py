@@ -407,7 +407,7 @@ def test_the_projects_own_stages_are_read():
      {"app_name": "a", "stages": {"dev": {"environment_variables": {"A": 1}}}}],
 )  # fmt: skip
 def test_stages_that_cant_be_read_are_an_error(tmp_path, document):
-    with pytest.raises(StageError, match=r"configuration of Chalice|must be texts"):
+    with pytest.raises(StageError, match=r"configuration of Chalice|must be strings"):
         Stage.load(chalice_project(tmp_path, document), "dev")
 
 

@@ -26,9 +26,8 @@ from deploy_scripts.tokens.rotation import (
     Rotation,
     RotationError,
     Step,
-    StoreRefusedError,
 )
-from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
+from deploy_scripts.tokens.stores import ParameterStore, SecretsManager, StoreRefusedError
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.stage.configure import Configuration
-from deploy_scripts.tokens.stores import ParameterStore, default_token_name
+from deploy_scripts.stage.configure import configure_stage
+from deploy_scripts.tokens.stage_token import default_token_name
+from deploy_scripts.tokens.stores import ParameterStore
 
 from .package import Package
 
@@ -80,7 +81,7 @@ def configure_stages(project: Path, config: Path) -> None:
                 url = f"https://reader.example.com/{read.hot_reader}"
                 connections.put(twin.layout, read, url=url, token="t" * 43)
         tokens = ParameterStore(KnownToken(), default_token_name(twin.name, stage))
-        Configuration(twin, connections, tokens, project=project, stage=stage).apply()
+        configure_stage(twin, connections, tokens, project=project, stage=stage)
 
 
 def compatible_stage(singlecloud: dict[str, Any]) -> dict[str, Any]:

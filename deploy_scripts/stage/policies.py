@@ -1,0 +1,95 @@
+"""The policies of a stage's functions: each may do its own work, and nothing else.
+
+docs/architecture.md, 'Credential isolation'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.model.reads import READS
+from deploy_scripts.errors import VerbError
+from deploy_scripts.stage.stage import API_HANDLER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from chalicelib.model.layout import ProviderLayout, Surface
+    from chalicelib.model.reads import Read
+
+Statement = dict[str, Any]
+
+
+class ConfigureError(VerbError):
+    """The stage can't be configured; the message says what is missing and what to do."""
+
+
+def policies(
+    layout: ProviderLayout,
+    surface: Surface,
+    *,
+    table: str,
+    token: Statement,
+    prefix: str,
+    environment: Mapping[str, str],
+) -> dict[str, dict[str, Any]]:
+    """Return the policy document of each function.
+
+    Parameters
+    ----------
+    layout, surface
+        The providers, and the functions and endpoints on AWS.
+    table
+        The hot table.
+    token
+        The statement that lets a function read the token.
+    prefix
+        What Chalice puts before the names of the functions.
+    environment
+        The stage's variables; those of local Hot Readers are read.
+
+    Raises
+    ------
+    ConfigureError
+        A data connector on one cloud lacks the name of the Hot Reader that it invokes.
+    """
+
+    def statements(function: str) -> Iterator[Statement]:
+        connector = next((read for read in READS if read.data_connector == function), None)
+        if connector is None:
+            yield _allow("QueryTheHotTable", f"arn:*:dynamodb:*:*:table/{table}", "dynamodb:Query")
+        elif not layout.crosses_clouds:
+            resource = _local_reader(connector, environment)
+            yield _allow("InvokeTheLocalHotReader", resource, "lambda:InvokeFunction")
+        if layout.crosses_clouds:
+            yield token
+        if connector is not None and layout.crosses_clouds:
+            sid = "TellTheDeviceOfAnOldComponentType"
+            yield _allow(sid, "arn:*:iottwinmaker:*:*:workspace/*", "iottwinmaker:GetEntity")
+        name = prefix if function == API_HANDLER else f"{prefix}-{function}"
+        group = f"arn:*:logs:*:*:log-group:/aws/lambda/{name}"
+        log = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+        yield _allow("WriteItsLog", [group, f"{group}:*"], *log)
+        yield _allow("SendTraces", "*", "xray:PutTraceSegments", "xray:PutTelemetryRecords")
+
+    functions = [*surface.functions, *([API_HANDLER] if surface.endpoints else [])]
+    return {name: {"Version": "2012-10-17", "Statement": [*statements(name)]} for name in functions}
+
+
+def policy_file(stage: str, function: str) -> str:
+    """Return the name of a policy's file in `.chalice`."""
+    return f"policy-{stage}-{function.replace('_', '-')}.json"
+
+
+def _allow(sid: str, resource: str | list[str], *actions: str) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": [*actions], "Resource": resource}
+
+
+def _local_reader(read: Read, environment: Mapping[str, str]) -> str:
+    """Return the ARN (or its pattern) of the Hot Reader that a connector on one cloud invokes."""
+    name = environment.get(read.local_function_setting, "").strip()
+    if not name:
+        raise ConfigureError(
+            f"{read.local_function_setting} is not set in the stage; {read.data_connector} needs it."
+        )
+    return name if name.startswith("arn:") else f"arn:*:lambda:*:*:function:{name}"

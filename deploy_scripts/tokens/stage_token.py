@@ -1,0 +1,129 @@
+"""The token of a stage: where it is stored, and what its endpoints accept."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.token_reference import TokenReference, split_tokens
+from deploy_scripts.errors import VerbError
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deploy_scripts.stage.stage import Stage
+    from deploy_scripts.tokens.stores import TokenStore
+
+
+class StageTokenError(VerbError):
+    """The stage's token can't be used; the message says why and what to do, and holds no token."""
+
+
+def default_token_name(twin_name: str, stage: str) -> str:
+    """Return the name of a stage's token unless the stage or an option says otherwise."""
+    return f"/{twin_name}/{stage}/inter-cloud-token"
+
+
+def token_reference(twin_name: str, stage: str, store: str | None, name: str | None) -> str | None:
+    """Spell the options `--token-store` and `--token-name` as a reference; None without either.
+
+    Raises
+    ------
+    StageTokenError
+        No store can have such a name.
+    """
+    if store is None and name is None:
+        return None
+    name = name or default_token_name(twin_name, stage)
+    if not re.fullmatch(r"[A-Za-z0-9_./-]+", name):
+        raise StageTokenError("--token-name: use letters, digits and _ . / - (a name, not an ARN).")
+    if store == "secretsmanager":
+        name = name.removeprefix("/")
+    return f"{store or 'ssm'}:{name}"
+
+
+def managed_store(
+    stage: Stage, twin_name: str, chosen: str | None, client: Callable[..., Any]
+) -> TokenStore:
+    """Return the store that `configure` looks after: the chosen one, or the stage's, or the default.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    twin_name
+        The twin's name.
+    chosen
+        A reference; None if no option was given.
+    client
+        Makes a client of an AWS service, as `boto3.client` does.
+
+    Raises
+    ------
+    StageTokenError
+        The stage holds a token itself, or its reference is an ARN.
+    chalicelib.model.errors.ConfigurationError
+        The stage's reference is malformed.
+    """
+    stated = (stage.environment or {}).get(TOKEN_VARIABLE)
+    reference = chosen or stated or f"ssm:{default_token_name(twin_name, stage.name)}"
+    source = TokenReference.parse(TOKEN_VARIABLE, reference, max_age=1)
+    if source.store is None or source.value.startswith("arn:"):
+        raise StageTokenError(
+            f"{TOKEN_VARIABLE} of the stage {stage.name} must be ssm:NAME or secretsmanager:NAME for "
+            "configure to look after it."
+        )
+    return token_store(source, client, stage.name)
+
+
+def endpoint_token(stage: Stage, chosen: str | None = None) -> TokenReference:
+    """Return where the endpoints of a stage find their token, and for how long they remember it.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    chosen
+        The reference if the stage has none.
+
+    Raises
+    ------
+    StageTokenError
+        The stage isn't there, has another reference, or holds a token in place of one.
+    chalicelib.model.errors.ConfigurationError
+        A setting is missing or malformed.
+    """
+    if stage.environment is None:
+        raise StageTokenError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
+    environment = stage.endpoints_environment
+    stated = environment.get(TOKEN_VARIABLE, "").strip()
+    if stated and TokenReference.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
+        raise StageTokenError(
+            f"The stage {stage.name} holds the token itself in {TOKEN_VARIABLE}, where everyone who "
+            "may see the function can read it. Run configure, which keeps it in a store, and deploy."
+        )
+    if stated and chosen and stated != chosen:
+        raise StageTokenError(
+            f"The endpoints of the stage {stage.name} accept what {stated} holds, not {chosen}. "
+            "Leave out --token-store and --token-name; or run configure with them, and deploy."
+        )
+    named = {**environment, TOKEN_VARIABLE: stated or chosen or ""}
+    return EndpointSettings.load(named).token
+
+
+def accepted_tokens(store: TokenStore) -> list[str]:
+    """Return the tokens that endpoints accept: the current one and, while it changes, the previous.
+
+    Raises
+    ------
+    StageTokenError
+        The store has none.
+    chalicelib.model.errors.ConfigurationError
+        Its value is no token.
+    """
+    value = store.get()
+    if value is None:
+        raise StageTokenError(f"{store.reference} holds no token: run configure, which makes one.")
+    return split_tokens(f"The value of {store.reference}", value)
