@@ -41,7 +41,7 @@ def start(firestore: LocalFirestore, tmp_path_factory: pytest.TempPathFactory) -
         variables = {name: value for name, value in changed.items() if value is not None}
         log = tmp_path_factory.mktemp("functions") / "functions-framework.log"
         with LocalCloudFunction("hot_readers", variables, source=SOURCE, log=log) as function:
-            yield CloudLogService(function.url, log)
+            yield CloudLogService(function.url, log.read_text)
 
     return start
 

@@ -23,5 +23,5 @@ def logs() -> Iterator[FunctionLogs]:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory, logs: FunctionLogs) -> Iterator[LocalCloud]:
     directory = tmp_path_factory.mktemp("local-cloud")
-    with LocalCloud(directory=directory, entries=400, seed=7, ports=Ports(0, 0, 0)) as running:
+    with LocalCloud(directory=directory, entries=150, seed=7, ports=Ports(0, 0, 0)) as running:
         yield running
