@@ -11,8 +11,7 @@ import click
 from rich.console import Console
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout, aws_surface
-from chalicelib.model.reads import HISTORY
+from chalicelib.model.layout import ProviderLayout, aws_surface
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.options import (
     REFUSED,
@@ -32,11 +31,10 @@ from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
     InterCloudError,
-    connection_id,
 )
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.publish.endpoints import unpublish
+from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.errors import RegistrationError
 from deploy_scripts.register.registration import Registration
@@ -121,7 +119,7 @@ def deploy(
     console.rule("chalice deploy", align="left")
     chalice("deploy", stage, project)
     try:
-        forgotten = forget_endpoints(config, twin.layout, DeployedStage.load(project, stage))
+        forgotten = _forget(config, twin.layout, DeployedStage.load(project, stage))
         if spare_token is not None:
             _delete_token(spare_token, console, dry_run=False)
     except (BotoCoreError, ClientError) as error:
@@ -198,7 +196,7 @@ def destroy(
             needed=twin.layout.layer_4 == "aws" or record.has_twin_functions,
         )
         removal = "would remove" if dry_run else "removed"
-        for each in forget_endpoints(config, None, deployed, dry_run=dry_run):
+        for each in _forget(config, None, deployed, dry_run=dry_run):
             console.print(f"{removal} the connection {each}", markup=False)
         _delete_function_url(deployed, console, dry_run=dry_run)
         _delete_deployed(record, stage, project, console, dry_run=dry_run)
@@ -313,9 +311,7 @@ def _show_record(record: StageRecord, console: Console, *, dry_run: bool) -> Non
         console.print(change, markup=False, soft_wrap=True)
 
 
-def _delete_function_url(
-    deployed: DeployedStage | None, console: Console, *, dry_run: bool
-) -> None:
+def _delete_function_url(deployed: DeployedStage, console: Console, *, dry_run: bool) -> None:
     import boto3
 
     lambda_ = boto3.client("lambda")
@@ -349,52 +345,23 @@ def _delete_token(tokens: TokenStore, console: Console, *, dry_run: bool) -> Non
         console.print(f"deleted {tokens.reference}")
 
 
-def forget_endpoints(
-    config: Path,
-    layout: ProviderLayout | None,
-    deployed: DeployedStage | None,
-    *,
-    dry_run: bool = False,
+def _forget(
+    config: Path, layout: ProviderLayout | None, deployed: DeployedStage, *, dry_run: bool = False
 ) -> list[str]:
-    """Remove the connections to a stage's endpoints on AWS that a layout doesn't have (any more).
-
-    Parameters
-    ----------
-    config
-        Where the connections are saved.
-    layout
-        The layout whose connections stay; None for none.
-    deployed
-        The stage. Connections that lead to another one's endpoints stay.
-    dry_run
-        True to change nothing.
-
-    Returns
-    -------
-    list[str]
-        The ids of those that were there.
-    """
     import boto3
 
-    connections = InterCloudConnections(config / CONNECTIONS_FILE)
-    known = connections.load()
-    function_url = FunctionUrl.of_stage(boto3.client("lambda"), deployed)
-    forgotten = []
-    for layer_4 in sorted({*PROVIDER_SPELLINGS.values()} - {"aws"}):
-        other = ProviderLayout("aws", layer_4)
-        connection = known.get(connection_id(other, HISTORY))
-        api = deployed.rest_api if deployed else None
-        elsewhere = connection and api and not connection.url.startswith(api.url.rstrip("/"))
-        if connection and function_url and function_url.leads_here(connection.url):
-            elsewhere = False
-        if other != layout and not elsewhere:
-            forgotten += unpublish(other, connections, dry_run=dry_run)
-    return forgotten
+    return remove_others(
+        layout,
+        InterCloudConnections(config / CONNECTIONS_FILE),
+        deployed=deployed,
+        function_url=FunctionUrl.of_stage(boto3.client("lambda"), deployed),
+        dry_run=dry_run,
+    )
 
 
 def _deregister(
     twin: Twin,
-    deployed: DeployedStage | None,
+    deployed: DeployedStage,
     console: Console,
     *,
     delete_workspace: bool = False,
@@ -410,7 +377,7 @@ def _deregister(
 
     lambda_ = boto3.client("lambda")
     registration = Registration(twinmaker_client(), lambda_, boto3.client("iam"))
-    own = set(deployed.lambda_arns.values()) if deployed else set()
+    own = set(deployed.lambda_arns.values())
     try:
         in_use = registration.functions_in_use(twin)
     except EndpointConnectionError:

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import click
+from rich.console import Console
 
-from deploy_scripts import PROJECT
-from deploy_scripts.commands.options import endpoint_option, project_option, stage_name
-
-_INVALID: Final = 2
+from deploy_scripts.commands.options import (
+    USAGE,
+    config_option,
+    endpoint_option,
+    project_option,
+    reported_failures,
+    stage_name,
+)
+from deploy_scripts.plan import views
+from deploy_scripts.plan.plan import Plan
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.stage import Stage
 
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=PROJECT / "config",
-    show_default="config",
-    help="The twin's configuration files.",
-)
+@config_option
 @click.option(
     "--stage",
     default="multicloud",
     show_default=True,
     callback=stage_name,
-    help="The Chalice stage of what is deployed on AWS.",
+    help="The Chalice stage of the functions on AWS.",
 )
 @project_option
 @click.option(
@@ -45,7 +50,7 @@ _INVALID: Final = 2
     type=click.Choice(["text", "json", "mermaid"]),
     default="text",
     show_default=True,
-    help="What to print.",
+    help="The format of the plan.",
 )
 @click.option(
     "--mermaid",
@@ -54,6 +59,7 @@ _INVALID: Final = 2
     metavar="FILE",
     help="Also write a Mermaid flowchart into FILE.",
 )
+@reported_failures()
 def plan(
     config: Path,
     stage: str,
@@ -72,38 +78,21 @@ def plan(
     The exit code is 0 if the configuration is valid, even if something is missing, and 2 if it
     isn't: then every mistake is a line on standard error.
     """
-    from rich.console import Console
-
-    from deploy_scripts.plan import views
-    from deploy_scripts.plan.plan import Plan
-    from deploy_scripts.project_files.inter_cloud import (
-        CONNECTIONS_FILE,
-        InterCloudConnections,
-        InterCloudError,
-    )
-    from deploy_scripts.project_files.problems import ConfigurationProblems
-    from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-    from deploy_scripts.stage.stage import Stage, StageError
-
     connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
     try:
         configuration = TwinConfiguration.load(config)
-        planned = Plan.make(configuration, Stage.load(project, stage), connections, endpoint)
     except ConfigurationProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
-        sys.exit(_INVALID)
-    except (InterCloudError, StageError) as error:
-        click.echo(error, err=True)
-        sys.exit(_INVALID)
-
+        sys.exit(USAGE)
+    planned = Plan.make(configuration, Stage.load(project, stage), connections, endpoint)
     if chart is not None:
         try:
             chart.write_text(views.mermaid(planned), encoding="utf-8")
         except OSError as error:
             raise click.FileError(str(chart), error.strerror) from error
     if form == "json":
-        click.echo(json.dumps(planned.to_json(), indent=2))
+        click.echo(json.dumps(asdict(planned), indent=2))
     elif form == "mermaid":
         click.echo(views.mermaid(planned), nl=False)
     else:

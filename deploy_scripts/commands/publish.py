@@ -9,49 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
-from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.commands.options import (
-    REFUSED,
-    USAGE,
     config_option,
     dry_run_option,
     endpoint_option,
-    fail,
     project_option,
+    reported_failures,
+    show_changes,
     token_name_option,
     token_store_option,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
-from deploy_scripts.project_files.inter_cloud import (
-    CONNECTIONS_FILE,
-    InterCloudConnections,
-    InterCloudError,
-)
-from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PACKAGED
-from deploy_scripts.publish.endpoints import (
-    FIRST_BURST,
-    FIRST_RATE,
-    Published,
-    PublishError,
-    Throttling,
-    check_endpoints_on_aws,
-    check_remote,
-    known_token,
-    publish_remote,
-    publish_stage,
-)
-from deploy_scripts.stage.stage import Stage, StageError
-from deploy_scripts.tokens.stage_token import StageTokenError, endpoint_token, token_reference
+from deploy_scripts.publish import PublishError, aws_endpoints, other_cloud
+from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE, Throttling
+from deploy_scripts.stage.deployed import DeployedStage
+from deploy_scripts.stage.stage import Stage
+from deploy_scripts.tokens.stage_token import endpoint_token, token_reference
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from chalicelib.model.layout import ProviderLayout
 
 _STANDARD_INPUT: Final = "-"
@@ -77,7 +58,7 @@ _STANDARD_INPUT: Final = "-"
 @click.option(
     "--cloud",
     type=click.Choice([*PACKAGED]),
-    help="The Hot Readers are on this cloud: only save where.",
+    help="The Hot Readers are on this cloud: only save their URLs.",
 )
 @click.option("--url", help="With --cloud: the Hot Reader's URL.")
 @click.option("--last-entry-url", help="With --cloud: the Hot Reader Last Entry's URL.")
@@ -88,6 +69,7 @@ _STANDARD_INPUT: Final = "-"
     "input.  [default: what is piped in, or else the connections' token, or else it asks]",
 )
 @dry_run_option
+@reported_failures()
 def publish(
     config: Path,
     stage: str | None,
@@ -122,79 +104,36 @@ def publish(
     if cloud is not None and not (url and last_entry_url):
         raise click.UsageError("--cloud needs --url and --last-entry-url.")
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
-    try:
-        twin = TwinConfiguration.load(config)
-        if cloud is not None:
-            check_remote(twin.layout, cloud)
-            changes = publish_remote(
-                twin.layout,
-                connections,
-                cloud=cloud,
-                urls=(url or "", last_entry_url or ""),
-                token=_token(twin.layout, connections, token_file),
-                dry_run=dry_run,
-            )
-        else:
-            published = _publish_stage(
-                twin,
-                connections,
-                project=project,
-                stage=stage or "",
-                reference=token_reference(twin.name, stage or "", store, token_name),
-                throttling=Throttling(rate, burst) if rate or burst else None,
-                endpoint=endpoint,
-                dry_run=dry_run,
-            )
-            changes, endpoint = published.changes, published.endpoint
-    except (
-        ConfigurationError,
-        ConfigurationProblems,
-        StageTokenError,
-        InterCloudError,
-        PublishError,
-        StageError,
-    ) as error:
-        fail(str(error), USAGE)
-    except (BotoCoreError, ClientError) as error:
-        fail(f"AWS refused: {error}", REFUSED)
-    _show(changes, dry_run=dry_run)
-    if endpoint == FUNCTION_URL:
-        Console().print(
-            "Note: nothing throttles a Function URL. REQUESTS_PER_SECOND in the stage limits each "
-            "instance, and the function's reserved concurrency how many there are.",
-            soft_wrap=True,
+    twin = TwinConfiguration.load(config)
+    if cloud is not None:
+        other_cloud.check_layout(twin.layout, cloud)
+        token = _token(twin.layout, connections, token_file)
+        urls = {HISTORY: url or "", LAST_ENTRY: last_entry_url or ""}
+        changes = other_cloud.publish(twin.layout, connections, urls, token, dry_run=dry_run)
+    elif stage is not None:
+        import boto3
+
+        aws_endpoints.check_layout(twin.layout)
+        deployed = DeployedStage.load(project, stage)
+        chosen = token_reference(twin.name, stage, store, token_name)
+        endpoint, changes = aws_endpoints.publish(
+            twin.layout,
+            connections,
+            deployed=deployed,
+            tokens=token_store(endpoint_token(Stage.load(project, stage), chosen), boto3.client),
+            gateway=boto3.client("apigateway"),
+            lambda_=boto3.client("lambda"),
+            throttling=Throttling(rate, burst) if rate or burst else None,
+            endpoint=endpoint,
+            dry_run=dry_run,
         )
-
-
-def _publish_stage(
-    twin: TwinConfiguration,
-    connections: InterCloudConnections,
-    *,
-    project: Path,
-    stage: str,
-    reference: str | None,
-    throttling: Throttling | None,
-    endpoint: str | None,
-    dry_run: bool,
-) -> Published:
-    import boto3
-
-    from deploy_scripts.stage.deployed import DeployedStage
-
-    check_endpoints_on_aws(twin.layout)
-    deployed = DeployedStage.load(project, stage)
-    source = endpoint_token(Stage.load(project, stage), reference)
-    return publish_stage(
-        twin.layout,
-        connections,
-        deployed=deployed,
-        tokens=token_store(source, boto3.client),
-        gateway=boto3.client("apigateway"),
-        lambda_=boto3.client("lambda"),
-        throttling=throttling,
-        endpoint=endpoint,
-        dry_run=dry_run,
-    )
+    unchanged = "Nothing to change: the connections are as they should be."
+    show_changes(changes, dry_run=dry_run, otherwise=unchanged)
+    if endpoint == FUNCTION_URL:
+        click.echo(
+            "Note: nothing throttles a Function URL. REQUESTS_PER_SECOND in the stage limits each "
+            "instance, and the function's reserved concurrency how many there are."
+        )
 
 
 def _token(
@@ -204,15 +143,15 @@ def _token(
     if token_file is None:
         # A token that is piped in is meant; only without one is the known one kept.
         piped = "" if sys.stdin.isatty() else sys.stdin.read()
-        known = piped.strip() or known_token(layout, connections)
-        if known:
-            return known
-    if token_file is None or str(token_file) == _STANDARD_INPUT:
-        if sys.stdin.isatty():
-            return str(click.prompt("Token", hide_input=True))
-        token = sys.stdin.read()
-    else:
+        token = piped.strip() or other_cloud.known_token(layout, connections)
+        if token:
+            return token
+    if token_file is not None and str(token_file) != _STANDARD_INPUT:
         token = _private_text(token_file)
+    elif sys.stdin.isatty():
+        token = str(click.prompt("Token", hide_input=True))
+    else:
+        token = sys.stdin.read()
     if not token.strip():
         raise PublishError(
             "There is no token yet: give the one that the Hot Readers accept on standard input, or "
@@ -241,16 +180,3 @@ def _private_text(path: Path) -> str:
     except UnicodeDecodeError:
         flaw = "it isn't text in UTF-8"
     raise PublishError(f"{path} can't be read: {flaw}")
-
-
-def _show(changes: Sequence[str], *, dry_run: bool) -> None:
-    console = Console()
-    for change in changes:
-        console.print(
-            f"{'would change' if dry_run else 'changed'}: {change}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    if not changes:
-        console.print("Nothing to change: the connections are as they should be.")

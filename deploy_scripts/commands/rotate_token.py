@@ -16,7 +16,7 @@ from deploy_scripts.commands.options import (
 )
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.publish.endpoints import check_endpoints_on_aws
+from deploy_scripts.publish.aws_endpoints import check_layout
 from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.rotation import Rotation, Step
 from deploy_scripts.tokens.stage_token import endpoint_token, token_reference
@@ -67,7 +67,7 @@ def rotate_token(
     import boto3
 
     twin = TwinConfiguration.load(config)
-    check_endpoints_on_aws(twin.layout)
+    check_layout(twin.layout)
     chosen = token_reference(twin.name, stage, store, token_name)
     source = endpoint_token(Stage.load(project, stage), chosen)
     rotation = Rotation(

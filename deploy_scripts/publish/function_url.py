@@ -12,6 +12,7 @@ to Lambda function URLs").
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -28,36 +29,22 @@ PUBLIC: Final = "NONE"
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A statement of ours in a function's policy."""
+    """A statement of ours: its id, and what it permits as a request and as a policy spell that."""
 
     sid: str
     action: str
-    parameters: Mapping[str, Any]
+    request: Mapping[str, Any]
     condition: Mapping[str, Any]
 
-    def add(self, lambda_: Any, arn: str) -> None:
-        lambda_.add_permission(
-            FunctionName=arn,
-            StatementId=self.sid,
-            Action=self.action,
-            Principal="*",
-            **self.parameters,
-        )
-
     def is_right(self, found: Mapping[str, Any]) -> bool:
+        # A policy may hold `true` or `"true"`.
+        condition = json.dumps(found.get("Condition"), sort_keys=True).replace(" true", ' "true"')
         return (
             found.get("Effect") == "Allow"
             and found.get("Action") == self.action
             and found.get("Principal") in ("*", {"AWS": "*"})
-            and _texts(found.get("Condition")) == _texts(self.condition)
+            and condition == json.dumps(self.condition, sort_keys=True)
         )
-
-
-def _texts(condition: Any) -> Any:
-    """Spell each value of a condition as text: a policy may hold `true` or `"true"`."""
-    if isinstance(condition, dict):
-        return {name: _texts(value) for name, value in condition.items()}
-    return str(condition).lower()
 
 
 _STATEMENTS: Final = (
@@ -80,12 +67,16 @@ _STATEMENTS: Final = (
 class FunctionUrl:
     """A function's Function URL, as Lambda had it.
 
+    Each method that calls AWS takes a boto3 client of `lambda`, and raises
+    `botocore.exceptions.ClientError` if AWS refuses. Saved URLs are those of the connections that we
+    saved, which may lead to it.
+
     Attributes
     ----------
     arn
         The function's ARN.
     url
-        Where it is, with a slash at the end; None if the function has none.
+        Its URL, with a slash at the end; None if the function has none.
     auth_type
         Who may use it: `NONE` for everyone, else `AWS_IAM`.
     statements
@@ -99,39 +90,28 @@ class FunctionUrl:
 
     @classmethod
     def find(cls, lambda_: Any, arn: str) -> Self:
-        """Ask Lambda about a function; one that isn't there has none.
-
-        Parameters
-        ----------
-        lambda_
-            A boto3 client of `lambda`.
-        arn
-            The function's ARN.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError
-            AWS refused.
-        """
+        """Ask Lambda about a function; one that isn't there has none."""
+        config: dict[str, Any] = {}
+        policy: dict[str, Any] = {"Statement": []}
         missing = lambda_.exceptions.ResourceNotFoundException
-        try:
+        with suppress(missing):
             config = lambda_.get_function_url_config(FunctionName=arn)
-        except missing:
-            config = {}
-        try:
+        with suppress(missing):
             policy = json.loads(lambda_.get_policy(FunctionName=arn)["Policy"])
-        except missing:
-            policy = {"Statement": []}
         sids = {each.sid for each in _STATEMENTS}
         ours = {each["Sid"]: each for each in policy["Statement"] if each.get("Sid") in sids}
-        url = config["FunctionUrl"].rstrip("/") + "/" if config else None
-        return cls(arn, url, config.get("AuthType"), ours)
+        return cls(arn, _with_slash(config) if config else None, config.get("AuthType"), ours)
 
     @classmethod
-    def of_stage(cls, lambda_: Any, deployed: DeployedStage | None) -> Self | None:
+    def of_stage(cls, lambda_: Any, deployed: DeployedStage) -> Self | None:
         """Ask Lambda about a stage's HTTP handler; None if it was deployed without one."""
-        arn = deployed.lambda_arns.get(API_HANDLER) if deployed else None
+        arn = deployed.lambda_arns.get(API_HANDLER)
         return None if arn is None else cls.find(lambda_, arn)
+
+    @property
+    def function(self) -> str:
+        """The function's name."""
+        return self.arn.rpartition(":")[2]
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -143,107 +123,66 @@ class FunctionUrl:
         return self.url is not None and url.startswith(self.url)
 
     def is_ours(self, saved_urls: Iterable[str] = ()) -> bool:
-        """Tell whether there is a Function URL that we made.
-
-        Parameters
-        ----------
-        saved_urls
-            Of the connections that we saved: they may lead to it.
-        """
-        if self.url is None:
-            return False
-        return bool(self.statements) or any(self.leads_here(each) for each in saved_urls)
+        """Tell whether there is a Function URL that we made."""
+        made = bool(self.statements) or any(self.leads_here(each) for each in saved_urls)
+        return self.url is not None and made
 
     def make(self, lambda_: Any, *, dry_run: bool = False) -> tuple[str | None, list[str]]:
         """Make what is missing of it.
 
-        Parameters
-        ----------
-        lambda_
-            A boto3 client of `lambda`.
-        dry_run
-            True to change nothing.
-
         Returns
         -------
         tuple[str | None, list[str]]
-            Where it is (None if it would only be made), and what was changed (or would be), in words.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError
-            AWS refused.
+            Its URL (None if a dry run would make it), and a line for each change.
         """
         changes = []
         for each in _STATEMENTS:
             if self._has(each):
                 continue
-            changes.append(f"permission {each.action} for everyone who has the Function URL")
+            changes.append(_permission(each.action))
             if dry_run:
                 continue
+            name = {"FunctionName": self.arn, "StatementId": each.sid}
             if each.sid in self.statements:
-                lambda_.remove_permission(FunctionName=self.arn, StatementId=each.sid)
-            each.add(lambda_, self.arn)
+                lambda_.remove_permission(**name)
+            lambda_.add_permission(**name, Action=each.action, Principal="*", **each.request)
         url = self.url
+        wanted = {"FunctionName": self.arn, "AuthType": PUBLIC}
         if url is None:
             changes.append(f"Function URL of {self.function}")
             if not dry_run:
-                made = lambda_.create_function_url_config(FunctionName=self.arn, AuthType=PUBLIC)
-                url = made["FunctionUrl"].rstrip("/") + "/"
+                url = _with_slash(lambda_.create_function_url_config(**wanted))
         elif self.auth_type != PUBLIC:
             changes.append(f"Function URL of {self.function}: open to callers without AWS keys")
             if not dry_run:
-                lambda_.update_function_url_config(FunctionName=self.arn, AuthType=PUBLIC)
+                lambda_.update_function_url_config(**wanted)
         return url, changes
 
     def remove(
         self, lambda_: Any, saved_urls: Iterable[str] = (), *, dry_run: bool = False
     ) -> list[str]:
-        """Take away what we made of it; what is gone already is no error.
-
-        Parameters
-        ----------
-        lambda_
-            A boto3 client of `lambda`.
-        saved_urls
-            As for `is_ours`.
-        dry_run
-            True to change nothing.
-
-        Returns
-        -------
-        list[str]
-            What was removed (or would be), in words.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError
-            AWS refused.
-        """
+        """Remove what we made of it, and return a line for each thing."""
         missing = lambda_.exceptions.ResourceNotFoundException
         changes = []
         if self.is_ours(saved_urls):
             changes.append(f"Function URL of {self.function}")
             if not dry_run:
-                try:
+                with suppress(missing):
                     lambda_.delete_function_url_config(FunctionName=self.arn)
-                except missing:
-                    changes.pop()
         for sid, statement in self.statements.items():
-            changes.append(
-                f"permission {statement.get('Action')} for everyone who has the Function URL"
-            )
+            changes.append(_permission(statement.get("Action")))
             if not dry_run:
-                try:
+                with suppress(missing):
                     lambda_.remove_permission(FunctionName=self.arn, StatementId=sid)
-                except missing:
-                    changes.pop()
         return changes
-
-    @property
-    def function(self) -> str:
-        """The function's name."""
-        return self.arn.rpartition(":")[2]
 
     def _has(self, statement: _Statement) -> bool:
         return statement.is_right(self.statements.get(statement.sid, {}))
+
+
+def _with_slash(config: Mapping[str, Any]) -> str:
+    return str(config["FunctionUrl"]).rstrip("/") + "/"
+
+
+def _permission(action: Any) -> str:
+    return f"permission {action} for everyone who has the Function URL"

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import Surface, aws_surface
 from chalicelib.model.reads import HISTORY, READS
 from chalicelib.settings.token_reference import split_tokens
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.stage.policies import ConfigureError, policies, policy_file
-from deploy_scripts.stage.stage import STAGES_FILE, read_stage_file, write_stage_file
+from deploy_scripts.stage.stage import (
+    API_HANDLER,
+    STAGES_FILE,
+    Stage,
+    read_stage_file,
+    write_stage_file,
+)
 from deploy_scripts.stage.twin_info import digital_twin_info
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
@@ -38,6 +43,7 @@ _MANAGED: Final = (
     *(read.remote_url_setting for read in READS),
 )
 """The variables that follow from the configuration; one that doesn't any more is removed."""
+_DEFAULTS: Final[Mapping[str, Any]] = {"autogen_policy": False, "xray": True}
 KEPT_TABLE: Final = "hot_table"
 """The key under which a stage without a hot table on AWS keeps its name; Chalice ignores it."""
 
@@ -94,8 +100,9 @@ def configure_stage(
     before = document.get("stages", {}).get(stage, {})
     known = before.get("environment_variables", {})
     layout = twin.layout
-    surface = aws_surface(layout, local_connectors=HISTORY.local_function_setting in known)
-    if surface == Surface():
+    target = Stage(stage, document["app_name"], known)
+    functions = target.functions(layout)
+    if not functions:
         raise ConfigureError(
             f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is deployed "
             "on AWS."
@@ -103,14 +110,7 @@ def configure_stage(
     usual = f"{twin.name}-hot-telemetry"
     table = table or known.get(_TABLE) or before.get(KEPT_TABLE) or usual
     remote = {} if layout.layer_3_hot == "aws" else _remote_readers(layout, connections)
-    documents = policies(
-        layout,
-        surface,
-        table=table,
-        token=tokens.statement(),
-        prefix=f"{document['app_name']}-{stage}",
-        environment=known,
-    )
+    documents = policies(target, layout, table=table, token=tokens.statement())
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
@@ -122,13 +122,14 @@ def configure_stage(
             if not dry_run:
                 write_stage_file(path, policy)
     after = {
-        **_defaults(surface),
+        **_DEFAULTS,
+        **({"api_gateway_stage": "api"} if API_HANDLER in functions else {}),
         **{key: value for key, value in before.items() if key != KEPT_TABLE},
         **({KEPT_TABLE: table} if remote and table != usual else {}),
         **_policy_files(before, stage, documents),
         "environment_variables": {
             **{name: value for name, value in known.items() if name not in _MANAGED},
-            **_variables(twin, surface, table, remote, tokens),
+            **_variables(twin, target, table, remote, tokens),
         },
     }
     if after != before:
@@ -141,7 +142,7 @@ def configure_stage(
 
 def _variables(
     twin: TwinConfiguration,
-    surface: Surface,
+    stage: Stage,
     table: str,
     remote: Mapping[Read, Connection],
     tokens: TokenStore,
@@ -152,13 +153,8 @@ def _variables(
     if twin.layout.crosses_clouds:
         variables[TOKEN_VARIABLE] = tokens.reference
     # A TwinMaker event brings its types along; an HTTP query may come without.
-    devices = twin.devices if surface.endpoints else ()
+    devices = twin.devices if API_HANDLER in stage.functions(twin.layout) else ()
     return {**variables, "DIGITAL_TWIN_INFO": digital_twin_info(twin, devices, variables)}
-
-
-def _defaults(surface: Surface) -> dict[str, Any]:
-    defaults: dict[str, Any] = {"autogen_policy": False, "xray": True}
-    return {**defaults, "api_gateway_stage": "api"} if surface.endpoints else defaults
 
 
 def _policy_files(

@@ -1,4 +1,4 @@
-"""What `chalice deploy` made in a stage, by Chalice's own record of it.
+"""A stage as `chalice deploy` made it, by Chalice's own record of it.
 
 Chalice writes `.chalice/deployed/STAGE.json` when a deployment is complete: a list of resources, each
 with a `name` (the one in app.py), a `resource_type` and what AWS called it (chalice.deploy, class
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+FUNCTION: Final = "lambda_function"
+ROLE: Final = "iam_role"
+REST_API: Final = "rest_api"
 SCHEMA_VERSION: Final = "2.0"
 _NEEDED: Final = {
-    "lambda_function": ("lambda_arn",),
-    "rest_api": ("rest_api_id", "rest_api_url"),
-    "iam_role": ("role_arn", "role_name"),
+    FUNCTION: ("lambda_arn",),
+    REST_API: ("rest_api_id", "rest_api_url"),
+    ROLE: ("role_name", "role_arn"),
 }
 
 
@@ -31,15 +34,7 @@ class NotDeployedError(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class RestApi:
-    """A stage's REST API.
-
-    Attributes
-    ----------
-    id
-        API Gateway's id of it.
-    url
-        Where it is, with the API's stage and a slash at the end.
-    """
+    """A stage's REST API: API Gateway's id of it, and its URL with the API's stage and a slash."""
 
     id: str
     url: str
@@ -58,14 +53,11 @@ class DeployedStage:
         `api_handler`.
     rest_api
         The REST API; None if the stage has none.
-    role_arns
-        The ARN of each role that Chalice made, by Chalice's name for it.
     """
 
     stage: str
     lambda_arns: Mapping[str, str]
     rest_api: RestApi | None
-    role_arns: Mapping[str, str]
 
     @classmethod
     def load(cls, project: Path, stage: str) -> Self:
@@ -92,17 +84,14 @@ class DeployedStage:
     @classmethod
     def of(cls, stage: str, resources: Sequence[Mapping[str, Any]]) -> Self:
         """Make one of the resources that a record lists."""
+        functions = [each for each in resources if each["resource_type"] == FUNCTION]
         apis = [
             RestApi(each["rest_api_id"], each["rest_api_url"])
             for each in resources
-            if each["resource_type"] == "rest_api"
+            if each["resource_type"] == REST_API
         ]
-        return cls(
-            stage=stage,
-            lambda_arns=_by_name(resources, "lambda_function", "lambda_arn"),
-            rest_api=apis[0] if apis else None,
-            role_arns=_by_name(resources, "iam_role", "role_arn"),
-        )
+        arns = {each["name"]: each["lambda_arn"] for each in functions}
+        return cls(stage, arns, apis[0] if apis else None)
 
     def lambda_arn(self, name: str) -> str:
         """Return a Lambda function's ARN by its name in app.py.
@@ -122,15 +111,15 @@ class DeployedStage:
 
 
 def record_path(project: Path, stage: str) -> Path:
-    """Return where Chalice keeps its record of a stage."""
+    """Return the path of Chalice's record of a stage."""
     return project / ".chalice" / "deployed" / f"{stage}.json"
 
 
 def load_resources(project: Path, stage: str) -> list[dict[str, Any]]:
-    """Return what Chalice's record lists; raises what `DeployedStage.load` raises."""
+    """Return the resources that Chalice's record lists; raises what `DeployedStage.load` raises."""
     path = record_path(project, stage)
     try:
-        text = path.read_text()
+        record = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         others = sorted(each.stem for each in path.parent.glob("*.json"))
         raise NotDeployedError(
@@ -138,39 +127,31 @@ def load_resources(project: Path, stage: str) -> list[dict[str, Any]]:
             f"it (chalice deploy --stage {stage})"
             + (f", or name one that was: {', '.join(others)}" if others else "")
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(path, str(error)) from error
-    return _resources(path, text)
-
-
-def _resources(path: Path, text: str) -> list[dict[str, Any]]:
-    try:
-        record = json.loads(text)
+    except OSError as error:
+        raise _damaged(path, str(error.strerror)) from error
     except ValueError as error:
         raise _damaged(path, f"it isn't JSON ({error})") from error
+    flaw = _flaw(record)
+    if flaw is not None:
+        raise _damaged(path, flaw)
+    return list(record["resources"])
+
+
+def _flaw(record: Any) -> str | None:
+    """Return what is wrong with a record; None if nothing is."""
     if not isinstance(record, dict) or not isinstance(record.get("resources"), list):
-        raise _damaged(path, "it has no list of resources")
+        return "it has no list of resources"
     version = record.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise _damaged(path, f"its schema_version is {version!r}, not {SCHEMA_VERSION!r}")
+        return f"its schema_version is {version!r}, not {SCHEMA_VERSION!r}"
     for number, resource in enumerate(record["resources"]):
-        _check(path, f"resources[{number}]", resource)
-    resources: list[dict[str, Any]] = record["resources"]
-    return resources
-
-
-def _check(path: Path, where: str, resource: Any) -> None:
-    if not isinstance(resource, dict):
-        raise _damaged(path, f"{where} isn't an object")
-    kind = resource.get("resource_type")
-    needed = _NEEDED.get(kind, ()) if isinstance(kind, str) else ()
-    for member in ("name", "resource_type", *needed):
-        if not isinstance(resource.get(member), str) or not resource[member]:
-            raise _damaged(path, f"{where} has no {member}")
-
-
-def _by_name(resources: Sequence[Mapping[str, Any]], kind: str, member: str) -> dict[str, str]:
-    return {each["name"]: each[member] for each in resources if each["resource_type"] == kind}
+        if not isinstance(resource, dict):
+            return f"resources[{number}] isn't an object"
+        needed = _NEEDED.get(str(resource.get("resource_type")), ())
+        for member in ("name", "resource_type", *needed):
+            if not isinstance(resource.get(member), str) or not resource[member]:
+                return f"resources[{number}] has no {member}"
+    return None
 
 
 def _damaged(path: Path, problem: str) -> ConfigurationError:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.reads import READS
 from deploy_scripts.errors import VerbError
-from deploy_scripts.stage.stage import API_HANDLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from chalicelib.model.layout import ProviderLayout, Surface
+    from chalicelib.model.layout import ProviderLayout
     from chalicelib.model.reads import Read
+    from deploy_scripts.stage.stage import Stage
 
 Statement = dict[str, Any]
 
@@ -25,28 +25,20 @@ class ConfigureError(VerbError):
 
 
 def policies(
-    layout: ProviderLayout,
-    surface: Surface,
-    *,
-    table: str,
-    token: Statement,
-    prefix: str,
-    environment: Mapping[str, str],
+    stage: Stage, layout: ProviderLayout, *, table: str, token: Statement
 ) -> dict[str, dict[str, Any]]:
     """Return the policy document of each function.
 
     Parameters
     ----------
-    layout, surface
-        The providers, and the functions and endpoints on AWS.
+    stage
+        The stage.
+    layout
+        The providers.
     table
         The hot table.
     token
         The statement that lets a function read the token.
-    prefix
-        What Chalice puts before the names of the functions.
-    environment
-        The stage's variables; those of local Hot Readers are read.
 
     Raises
     ------
@@ -59,21 +51,22 @@ def policies(
         if connector is None:
             yield _allow("QueryTheHotTable", f"arn:*:dynamodb:*:*:table/{table}", "dynamodb:Query")
         elif not layout.crosses_clouds:
-            resource = _local_reader(connector, environment)
+            resource = _local_reader(connector, stage.environment or {})
             yield _allow("InvokeTheLocalHotReader", resource, "lambda:InvokeFunction")
         if layout.crosses_clouds:
             yield token
         if connector is not None and layout.crosses_clouds:
             sid = "TellTheDeviceOfAnOldComponentType"
             yield _allow(sid, "arn:*:iottwinmaker:*:*:workspace/*", "iottwinmaker:GetEntity")
-        name = prefix if function == API_HANDLER else f"{prefix}-{function}"
-        group = f"arn:*:logs:*:*:log-group:/aws/lambda/{name}"
+        group = f"arn:*:logs:*:*:log-group:/aws/lambda/{stage.deployed_name(function)}"
         log = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
         yield _allow("WriteItsLog", [group, f"{group}:*"], *log)
         yield _allow("SendTraces", "*", "xray:PutTraceSegments", "xray:PutTelemetryRecords")
 
-    functions = [*surface.functions, *([API_HANDLER] if surface.endpoints else [])]
-    return {name: {"Version": "2012-10-17", "Statement": [*statements(name)]} for name in functions}
+    return {
+        name: {"Version": "2012-10-17", "Statement": [*statements(name)]}
+        for name in stage.functions(layout)
+    }
 
 
 def policy_file(stage: str, function: str) -> str:

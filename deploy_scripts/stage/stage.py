@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.model.layout import APP_NAME
+from chalicelib.model.layout import APP_NAME, aws_surface
+from chalicelib.model.reads import HISTORY
 from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.whole_files import write_json
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from chalicelib.model.layout import ProviderLayout
+
 API_HANDLER: Final = "api_handler"
-"""What Chalice calls the one Lambda function behind all HTTP endpoints."""
+"""Chalice's name of the one Lambda function behind all HTTP endpoints."""
 STAGES_FILE: Final = ".chalice/config.json"
-"""Where Chalice keeps a project's stages."""
+"""The file of a project's stages."""
 
 
 class StageError(VerbError):
@@ -33,7 +36,7 @@ class Stage:
     name
         Its name.
     app_name
-        What the names of its functions start with.
+        The name that those of its functions start with.
     environment
         Its environment variables; None if the stage hasn't been written yet.
     handler_environment
@@ -49,6 +52,17 @@ class Stage:
     def endpoints_environment(self) -> Mapping[str, str]:
         """The environment variables of the endpoints' function."""
         return {**(self.environment or {}), **self.handler_environment}
+
+    def functions(self, layout: ProviderLayout) -> tuple[str, ...]:
+        """Return Chalice's names of the functions that a layout has on AWS."""
+        local_connectors = HISTORY.local_function_setting in (self.environment or {})
+        surface = aws_surface(layout, local_connectors=local_connectors)
+        return surface.functions + ((API_HANDLER,) if surface.endpoints else ())
+
+    def deployed_name(self, function: str) -> str:
+        """Return the name that Chalice gives to a function on AWS."""
+        prefix = f"{self.app_name}-{self.name}"
+        return prefix if function == API_HANDLER else f"{prefix}-{function}"
 
     @classmethod
     def load(cls, project: Path, name: str) -> Stage:

@@ -33,6 +33,9 @@ from botocore.exceptions import ClientError
 from chalicelib.model.reads import READS
 from deploy_scripts.errors import VerbError
 from deploy_scripts.stage.deployed import (
+    FUNCTION,
+    REST_API,
+    ROLE,
     SCHEMA_VERSION,
     DeployedStage,
     NotDeployedError,
@@ -53,9 +56,8 @@ _TWIN_FUNCTIONS: Final = frozenset(
     name for read in READS for name in (read.hot_reader, read.data_connector)
 )
 """The functions that TwinMaker invokes."""
-_FUNCTIONS: Final = (*_TWIN_FUNCTIONS, API_HANDLER)
-_FUNCTION: Final = "lambda_function"
 _LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
+_ID: Final = {FUNCTION: "lambda_arn", ROLE: "role_name", REST_API: "rest_api_id"}
 _GONE: Final = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"})
 
 
@@ -153,8 +155,6 @@ class StageRecord:
         """Delete a REST API; it may be gone already."""
         _unless_gone(self._gateway.delete_rest_api, restApiId=api.id)
 
-    # --- what is recorded -----------------------------------------------------------------------
-
     def _compare(self) -> None:
         try:
             recorded = load_resources(self._project, self._stage.name)
@@ -162,7 +162,9 @@ class StageRecord:
             recorded = []
         self._check_account(recorded)
         for each in recorded:
-            if self._is_there(each):
+            kind = each["resource_type"]
+            # Chalice looks after what isn't this project's.
+            if kind not in _ID or self._look(kind, each[_ID[kind]]) is not None:
                 self.resources.append(each)
             else:
                 self.changes.append(f"{_called(each)} is gone, and isn't recorded any more")
@@ -173,7 +175,7 @@ class StageRecord:
 
     def _check_account(self, recorded: list[Json]) -> None:
         """Refuse a record of another account or region, where all would seem to be gone."""
-        arns = [each["lambda_arn"] for each in recorded if each["resource_type"] == _FUNCTION]
+        arns = [each["lambda_arn"] for each in recorded if each["resource_type"] == FUNCTION]
         places = {tuple(arn.split(":")[3:5]) for arn in arns}
         if not places:
             return
@@ -186,54 +188,42 @@ class StageRecord:
                 "choose another stage."
             )
 
-    def _is_there(self, resource: Json) -> bool:
-        match resource["resource_type"]:
+    def _look(self, kind: str, name: str) -> Json | None:
+        """Ask AWS for a resource by its name, ARN or id; None if it isn't there."""
+        match kind:
             case "lambda_function":
-                arn = resource["lambda_arn"]
-                return self._get_function(arn) is not None
+                return _unless_gone(self._lambda.get_function, FunctionName=name)
             case "iam_role":
-                role = _unless_gone(self._iam.get_role, RoleName=resource["role_name"])
-                return role is not None
-            case "rest_api":
-                api_id = resource["rest_api_id"]
-                return _unless_gone(self._gateway.get_rest_api, restApiId=api_id) is not None
-        return True  # Chalice looks after what isn't this project's
-
-    def _has(self, name: str) -> bool:
-        return any(each["name"] == name for each in self.resources)
-
-    # --- what isn't recorded --------------------------------------------------------------------
+                return _unless_gone(self._iam.get_role, RoleName=name)
+        return _unless_gone(self._gateway.get_rest_api, restApiId=name)
 
     def _unrecorded(self) -> Iterator[Json]:
-        for name in _FUNCTIONS:
-            full_name = self._prefix if name == API_HANDLER else f"{self._prefix}-{name}"
-            function = None if self._has(name) else self._get_function(full_name)
+        recorded = {each["name"] for each in self.resources}
+        for name in (*sorted(_TWIN_FUNCTIONS), API_HANDLER):
+            function = role = None
+            # Chalice's names: a role's has the function's name in app.py, the handler's has none.
+            role_name = f"{self._prefix}-{name}"
+            full_name = self._prefix if name == API_HANDLER else role_name
+            if name not in recorded:
+                function = self._look(FUNCTION, full_name)
             if function is not None:
                 self._check_function(full_name, function)
-            # Chalice's name for a role: of the stage and the function's name in app.py.
-            role_name = f"{self._prefix}-{name}"
-            role = (
-                None
-                if self._has(f"{name}_role")
-                else _unless_gone(self._iam.get_role, RoleName=role_name)
-            )
+            if f"{name}_role" not in recorded:
+                role = self._look(ROLE, role_name)
             if role is not None:
                 self._check_role(role["Role"], function)
                 yield {
                     "name": f"{name}_role",
-                    "resource_type": "iam_role",
+                    "resource_type": ROLE,
                     "role_arn": role["Role"]["Arn"],
                     "role_name": role_name,
                 }
             if function is not None:
                 yield {
                     "name": name,
-                    "resource_type": _FUNCTION,
+                    "resource_type": FUNCTION,
                     "lambda_arn": function["Configuration"]["FunctionArn"],
                 }
-
-    def _get_function(self, name: str) -> Json | None:
-        return _unless_gone(self._lambda.get_function, FunctionName=name)
 
     def _check_function(self, name: str, function: Json) -> None:
         wanted = {f"stage={self._stage.name}", f"app={self._stage.app_name}"}
@@ -286,7 +276,7 @@ class StageRecord:
             chosen = found.pop(0)
             yield {
                 "name": "rest_api",
-                "resource_type": "rest_api",
+                "resource_type": REST_API,
                 "rest_api_id": chosen,
                 "rest_api_url": self._url(chosen, (stages[chosen] or ["api"])[0]),
             }
@@ -316,9 +306,8 @@ class StageRecord:
 
 
 def _called(resource: Json) -> str:
-    kinds = {"lambda_function": "lambda_arn", "iam_role": "role_name", "rest_api": "rest_api_id"}
     kind = resource["resource_type"]
-    return f"{kind.replace('_', ' ')} {resource[kinds[kind]]}"
+    return f"{kind.replace('_', ' ')} {resource[_ID[kind]]}"
 
 
 def _twin_of(configuration: Json) -> str | None:

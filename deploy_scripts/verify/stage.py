@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.layout import aws_surface
-from chalicelib.model.reads import HISTORY, READS
+from chalicelib.model.reads import READS
 from deploy_scripts.plan.plan import Plan
 from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
@@ -54,9 +53,7 @@ class Subject:
     @property
     def functions(self) -> tuple[str, ...]:
         """What has to be deployed, by Chalice's names."""
-        local_connectors = HISTORY.local_function_setting in self.environment
-        surface = aws_surface(self.twin.layout, local_connectors=local_connectors)
-        return surface.functions + ((API_HANDLER,) if surface.endpoints else ())
+        return self.stage.functions(self.twin.layout)
 
 
 @dataclass(frozen=True, slots=True)

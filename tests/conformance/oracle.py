@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 _SPELLING = re.compile(r"(.{19})(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?")
@@ -28,6 +29,7 @@ class Stored:
         return instant_of(self.key)
 
 
+@lru_cache(maxsize=200_000)
 def instant_of(text: str) -> Fraction:
     """Return seconds since 1970, exactly."""
     match = _SPELLING.fullmatch(text)

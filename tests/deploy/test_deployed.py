@@ -45,13 +45,12 @@ def damage(project: Path, text: str) -> None:
     (project / ".chalice" / "deployed" / "prod.json").write_text(text)
 
 
-def test_functions_roles_and_the_api_are_found_by_their_chalice_names(tmp_path: Path) -> None:
+def test_functions_and_the_api_are_found_by_their_chalice_names(tmp_path: Path) -> None:
     record(tmp_path, IAM_ROLE, HANDLER, LAYER, READER, API)
     deployed = DeployedStage.load(tmp_path, "prod")
     assert deployed.lambda_arn("hot-reader") == f"{ARN}-x"
     assert deployed.lambda_arns == {"api_handler": ARN, "hot-reader": f"{ARN}-x"}
     assert deployed.rest_api == RestApi("a1b2", API["rest_api_url"])
-    assert deployed.role_arns == {"api_handler_role": ROLE}
 
 
 def test_a_stage_without_an_api_has_none(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_endpoints_are_deployed_published_and_destroyed(deployment, cloud):
 def ask_both_endpoints(deployment: Deployment, cloud: LocalCloud, url: str) -> None:
     """Read all of a device at a deployed URL, which has to answer by the contract."""
     token = deployment.connections.load()["aws_l3_to_azure_l4_hot_reader"].token
-    service = Service(url.rstrip("/"), deployment.directory / "no-log")
+    service = Service(url.rstrip("/"))
     names = ["pressure", "running"]
     times = {"start_time": "2000-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"}
     query = {"iot_device_id": "pump-1", "selected_properties": names, **times}

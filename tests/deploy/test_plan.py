@@ -154,7 +154,7 @@ def test_the_plan_for_aws_is_what_app_py_registers(twin, registered, layout, loc
 def test_component_types_point_at_functions_that_are_registered(twin, registered, layout):
     functions, _ = registered[layout, False]
     for each in on(plan_of(twin, layout), "aws").component_types:
-        assert {each.history_function, each.last_entry_function} <= set(functions)
+        assert set(each.functions.values()) <= set(functions)
 
 
 # --- each layout ---
@@ -246,8 +246,7 @@ def test_another_cloud_has_hot_readers_behind_its_endpoints(twin, provider):
 def test_each_device_has_a_component_type(twin, layer_3_hot, functions):
     aws = on(plan_of(twin, ProviderLayout(layer_3_hot, "aws")), "aws")
     assert [
-        (each.id, each.device_id, each.history_function, each.last_entry_function)
-        for each in aws.component_types
+        (each.id, each.device_id, *each.functions.values()) for each in aws.component_types
     ] == [
         ("factory-twin-pump-1", "pump-1", *functions),
         ("factory-twin-meter-1", "meter-1", *functions),
@@ -264,7 +263,7 @@ def test_component_types_stay_with_the_hot_readers_when_connectors_are_there_too
     stage = Stage("dev", "app", environment_of(layout, **LOCAL_READERS))
     aws = on(plan_of(twin, layout, stage), "aws")
     assert set(names(aws)) == {*HOT_READERS, *DATA_CONNECTORS}
-    assert aws.component_types[0].history_function == "hot-reader"
+    assert aws.component_types[0].functions["dataReader"] == "hot-reader"
 
 
 def test_names_on_aws_are_those_that_chalice_gives(twin):

@@ -17,10 +17,9 @@ from click.testing import CliRunner
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.deploy import forget_endpoints
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
-from deploy_scripts.publish.endpoints import unpublish
+from deploy_scripts.publish.connections import remove, remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import DeployedStage
 from local_cloud.aws.account import LocalAws
@@ -461,22 +460,22 @@ def test_another_cloud_than_the_layouts_is_refused(remote):
 # --- taking it back ---------------------------------------------------------------------------
 
 
-def test_unpublish_removes_both_connections_and_tolerates_what_is_gone(project):
+def test_both_connections_are_removed_and_one_that_is_gone_is_no_error(project):
     project.ok()
     layout = ProviderLayout("aws", "azure")
     connections = InterCloudConnections(project.connections)
-    assert unpublish(layout, connections, dry_run=True) == list(IDS)
+    assert remove(layout, connections, dry_run=True) == list(IDS)
     assert set(project.saved) == set(IDS)
     connections.remove(layout, HISTORY)
-    assert unpublish(layout, connections) == [IDS[1]]
-    assert unpublish(layout, connections) == []
+    assert remove(layout, connections) == [IDS[1]]
+    assert remove(layout, connections) == []
     assert project.saved == {}
 
 
-def test_unpublish_of_one_cloud_has_nothing_to_do(tmp_path):
+def test_a_layout_on_one_cloud_has_no_connections_to_remove(tmp_path):
     connections = InterCloudConnections(tmp_path / "none" / "config_inter_cloud.json")
-    assert unpublish(ProviderLayout("aws", "aws"), connections) == []
-    assert unpublish(ProviderLayout("aws", "gcp"), connections) == []
+    assert remove(ProviderLayout("aws", "aws"), connections) == []
+    assert remove(ProviderLayout("aws", "gcp"), connections) == []
 
 
 def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
@@ -625,22 +624,27 @@ def test_throttling_is_for_the_api_only(project, before):
 
 
 @pytest.mark.parametrize("endpoint", ["api-gateway", "function-url"])
-def test_connections_to_either_endpoint_are_forgotten_with_the_stage_and_no_others(
-    project, monkeypatch, endpoint
-):
-    for name, value in project.aws.environment.items():
-        monkeypatch.setenv(name, value)
+def test_connections_to_either_endpoint_are_removed_with_the_stage_and_no_others(project, endpoint):
     project.ok("--endpoint", endpoint)
-    deployed = DeployedStage.load(project.directory, "multicloud")
-    own, layout = ProviderLayout("aws", "azure"), ProviderLayout("aws", "aws")
-    assert forget_endpoints(project.config, own, deployed) == []
-    assert forget_endpoints(project.config, layout, deployed, dry_run=True) == list(IDS)
-    assert set(project.saved) == set(IDS)
-    assert forget_endpoints(project.config, layout, deployed) == list(IDS)
     connections = InterCloudConnections(project.connections)
+    own, layout = ProviderLayout("aws", "azure"), ProviderLayout("aws", "aws")
+
+    def removed(layout: ProviderLayout, *, dry_run: bool = False) -> list[str]:
+        return remove_others(
+            layout,
+            connections,
+            deployed=DeployedStage.load(project.directory, "multicloud"),
+            function_url=project.function_url(),
+            dry_run=dry_run,
+        )
+
+    assert removed(own) == []
+    assert removed(layout, dry_run=True) == list(IDS)
+    assert set(project.saved) == set(IDS)
+    assert removed(layout) == list(IDS)
     elsewhere = f"https://{'x' * 32}.lambda-url.eu-central-1.on.aws/hot-reader"
     connections.put(own, HISTORY, url=elsewhere, token=TOKEN)
-    assert forget_endpoints(project.config, layout, deployed) == []
+    assert removed(layout) == []
     assert set(project.saved) == {CONNECTION}
 
 

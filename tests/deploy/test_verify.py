@@ -310,12 +310,12 @@ def test_a_mistake_in_a_file_is_a_configuration_that_cannot_be_read(azure_aws):
 
 def test_a_damaged_connections_file_is_a_configuration_that_cannot_be_read(azure_aws):
     (azure_aws.config / "config_inter_cloud.json").write_text("{")
-    assert "isn't JSON" in azure_aws.broken(code=2)[0]["detail"]
+    assert "isn't plain JSON" in azure_aws.broken(code=2)[0]["detail"]
 
 
 def test_a_damaged_file_of_stages_is_a_configuration_that_cannot_be_read(azure_aws):
     (azure_aws.directory / ".chalice" / "config.json").write_text("{")
-    assert "isn't a configuration of Chalice" in azure_aws.broken(code=2)[0]["detail"]
+    assert "isn't JSON" in azure_aws.broken(code=2)[0]["detail"]
 
 
 def test_a_layout_with_nothing_on_aws_is_told(azure_aws):

@@ -43,4 +43,4 @@ def running(directory: Path, settings: Mapping[str, str]) -> Iterator[CloudLogSe
     """Run the app with settings."""
     log = directory / "azure-functions.log"
     with LocalAzureFunctions(settings, app=APP, port=free_port(), log=log) as app:
-        yield CloudLogService(app.url, log)
+        yield CloudLogService(app.url, log.read_text)

@@ -166,14 +166,6 @@ def test_a_body_of_no_known_length_is_refused_at_once(
         assert client.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_parameter_that_is_empty_is_seen(service: CloudLogService) -> None:
-    parameters = {"iot_device_id": "", "selected_properties": "temperature"}
-    status, code, message = error_of(service.get(LAST_ENTRY, parameters))
-
-    assert (status, code) == (400, "invalid_query")
-    assert "iot_device_id" in message
-
-
 @pytest.fixture
 def closed_port() -> Iterator[str]:
     """An endpoint where nobody listens, and nobody else can begin to."""

@@ -1,6 +1,10 @@
 """The same contract as on AWS: the same tests, asked of the functions on Google Cloud."""
 
 from tests.end_to_end.http.every_host import *  # noqa: F403
+from tests.end_to_end.http.test_refusals import (  # noqa: F401
+    test_a_body_of_one_byte_too_many_is_refused,
+    test_a_body_of_the_most_bytes_is_answered,
+)
 from tests.end_to_end.http.test_tokens import (  # noqa: F401
     test_the_token_may_stand_in_the_stage_itself,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import requests
 
@@ -16,7 +17,7 @@ from local_cloud.child_process import free_port
 from .contract import the_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 STAGE: Final = "multicloud"
@@ -29,16 +30,29 @@ PATIENCE_SECONDS: Final = 60
 
 
 class Service:
-    """Sends requests, and holds every answer against the OpenAPI document."""
+    """Sends requests, and holds every answer against the OpenAPI document.
 
-    def __init__(self, url: str, log: Path) -> None:
+    Parameters
+    ----------
+    url
+        What comes before the paths.
+    output
+        Returns everything that the service has printed.
+    """
+
+    def __init__(self, url: str, output: Callable[[], str] = str) -> None:
         self.url = url
-        self._log = log
+        self.output = output
 
     @property
     def address(self) -> tuple[str, int]:
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        return host, int(port)
+        at = urlsplit(self.url)
+        return str(at.hostname), int(at.port or 80)
+
+    @property
+    def root(self) -> str:
+        """What comes before every path."""
+        return urlsplit(self.url).path
 
     def request(
         self,
@@ -73,10 +87,6 @@ class Service:
     def get(self, path: str, parameters: Any) -> requests.Response:
         """Send a query as parameters."""
         return self.request("GET", path, params=parameters)
-
-    def output(self) -> str:
-        """Return everything that the process has printed."""
-        return self._log.read_text()
 
     def records(self, *, since: str = "") -> list[dict[str, Any]]:
         """Return the service's own log lines, those after an earlier `output`."""
@@ -141,4 +151,4 @@ def running(
         project=project,
     )
     with chalice:
-        yield Service(chalice.url, log)
+        yield Service(chalice.url, log.read_text)

@@ -29,13 +29,14 @@ HEADERS = {TOKEN_HEADER: TOKEN, "Content-Type": "application/json"}
 class Wire:
     """One connection; sends the headers that it is given, and undoes no compression."""
 
-    def __init__(self, connection: HTTPConnection) -> None:
+    def __init__(self, service: Service, connection: HTTPConnection) -> None:
+        self.root = service.root
         self.connection = connection
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
-        self.connection.putrequest(method, path, skip_accept_encoding=True)
+        self.connection.putrequest(method, self.root + path, skip_accept_encoding=True)
         for name, value in headers.items():
             self.connection.putheader(name, value)
         if body is not None:
@@ -52,7 +53,7 @@ class Wire:
 @pytest.fixture
 def wire(service: Service) -> Iterator[Wire]:
     with closing(HTTPConnection(*service.address, timeout=PATIENCE_SECONDS)) as connection:
-        yield Wire(connection)
+        yield Wire(service, connection)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_a_connection_is_kept_over_answers_and_errors(wire: Wire, path: str) -> 
 
 
 def test_a_token_of_bytes_that_arent_text_is_refused(wire: Wire) -> None:
-    wire.connection.putrequest("GET", HISTORY)
+    wire.connection.putrequest("GET", wire.root + HISTORY)
     wire.connection.putheader(TOKEN_HEADER, b"\xff\xfe" + TOKEN.encode())
     wire.connection.endheaders()
 

@@ -54,7 +54,7 @@ def load(folder: Path, environment: Mapping[str, str], *modules: str) -> dict[st
     """Import modules where only the standard library and a folder are; return all that was loaded."""
     code = ISOLATED.format(folder=str(folder), modules=modules)
     ended = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", code],
+        [sys.executable, "-I", "-S", "-X", f"pycache_prefix={folder}-bytecode", "-c", code],
         env=dict(environment),
         capture_output=True,
         text=True,

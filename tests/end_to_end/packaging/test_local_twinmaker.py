@@ -21,9 +21,6 @@ from tests.unit.local_cloud.twinmaker.readme import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The environment is installed first, which takes long where nothing is cached.
-pytestmark = pytest.mark.timeout(600)
-
 DEPENDENCIES: Final = {"boto3", "click", "werkzeug"}
 
 
@@ -37,7 +34,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(directory, symlinks=True, with_pip=False)
     before = files()
     pip = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python")]
-    subprocess.run([*pip, "install", "--quiet", FOLDER], check=True, cwd=directory)
+    install = [*pip, "install", "--quiet", "--no-compile", str(FOLDER)]
+    subprocess.run(install, check=True, cwd=directory)
     assert files() == before, "the build left something behind"
     return directory
 

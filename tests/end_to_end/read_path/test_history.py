@@ -18,7 +18,7 @@ TYPES = {"temperature": "DOUBLE", "humidity": "DOUBLE", "status": "STRING"}
 def test_every_way_in_gives_what_was_put_into_the_table(cloud, way, size, order):
     at = cloud.endpoints
     # Small pages are many calls, and fewer entries tell as much.
-    count = {1: 12, 7: 60}.get(size, 400)
+    count = {1: 12, 7: 60}.get(size, 150)
     chosen, start, end = newest(stored(cloud, at.device_id), count)
     if way == "http":
         payload = {
@@ -83,7 +83,7 @@ def test_the_data_connector_passes_on_exactly_what_the_remote_reader_answers(clo
 
 def test_filters_reach_the_other_cloud(cloud):
     at = cloud.endpoints
-    entries, start, end = newest(stored(cloud, at.device_id), 400)
+    entries, start, end = newest(stored(cloud, at.device_id), 150)
     pages = by_twinmaker(
         cloud.twinmaker(),
         workspaceId=at.workspace_id,

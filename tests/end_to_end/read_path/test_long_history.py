@@ -4,70 +4,64 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks import dynamodb_server
+from benchmarks.dynamodb_server import DEVICE_ID, PROPERTIES, TIMESTAMP, Entries, key_of
 from chalicelib.model.data_value import DataType
 from chalicelib.model.reads import READS
-from demo import sample_telemetry
-from demo.stack import LocalCloud, create_hot_table
 from demo.twin import until_active
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
-from deploy_scripts.providers.aws import DynamoDBWriter
-from deploy_scripts.providers.telemetry import Entry
 from deploy_scripts.register.component_type import component_type
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
 from tests.conformance import oracle
 from tests.conformance.oracle import Stored, by_property, read_back
-from tests.dynalite import Dynalite
 from tests.end_to_end.read_path.reading import by_twinmaker, over_http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from demo.stack import LocalCloud
+
 ENTRIES = 100_000
-RANGE = {"start": "2025-12-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+RANGE = {"start": key_of(0), "end": key_of(ENTRIES - 1)}
 DEVICE = Device(
-    "long-history",
-    (
-        DeviceProperty("temperature", DataType("DOUBLE"), "Celsius"),
-        DeviceProperty("rotationSpeed", DataType("INTEGER"), "RPM"),
-        DeviceProperty("status", DataType("STRING")),
-    ),
+    dynamodb_server.device(ENTRIES),
+    tuple(DeviceProperty(name, DataType(declared)) for name, declared in PROPERTIES.items()),
 )
-SELECTED = [each.name for each in DEVICE.properties]
+SELECTED = list(PROPERTIES)
+
+
+def value_of(attribute: dict[str, str]) -> Any:
+    ((kind, text),) = attribute.items()
+    return Decimal(text) if kind == "N" else text
 
 
 @pytest.fixture(scope="module")
 def entries() -> list[Stored]:
-    generated = sample_telemetry.generate(
-        DEVICE,
-        ENTRIES,
-        end=datetime(2026, 1, 30, tzinfo=UTC),
-        interval=timedelta(seconds=20),
-        seed=3,
-    )
-    return [Stored(each.timestamp, each.values) for each in generated]
+    stored = Entries(DEVICE.id)
+    return [
+        Stored(
+            item.pop(TIMESTAMP)["S"],
+            {name: value_of(each) for name, each in item.items() if name != DEVICE_ID},
+        )
+        for item in map(stored.item, range(ENTRIES))
+    ]
 
 
 @pytest.fixture(scope="module")
-def reader(
-    cloud: LocalCloud, entries: list[Stored], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ChaliceLocal]:
-    """HTTP endpoints over a second implementation of DynamoDB, and an entity that reads by them."""
+def reader(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaliceLocal]:
+    """HTTP endpoints over a DynamoDB that makes up the entries, and so has them without a load."""
     directory = tmp_path_factory.mktemp("long-history")
     with ExitStack() as stack:
-        dynalite = stack.enter_context(Dynalite(directory / "dynalite.log"))
-        create_hot_table(dynalite.client(), cloud.table_name)
-        DynamoDBWriter(dynalite.client(), cloud.table_name).write(
-            Entry(DEVICE.id, each.key, each.values) for each in entries
-        )
+        server = stack.enter_context(dynamodb_server.running())
         environment = cloud.aws.environment | {
-            "AWS_ENDPOINT_URL_DYNAMODB": dynalite.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": server.url,
             "INTER_CLOUD_TOKEN": cloud.token_parameter,
         }
         endpoints = ChaliceLocal(

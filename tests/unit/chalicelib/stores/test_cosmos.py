@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
+from azure.cosmos import PartitionKey
 from werkzeug import Request, Response
 
 from chalicelib.contracts import wire_contract
@@ -177,9 +178,9 @@ class TestTheKeys:
         assert flaws.unreadable_timestamps >= 2
 
     def test_and_device_ids_may_be_in_fields_of_other_names(self, local, device_id):
-        local.create_container("twin", "named", device_id_attribute="iotDeviceId").upsert_item(
-            {"id": "1", "iotDeviceId": device_id, "my time": at(0), "n": 1}
-        )
+        database = local.client().create_database_if_not_exists("twin")
+        container = database.create_container_if_not_exists("named", PartitionKey("/iotDeviceId"))
+        container.upsert_item({"id": "1", "iotDeviceId": device_id, "my time": at(0), "n": 1})
         named = {"DEVICE_ID_ATTRIBUTE": "iotDeviceId", "TIMESTAMP_ATTRIBUTE": "my time"}
         (entry,) = read(store_in(local, "named", **named), device_id)
         assert entry == (at(0), {"n": 1}, "1")

@@ -1,0 +1,191 @@
+"""Hot Readers that Chalice deployed to AWS: their API is throttled, and their endpoints are saved.
+
+The connections lead to the API or to a Function URL of the same function. The API is there in either
+case, as Chalice makes it, and is throttled before anybody learns of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from chalicelib.model.reads import READS
+from deploy_scripts.plan.plan import API_GATEWAY, FUNCTION_URL
+from deploy_scripts.project_files.inter_cloud import connection_id
+from deploy_scripts.publish import PublishError
+from deploy_scripts.publish.connections import save
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.stage.deployed import NotDeployedError
+from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.tokens.stage_token import accepted_tokens
+
+if TYPE_CHECKING:
+    from chalicelib.model.layout import ProviderLayout
+    from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+    from deploy_scripts.stage.deployed import DeployedStage, RestApi
+    from deploy_scripts.tokens.stores import TokenStore
+
+FIRST_RATE: Final = 100
+FIRST_BURST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Throttling:
+    """How much an API's stage takes before it answers 429; None for what it has, or else a default.
+
+    Attributes
+    ----------
+    rate
+        Requests per second that it keeps up with; `FIRST_RATE` by default.
+    burst
+        Requests that it takes at once; `FIRST_BURST` by default.
+    """
+
+    rate: int | None = None
+    burst: int | None = None
+
+
+def check_layout(layout: ProviderLayout) -> None:
+    """Check that a layout has Hot Readers on AWS that another cloud asks.
+
+    Raises
+    ------
+    PublishError
+        It has none.
+    """
+    if layout.layer_3_hot == "aws" and layout.crosses_clouds:
+        return
+    problem = f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: "
+    if not layout.crosses_clouds:
+        raise PublishError(f"{problem}no other cloud asks for telemetry, so nothing is public.")
+    raise PublishError(
+        f"{problem}the Hot Readers aren't on AWS. Deploy them on {layout.layer_3_hot}, then run "
+        f"publish --cloud {layout.layer_3_hot} --url URL --last-entry-url URL."
+    )
+
+
+def publish(
+    layout: ProviderLayout,
+    connections: InterCloudConnections,
+    *,
+    deployed: DeployedStage,
+    tokens: TokenStore,
+    gateway: Any,
+    lambda_: Any,
+    throttling: Throttling | None = None,
+    endpoint: str | None = None,
+    dry_run: bool = False,
+) -> tuple[str, list[str]]:
+    """Throttle the API of a deployed stage, and save its endpoints as connections.
+
+    Parameters
+    ----------
+    layout
+        The provider layout, which `check_layout` has accepted.
+    connections
+        The saved connections.
+    deployed
+        The stage, as Chalice deployed it.
+    tokens
+        The store of the endpoints' token.
+    gateway, lambda_
+        boto3 clients of `apigateway` and `lambda`.
+    throttling
+        What the API takes, if it was chosen.
+    endpoint
+        The kind of endpoint that the connections shall lead to: `api-gateway` or `function-url`; None
+        for that of now, or else `api-gateway`.
+    dry_run
+        True to change nothing.
+
+    Returns
+    -------
+    tuple[str, list[str]]
+        The kind of endpoint that the connections lead to, and a line for each change.
+
+    Raises
+    ------
+    PublishError
+        The function has a Function URL that wasn't made here, or throttling was chosen for ours.
+    StageTokenError
+        There is no token.
+    NotDeployedError
+        The stage was deployed without endpoints.
+    botocore.exceptions.ClientError
+        AWS refused.
+    """
+    api = deployed.rest_api
+    if api is None:
+        raise NotDeployedError(
+            f"The stage {deployed.stage!r} has no HTTP endpoints: it was deleted, or deployed for "
+            f"another layout. Deploy it again: chalice deploy --stage {deployed.stage}"
+        )
+    accepted = accepted_tokens(tokens)
+    saved_urls = [each.url for each in connections.load().values()]
+    function_url = FunctionUrl.find(lambda_, deployed.lambda_arn(API_HANDLER))
+    ours = function_url.is_ours(saved_urls)
+    endpoint = endpoint or (FUNCTION_URL if ours else API_GATEWAY)
+    url: str | None = api.url
+    changes = []
+    if endpoint == FUNCTION_URL:
+        _check_function_url(function_url, throttling, ours=ours)
+    changes += _throttle(gateway, api, throttling or Throttling(), dry_run=dry_run)
+    if endpoint == FUNCTION_URL:
+        url, made = function_url.make(lambda_, dry_run=dry_run)
+        changes += made
+    if url is None:  # what a dry run would make
+        changes += [
+            f"connection {connection_id(layout, read)}: the Function URL's {read.path}"
+            for read in READS
+        ]
+    else:
+        urls = {read: url.rstrip("/") + read.path for read in READS}
+        changes += save(layout, connections, urls, accepted, dry_run=dry_run)
+    if endpoint == API_GATEWAY:  # only now: until here callers may still know the Function URL
+        removed = function_url.remove(lambda_, saved_urls, dry_run=dry_run)
+        changes += [f"{each}: taken away" for each in removed]
+    return endpoint, changes
+
+
+def _check_function_url(
+    function_url: FunctionUrl, throttling: Throttling | None, *, ours: bool
+) -> None:
+    if throttling is not None:
+        raise PublishError(
+            "Nothing throttles a Function URL: leave out --rate and --burst and limit it by "
+            "REQUESTS_PER_SECOND in the stage or the function's reserved concurrency, or publish "
+            "the API with --endpoint api-gateway."
+        )
+    if function_url.url is not None and not ours:
+        raise PublishError(
+            f"{function_url.function} has a Function URL that wasn't made here: "
+            f"{function_url.url}. Delete it if nobody needs it, and publish again; or use "
+            "--endpoint api-gateway."
+        )
+
+
+def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) -> list[str]:
+    # The record names the API's stage in the URL only.
+    where = {"restApiId": api.id, "stageName": urlsplit(api.url).path.strip("/")}
+    settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
+    known = (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit"))
+    rate = wanted.rate or _set_before(known[0]) or FIRST_RATE
+    burst = wanted.burst or _set_before(known[1]) or FIRST_BURST
+    if known == (rate, burst):
+        return []
+    if not dry_run:
+        limits = {"rateLimit": rate, "burstLimit": burst}
+        gateway.update_stage(
+            **where,
+            patchOperations=[
+                {"op": "replace", "path": f"/*/*/throttling/{name}", "value": str(limit)}
+                for name, limit in limits.items()
+            ],
+        )
+    return [f"throttling of the API: {rate:g} requests per second, bursts of {burst}"]
+
+
+def _set_before(limit: float | None) -> float | None:
+    # API Gateway shows -1 where throttling is off (API Gateway API reference, MethodSetting).
+    return limit if limit and limit > 0 else None
