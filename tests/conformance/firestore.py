@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.stores.firestore import FirestoreHotStore
 from deploy_scripts.providers.gcp import field_value
+from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ class FirestoreCollections:
 
     def __init__(self, local: LocalFirestore) -> None:
         self._environment = local.environment
-        self._client = local.client()
+        self._client = client_of(local)
 
     def name(self, key_type: str) -> str:
         return f"hot-telemetry-{key_type}"
