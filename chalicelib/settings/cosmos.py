@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CosmosSettings:
-    """Where the hot storage on Azure is.
+    """The place of the hot storage on Azure.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ def _account_key(environment: Environment) -> str | None:
         base64.b64decode(key, validate=True)
     except ValueError:
         raise ConfigurationError(
-            "COSMOS_KEY is not a key: it must be Base64 text, as the Azure portal shows it under "
+            "COSMOS_KEY is not a key: it must be Base64, as the Azure portal shows it under "
             "'Keys'. Leave it out to use the function's managed identity."
         ) from None
     return key or None

@@ -16,7 +16,7 @@ def required(environment: Environment, name: str, example: str) -> str:
     Raises
     ------
     ConfigurationError
-        It is missing or blank.
+        It is missing, or nothing but whitespace.
     """
     value = environment.get(name, "").strip()
     if not value:
@@ -25,17 +25,17 @@ def required(environment: Environment, name: str, example: str) -> str:
 
 
 def string(environment: Environment, name: str, default: str) -> str:
-    """Return a variable, or its default if it is missing or blank."""
+    """Return a variable, or its default if it is missing or nothing but whitespace."""
     return environment.get(name, "").strip() or default
 
 
 def whole_number(environment: Environment, name: str, default: int, least: int, most: int) -> int:
-    """Return a whole number between two bounds, or its default if it is missing or blank.
+    """Return a whole number between two bounds, or its default if it is missing or empty.
 
     Raises
     ------
     ConfigurationError
-        It is something else.
+        It is no whole number, or out of bounds.
     """
     text = environment.get(name, "").strip()
     if not text:
@@ -48,7 +48,7 @@ def whole_number(environment: Environment, name: str, default: int, least: int, 
 
 
 def flag(environment: Environment, name: str) -> bool:
-    """Return True for `true`; a missing or blank variable is False.
+    """Return True for `true`; a missing or empty variable is False.
 
     Raises
     ------
