@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.settings.environment import required
+from chalicelib.settings.environment import required, resolved
 from chalicelib.settings.secure_url import check_secure_url
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class CosmosSettings:
 
 
 def _account_key(environment: Environment) -> str | None:
-    key = environment.get("COSMOS_KEY", "").strip()
+    key = resolved(environment, "COSMOS_KEY")
     try:
         base64.b64decode(key, validate=True)
     except ValueError:

@@ -4,10 +4,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from chalicelib.model.errors import ConfigurationError
 
 Environment = Mapping[str, str]
+
+_UNRESOLVED: Final = {
+    re.compile(r"@Microsoft\.KeyVault\(", re.IGNORECASE): (
+        "a Key Vault reference that Azure has not resolved. In the portal, the function app's "
+        "'Environment variables' show why: check the secret's URI, that the app's managed identity may "
+        "read the vault's secrets (role Key Vault Secrets User), and the vault's firewall; then restart "
+        "the app"
+    ),
+    re.compile(r"projects/[^/]+/secrets/"): (
+        "the name of a secret in Secret Manager, not the secret. Let Google Cloud put the secret "
+        "there: gcloud functions deploy with --set-secrets, or gcloud run deploy with --update-secrets, "
+        "in place of an environment variable"
+    ),
+}
+"""References that the platform should have replaced by what they refer to."""
+
+
+def resolved(environment: Environment, name: str) -> str:
+    """Return a variable that the platform may put there; empty if it is missing or blank.
+
+    Raises
+    ------
+    ConfigurationError
+        It still holds a reference that the platform should have replaced by a secret.
+    """
+    value = environment.get(name, "").strip()
+    for reference, problem in _UNRESOLVED.items():
+        if reference.match(value):
+            raise ConfigurationError(f"{name} is {problem}.")
+    return value
 
 
 def required(environment: Environment, name: str, example: str) -> str:

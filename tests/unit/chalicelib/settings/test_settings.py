@@ -558,3 +558,25 @@ class TestTracing:
     def test_refuses_a_switch_that_is_neither_on_nor_off(self):
         with pytest.raises(ConfigurationError, match="POWERTOOLS_TRACE_DISABLED is 'maybe'"):
             LogSettings.load({"LAMBDA_TASK_ROOT": "/x", "POWERTOOLS_TRACE_DISABLED": "maybe"})
+
+
+class TestASecretThatThePlatformShouldHavePutThere:
+    KEY_VAULT = "@Microsoft.KeyVault(SecretUri=https://my-vault.vault.azure.net/secrets/token/)"
+    SECRET_MANAGER = "projects/my-project/secrets/inter-cloud-token/versions/latest"
+
+    @pytest.mark.parametrize(
+        ("value", "problem"),
+        [
+            (KEY_VAULT, "Key Vault reference that Azure has not resolved.*Secrets User"),
+            (KEY_VAULT.lower(), "Key Vault reference that Azure has not resolved"),
+            (f" {SECRET_MANAGER}", "Secret Manager, not the secret.*--set-secrets"),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["INTER_CLOUD_TOKEN", "COSMOS_KEY"])
+    def test_is_recognised_by_its_reference(self, name, value, problem):
+        load = {
+            "INTER_CLOUD_TOKEN": EndpointSettings.load_outside_aws,
+            "COSMOS_KEY": CosmosSettings.load,
+        }[name]
+        with pytest.raises(ConfigurationError, match=f"^{name} is .*{problem}"):
+            load(COSMOS | {name: value})
