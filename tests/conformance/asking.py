@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -92,7 +92,14 @@ class HttpAsker:
         if response.status_code == 400 and document["error"]["code"] == "invalid_query":
             raise InvalidQueryError(document["error"]["message"])
         assert response.status_code == 200, response.text
-        return Answered(document, lambda: flaws_in(self.output(), trace_id))
+        left_out = wire_contract.flaws_of(response.headers.get("X-Left-Out"))
+
+        def flaws() -> Flaws:
+            logged = flaws_in(self.output(), trace_id)
+            assert replace(logged, examples=[]) == left_out
+            return logged
+
+        return Answered(document, flaws)
 
 
 class ConnectorAsker:
