@@ -152,7 +152,7 @@ def compared(functions: dict[str, FunctionSpec], *, rounds: int) -> Finding:
                 answer = runtime.invoke(function, payload)
                 taken = time.perf_counter() - started
                 if answer.function_error or b"doubleValue" not in answer.payload:
-                    raise RuntimeError(f"{name}: {answer.payload!r} {runtime.logs(function.name)}")
+                    raise RuntimeError(f"{name}: {answer.payload!r} {answer.log_tail!r}")
                 if number:  # the first unpacks the zip, too
                     seconds[name].append(taken)
     timings = {name: Timing(tuple(each)) for name, each in seconds.items()}

@@ -48,7 +48,7 @@ class Report:
     steps
         The steps, in their order.
     readings
-        What TwinMaker read on each cloud.
+        The telemetry that TwinMaker read on each cloud.
     series
         The telemetry to chart.
     hours

@@ -56,7 +56,7 @@ def generate(
     device
         Its properties decide what is measured.
     count
-        How many entries.
+        The number of entries.
     end
         The last entry is at or shortly before this time.
     interval

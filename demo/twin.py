@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.layout import APP_NAME
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import PROJECT
-from deploy_scripts.register.component_type import component_type
+from deploy_scripts.register.component_types import component_type
 from deploy_scripts.register.entities import COMPONENT_NAME
 
 if TYPE_CHECKING:

@@ -32,13 +32,13 @@ class ChildProcess:
     Parameters
     ----------
     name
-        What to call it in messages.
+        Its name in messages.
     command
         The program and its arguments; no secrets, everybody on the machine can list them.
     port
-        Where it listens.
+        The port that it listens on.
     log
-        The file that gets what it prints.
+        The file that gets its output.
     environment
         Its environment; None for this process's own (see `own_environment`).
     """
@@ -65,7 +65,7 @@ class ChildProcess:
         Raises
         ------
         RuntimeError
-            It ended instead, or doesn't listen; the message has what it printed last.
+            It ended instead, or doesn't listen; the message has the end of its output.
         """
         with self._log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -105,7 +105,7 @@ class ChildProcess:
         self._process = None
 
     def output(self) -> str:
-        """Return everything that it has printed."""
+        """Return its output so far."""
         return self._log.read_text(errors="replace")
 
     def __enter__(self) -> Self:
@@ -137,7 +137,7 @@ def node_command(program: Path, *arguments: str) -> list[str | Path]:
         node_modules isn't there; the message says how to get it.
     """
     if not program.exists() or not (PROJECT / "node_modules").exists():
-        raise RuntimeError(f"{program.name} can't run without node_modules; run: make test")
+        raise RuntimeError(f"{program.name} needs node_modules; run: npm ci")
     return ["node", "--require", _END_WITH_PARENT, program, *arguments]
 
 
@@ -156,12 +156,12 @@ def end_with_parent() -> None:
 
 
 def own_environment(*left_out: str) -> dict[str, str]:
-    """Return this process's environment without what a local server mustn't see of an engineer's.
+    """Return this process's environment without the variables that a local server mustn't see.
 
     Parameters
     ----------
     *left_out
-        What the names of such variables start with.
+        The prefixes of such variables' names.
     """
     return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 

@@ -16,6 +16,8 @@ _LONGEST_TEXT = 1_024
 """Bytes of UTF-8; a DynamoDB partition key ends at 2,048 (developer guide, 'Quotas')."""
 _MOST_NAMES = 100
 """Properties or filters in one query; TwinMaker sends at most 10 properties."""
+_LARGEST_COUNT = 2**31 - 1
+"""The largest `Integer` of the AWS service models, of which TwinMaker's `maxResults` is one."""
 
 
 class Document:
@@ -101,8 +103,9 @@ class Document:
         value = self._content.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InvalidQueryError(f"{key} must be a whole number, 0 or more")
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not 0 <= value <= _LARGEST_COUNT:
+            raise InvalidQueryError(f"{key} must be a whole number from 0 to {_LARGEST_COUNT:,}")
         return value or None
 
     def pages_ahead(self, key: str) -> int:

@@ -130,6 +130,9 @@ def _types(document: Document) -> dict[str, DataType]:
 def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
     """Return a page as TwinMaker expects it; `nextToken` is absent on the last page.
 
+    A property without a value on the page is left out, as AWS's own connectors do it: Grafana's walk
+    for the latest values takes an empty series for the property's value and ignores it on later pages.
+
     Examples
     --------
     >>> from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
@@ -153,6 +156,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
                 ],
             }
             for name, values in page.values.items()
+            if values
         ]
     }
     if page.next_token is not None:
@@ -166,14 +170,13 @@ def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
         f'{{"entityPropertyReference":{_json(_reference(query, name))},'
         f'"values":[{_values_json(values)}]}}'
         for name, values in page.values.items()
+        if values
     )
     token = "" if page.next_token is None else f',"nextToken":{_json(page.next_token)}'
     return f'{{"propertyValues":[{properties}]{token}}}'.encode()
 
 
 def _values_json(values: PropertyValues) -> str:
-    if not values:
-        return ""
     kinds = set(values.kinds)
     if kinds <= _SCALARS:
         # One value a line: within a JSON string a line break is escaped, so lines can be split.

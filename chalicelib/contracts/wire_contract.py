@@ -18,19 +18,47 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.model.results import Flaws
 from chalicelib.model.timestamps import utc_text
 
 TARGET_LAYER: Final = "L3-Hot-Read"
 MESSAGE_TYPE: Final = "query"
 TOKEN_HEADER: Final = "X-Inter-Cloud-Token"  # noqa: S105 - a header's name
+LEFT_OUT_HEADER: Final = "X-Left-Out"
+"""The header of an answer from which values or entries are left out."""
 
 _TRACE_ID: Final = re.compile(r"[!-~]{1,128}")
 """One word of a log line: a line break or a control character in it could forge another line."""
 FOLLOWING_PAGES: Final = "followingPages"
 """The key under which an answer carries pages that were read ahead."""
 
+_LEFT_OUT: Final = re.compile(r"\b(values|timestamps)=([0-9]{1,9})\b")
 _COUNTS: Final = ("max_results", "pages_ahead")
 _JSON_PARAMETERS: Final = ("property_types", "property_filters")
+
+
+def left_out(flaws: Flaws) -> str:
+    """Spell the counts of what an answer lacks, for `LEFT_OUT_HEADER`; empty if it lacks nothing.
+
+    Examples
+    --------
+    >>> left_out(Flaws(unrepresentable_values=3, unreadable_timestamps=600))
+    'values=3, timestamps=600'
+    """
+    counts = {"values": flaws.unrepresentable_values, "timestamps": flaws.unreadable_timestamps}
+    return ", ".join(f"{name}={count}" for name, count in counts.items() if count)
+
+
+def flaws_of(header: str | None) -> Flaws:
+    """Read `LEFT_OUT_HEADER`; what isn't spelled as the contract says counts nothing.
+
+    Examples
+    --------
+    >>> flaws_of("values=3, timestamps=600")
+    Flaws(unrepresentable_values=3, unreadable_timestamps=600, examples=[])
+    """
+    counts = {name: int(count) for name, count in _LEFT_OUT.findall(header or "")}
+    return Flaws(counts.get("values", 0), counts.get("timestamps", 0))
 
 
 def new_trace_id() -> str:
@@ -174,7 +202,7 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
 
 def _parameter(name: str, value: str) -> Any:
     if name in _COUNTS:
-        if not re.fullmatch("[0-9]{1,9}", value):
+        if not re.fullmatch("[0-9]{1,10}", value):
             raise InvalidQueryError(f"{name} must be a whole number, 0 or more")
         return int(value)
     if name in _JSON_PARAMETERS:

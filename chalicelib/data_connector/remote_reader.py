@@ -22,8 +22,13 @@ import orjson
 import requests
 import urllib3
 
-from chalicelib.contracts.wire_contract import FOLLOWING_PAGES, TOKEN_HEADER
-from chalicelib.model.errors import InvalidQueryError, RemoteReaderError
+from chalicelib.contracts.wire_contract import (
+    FOLLOWING_PAGES,
+    LEFT_OUT_HEADER,
+    TOKEN_HEADER,
+    flaws_of,
+)
+from chalicelib.model.errors import HotStoreError, InvalidQueryError, RemoteReaderError
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.tokens.aws_stores import inter_cloud_token
@@ -31,6 +36,7 @@ from chalicelib.tokens.aws_stores import inter_cloud_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from chalicelib.model.results import Flaws
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
 _FIRST_BACKOFF: Final = 0.2
@@ -93,10 +99,13 @@ class RemoteAnswer:
         The JSON object that the reader answered.
     attempts
         The number of requests that were sent.
+    flaws
+        The counts of what the reader left out.
     """
 
     document: dict[str, Any]
     attempts: int
+    flaws: Flaws
 
 
 class RemoteReader:
@@ -175,7 +184,8 @@ class RemoteReader:
             attempts += 1
             outcome = self._try(body, headers, left)
             if not isinstance(outcome, _Failure):
-                return RemoteAnswer(outcome, attempts)
+                document, flaws = outcome
+                return RemoteAnswer(document, attempts, flaws)
             failure = outcome
             if not failure.worth_a_retry or attempts > self._settings.retries:
                 break
@@ -197,14 +207,16 @@ class RemoteReader:
 
     def _try(
         self, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> dict[str, Any] | _Failure:
+    ) -> tuple[dict[str, Any], Flaws] | _Failure:
         """Send one request, and abandon it after a number of seconds in whatever state it is.
 
         A time-out of requests bounds each wait for bytes, not the whole: neither a silent name server
         nor a reader that sends byte by byte ever exceeds it. So the exchange runs in a thread of its
         own, which is abandoned, with its session, when time is up.
         """
-        outcome: queue.SimpleQueue[dict[str, Any] | _Failure | Exception] = queue.SimpleQueue()
+        outcome: queue.SimpleQueue[tuple[dict[str, Any], Flaws] | _Failure | Exception] = (
+            queue.SimpleQueue()
+        )
         exchange = _Exchange(self._session)
 
         def run() -> None:
@@ -226,7 +238,7 @@ class RemoteReader:
 
     def _exchange(
         self, exchange: _Exchange, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> dict[str, Any] | _Failure:
+    ) -> tuple[dict[str, Any], Flaws] | _Failure:
         longest = self._settings.read_timeout
         timeouts = (
             min(self._settings.connect_timeout, seconds),
@@ -246,9 +258,12 @@ class RemoteReader:
                 content = _content(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return _Failure(self._in_words(error), worth_a_retry=True)
-        if response.status_code == 200:
-            return self._document(content)
-        return _refusal(response, content)
+        if response.status_code != 200:
+            return _refusal(response, content)
+        document = self._document(content)
+        if isinstance(document, _Failure):
+            return document
+        return document, flaws_of(response.headers.get(LEFT_OUT_HEADER))
 
     def _document(self, content: bytes) -> dict[str, Any] | _Failure:
         if len(content) > LARGEST_PAYLOAD:
@@ -353,9 +368,11 @@ def _content(response: requests.Response) -> bytes:
 def _refusal(response: requests.Response, content: bytes) -> _Failure:
     status = response.status_code
     reason = response.reason or "an error"
+    code = None
     try:
         error = orjson.loads(content)["error"]
-        reason = f"{error['code']}: {error['message']}"
+        code = error["code"]
+        reason = f"{code}: {error['message']}"
     except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
         # Not the contract's error answer; it may come from a proxy or gateway before the reader.
         reason = f"{reason}, without the contract's error answer"
@@ -364,7 +381,7 @@ def _refusal(response: requests.Response, content: bytes) -> _Failure:
     return _Failure(
         reason,
         status,
-        worth_a_retry=status == 429 or status >= 500,
+        worth_a_retry=(status == 429 or status >= 500) and code != HotStoreError.code,
         retry_after=_retry_after(response.headers.get("Retry-After")),
     )
 

@@ -83,6 +83,7 @@ class RemoteRoute:
         finally:
             record.milliseconds("RemoteLatency", (time.perf_counter() - started) * 1000)
             record.count("RemoteAttempts", attempts)
+        record.left_out(answer.flaws)
         record.logger.info("Answered by the remote reader", attempts=answer.attempts)
         return answer.document
 

@@ -15,6 +15,7 @@ from chalicelib.hot_reader.pages import PagesInProgress
 from chalicelib.hot_reader.resume import Resume
 from chalicelib.hot_reader.time_order import Run, TimeOrder
 from chalicelib.model.data_value import DataValue, UnrepresentableValueError, to_data_value
+from chalicelib.model.errors import HotStoreError
 from chalicelib.model.results import Flaws, HistoryPage, LastEntry
 from chalicelib.stores.hot_store import BatchingHotStore
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from chalicelib.model.timestamps import TimestampFormat
     from chalicelib.stores.hot_store import HotStore
 
+_MOST_UNREADABLE: Final = 100
+"""Entries at which the search for the newest readable one ends: it must not read a whole history."""
 _AHEAD_SECONDS: Final = 2.0
 """The longest time that a read goes on for pages ahead: nobody has asked for them yet."""
 
@@ -157,8 +160,15 @@ class HotReader:
             limit=2,
         )
         values: dict[str, DataValue] = {}
+
+        def newest() -> Iterator[StoredEntry]:
+            for entry in stored:
+                yield entry
+                if flaws.unreadable_timestamps == _MOST_UNREADABLE:
+                    return
+
         order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=True)
-        for entry, _timestamp in order.singly(stored):
+        for entry, _timestamp in order.singly(newest()):
             for name in query.selected_properties:
                 if (value := entry.values.get(name)) is None:
                     continue
@@ -167,6 +177,13 @@ class HotReader:
                 except UnrepresentableValueError as error:
                     flaws.add_value(name, entry.key, error)
             break
+        else:
+            if flaws.unreadable_timestamps == _MOST_UNREADABLE:
+                raise HotStoreError(
+                    f"None of the newest {_MOST_UNREADABLE} entries of the device "
+                    f"{query.device_id!r} has a timestamp that can be read: {flaws.examples[0]}. "
+                    "Check TIMESTAMP_FORMAT, MIXED_OFFSETS and TIMESTAMP_ATTRIBUTE."
+                )
         return LastEntry(values, flaws)
 
     def _bounded(self, query: HistoryQuery) -> HistoryQuery:

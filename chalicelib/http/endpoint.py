@@ -42,8 +42,12 @@ _COMPRESSION_LEVEL: Final = 5
 _LONGEST_PATH: Final = 200
 """Characters of a path in a message."""
 _INSIDE: Final = {
-    500: "The reader failed. Its log has the details under this trace id.",
-    503: "A store that the reader needs is throttling or unavailable. Try again later.",
+    "internal_error": "The reader failed. Its log has the details under this trace id.",
+    "store_misconfigured": (
+        "A store that the reader needs can't be read as it is set up, and another try won't help. The "
+        "reader's log says under this trace id what to change."
+    ),
+    "store_unavailable": "A store that the reader needs is throttling or unavailable. Try again later.",
 }
 """The messages of internal failures for the caller; the log has the details."""
 
@@ -196,8 +200,10 @@ class HttpEndpoint:
         trace_id = body.trace_id or wire_contract.new_trace_id()
         with self._observability.request(trace_id) as record:
             try:
-                content = self._answer(request, body, record).to_json()
-                return self._response(request, 200, {}, content)
+                answer = self._answer(request, body, record)
+                left_out = wire_contract.left_out(answer.flaws)
+                headers = {wire_contract.LEFT_OUT_HEADER: left_out} if left_out else {}
+                return self._response(request, 200, headers, answer.to_json())
             except HotReaderError as error:
                 return self._failed(request, error, trace_id, record)
             except Exception as error:  # noqa: BLE001 - the contract: our bugs are a 500, logged whole
@@ -221,7 +227,7 @@ class HttpEndpoint:
         status, code, message = failure.status, failure.code, str(failure)
         if status >= 500:
             # The cause is for the log, which has it under the trace id.
-            message = _INSIDE.get(status, _INSIDE[500])
+            message = _INSIDE[code]
         headers = {}
         if isinstance(error, RetryLaterError):
             headers["Retry-After"] = str(error.retry_after)

@@ -24,11 +24,23 @@ class HotReaderError(Exception):
 
 
 class ConfigurationError(HotReaderError):
-    """A missing or malformed setting; the message names it and shows what it should look like."""
+    """A missing or malformed setting; the message names it and shows what it should look like.
+
+    Most end the start. What is known only at a request, such as a token that its store doesn't have,
+    is answered like a hot storage that can't be read.
+    """
+
+    code = "store_misconfigured"
 
 
 class HotStoreError(HotReaderError):
-    """A read that the hot storage refuses for good, as of a missing table or without permission."""
+    """A read that the hot storage refuses for good.
+
+    A missing table or index, a denied permission, timestamps of another format. The message says what
+    cures it.
+    """
+
+    code = "store_misconfigured"
 
 
 class RemoteReaderError(HotReaderError):

@@ -34,6 +34,9 @@ class Flaws:
     unreadable_timestamps: int = 0
     examples: list[str] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return bool(self.unrepresentable_values or self.unreadable_timestamps)
+
     def add_value(self, name: str, key: object, error: UnrepresentableValueError) -> None:
         """Count a value that can't be represented."""
         self.unrepresentable_values += 1

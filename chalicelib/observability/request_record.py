@@ -64,7 +64,7 @@ class RequestRecord(ABC):
     def answered(self, answer: Answer) -> None:
         """Log and count the values of an answer, and those that had to be left out of it."""
         self.count("ValuesReturned", answer.values)
-        self._left_out(answer.flaws)
+        self.left_out(answer.flaws)
         self.logger.info("Answered", values=answer.values, more=answer.more)
 
     def failed(self, error: Exception, *, status: int, code: str) -> None:
@@ -85,12 +85,13 @@ class RequestRecord(ABC):
         else:
             self.logger.warning("Refused", status=status, code=code, reason=str(error))
 
-    def _left_out(self, flaws: Flaws) -> None:
+    def left_out(self, flaws: Flaws) -> None:
+        """Record what an answer lacks; docs/architecture.md, 'What is left out is counted'."""
         if flaws.unrepresentable_values:
             self.count("UnrepresentableValues", flaws.unrepresentable_values)
         if flaws.unreadable_timestamps:
             self.count("UnreadableTimestamps", flaws.unreadable_timestamps)
-        if flaws.examples:
+        if flaws:
             self.logger.warning(
                 "Entries or values were left out of the answer",
                 unrepresentable_values=flaws.unrepresentable_values,

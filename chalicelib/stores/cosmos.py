@@ -46,7 +46,9 @@ _CLIENT: Final[Mapping[str, Any]] = {
     "read_timeout": 6,
     "timeout": 10,
     "retry_total": 2,
-    "retry_throttle_total": 1,
+    # Before a retry the SDK sleeps for as long as a 429 asks, whatever `timeout` says (azure-cosmos,
+    # _retry_utility.Execute), so the caller is told to wait instead. 0 would be taken for the default.
+    "retry_throttle_total": -1,
     "retry_backoff_max": 2,
     "retry_backoff_factor": 0.1,
 }
@@ -255,9 +257,13 @@ def _explained() -> Iterator[None]:
         status = error.status_code or 0
         lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
         if status in _UNAVAILABLE or status >= 500 or lags:
+            failure = (
+                "The read was throttled by Cosmos DB"
+                if status == 429
+                else "Cosmos DB is unavailable"
+            )
             raise StoreUnavailableError(
-                f"Cosmos DB is throttling or unavailable (status {status}): {error}",
-                retry_after=_retry_after(error),
+                f"{failure} (status {status}): {error}", retry_after=_retry_after(error)
             ) from error
         raise HotStoreError(
             f"Cosmos DB refuses the read (status {status}): {error}. Check COSMOS_ENDPOINT, COSMOS_DATABASE, "

@@ -26,7 +26,7 @@ from deploy_scripts.commands.options import (
     token_store_option,
 )
 from deploy_scripts.commands.publish import publish
-from deploy_scripts.commands.register import register, summary_table
+from deploy_scripts.commands.register import register, step_printer
 from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
@@ -36,10 +36,10 @@ from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
-from deploy_scripts.register.errors import RegistrationError
+from deploy_scripts.register.calls import RegistrationError, twinmaker_client
+from deploy_scripts.register.names import check_names
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
-from deploy_scripts.register.twinmaker import twinmaker_client
 from deploy_scripts.stage.deployed import DeployedStage
 from deploy_scripts.stage.stage import Stage, StageError
 from deploy_scripts.stage.stage_record import RecordError, StageRecord
@@ -109,9 +109,11 @@ def deploy(
     record = _record(project, stage, twin)
     registered = Twin(twin.name, workspace or twin.name)
     if twin.layout.layer_4 == "aws":
-        _check_names(
-            registered, twin, role_arn=role_arn, s3_location=s3_location, entities=entities
-        )
+        new = {"role_arn": role_arn, "s3_location": s3_location}
+        try:
+            check_names(registered, twin.devices, entities=entities, **new)
+        except ConfigurationError as error:
+            fail(str(error), USAGE)
     spare_token = None if twin.layout.crosses_clouds else _token_of(twin.name, stage, project)
     console.rule("configure", align="left")
     ctx.invoke(configure, **where, **tokens, table=table)
@@ -224,32 +226,6 @@ def _record(project: Path, stage: str, twin: TwinConfiguration) -> StageRecord:
     except (ConfigurationError, RecordError, StageError) as error:
         fail(str(error), USAGE)
     except (BotoCoreError, ClientError) as error:
-        fail(f"AWS refused: {error}", REFUSED)
-
-
-def _check_names(
-    registered: Twin,
-    twin: TwinConfiguration,
-    *,
-    role_arn: str | None,
-    s3_location: str | None,
-    entities: bool,
-) -> None:
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        registration = Registration(twinmaker_client(), boto3.client("lambda"), boto3.client("iam"))
-        registration.check_names(
-            registered,
-            twin.devices,
-            role_arn=role_arn,
-            s3_location=s3_location,
-            entities=entities,
-        )
-    except ConfigurationError as error:
-        fail(str(error), USAGE)
-    except BotoCoreError as error:  # no region, say
         fail(f"AWS refused: {error}", REFUSED)
 
 
@@ -376,10 +352,13 @@ def _deregister(
     from botocore.exceptions import EndpointConnectionError
 
     lambda_ = boto3.client("lambda")
-    registration = Registration(twinmaker_client(), lambda_, boto3.client("iam"))
+    report = step_printer(console, dry_run=dry_run)
+    registration = Registration(
+        twin, twinmaker_client(), lambda_, boto3.client("iam"), report=report
+    )
     own = set(deployed.lambda_arns.values())
     try:
-        in_use = registration.functions_in_use(twin)
+        in_use = registration.functions_in_use()
     except EndpointConnectionError:
         if needed:
             raise
@@ -393,8 +372,7 @@ def _deregister(
             markup=False,
         )
         return
-    summary = registration.deregister(twin, delete_workspace=delete_workspace, dry_run=dry_run)
-    console.print(summary_table(summary))
+    registration.deregister(delete_workspace=delete_workspace, dry_run=dry_run)
 
 
 def _exists(lambda_: Any, arn: str) -> bool:

@@ -1,31 +1,24 @@
-"""`register`: makes AWS IoT TwinMaker agree with the twin's configuration."""
+"""`python -m deploy_scripts register`: make AWS IoT TwinMaker agree with the twin's configuration."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.commands.options import (
-    REFUSED,
-    USAGE,
     config_option,
     dry_run_option,
-    fail,
     project_option,
+    reported_failures,
     stage_option,
 )
-from deploy_scripts.project_files.problems import ConfigurationProblems
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from deploy_scripts.register.summary import Summary
 
 
 @click.command()
@@ -53,17 +46,14 @@ if TYPE_CHECKING:
     help="Take over component types and entities of the same ids that weren't made by this command.",
 )
 @dry_run_option
+@reported_failures()
 def register(
     config: Path,
     stage: str,
     project: Path,
     workspace: str | None,
-    create_workspace: bool,  # noqa: FBT001 - click passes options by name
-    role_arn: str | None,
-    s3_location: str | None,
-    entities: bool,  # noqa: FBT001
-    adopt: bool,  # noqa: FBT001
-    dry_run: bool,  # noqa: FBT001
+    dry_run: bool,  # noqa: FBT001 - click passes options by name
+    **settings: Any,
 ) -> None:
     """Make TwinMaker agree with the twin's configuration.
 
@@ -77,54 +67,35 @@ def register(
     import boto3
 
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-    from deploy_scripts.register.errors import NotOursError, RegistrationError
+    from deploy_scripts.register.calls import twinmaker_client
     from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Twin, reader_functions
-    from deploy_scripts.register.twinmaker import twinmaker_client
     from deploy_scripts.stage.deployed import DeployedStage
 
     console = Console()
-    try:
-        configured = TwinConfiguration.load(config)
-        functions = reader_functions(configured.layout)
-        deployed = DeployedStage.load(project, stage)
-        readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
-        registration = Registration(
-            twinmaker_client(),
-            boto3.client("lambda"),
-            boto3.client("iam"),
-            report=lambda step: console.print(
-                f"[green]ok[/green] {escape(step)}", highlight=False, soft_wrap=True
-            ),
-        )
-        summary = registration.register(
-            Twin(configured.name, workspace or configured.name),
-            configured.devices,
-            readers,
-            role_arn=role_arn,
-            s3_location=s3_location,
-            create_workspace=create_workspace,
-            entities=entities,
-            adopt=adopt,
-            dry_run=dry_run,
-        )
-    except (ConfigurationError, ConfigurationProblems, NotOursError) as error:
-        fail(str(error), USAGE)
-    except (RegistrationError, ClientError, BotoCoreError) as error:
-        fail(str(error), REFUSED)
-    console.print(summary_table(summary))
+    configured = TwinConfiguration.load(config)
+    functions = reader_functions(configured.layout)
+    deployed = DeployedStage.load(project, stage)
+    readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
+    registration = Registration(
+        Twin(configured.name, workspace or configured.name),
+        twinmaker_client(),
+        boto3.client("lambda"),
+        boto3.client("iam"),
+        report=step_printer(console, dry_run=dry_run),
+    )
+    summary = registration.register(configured.devices, readers, dry_run=dry_run, **settings)
     if summary.agrees:
         console.print("TwinMaker agrees with the configuration.")
     elif dry_run:
         console.print("Dry run: nothing was written.")
 
 
-def summary_table(summary: Summary) -> Table:
-    """Show a summary as a table."""
-    table = Table(title="What would be done" if summary.dry_run else None, box=None)
-    for heading in ("", "id", "outcome", "details"):
-        table.add_column(heading, overflow="fold")
-    for change in summary.changes:
-        details = escape("; ".join(change.details))
-        table.add_row(change.kind, escape(change.id), change.outcome, details)
-    return table
+def step_printer(console: Console, *, dry_run: bool) -> Callable[[str], None]:
+    """Return a function that prints a line for a step, or for one that a dry run foresees."""
+    mark = "[yellow]dry run[/yellow]" if dry_run else "[green]ok[/green]"
+
+    def show(step: str) -> None:
+        console.print(f"{mark} {escape(step)}", highlight=False, soft_wrap=True)
+
+    return show

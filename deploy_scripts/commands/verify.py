@@ -65,7 +65,7 @@ def verify(
     """
     import boto3
 
-    from deploy_scripts.register.twinmaker import twinmaker_client
+    from deploy_scripts.register.calls import twinmaker_client
     from deploy_scripts.verify.verification import Options, Verification
 
     if url or last_entry_url:

@@ -1,51 +1,195 @@
-"""Component types: one for each device."""
+"""The twin's component types: a description of each device, compared with the one in TwinMaker."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from deploy_scripts.register.component_type import differences
-from deploy_scripts.register.things import Things
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
+from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
+from chalicelib.model.errors import ConfigurationError
+from deploy_scripts.register.resources import Resources
+from deploy_scripts.register.summary import Change, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from deploy_scripts.register.twinmaker import Json
+    from chalicelib.model.reads import Read
+    from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+    from deploy_scripts.register.calls import Json
+
+_FLAGS: Final = ("isTimeSeries", "isStoredExternally", "isRequiredInEntity", "isExternalId")
 
 
-class ComponentTypes(Things):
-    """A component type for each device, wanted as `component_type` makes it."""
+def component_type_id(twin_name: str, device_id: str) -> str:
+    """Return the id of a device's component type, the same as the larger deployer's."""
+    return f"{twin_name}-{device_id}"
+
+
+def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
+    """Describe a device to TwinMaker.
+
+    Parameters
+    ----------
+    device
+        The device.
+    readers
+        The ARN of the Lambda function behind each read.
+
+    Returns
+    -------
+    dict
+        `propertyDefinitions` and `functions`, as CreateComponentType and UpdateComponentType take
+        them (TwinMaker API reference).
+
+    Raises
+    ------
+    ConfigurationError
+        A property has the name that is kept for the device's id, or a constant's value isn't of its
+        type.
+    """
+    definitions = {
+        each.name: _definition(each.data_type, each.unit, "isTimeSeries", "isStoredExternally")
+        for each in device.properties
+    }
+    for each in device.constants:
+        default = {"defaultValue": _value(device, each)}
+        definitions[each.name] = _definition(each.data_type, each.unit) | default
+    if DEVICE_ID_PROPERTY in definitions:
+        raise ConfigurationError(
+            f"Device {device.id} has a property {DEVICE_ID_PROPERTY}: that name is kept for the "
+            "device's id, so give the property another one"
+        )
+    default = {"defaultValue": {"stringValue": device.id}}
+    definitions[DEVICE_ID_PROPERTY] = (
+        _definition(DataType("STRING"), None, "isExternalId") | default
+    )
+    return {
+        "propertyDefinitions": definitions,
+        "functions": {
+            read.twinmaker_function: {"implementedBy": {"lambda": {"arn": arn}, "isNative": False}}
+            for read, arn in readers.items()
+        },
+    }
+
+
+def _definition(data_type: DataType, unit: str | None, *flags: str) -> Json:
+    return {"dataType": _data_type(data_type, unit)} | {flag: flag in flags for flag in _FLAGS}
+
+
+def _data_type(declared: DataType, unit: str | None = None) -> Json:
+    described: Json = {"type": declared.type}
+    if declared.nested is not None:
+        described["nestedType"] = _data_type(declared.nested)
+    if unit is not None:
+        described["unitOfMeasure"] = unit
+    return described
+
+
+def _value(device: Device, constant: DeviceProperty) -> Json:
+    try:
+        return to_data_value(constant.value, constant.data_type)
+    except UnrepresentableValueError as error:
+        raise ConfigurationError(
+            f"Device {device.id}: the value of {constant.name} isn't a {constant.data_type.type}: "
+            f"{error}"
+        ) from error
+
+
+def differences(wanted: Json, found: Json) -> dict[str, list[str]]:
+    """Compare a component type with its description.
+
+    GetComponentType shows more than was written: flags that weren't given, what is inherited, display
+    names. Only what `component_type` decides is compared.
+
+    Parameters
+    ----------
+    wanted
+        As `component_type` describes it.
+    found
+        As GetComponentType shows it.
+
+    Returns
+    -------
+    dict
+        For each member of UpdateComponentType that must be sent again (it takes each as a whole) a
+        line per difference; empty if there is none.
+    """
+    members = {"propertyDefinitions": ("property", _property), "functions": ("function", _function)}
+    described = {
+        member: list(_differences(noun, parts, wanted[member], found.get(member, {})))
+        for member, (noun, parts) in members.items()
+    }
+    return {member: lines for member, lines in described.items() if lines}
+
+
+def _differences(
+    noun: str,
+    parts: Callable[[Json], Json],
+    wanted: Json,
+    found: Json,
+) -> Iterator[str]:
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            yield f"{noun} {name} added"
+        elif name not in wanted:
+            if not found[name].get("isInherited"):
+                yield f"{noun} {name} removed"
+        else:
+            shown = parts(found[name])
+            changed = [part for part, value in parts(wanted[name]).items() if value != shown[part]]
+            if changed:
+                yield f"{noun} {name} changed ({', '.join(changed)})"
+
+
+def _property(definition: Json) -> Json:
+    data_type = _shown_type(definition["dataType"])
+    return {"dataType": data_type} | _pick(definition, (*_FLAGS, "defaultValue", "configuration"))
+
+
+def _shown_type(data_type: Json) -> Json:
+    nested = data_type.get("nestedType")
+    members = ("type", "unitOfMeasure", "allowedValues", "relationship")
+    return _pick(data_type, members) | {"nestedType": nested and _shown_type(nested)}
+
+
+def _function(function: Json) -> Json:
+    implementation = _pick(function.get("implementedBy") or {}, ("lambda", "isNative"))
+    return implementation | _pick(function, ("requiredProperties",))
+
+
+def _pick(shown: Json, members: Iterable[str]) -> Json:
+    """Pick members; one that is empty or false says the same as one that is missing."""
+    return {member: shown.get(member) or None for member in members}
+
+
+class ComponentTypes(Resources):
+    """Component types, each wanted as `component_type` describes it."""
 
     kind = "component type"
+    id_member = "componentTypeId"
 
-    def _get(self, thing_id: str) -> Json:
-        return dict(self.client.get_component_type(**self._key(thing_id)))
+    def compare(self, resource_id: str, shown: Json) -> tuple[list[str], Json]:
+        """Compare properties and functions; see `Resources.compare`."""
+        wanted = self.wanted[resource_id]
+        different = differences(wanted, shown)
+        members = wanted if self.status(shown)["state"] == "ERROR" else different
+        lines = [line for lines in different.values() for line in lines]
+        return lines, {member: wanted[member] for member in members}
 
-    def differences(self, thing_id: str, shown: Json) -> list[str]:
-        """Say what is different, member by member; see `Things.differences`."""
-        different = differences(self._wanted[thing_id], shown)
-        return [line for lines in different.values() for line in lines]
+    def own(self) -> Json:
+        """Find those that were made for the twin, wanted or not; return their summaries by id."""
+        prefix = component_type_id(self.workspace.twin.name, "")
+        return {
+            summary["componentTypeId"]: summary
+            for summary in self.workspace.component_types()
+            if summary["componentTypeId"].startswith(prefix) and self.workspace.owns(summary)
+        }
 
-    def create(self, thing_id: str) -> None:
-        """Create the type; see `Things.create`."""
-        self.client.create_component_type(
-            **self._key(thing_id), **self._wanted[thing_id], tags=self.twin.tags
-        )
-
-    def update(self, thing_id: str, shown: Json) -> None:
-        """Write the members that differ; see `Things.update`."""
-        wanted = self._wanted[thing_id]
-        members: Iterable[str] = differences(wanted, shown)
-        if shown["status"]["state"] == "ERROR":
-            members = wanted
-        if members:
-            self.client.update_component_type(
-                **self._key(thing_id), **{member: wanted[member] for member in members}
-            )
-
-    def delete(self, thing_id: str) -> None:
-        """Delete the type; see `Things.delete`."""
-        self.client.delete_component_type(**self._key(thing_id))
-
-    def _key(self, thing_id: str) -> dict[str, str]:
-        return {"workspaceId": self.twin.workspace_id, "componentTypeId": thing_id}
+    def left_over(self) -> list[Change]:
+        """Find those that were made for the twin and aren't wanted any more."""
+        reason = "its device isn't in the configuration"
+        return [
+            Change(self.kind, type_id, Outcome.LEFT_OVER, (reason,))
+            for type_id, summary in self.own().items()
+            if type_id not in self.wanted and summary.get("status", {}).get("state") != "DELETING"
+        ]

@@ -4,47 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy_scripts.register.belongings import left_over, own_entities, own_types
-from deploy_scripts.register.component_type import component_type, component_type_id
-from deploy_scripts.register.component_types import ComponentTypes
-from deploy_scripts.register.entities import Entities
-from deploy_scripts.register.errors import calling
-from deploy_scripts.register.limits import check_name
-from deploy_scripts.register.reconciliation import Polling, Reconciliation
-from deploy_scripts.register.role import RolePolicy, role_of, role_of_new
+from deploy_scripts.register.calls import call
+from deploy_scripts.register.component_types import (
+    ComponentTypes,
+    component_type,
+    component_type_id,
+)
+from deploy_scripts.register.entities import Entities, entity
+from deploy_scripts.register.names import check_name, check_names
+from deploy_scripts.register.resources import Polling
+from deploy_scripts.register.role import RolePolicy, role_of
 from deploy_scripts.register.summary import Change, Outcome, Summary
 from deploy_scripts.register.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
-    from deploy_scripts.register.things import Things
+    from deploy_scripts.register.calls import Json
     from deploy_scripts.register.twin import Twin
 
 
 class Registration:
-    """Registers a twin in TwinMaker, or takes it out again.
+    """The registration of a twin in TwinMaker.
 
     Parameters
     ----------
+    twin
+        The twin, and its workspace.
     twinmaker, lambda_, iam
         boto3 clients.
     report
-        Is told each step.
+        Gets a line for each step, or for each one that a dry run foresees.
     polling
-        How to wait for TwinMaker.
+        The pace of waiting for TwinMaker.
 
     Examples
     --------
-    >>> registration = Registration(twinmaker_client(), boto3.client("lambda"), boto3.client("iam"))
     >>> twin = Twin("factory-twin", workspace_id="factory")
-    >>> summary = registration.register(twin, devices, {HISTORY: arn, LAST_ENTRY: other_arn})
+    >>> clients = twinmaker_client(), boto3.client("lambda"), boto3.client("iam")
+    >>> readers = {HISTORY: function_arn, LAST_ENTRY: other_function_arn}
+    >>> summary = Registration(twin, *clients).register(devices, readers)
     """
 
     def __init__(
         self,
+        twin: Twin,
         twinmaker: Any,
         lambda_: Any,
         iam: Any,
@@ -52,15 +58,15 @@ class Registration:
         report: Callable[[str], None] = lambda _step: None,
         polling: Polling | None = None,
     ) -> None:
-        self._twinmaker = twinmaker
+        self._twin = twin
         self._lambda = lambda_
         self._iam = iam
         self._report = report
+        self._workspace = Workspace(twinmaker, twin)
         self._polling = polling or Polling()
 
     def register(
         self,
-        twin: Twin,
         devices: Sequence[Device],
         readers: Mapping[Read, str],
         *,
@@ -78,10 +84,8 @@ class Registration:
 
         Parameters
         ----------
-        twin
-            Which twin, in which workspace.
         devices
-            What it consists of.
+            The twin's devices.
         readers
             The ARN of the function behind each read (`reader_functions`), without a version:
             TwinMaker takes none (API reference, 'LambdaFunction').
@@ -109,43 +113,44 @@ class Registration:
         RegistrationError
             AWS refused. What was written stays, and another run goes on from there.
         """
-        wanted = {
-            component_type_id(twin.name, device.id): component_type(device, readers)
-            for device in devices
-        }
-        self.check_names(
-            twin, devices, role_arn=role_arn, s3_location=s3_location, entities=entities
-        )
-        self._check_functions(readers)
-        workspace = Workspace(self._twinmaker, twin)
-        found = workspace.look()
-        if found is None:
-            role = role_of_new(twin, role_arn, s3_location, create=create_workspace)
-        else:
-            role = role_of(twin, found, role_arn)
-        policy = RolePolicy(self._iam, twin, role)
-        policy_change = policy.compare(readers)
-        types = self._reconciliation(ComponentTypes(self._twinmaker, twin, wanted))
-        planned_types = types.plan(adopt=adopt)
-        users = {device.id: component_type_id(twin.name, device.id) for device in devices}
-        instances = self._reconciliation(Entities(self._twinmaker, twin, users if entities else {}))
-        planned_instances = instances.plan(adopt=adopt)
-        others = left_over(workspace, wanted) if found else []
+        ids = {device.id: component_type_id(self._twin.name, device.id) for device in devices}
+        types = self._types({ids[each.id]: component_type(each, readers) for each in devices})
+        wanted = {device_id: entity(device_id, type_id) for device_id, type_id in ids.items()}
+        instances = self._entities(wanted if entities else {})
+        new = {"role_arn": role_arn, "s3_location": s3_location}
+        check_names(self._twin, devices, entities=entities, **new)
+        for arn in dict.fromkeys(readers.values()):
+            describe = self._lambda.get_function_configuration
+            call(f"Lambda function {arn}", describe, FunctionName=arn)
+        found = self._workspace.look()
+        role = role_of(self._twin, found, **new, create=create_workspace)
+        policy = RolePolicy(self._iam, self._twin, role)
+        of_policy = policy.compare(readers)
         outcome = Outcome.UNCHANGED if found else Outcome.CREATED
-        workspace_change = Change("workspace", twin.workspace_id, outcome)
+        of_workspace = Change("workspace", self._twin.workspace_id, outcome)
+        plans = [(each, each.plan(adopt=adopt)) for each in (types, instances)]
+        planned = [of_workspace, of_policy, *(each.change for _, plan in plans for each in plan)]
+        left_over = types.left_over() if found else []
         if not dry_run:
             if found is None:
-                workspace.create(role, str(s3_location))
-            self._report(str(workspace_change))
-            if policy_change.outcome is not Outcome.UNCHANGED:
+                self._workspace.create(role, str(s3_location))
+            self._report(str(of_workspace))
+            if of_policy.outcome is not Outcome.UNCHANGED:
                 policy.put(readers)
-            self._report(str(policy_change))
-            types.carry_out(planned_types)
-            instances.carry_out(planned_instances)
-        planned = (each.change for each in (*planned_types, *planned_instances))
-        return Summary((workspace_change, policy_change, *planned, *others), dry_run)
+            self._report(str(of_policy))
+            for resources, plan in plans:
+                resources.carry_out(plan)
+        for change in (*(planned if dry_run else ()), *left_over):
+            self._report(str(change))
+        return Summary((*planned, *left_over))
 
-    def functions_in_use(self, twin: Twin) -> set[str]:
+    def _types(self, wanted: Mapping[str, Json]) -> ComponentTypes:
+        return ComponentTypes(self._workspace, wanted, self._report, self._polling)
+
+    def _entities(self, wanted: Mapping[str, Json]) -> Entities:
+        return Entities(self._workspace, wanted, self._report, self._polling)
+
+    def functions_in_use(self) -> set[str]:
         """Return the ARNs of the functions that the twin's component types of ours point at.
 
         Raises
@@ -153,11 +158,10 @@ class Registration:
         RegistrationError
             AWS refused.
         """
-        workspace = Workspace(self._twinmaker, twin)
-        if workspace.look() is None:
+        if self._workspace.look() is None:
             return set()
-        types = ComponentTypes(self._twinmaker, twin, {})
-        shown = [types.look(type_id) or {} for type_id in own_types(workspace)]
+        types = self._types({})
+        shown = [types.look(type_id) or {} for type_id in types.own()]
         return {
             function["implementedBy"]["lambda"]["arn"]
             for each in shown
@@ -167,10 +171,7 @@ class Registration:
 
     def deregister(
         self,
-        twin: Twin,
         *,
-        devices: Iterable[Device] = (),
-        role_arn: str | None = None,
         delete_workspace: bool = False,
         dry_run: bool = False,
     ) -> Summary:
@@ -178,13 +179,6 @@ class Registration:
 
         Parameters
         ----------
-        twin
-            Which twin, in which workspace.
-        devices
-            Where to look for entities besides the component types' users; needed only if somebody
-            took the component out of an entity of ours.
-        role_arn
-            The workspace's role; needed only if the workspace is gone already.
         delete_workspace
             Also delete the workspace, if `register` made it for this twin and nothing is left in it.
         dry_run
@@ -196,73 +190,25 @@ class Registration:
             Somebody else's entity uses a component type of ours, or is below an entity of ours
             (nothing was removed), or AWS refused (another run goes on from there).
         """
-        self._check("Id", twin.workspace_id, "The workspace's id")
-        workspace = Workspace(self._twinmaker, twin)
-        found = workspace.look()
+        check_name("Id", self._twin.workspace_id, "The workspace's id")
+        found = self._workspace.look()
         removed: list[Change] = []
 
         def note(change: Change) -> None:
             removed.append(change)
-            if not dry_run:
-                self._report(str(change))
+            self._report(str(change))
 
         if found is not None:
-            role_arn = found.get("role", role_arn)
-            type_ids = own_types(workspace)
-            entities = self._reconciliation(Entities(self._twinmaker, twin, {}))
-            types = self._reconciliation(ComponentTypes(self._twinmaker, twin, {}))
-            groups = own_entities(workspace, entities, type_ids, [each.id for each in devices])
-            for things, ids in (*((entities, group) for group in groups), (types, type_ids)):
+            types, entities = self._types({}), self._entities({})
+            type_ids = [*types.own()]
+            groups = entities.own(type_ids)
+            for resources, ids in (*((entities, group) for group in groups), (types, type_ids)):
                 if not dry_run:
-                    things.remove(ids)
+                    resources.remove(ids)
                 for each in ids:
-                    note(Change(things.things.kind, each, Outcome.REMOVED))
-        if role_arn:
-            note(RolePolicy(self._iam, twin, role_arn).remove(dry_run=dry_run))
+                    note(Change(resources.kind, each, Outcome.REMOVED))
+            if role_arn := found.get("role"):
+                note(RolePolicy(self._iam, self._twin, role_arn).remove(dry_run=dry_run))
+        workspace = self._workspace
         note(workspace.remove(found, removed, wanted=delete_workspace, dry_run=dry_run))
-        return Summary(tuple(removed), dry_run)
-
-    def _check_functions(self, readers: Mapping[Read, str]) -> None:
-        for arn in dict.fromkeys(readers.values()):
-            with calling(f"Lambda function {arn}"):
-                self._lambda.get_function_configuration(FunctionName=arn)
-
-    def check_names(
-        self,
-        twin: Twin,
-        devices: Sequence[Device],
-        *,
-        role_arn: str | None,
-        s3_location: str | None,
-        entities: bool,
-    ) -> None:
-        """Refuse what AWS's service models don't allow, before half of it is written.
-
-        AWS isn't asked. The parameters are those of `register`.
-
-        Raises
-        ------
-        ConfigurationError
-            A name isn't allowed.
-        """
-        self._check("Id", twin.workspace_id, "The workspace's id")
-        self._check("TagValue", twin.name, "The twin's name")
-        for device in devices:
-            type_id = component_type_id(twin.name, device.id)
-            self._check("ComponentTypeId", type_id, "The component type's id")
-            if entities:
-                self._check("EntityId", device.id, "The device's id, as an entity's id,")
-            for each in (*device.properties, *device.constants):
-                self._check("Name", each.name, f"Device {device.id}: the property's name")
-        if role_arn is not None:
-            self._check("RoleArn", role_arn, "The role's ARN")
-        if s3_location is not None:
-            self._check("S3Location", s3_location, "The S3 location, the ARN of a bucket,")
-        what = "The name of the role's policy"
-        check_name(self._iam, "policyNameType", twin.policy_name, what)
-
-    def _check(self, shape: str, text: str, what: str) -> None:
-        check_name(self._twinmaker, shape, text, what)
-
-    def _reconciliation(self, things: Things) -> Reconciliation:
-        return Reconciliation(things, report=self._report, polling=self._polling)
+        return Summary(tuple(removed))

@@ -1,4 +1,4 @@
-"""What a run did, or would have done."""
+"""The summary of a run, or of a dry run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of a thing, or would become of it in a dry run."""
+    """The outcome of a run for a resource, or that of a dry run if it were none."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -20,18 +20,18 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a summary.
+    """A resource's line in a summary.
 
     Attributes
     ----------
     kind
         `workspace`, `role policy`, `component type` or `entity`.
     id
-        Which one.
+        Its id.
     outcome
-        What became of it.
+        The outcome.
     details
-        What was different, or why it was kept.
+        The differences, or the reason why it was kept.
     """
 
     kind: str
@@ -46,18 +46,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did, or what a dry run would have done.
-
-    Attributes
-    ----------
-    changes
-        A line for each thing.
-    dry_run
-        True if nothing was written.
-    """
+    """The changes of a run, one for each resource."""
 
     changes: tuple[Change, ...]
-    dry_run: bool
 
     @property
     def agrees(self) -> bool:

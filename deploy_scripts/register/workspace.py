@@ -1,18 +1,19 @@
-"""A workspace: itself and what is listed in it."""
+"""A workspace: itself, and what is listed in it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from deploy_scripts.register.errors import calling
+from deploy_scripts.register.calls import RegistrationError, call, call_if_there, pages, tags_of
 from deploy_scripts.register.summary import Change, Outcome
-from deploy_scripts.register.twinmaker import pages, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from deploy_scripts.register.calls import Json
     from deploy_scripts.register.twin import Twin
-    from deploy_scripts.register.twinmaker import Json
+
+_PAGE: Final = 200
 
 
 class Workspace:
@@ -21,59 +22,45 @@ class Workspace:
     Parameters
     ----------
     client
-        A boto3 client of TwinMaker.
+        A TwinMaker client.
     twin
-        Which twin, in which workspace.
+        The twin, and its workspace.
     """
 
     def __init__(self, client: Any, twin: Twin) -> None:
         self.client = client
         self.twin = twin
+        self._subject = f"workspace {twin.workspace_id}"
+        self._key = {"workspaceId": twin.workspace_id}
 
     def look(self) -> Json | None:
-        """Get it; None if it isn't there."""
-        with calling(f"workspace {self.twin.workspace_id}"):
-            try:
-                found: Json = self.client.get_workspace(workspaceId=self.twin.workspace_id)
-            except self.client.exceptions.ResourceNotFoundException:
-                return None
-        return found
+        """Get the workspace; None if it isn't there."""
+        return call_if_there(self._subject, self.client.get_workspace, **self._key)
 
     def create(self, role: str, s3_location: str) -> None:
-        """Create it, with our tags."""
-        with calling(f"workspace {self.twin.workspace_id}"):
-            try:
-                self.client.create_workspace(
-                    workspaceId=self.twin.workspace_id,
-                    role=role,
-                    s3Location=s3_location,
-                    tags=self.twin.tags,
-                )
-            except self.client.exceptions.ConflictException:
-                # The SDK tries again when an answer gets lost: then it is there already.
-                workspace = self.look()
-                if workspace is None or workspace.get("role") != role:
-                    raise
+        """Create the workspace, with our tags."""
+        settings = {"role": role, "s3Location": s3_location, "tags": self.twin.tags}
+        try:
+            call(self._subject, self.client.create_workspace, **self._key, **settings)
+        except RegistrationError as error:
+            # The SDK tries again when an answer gets lost: then it is there already.
+            if error.code != "ConflictException" or (self.look() or {}).get("role") != role:
+                raise
 
     def remove(
-        self,
-        shown: Json | None,
-        removed: Iterable[Change],
-        *,
-        wanted: bool,
-        dry_run: bool,
+        self, shown: Json | None, removed: Iterable[Change], *, wanted: bool, dry_run: bool
     ) -> Change:
-        """Delete it if that is wanted, it is ours, and all but what was removed has left it."""
+        """Delete the workspace if that is wanted, it is ours, and all but what was removed has left it."""
 
-        def outcome(outcome: Outcome, *details: str) -> Change:
+        def change(outcome: Outcome, *details: str) -> Change:
             return Change("workspace", self.twin.workspace_id, outcome, details)
 
         if shown is None:
-            return outcome(Outcome.ABSENT)
+            return change(Outcome.ABSENT)
         if not wanted:
-            return outcome(Outcome.KEPT, "its removal wasn't asked for")
-        if not self.twin.owns(tags_of(self.client, shown["arn"])):
-            return outcome(Outcome.KEPT, "it wasn't made for this twin")
+            return change(Outcome.KEPT, "its removal wasn't asked for")
+        if not self.owns(shown):
+            return change(Outcome.KEPT, "it wasn't made for this twin")
         gone = {(change.kind, change.id) for change in removed}
         listed = [
             *(("component type", each["componentTypeId"]) for each in self.component_types()),
@@ -86,41 +73,30 @@ class Workspace:
             if (kind, each) not in gone and not each.startswith("com.amazon.")
         ]
         if left:
-            return outcome(Outcome.KEPT, f"it isn't empty: it has {some(left)}")
-        if not dry_run:
-            with calling(f"workspace {self.twin.workspace_id}"):
-                try:
-                    self.client.delete_workspace(workspaceId=self.twin.workspace_id)
-                except self.client.exceptions.ResourceNotFoundException:
-                    return outcome(Outcome.ABSENT)
-        return outcome(Outcome.REMOVED)
+            return change(Outcome.KEPT, f"it isn't empty: it has {first_few(left)}")
+        if dry_run or call_if_there(self._subject, self.client.delete_workspace, **self._key):
+            return change(Outcome.REMOVED)
+        return change(Outcome.ABSENT)
+
+    def owns(self, shown: Json) -> bool:
+        """Tell whether a resource in the workspace, or itself, was made for the twin."""
+        return self.twin.owns(tags_of(self.client, shown["arn"]))
 
     def component_types(self) -> list[Json]:
-        """List the summaries of all component types in it, AWS's own included."""
-        with calling(f"workspace {self.twin.workspace_id}"):
-            return list(
-                pages(
-                    self.client.list_component_types,
-                    "componentTypeSummaries",
-                    workspaceId=self.twin.workspace_id,
-                )
-            )
+        """List the summaries of all component types in the workspace, AWS's own included."""
+        return self._list(self.client.list_component_types, "componentTypeSummaries")
 
     def entities(self, **wanted: str) -> list[Json]:
-        """List the summaries of its entities: all, or those that a filter of TwinMaker's wants."""
+        """List the summaries of the entities: all, or those that a filter of TwinMaker's wants."""
         filters: Json = {"filters": [wanted]} if wanted else {}
-        with calling(f"workspace {self.twin.workspace_id}"):
-            return list(
-                pages(
-                    self.client.list_entities,
-                    "entitySummaries",
-                    workspaceId=self.twin.workspace_id,
-                    **filters,
-                )
-            )
+        return self._list(self.client.list_entities, "entitySummaries", **filters)
+
+    def _list(self, operation: Callable[..., Json], member: str, **request: Any) -> list[Json]:
+        found = pages(self._subject, operation, **self._key, **request, maxResults=_PAGE)
+        return [summary for page in found for summary in page.get(member, [])]
 
 
-def some(names: Sequence[str], most: int = 5) -> str:
-    """Name the first few, and how many more there are."""
+def first_few(names: Sequence[str], most: int = 5) -> str:
+    """Name the first few, and the number of the others."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.register.component_type import component_type, component_type_id, differences
-from deploy_scripts.register.errors import RegistrationError
+from deploy_scripts.register.calls import RegistrationError
+from deploy_scripts.register.component_types import component_type, component_type_id, differences
 from deploy_scripts.verify.hop import BrokenHopError, Passed
 
 if TYPE_CHECKING:
@@ -107,9 +107,7 @@ class ComponentTypesHop:
         What it finds doesn't break the hop: a type or a role may be somebody else's and work.
         """
         try:
-            return self.registration.register(
-                self.twin, self.devices, self.readers, dry_run=True
-            ).agrees
+            return self.registration.register(self.devices, self.readers, dry_run=True).agrees
         except (ConfigurationError, RegistrationError):
             return False
 

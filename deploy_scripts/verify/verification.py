@@ -13,8 +13,8 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudConnections,
     connection_id,
 )
-from deploy_scripts.register.reconciliation import Polling
 from deploy_scripts.register.registration import Registration
+from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.twin import Twin, reader_functions
 from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
@@ -192,7 +192,7 @@ class Verification:
         readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
         walk.take(WorkspaceHop(client, twin.workspace_id, stage))
         registration = Registration(
-            client, self._client("lambda"), self._client("iam"), polling=Polling(limit=0)
+            twin, client, self._client("lambda"), self._client("iam"), polling=Polling(pauses=0)
         )
         walk.take(ComponentTypesHop(client, twin, configured.devices, readers, registration, stage))
         readables = walk.take(EntitiesHop(client, twin, configured.devices, stage))

@@ -28,11 +28,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from local_cloud.aws import moto_accounts
 from local_cloud.aws.deployment_package import zip_of
 from local_cloud.aws.lambda_runtime.environment import DUMMY_CREDENTIALS
 from local_cloud.aws.moto_server import MotoServer
-from local_cloud.child_process import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,20 +59,13 @@ class LocalAws:
 
     Parameters
     ----------
-    host
-        Address to listen on. Anything but a loopback address lets the network run code here.
     port
-        Port to listen on; 0 takes a free one.
-    region
-        Region of `client` and of `environment`.
-    extra_environment
-        Further variables for all Lambda functions, such as ``AWS_ENDPOINT_URL_IOTTWINMAKER``. A
-        function's own variables win.
+        The port to listen on, on loopback; 0 takes a free one.
 
     Attributes
     ----------
     endpoint_url
-        What ``AWS_ENDPOINT_URL`` should be, once started.
+        The value for ``AWS_ENDPOINT_URL``, once started.
     region
         The region.
     account_id
@@ -82,22 +73,14 @@ class LocalAws:
     credentials
         ``AWS_ACCESS_KEY_ID`` and the like: worth nothing, but SDKs insist on some.
     environment
-        What a subprocess or an SDK needs to talk to this account, once started.
+        The variables of a subprocess that uses this account, once started.
     """
 
-    def __init__(
-        self,
-        *,
-        host: str = HOST,
-        port: int = 0,
-        region: str = "eu-central-1",
-        extra_environment: Mapping[str, str] | None = None,
-    ) -> None:
-        self.region = region
+    region: Final = "eu-central-1"
+
+    def __init__(self, *, port: int = 0) -> None:
         self.credentials: dict[str, str] = dict(DUMMY_CREDENTIALS)
-        self._host = host
         self._port = port
-        self._extra_environment = dict(extra_environment or {})
         self._running: MotoServer | None = None
         self._session = _bare_session()
         self._session_lock = threading.Lock()
@@ -136,14 +119,14 @@ class LocalAws:
         Raises
         ------
         OSError
-            If the port can't be had.
+            If the port is in use.
         RuntimeError
             If it is running already.
         """
         if self._running is not None:
             message = "This LocalAws is running already: stop() it first, or make another one."
             raise RuntimeError(message)
-        self._running = MotoServer(self._host, self._port, self._extra_environment)
+        self._running = MotoServer(self._port)
 
     def stop(self) -> None:
         """Stop serving, end all workers and drop the account; can be called twice."""
@@ -151,17 +134,12 @@ class LocalAws:
         if running is not None:
             running.stop()
 
-    def reset(self) -> None:
-        """Empty the account: all resources of all services, all workers and their logs."""
-        running = self._need_running()
-        running.runtime.reset()
-        moto_accounts.drop(running.account_id)
-
     def set_extra_environment(self, extra_environment: Mapping[str, str]) -> None:
-        """Replace the variables that all Lambda functions get; workers start fresh to see them."""
-        self._extra_environment = dict(extra_environment)
-        if self._running is not None:
-            self._running.runtime.set_extra_environment(self._extra_environment)
+        """Replace the variables that all Lambda functions get; workers start fresh to see them.
+
+        Such as ``AWS_ENDPOINT_URL_IOTTWINMAKER``. A function's own variables win.
+        """
+        self._need_running().runtime.set_extra_environment(extra_environment)
 
     def client(self, service: str, **kwargs: Any) -> Any:
         """Make a boto3 client for this account.
@@ -197,7 +175,6 @@ class LocalAws:
         include: Sequence[str],
         environment: Mapping[str, str],
         timeout: int = 30,
-        memory: int = 256,
     ) -> str:
         """Deploy a Lambda function from files, in place of one of the same name.
 
@@ -215,8 +192,6 @@ class LocalAws:
             The function's variables.
         timeout
             Seconds that an invocation may take.
-        memory
-            Memory size in MB.
 
         Returns
         -------
@@ -241,13 +216,9 @@ class LocalAws:
             Code={"ZipFile": zip_of(source, include)},
             Environment={"Variables": dict(environment)},
             Timeout=timeout,
-            MemorySize=memory,
+            MemorySize=256,
         )
         return str(created["FunctionArn"])
-
-    def function_logs(self, name: str) -> str:
-        """Return the latest output of a function, Lambda's START, END and REPORT lines included."""
-        return self._need_running().runtime.logs(name)
 
     def _function_role(self) -> str:
         iam = self.client("iam")

@@ -16,14 +16,15 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import ThreadedWSGIServer, select_address_family
+from werkzeug.serving import ThreadedWSGIServer
 
 from local_cloud.aws import function_urls, moto_accounts
 from local_cloud.aws.lambda_runtime import LambdaRuntime
 from local_cloud.aws.moto_lambda import spec_of
+from local_cloud.child_process import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from local_cloud.aws.lambda_runtime import InvocationResult
 
@@ -35,21 +36,19 @@ logger = logging.getLogger(__name__)
 class MotoServer:
     """Serves one account, from its creation on, until `stop` drops it."""
 
-    def __init__(self, host: str, port: int, extra_environment: Mapping[str, str]) -> None:
-        with _listen(host, port) as listener:
+    def __init__(self, port: int) -> None:
+        # Not left to werkzeug, which prints a hint and exits the process when the port is taken.
+        with socket.create_server((HOST, port), backlog=128) as listener:
             bound_port = listener.getsockname()[1]
-            shown_host = f"[{host}]" if ":" in host else host
-            self.endpoint_url = f"http://{shown_host}:{bound_port}"
-            self.runtime = LambdaRuntime(
-                endpoint_url=self.endpoint_url, extra_environment=extra_environment
-            )
+            self.endpoint_url = f"http://{HOST}:{bound_port}"
+            self.runtime = LambdaRuntime(endpoint_url=self.endpoint_url)
             self.account_id = moto_accounts.register(self.runtime, self.endpoint_url)
             application = _with_account(
                 DomainDispatcherApplication(create_backend_app), self.account_id
             )
             application = _with_function_urls(application, self.account_id, self.runtime)
             self._server = _Server(
-                host, bound_port, application, _RequestHandler, fd=listener.fileno()
+                HOST, bound_port, application, _RequestHandler, fd=listener.fileno()
             )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="local-aws", daemon=True
@@ -65,11 +64,6 @@ class MotoServer:
         self.runtime.stop()
         self._server.close_connections()
         moto_accounts.unregister(self.account_id)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    # Not left to werkzeug, which prints a hint and exits the process when the port is taken.
-    return socket.create_server((host, port), family=select_address_family(host, port), backlog=128)
 
 
 def _with_account(application: Callable[..., Any], account_id: str) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ Two things that its version 1.0.1 lacks are added in cosmos_server.js: transacti
 queries that see one partition only. What it still does differently from the service, found by reading
 and running it:
 
-- Texts are compared by their UTF-16 code units, which for ASCII, and so for every timestamp, is the
+- Strings are compared by their UTF-16 code units, which for ASCII, and so for every timestamp, is the
   order of the bytes, as in the service.
 - Documents of the same key come in the order of their `_rid`, ascending in both orders.
 - Numbers are JavaScript's: a whole number of more than 53 bits comes back with other digits.
@@ -35,14 +35,12 @@ class LocalCosmos(ChildProcess):
     Parameters
     ----------
     log
-        The file that gets what it prints.
-    port
-        The preferred port; a busy one is replaced by a free one.
+        The file that gets its output.
 
     Attributes
     ----------
     endpoint, key
-        What `COSMOS_ENDPOINT` and `COSMOS_KEY` must be.
+        The values for `COSMOS_ENDPOINT` and `COSMOS_KEY`.
 
     Raises
     ------
@@ -50,8 +48,8 @@ class LocalCosmos(ChildProcess):
         The npm package isn't installed; the message says how to get it.
     """
 
-    def __init__(self, log: Path, *, port: int = 0) -> None:
-        port = free_port(port)
+    def __init__(self, log: Path) -> None:
+        port = free_port()
         server = Path(__file__).with_name("cosmos_server.js")
         super().__init__("Cosmos DB", node_command(server, str(port)), port=port, log=log)
         self.endpoint = f"https://{HOST}:{port}"
@@ -69,13 +67,9 @@ class LocalCosmos(ChildProcess):
             self.endpoint, self.key, connection_verify=False, enable_endpoint_discovery=False
         )
 
-    def create_container(
-        self, database: str, container: str, *, device_id_attribute: str = "device_id"
-    ) -> ContainerProxy:
-        """Create a hot container and its database, unless they are there."""
+    def create_container(self, database: str, container: str) -> ContainerProxy:
+        """Create a container, partitioned by `device_id`, and its database, unless they exist."""
         from azure.cosmos import PartitionKey
 
         proxy = self.client().create_database_if_not_exists(database)
-        return proxy.create_container_if_not_exists(
-            container, PartitionKey(f"/{device_id_attribute}")
-        )
+        return proxy.create_container_if_not_exists(container, PartitionKey("/device_id"))

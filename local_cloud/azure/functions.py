@@ -73,7 +73,7 @@ class FunctionHost:
     app
         The app that the functions are registered with.
     route_prefix
-        What host.json puts before each route.
+        The prefix of each route in host.json.
     """
 
     def __init__(self, app: FunctionApp, route_prefix: str) -> None:

@@ -32,7 +32,7 @@ class Cloud:
     Attributes
     ----------
     environment
-        What SDKs and functions need to reach the storage.
+        The variables by which SDKs and functions reach the storage.
     urls
         The URLs of the functions, by route, once they are served.
     """

@@ -7,15 +7,8 @@ access rules.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 
 from local_cloud.child_process import HOST, ChildProcess, free_port, node_command
-
-if TYPE_CHECKING:
-    from google.cloud.firestore import Client
 
 
 class LocalFirestore(ChildProcess):
@@ -24,18 +17,16 @@ class LocalFirestore(ChildProcess):
     Parameters
     ----------
     log
-        The file that gets what it prints.
+        The file that gets its output.
     project
-        The Google Cloud project that `environment` and `client` name; any project is there.
-    port
-        The preferred port; a busy one is replaced by a free one.
+        The Google Cloud project that `environment` names; any project is there.
 
     Attributes
     ----------
     host
-        Where it listens: host and port.
+        Its host and port.
     environment
-        What a process needs to use it by Google's SDKs.
+        The variables of a process that uses it by Google's SDKs.
 
     Raises
     ------
@@ -43,17 +34,10 @@ class LocalFirestore(ChildProcess):
         The npm package isn't installed; the message says how to get it.
     """
 
-    def __init__(self, log: Path, *, project: str = "local-cloud", port: int = 0) -> None:
-        port = free_port(port)
+    def __init__(self, log: Path, *, project: str = "local-cloud") -> None:
+        port = free_port()
         server = Path(__file__).with_name("firestore_server.mjs")
         super().__init__("Firestore", node_command(server, str(port)), port=port, log=log)
         self.project = project
         self.host = f"{HOST}:{port}"
         self.environment = {"FIRESTORE_EMULATOR_HOST": self.host, "FIRESTORE_PROJECT": project}
-
-    def client(self) -> Client:
-        """Return a client that may do everything."""
-        client = firestore.Client(project=self.project, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-        # Otherwise only the environment of this whole process could say so.
-        client._emulator_host = self.host
-        return client

@@ -17,7 +17,7 @@ class ApiError(Exception):
     code : str
         The name of the exception in the service model: what boto3 shows as ``Error.Code``.
     message : str
-        What is wrong and, where there is something to do about it, what to do.
+        The fault and, where there is one, the remedy.
     """
 
     code: ClassVar[str] = "InternalServerException"

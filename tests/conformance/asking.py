@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -19,6 +19,7 @@ from chalicelib.model.results import Flaws
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
 from demo.checks import only
+from tests.function_logs import function_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +92,14 @@ class HttpAsker:
         if response.status_code == 400 and document["error"]["code"] == "invalid_query":
             raise InvalidQueryError(document["error"]["message"])
         assert response.status_code == 200, response.text
-        return Answered(document, lambda: flaws_in(self.output(), trace_id))
+        left_out = wire_contract.flaws_of(response.headers.get("X-Left-Out"))
+
+        def flaws() -> Flaws:
+            logged = flaws_in(self.output(), trace_id)
+            assert replace(logged, examples=[]) == left_out
+            return logged
+
+        return Answered(document, flaws)
 
 
 class ConnectorAsker:
@@ -146,25 +154,20 @@ class LambdaAsker:
         readers: Mapping[Read, str] | None = None,
     ) -> None:
         self.functions = functions
-        self._aws = aws
         self._client = aws.client("lambda")
         self._readers = readers or functions
         self._refusal = HotReaderError if readers else InvalidQueryError
 
     def ask(self, read: Read, payload: dict[str, Any]) -> Answered:
-        reader = self._readers[read]
-        before = self._aws.function_logs(reader)
-        answer = self._client.invoke(
-            FunctionName=self.functions[read], Payload=json.dumps(event_of(payload))
-        )
+        with function_logs() as logs:
+            answer = self._client.invoke(
+                FunctionName=self.functions[read], Payload=json.dumps(event_of(payload))
+            )
         document = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
             assert document["errorType"] == self._refusal.__name__, document
             raise InvalidQueryError(document["errorMessage"])
-        # What is kept of a log is bounded, so its beginning may be gone; its end has ids of its own.
-        log = self._aws.function_logs(reader)
-        log = log.rpartition(before[-500:])[2] if before else log
-        return Answered(document, lambda: flaws_in(log))
+        return Answered(document, lambda: flaws_in(logs[self._readers[read]]))
 
 
 def event_of(payload: dict[str, Any]) -> dict[str, Any]:

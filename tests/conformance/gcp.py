@@ -13,6 +13,7 @@ from local_cloud.gcp.firestore import LocalFirestore
 from local_cloud.gcp.functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, HttpAsker
 from tests.conformance.hosts import HttpHost, twin_info
+from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ class Tables:
 
     def __init__(self, local: LocalFirestore) -> None:
         self._environment = local.environment
-        self._client = local.client()
+        self._client = client_of(local)
 
     def name(self, key_type: str) -> str:
         return f"hot-telemetry-{key_type}"

@@ -104,8 +104,9 @@ def read_back(pages: list[dict[str, Any]]) -> dict[str, list[tuple[Fraction, Any
 def by_property(
     expected: list[tuple[Fraction, str, Any]], selected: list[str]
 ) -> dict[str, list[tuple[Fraction, Any]]]:
-    """Sort what `history` returned by property, as `read_back` does."""
-    return {
+    """Sort what `history` returned by property, as `read_back` does: without empty series."""
+    sorted_by_name = {
         name: [(instant, value) for instant, its_name, value in expected if its_name == name]
         for name in selected
     }
+    return {name: values for name, values in sorted_by_name.items() if values}

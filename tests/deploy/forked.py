@@ -64,7 +64,7 @@ def _run(arguments: list[str], environment: dict[str, str], directory: str, outp
         os.dup2(printed, descriptor)
     from deploy_scripts.__main__ import main
     from deploy_scripts.register import registration
-    from deploy_scripts.register.reconciliation import Polling
+    from deploy_scripts.register.resources import Polling
 
     # The local TwinMaker gets on with each look; there is nothing to wait for.
     registration.Polling = partial(Polling, sleep=lambda _: None)  # type: ignore[assignment, attr-defined]

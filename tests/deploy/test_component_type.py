@@ -11,7 +11,7 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
-from deploy_scripts.register.component_type import component_type, component_type_id, differences
+from deploy_scripts.register.component_types import component_type, component_type_id, differences
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reader"
 PUMP = Device(

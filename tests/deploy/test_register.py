@@ -23,10 +23,10 @@ from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts.commands.register import register as register_command
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
-from deploy_scripts.register.component_type import component_type
-from deploy_scripts.register.errors import NotOursError, RegistrationError
-from deploy_scripts.register.reconciliation import Polling
+from deploy_scripts.register.calls import NotOursError, RegistrationError
+from deploy_scripts.register.component_types import component_type
 from deploy_scripts.register.registration import Registration
+from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.summary import Outcome, Summary
 from deploy_scripts.register.twin import Twin, reader_functions
 from local_cloud.aws.account import LocalAws
@@ -113,23 +113,21 @@ class World:
     def connectors(self) -> dict[Read, str]:
         return {read: self.arns[read.data_connector] for read in READS}
 
-    @property
-    def registration(self) -> Registration:
-        polling = Polling(interval=1, limit=5, sleep=self.sleeps.append)
-        return Registration(
-            self.twinmaker, self.lambda_, self.iam, report=self.reports.append, polling=polling
-        )
+    def registration(self, twin: Twin) -> Registration:
+        clients = self.twinmaker, self.lambda_, self.iam
+        polling = Polling(interval=1, pauses=5, sleep=self.sleeps.append)
+        return Registration(twin, *clients, report=self.reports.append, polling=polling)
 
     def register(self, devices: tuple[Device, ...] = DEVICES, **options: Any) -> Summary:
         self.calls.clear()
         readers = options.pop("readers", self.hot_readers)
         new = {"role_arn": self.role_arn, "s3_location": BUCKET, "create_workspace": True}
         twin = options.pop("twin", TWIN)
-        return self.registration.register(twin, devices, readers, **(new | options))
+        return self.registration(twin).register(devices, readers, **(new | options))
 
     def deregister(self, **options: Any) -> Summary:
         self.calls.clear()
-        return self.registration.deregister(options.pop("twin", TWIN), **options)
+        return self.registration(TWIN).deregister(**options)
 
     def writes(self) -> list[str]:
         return [name for name in self.calls if not name.startswith(LOOKS)]
@@ -858,7 +856,7 @@ def test_deregister_with_the_workspace_leaves_nothing(world: World) -> None:
 def test_deregister_twice_is_no_error(world: World) -> None:
     world.register(entities=True)
     world.deregister(delete_workspace=True)
-    summary = world.deregister(delete_workspace=True, role_arn=world.role_arn)
+    summary = world.deregister(delete_workspace=True)
     assert set(outcomes(summary).values()) == {Outcome.ABSENT}
     assert world.writes() == []
 
@@ -938,7 +936,7 @@ def test_an_entity_whose_component_was_taken_out_is_removed(world: World) -> Non
 def test_more_things_than_a_page_holds_are_all_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deploy_scripts.register.twinmaker._MOST_RESULTS", 2)
+    monkeypatch.setattr("deploy_scripts.register.workspace._PAGE", 2)
     before = world.everything()
     world.register(tuple(Device(f"pump-{n}", ()) for n in range(5)), entities=True)
     world.deregister(delete_workspace=True)
@@ -1070,7 +1068,7 @@ def test_the_command_registers_and_shows_what_it_did(command: Command) -> None:
     code, output = command.create("--entities")
     assert code == 0
     assert "ok component type factory-twin-pump-1: created" in output
-    assert "entity pump-1 created" in output
+    assert "ok entity pump-1: created" in output
     component = command.world.entity("pump-1")["components"]["telemetry"]
     assert component["componentTypeId"] == "factory-twin-pump-1"
 
@@ -1089,6 +1087,7 @@ def test_the_commands_dry_run_writes_nothing(command: Command) -> None:
     before = command.world.everything()
     code, output = command.create("--dry-run")
     assert (code, "Dry run: nothing was written." in output) == (0, True)
+    assert "dry run component type factory-twin-pump-1: created" in output
     assert command.world.everything() == before
 
 
@@ -1149,8 +1148,3 @@ def test_an_aws_that_cant_be_reached_counts_as_refused(
 
 def test_an_unknown_option_is_a_usage_error(command: Command) -> None:
     assert command.run("--nonsense", str(uuid.uuid4()))[0] == 2
-
-
-def test_waiting_pauses_as_often_as_fits_in_the_limit() -> None:
-    pauses = [Polling(interval=2, limit=limit).pauses() for limit in (0, 1, 2, 5)]
-    assert pauses == [0, 1, 1, 3]

@@ -20,7 +20,7 @@ from deploy_scripts.project_files.twin_configuration import (
     DeviceProperty,
     TwinConfiguration,
 )
-from deploy_scripts.register.component_type import component_type
+from deploy_scripts.register.component_types import component_type
 
 if TYPE_CHECKING:
     from .conftest import TwinDirectory

@@ -24,7 +24,7 @@ from deploy_scripts.commands.verify import verify
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.publish.function_url import FunctionUrl
-from deploy_scripts.register.component_type import component_type, component_type_id
+from deploy_scripts.register.component_types import component_type, component_type_id
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.verify.chart import Series
@@ -154,8 +154,9 @@ class Deployed:
 
     def register(self, *, entities: bool) -> None:
         aws = self.cloud.aws
-        Registration(self.cloud.twinmaker(), aws.client("lambda"), aws.client("iam")).register(
-            Twin("factory-twin", self.workspace),
+        twin = Twin("factory-twin", self.workspace)
+        clients = self.cloud.twinmaker(), aws.client("lambda"), aws.client("iam")
+        Registration(twin, *clients).register(
             TwinConfiguration.load(self.config).devices,
             dict(zip(READS, self.arns.values(), strict=True)),
             role_arn=f"arn:aws:iam::{aws.account_id}:role/twinmaker",
@@ -315,7 +316,7 @@ def test_a_damaged_connections_file_is_a_configuration_that_cannot_be_read(azure
 
 def test_a_damaged_file_of_stages_is_a_configuration_that_cannot_be_read(azure_aws):
     (azure_aws.directory / ".chalice" / "config.json").write_text("{")
-    assert "isn't JSON" in azure_aws.broken(code=2)[0]["detail"]
+    assert "config.json isn't JSON" in azure_aws.broken(code=2)[0]["detail"]
 
 
 def test_a_layout_with_nothing_on_aws_is_told(azure_aws):

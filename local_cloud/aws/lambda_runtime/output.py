@@ -1,4 +1,4 @@
-"""The output of a function's workers: its log."""
+"""The output of a worker: the function's log, as the logger ``lambda.NAME`` gets it."""
 
 from __future__ import annotations
 
@@ -12,30 +12,8 @@ from typing import Final
 LOG_TAIL_BYTES: Final = 4096
 """Bytes of an invocation's log in ``LogResult`` (Lambda API, Invoke: the last 4 KB)."""
 
-LOG_KEPT_BYTES: Final = 256 * 1024
-"""How much output of one function is kept for ``LambdaRuntime.logs``."""
 
-
-class LogBuffer:
-    """The latest output of one function, from all its workers, bounded."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept = bytearray()
-
-    def append(self, data: bytes) -> None:
-        """Add output; drop the oldest beyond `LOG_KEPT_BYTES`."""
-        with self._lock:
-            self._kept += data
-            del self._kept[:-LOG_KEPT_BYTES]
-
-    def text(self) -> str:
-        """Return what is kept."""
-        with self._lock:
-            return readable(bytes(self._kept))
-
-
-def readable(output: bytes) -> str:
+def _readable(output: bytes) -> str:
     """Decode output; the runtime client ends the lines within one record by a carriage return."""
     return output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
@@ -47,10 +25,9 @@ class OutputPump:
     the socket down, even if some grandchild still holds the other end open.
     """
 
-    def __init__(self, name: str, buffer: LogBuffer) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
         self._logger = logging.getLogger(f"lambda.{name}")
-        self._buffer = buffer
         self._lock = threading.Lock()
         self._tail = bytearray()
         self._line = bytearray()
@@ -108,7 +85,6 @@ class OutputPump:
             return tail
 
     def _take(self, data: bytes) -> None:
-        self._buffer.append(data)
         self._tail += data
         del self._tail[:-LOG_TAIL_BYTES]
 
@@ -119,7 +95,7 @@ class OutputPump:
             lines.append(rest)
             self._line.clear()
         for line in lines:
-            self._logger.info("%s", readable(line))
+            self._logger.info("%s", _readable(line))
 
     def _pump(self) -> None:
         with selectors.DefaultSelector() as selector:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from local_cloud.aws.lambda_runtime.environment import function_environment
 from local_cloud.aws.lambda_runtime.function import InvalidPackageError
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from local_cloud.aws.lambda_runtime.function import FunctionSpec
     from local_cloud.aws.lambda_runtime.invocation import Answer, Invocation
-    from local_cloud.aws.lambda_runtime.output import LogBuffer
+
+MOST_WORKERS: Final = 4
+"""Workers of one version of one function at a time."""
 
 
 class PoolRetiredError(Exception):
@@ -26,15 +28,11 @@ class PoolRetiredError(Exception):
 
 
 class Pool:
-    """The workers of one version of one function, at most `limit` at a time."""
+    """The workers of one version of one function."""
 
-    def __init__(
-        self, spec: FunctionSpec, base: Mapping[str, str], logs: LogBuffer, limit: int
-    ) -> None:
+    def __init__(self, spec: FunctionSpec, base: Mapping[str, str]) -> None:
         self.spec = spec
         self.base = base
-        self._logs = logs
-        self._limit = limit
         self._changed = threading.Condition()
         self._workers: set[Worker] = set()
         self._starting = 0
@@ -98,11 +96,6 @@ class Pool:
             self._workers -= ending
             self._changed.notify_all()
 
-    def pids(self) -> list[int]:
-        """Process ids of the workers."""
-        with self._changed:
-            return sorted(worker.pid for worker in self._workers)
-
     @property
     def empty(self) -> bool:
         """True if no worker runs and none is being started."""
@@ -120,7 +113,7 @@ class Pool:
                         return worker
                     self._workers.discard(worker)
                     worker.close()
-                if len(self._workers) + self._starting < self._limit:
+                if len(self._workers) + self._starting < MOST_WORKERS:
                     break
                 self._changed.wait()
             self._starting += 1
@@ -129,7 +122,7 @@ class Pool:
     def _start(self) -> Worker:
         worker = None
         try:
-            worker = Worker(self.spec, self._task_root, self._environment, self._logs)
+            worker = Worker(self.spec, self._task_root, self._environment)
         finally:
             with self._changed:
                 self._starting -= 1

@@ -13,7 +13,6 @@ from local_cloud.aws.lambda_runtime.function import (
     RuntimeStoppedError,
 )
 from local_cloud.aws.lambda_runtime.invocation import Invocation
-from local_cloud.aws.lambda_runtime.output import LogBuffer
 from local_cloud.aws.lambda_runtime.pool import Pool, PoolRetiredError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class LambdaRuntime:
     """Runs Lambda functions in worker processes and keeps the workers warm.
 
     One worker takes one invocation at a time. Invocations at the same time get workers of their
-    own, up to `max_workers` per function, and queue after that. Idle workers live until the
+    own, up to `MOST_WORKERS` per function, and queue after that. Idle workers live until the
     function changes, is forgotten, or the runtime stops. Should this process be killed, its
     workers end as soon as they next speak to the Runtime API.
 
@@ -36,29 +35,14 @@ class LambdaRuntime:
     ----------
     endpoint_url
         Value of ``AWS_ENDPOINT_URL`` in the functions; None leaves it unset.
-    extra_environment
-        Further variables for all functions. A function's own variables win.
-    max_workers
-        Workers per function version.
     """
 
-    def __init__(
-        self,
-        *,
-        endpoint_url: str | None = None,
-        extra_environment: Mapping[str, str] | None = None,
-        max_workers: int = 4,
-    ) -> None:
-        if max_workers < 1:
-            message = f"max_workers must be 1 or more, not {max_workers}"
-            raise ValueError(message)
+    def __init__(self, *, endpoint_url: str | None = None) -> None:
         self._endpoint_url = endpoint_url
-        self._base = base_environment(endpoint_url, extra_environment or {})
-        self._max_workers = max_workers
+        self._base = base_environment(endpoint_url, {})
         self._lock = threading.Lock()
         self._pools: dict[str, Pool] = {}
         self._leaving: list[Pool] = []  # replaced, with invocations that still run
-        self._logs: dict[str, LogBuffer] = {}
         self._events: set[threading.Thread] = set()
         self._stopped = False
 
@@ -78,7 +62,7 @@ class LambdaRuntime:
         Parameters
         ----------
         spec
-            What to run.
+            The function.
         payload
             The event as JSON.
         client_context
@@ -132,21 +116,12 @@ class LambdaRuntime:
             thread.start()
 
     def set_extra_environment(self, extra_environment: Mapping[str, str]) -> None:
-        """Replace the variables that all functions get; workers start fresh to see them."""
+        """Replace the variables that all functions get; workers start fresh to see them.
+
+        A function's own variables win.
+        """
         with self._lock:
             self._base = base_environment(self._endpoint_url, extra_environment)
-
-    def logs(self, name: str) -> str:
-        """Return the latest output of a function, from all its workers; "" if there is none."""
-        with self._lock:
-            buffer = self._logs.get(name)
-        return buffer.text() if buffer else ""
-
-    def worker_pids(self, name: str) -> list[int]:
-        """Return the process ids of a function's workers."""
-        with self._lock:
-            pools = [pool for pool in self._pools.values() if pool.spec.name == name]
-        return [pid for pool in pools for pid in pool.pids()]
 
     def cool_down(self, name: str) -> None:
         """End a function's idle workers, as time does: its next invocation is a cold start."""
@@ -158,12 +133,6 @@ class LambdaRuntime:
     def forget(self, name: str) -> None:
         """End a function's workers, all versions, as deleting the function does."""
         self._drop(lambda pool: pool.spec.name == name, kill=False)
-
-    def reset(self) -> None:
-        """End all workers and drop all logs."""
-        self._drop(lambda _: True, kill=True)
-        with self._lock:
-            self._logs.clear()
 
     def stop(self) -> None:
         """End all workers, busy ones too; can be called twice. No process is left after it."""
@@ -195,8 +164,7 @@ class LambdaRuntime:
             old = self._pools.get(key)
             if old is not None and old.spec == spec and old.base is self._base:
                 return old
-            logs = self._logs.setdefault(spec.name, LogBuffer())
-            pool = self._pools[key] = Pool(spec, self._base, logs, self._max_workers)
+            pool = self._pools[key] = Pool(spec, self._base)
             if old is not None:
                 self._leaving.append(old)
         self._end_leaving(kill=False)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from local_cloud.aws.lambda_runtime.function import MAX_RESPONSE_BYTES
 from local_cloud.aws.lambda_runtime.invocation import Answer, Invocation, failure
-from local_cloud.aws.lambda_runtime.output import LogBuffer, OutputPump
+from local_cloud.aws.lambda_runtime.output import OutputPump
 from local_cloud.aws.lambda_runtime.runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ class Worker:
     caller of `invoke`, the Runtime API's handler, and the watcher that waits for the process.
     """
 
-    def __init__(
-        self, spec: FunctionSpec, task_root: Path, environment: Mapping[str, str], logs: LogBuffer
-    ) -> None:
+    def __init__(self, spec: FunctionSpec, task_root: Path, environment: Mapping[str, str]) -> None:
         self.spec = spec
         self._changed = threading.Condition()
         self._closing = threading.Lock()
@@ -58,7 +56,7 @@ class Worker:
         self._current: Invocation | None = None
         self._init_error: bytes | None = None
         self._exit_code: int | None = None
-        self._output = OutputPump(spec.name, logs)
+        self._output = OutputPump(spec.name)
         self._api = RuntimeApi(self)
         self._started = time.monotonic()
         try:
@@ -90,11 +88,6 @@ class Worker:
         )
 
     # --- called by the pool -------------------------------------------------------------------
-
-    @property
-    def pid(self) -> int:
-        """Process id of the worker."""
-        return self._process.pid
 
     def invoke(self, invocation: Invocation) -> Answer:
         """Run one invocation and return how it ended.

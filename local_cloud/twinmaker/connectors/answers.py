@@ -33,7 +33,7 @@ def check_history(answer: object, query: HistoryQuery) -> Json:
     answer : object
         The parsed JSON.
     query : HistoryQuery
-        What was asked.
+        The query that it answers.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def check_last(answer: object, query: LastQuery) -> dict[str, Json]:
     answer : object
         The parsed JSON.
     query : LastQuery
-        What was asked.
+        The query that it answers.
 
     Returns
     -------

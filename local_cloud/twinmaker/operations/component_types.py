@@ -30,7 +30,7 @@ class ComponentTypes:
     Parameters
     ----------
     store : Store
-        Where they are kept.
+        The twin.
     invoker : Invoker
         Says whether a function's Lambda exists.
     check_components : callable

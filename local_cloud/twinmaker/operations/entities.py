@@ -30,7 +30,7 @@ class Entities:
     Parameters
     ----------
     store : Store
-        Where they are kept.
+        The twin.
     """
 
     def __init__(self, store: Store) -> None:

@@ -35,7 +35,7 @@ def page_of(
     request : mapping
         The request, with ``maxResults`` and ``nextToken`` if given.
     of : str
-        What is listed. A token of another list is refused.
+        The name of the list. A token of another list is refused.
 
     Returns
     -------

@@ -317,7 +317,7 @@ def to_json(value: Any, shape: Shape) -> Any:
     Returns
     -------
     Any
-        What ``json.dumps`` takes.
+        A value that ``json.dumps`` takes.
     """
     if isinstance(shape, StructureShape):
         return {

@@ -37,7 +37,7 @@ def violations(value: object, shape: Shape) -> list[str]:
     value : object
         A request or an answer, or a part of one; timestamps as ``datetime``.
     shape : botocore.model.Shape
-        What the value must be.
+        The shape that the value must have.
 
     Returns
     -------

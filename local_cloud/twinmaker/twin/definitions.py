@@ -119,7 +119,7 @@ def merged(name: str, base: Json | None, override: Json) -> Json:
     base : dict or None
         The inherited ``PropertyDefinitionResponse``; None if nothing is inherited.
     override : dict
-        What is stated anew.
+        The definition that is laid over it.
 
     Returns
     -------

@@ -69,7 +69,7 @@ class Component:
     Attributes
     ----------
     definitions : mapping
-        What the entity adds to, or changes in, its component type's property definitions.
+        The entity's additions and changes to its component type's property definitions.
     values : mapping
         The entity's own DataValue by property name.
     """

@@ -45,13 +45,13 @@ def check_data_value(
     Parameters
     ----------
     value : object
-        What should be an object with exactly one known key.
+        An object with exactly one known key, as it should be.
     data_type : mapping or None
         A ``DataType`` of the service model; None if none is declared: then any type will do.
     where : str
         The value's place, for the message.
     expression_allowed : bool
-        Whether an ``expression`` may stand for a value. It may where a value is configured; a
+        True if an ``expression`` may stand for a value. It may where a value is configured; a
         value that was read is never an expression.
 
     Raises

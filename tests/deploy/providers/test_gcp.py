@@ -12,6 +12,7 @@ from google.api_core.exceptions import PermissionDenied
 from deploy_scripts.providers.gcp import FirestoreWriter, document_id, field_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.gcp.firestore import LocalFirestore
+from tests.firestore_client import client_of
 from tests.firestore_server import FirestoreServer
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
-        yield local.client()
+        yield client_of(local)
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ def test_a_container_that_isnt_there_is_a_fault_of_ours(start: Start) -> None:
     with start(stage={"COSMOS_CONTAINER": "nobody-made-this"}) as service:
         response = service.post(LAST_ENTRY, payload_for(LAST_ENTRY), trace_id="trace-1")
 
-        assert error_of(response)[:2] == (500, "internal_error")
+        assert error_of(response)[:2] == (500, "store_misconfigured")
         for inside in ("nobody-made-this", "Cosmos", "Traceback"):
             assert inside not in response.text
         (record,) = service.records()

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from deploy_scripts.__main__ import cli
 from local_cloud.azure.cosmos import LocalCosmos
 from local_cloud.gcp.firestore import LocalFirestore
+from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_into_firestore_and_again_without_doubling_it(tmp_path: Path):
         for _ in range(2):
             shown = load("--cloud", "gcp", "--device", "pump-1", "--entries", "7", environment=told)
             assert "7 entries of pump-1 in the Firestore collection telemetry" in shown
-            documents = list(firestore.client().collection("telemetry").stream())
+            documents = list(client_of(firestore).collection("telemetry").stream())
             assert len(documents) == 7
 
 

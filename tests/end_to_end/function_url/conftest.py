@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -11,8 +10,11 @@ from demo.stack import stage_environment
 from deploy_scripts import PROJECT
 from tests.end_to_end.http.conftest import aws
 from tests.end_to_end.http.service import STAGE, Service
+from tests.function_logs import function_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local_cloud.aws.account import LocalAws
 
 __all__ = ["aws"]
@@ -21,7 +23,7 @@ FUNCTION: Final = "behind-a-function-url"
 
 
 @pytest.fixture(scope="session")
-def service(aws: LocalAws) -> Service:
+def service(aws: LocalAws) -> Iterator[Service]:
     aws.create_function(
         FUNCTION,
         handler="app.app",
@@ -44,4 +46,5 @@ def service(aws: LocalAws) -> Service:
         Action="lambda:InvokeFunction",
         InvokedViaFunctionUrl=True,
     )
-    return Service(url.removesuffix("/"), partial(aws.function_logs, FUNCTION))
+    with function_logs() as logs:
+        yield Service(url.removesuffix("/"), lambda: logs[FUNCTION])

@@ -12,6 +12,7 @@ from local_cloud.gcp.firestore import LocalFirestore
 from local_cloud.gcp.functions import LocalCloudFunction
 from tests.end_to_end.http.queries import entries
 from tests.end_to_end.http.service import CloudLogService
+from tests.firestore_client import client_of
 
 from .service import COLLECTION, SETTINGS, SOURCE
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def firestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFirestore]:
     with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as firestore:
-        FirestoreWriter(firestore.client(), COLLECTION).write(entries())
+        FirestoreWriter(client_of(firestore), COLLECTION).write(entries())
         yield firestore
 
 

@@ -192,7 +192,7 @@ class TestAStore:
         with self.reading(start, failed) as service:
             response = service.post(HISTORY, history())
             (record,) = service.records()
-        assert error_of(response)[:2] == (500, "internal_error")
+        assert error_of(response)[:2] == (500, "store_misconfigured")
         assert "index" not in response.text
         assert record["trace_id"] == response.json()["trace_id"]
         assert f"--collection-group='{COLLECTION}'" in record["exception"]

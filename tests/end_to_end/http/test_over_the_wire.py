@@ -156,8 +156,10 @@ def test_a_token_of_bytes_that_arent_text_is_refused(wire: Wire) -> None:
 
 
 def test_letters_beyond_ascii_come_back_as_they_were_sent(wire: Wire) -> None:
-    body = json.dumps({"payload": history(iot_device_id="Kälte-Sensor №1 🌡")}).encode()
+    names = {"entity_id": "Kälte-Maschine №1 🌡", "component_name": "Kälte-Sensor №1 🌡"}
+    body = json.dumps({"payload": history(**names)}).encode()
     _, _, content = wire.send("POST", HISTORY, HEADERS, body)
 
     reference = json.loads(content)["propertyValues"][0]["entityPropertyReference"]
-    assert reference["externalIdProperty"] == {"iotDeviceId": "Kälte-Sensor №1 🌡"}
+    assert reference["entityId"] == names["entity_id"]
+    assert reference["componentName"] == names["component_name"]

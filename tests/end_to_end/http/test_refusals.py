@@ -155,7 +155,7 @@ def broken(start: Start) -> Iterator[Service]:
 def test_a_fault_of_ours_tells_nothing_of_the_inside(broken: Service, path: str) -> None:
     response = ask(broken, path)
 
-    assert error_of(response)[:2] == (500, "internal_error")
+    assert error_of(response)[:2] == (500, "store_misconfigured")
     for inside in (ANOTHER_TABLE, "Traceback", "File", "botocore", "DynamoDB", "ResourceNotFound"):
         assert inside not in response.text
 
@@ -176,7 +176,7 @@ def test_a_token_that_was_never_stored_is_a_fault_of_ours(start: Start, referenc
     with start(stage={"INTER_CLOUD_TOKEN": reference}) as service:
         response = ask(service, LAST_ENTRY)
 
-        assert error_of(response)[:2] == (500, "internal_error")
+        assert error_of(response)[:2] == (500, "store_misconfigured")
         assert "nothing/here" not in response.text
         assert "nothing/here" in service.records()[-1]["exception"]
 

@@ -26,6 +26,7 @@ from local_cloud.child_process import HOST, ChildProcess, free_port, own_environ
 from local_cloud.gcp.firestore import LocalFirestore
 from tests.deploy.conftest import TwinDirectory
 from tests.end_to_end.http.queries import PUMP, entries_of
+from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -156,7 +157,7 @@ def asked(
             yield Asked(package, {"COSMOS_KEY": cosmos.key}, telemetry)
     else:
         with LocalFirestore(package.directory / "firestore.log") as firestore:
-            FirestoreWriter(firestore.client(), CONTAINER).write(telemetry)
+            FirestoreWriter(client_of(firestore), CONTAINER).write(telemetry)
             package.write("--firestore-project", firestore.project, "--collection", CONTAINER)
             package.install()
             yield Asked(package, firestore.environment, telemetry)

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.stack import LocalCloud, Ports
+from tests.function_logs import FunctionLogs, function_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+def logs() -> Iterator[FunctionLogs]:
+    """What the Lambda functions have written."""
+    with function_logs() as logs:
+        yield logs
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, logs: FunctionLogs) -> Iterator[LocalCloud]:
     directory = tmp_path_factory.mktemp("local-cloud")
     with LocalCloud(directory=directory, entries=150, seed=7, ports=Ports(0, 0, 0)) as running:
         yield running

@@ -16,7 +16,7 @@ from chalicelib.model.reads import READS
 from demo.twin import until_active
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
-from deploy_scripts.register.component_type import component_type
+from deploy_scripts.register.component_types import component_type
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.child_process import free_port
 from tests.conformance import oracle

@@ -30,17 +30,17 @@ def test_a_remote_that_is_down_is_a_connector_failure_with_attempts_and_trace_id
     assert read()["propertyValues"]
 
 
-def test_one_trace_id_finds_a_request_in_the_logs_of_both_sides(cloud, read):
+def test_one_trace_id_finds_a_request_in_the_logs_of_both_sides(cloud, logs, read):
     read()
     name = "hot-reader-local-digital-twin-data-connector-last-entry"
-    trace_id = re.findall(r'"trace_id":"([0-9a-f-]{36})"', cloud.aws.function_logs(name))[-1]
+    trace_id = re.findall(r'"trace_id":"([0-9a-f-]{36})"', logs[name])[-1]
     assert trace_id in cloud.http.output()
 
 
-def test_no_token_is_in_any_log(cloud, read):
+def test_no_token_is_in_any_log(cloud, logs, read):
     read()
-    logs = cloud.http.output() + "".join(
-        cloud.aws.function_logs(f"hot-reader-local-{name}")
+    written = cloud.http.output() + "".join(
+        logs[f"hot-reader-local-{name}"]
         for name in ("digital-twin-data-connector", "digital-twin-data-connector-last-entry")
     )
-    assert cloud.endpoints.token not in logs
+    assert cloud.endpoints.token not in written

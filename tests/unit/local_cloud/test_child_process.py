@@ -81,7 +81,7 @@ def test_a_server_that_ends_says_what_it_printed(tmp_path):
 
 def test_missing_node_modules_are_told(monkeypatch, tmp_path):
     monkeypatch.setattr(child_process, "PROJECT", tmp_path)
-    with pytest.raises(RuntimeError, match=r"node_modules; run: make test"):
+    with pytest.raises(RuntimeError, match=r"node_modules; run: npm ci"):
         node_command(Path(__file__))
 
 

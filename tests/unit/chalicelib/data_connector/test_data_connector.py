@@ -12,6 +12,7 @@ from chalicelib.data_connector.data_connector import DataConnector
 from chalicelib.data_connector.remote_reader import RemoteAnswer, RemoteReader
 from chalicelib.model.errors import HotReaderError, InvalidQueryError, RemoteReaderError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.model.results import Flaws
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
 from demo.stack import create_hot_table
@@ -246,7 +247,7 @@ class TestAcrossClouds:
 
         def read(_reader, _envelope, *, seconds, before_retry):
             given.append(seconds)
-            return RemoteAnswer({"propertyValues": []}, 1)
+            return RemoteAnswer({"propertyValues": []}, 1, Flaws())
 
         monkeypatch.setattr(RemoteReader, "read", read)
         connector = connector_of(across_clouds("https://reader.example.com"))

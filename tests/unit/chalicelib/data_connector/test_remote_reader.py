@@ -202,6 +202,13 @@ class TestRetries:
             assert len(server.requests) == 1
         assert (failure.remote_status, failure.attempts, time.pauses) == (status, 1, [])
 
+    def test_a_reader_that_is_set_up_wrong_is_not_tried_again(self):
+        refusal = error_response(500, "store_misconfigured", "another try won't help")
+        with Scripted(refusal, OK) as server:
+            failure = failure_of(reader_of(server.url))
+        assert (failure.remote_status, failure.attempts) == (500, 1)
+        assert "store_misconfigured: another try won't help" in str(failure)
+
     @pytest.mark.parametrize("act", [RESET, CLOSE])
     def test_a_lost_connection_is_tried_again(self, act):
         with Scripted(act, OK) as server:

@@ -138,7 +138,7 @@ class TestTheLog:
         assert line["level"] == "ERROR"
         assert line["trace_id"] == "trace-1"
         assert "the table is missing" in line["exception"]
-        assert (line["status"], line["code"]) == (500, "internal_error")
+        assert (line["status"], line["code"]) == (500, "store_misconfigured")
 
     def test_tells_the_reason_of_a_refusal_without_a_stack(self, observability, output):
         with pytest.raises(InvalidQueryError), observability.request("trace-1"):

@@ -26,6 +26,7 @@ from chalicelib.stores import firestore
 from chalicelib.stores.firestore import FirestoreHotStore
 from local_cloud.gcp.firestore import LocalFirestore
 from tests.conformance.asking import END, START, DirectAsker, count, pages, times
+from tests.firestore_client import client_of
 from tests.firestore_server import FirestoreServer, Page, client_at
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ class TestAFailure:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
-        yield local.client()
+        yield client_of(local)
 
 
 @pytest.fixture

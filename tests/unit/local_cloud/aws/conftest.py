@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local_cloud.aws import moto_accounts
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.lambda_runtime import FunctionSpec, LambdaRuntime
+from tests.function_logs import FunctionLogs, function_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,8 +61,17 @@ def running_aws() -> Iterator[LocalAws]:
 @pytest.fixture
 def aws(running_aws: LocalAws) -> LocalAws:
     running_aws.set_extra_environment({})
-    running_aws.reset()
+    functions = running_aws.client("lambda")
+    for function in functions.list_functions()["Functions"]:
+        functions.delete_function(FunctionName=function["FunctionName"])
+    moto_accounts.drop(running_aws.account_id)
     return running_aws
+
+
+@pytest.fixture
+def logs() -> Iterator[FunctionLogs]:
+    with function_logs() as logs:
+        yield logs
 
 
 @pytest.fixture

@@ -94,10 +94,10 @@ def test_a_function_that_fails_is_a_bad_gateway(aws, url):
     assert (answer.status_code, answer.text) == (502, "Internal Server Error")
 
 
-def test_a_request_that_is_too_large_never_reaches_the_function(aws, url):
+def test_a_request_that_is_too_large_never_reaches_the_function(aws, url, logs):
     permit(aws, *STATEMENTS)
     assert send("POST", url, data=b"\xff" * 6_000_000).status_code == 413
-    assert aws.function_logs("probe") == ""
+    assert logs["probe"] == ""
 
 
 @pytest.mark.parametrize("permitted", [(), ("url",), ("invoke",)])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local_cloud.aws.account import LocalAws
+    from tests.function_logs import FunctionLogs
 
     from .conftest import Meeting, Reply
 
@@ -106,7 +107,7 @@ def test_the_extra_environment_is_seen(
 
 
 def test_an_exception_is_an_unhandled_error_with_a_trace(
-    aws: LocalAws, deploy: Callable[..., str], invoke: Callable[..., Reply]
+    deploy: Callable[..., str], invoke: Callable[..., Reply], logs: FunctionLogs
 ) -> None:
     deploy("def handler(event, context): raise LookupError('no such device')")
     reply = invoke()
@@ -114,7 +115,7 @@ def test_an_exception_is_an_unhandled_error_with_a_trace(
     error = reply.value
     assert error["errorMessage"] == "no such device"
     assert error["errorType"] == "LookupError"
-    assert f"END RequestId: {error['requestId']}" in aws.function_logs("probe")
+    assert f"END RequestId: {error['requestId']}" in logs["probe"]
     assert "in handler" in error["stackTrace"][0]
 
 
@@ -198,9 +199,9 @@ def test_the_largest_payload_passes(
     ("kind", "limit"), [("RequestResponse", MAX_PAYLOAD), ("Event", 1024 * 1024)]
 )
 def test_a_payload_over_the_limit_is_refused(
-    aws: LocalAws,
     deploy: Callable[..., str],
     invoke: Callable[..., Reply],
+    logs: FunctionLogs,
     kind: str,
     limit: int,
 ) -> None:
@@ -210,7 +211,7 @@ def test_a_payload_over_the_limit_is_refused(
     assert caught.value.response["Error"]["Code"] == "RequestTooLargeException"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
     assert str(limit) in str(caught.value)
-    assert aws.function_logs("probe") == ""  # nothing ran
+    assert logs["probe"] == ""  # nothing ran
 
 
 def test_a_payload_that_is_no_json_is_refused(aws: LocalAws, deploy: Callable[..., str]) -> None:
@@ -253,12 +254,12 @@ def test_an_event_is_accepted_before_it_has_run(
 
 
 def test_a_dry_run_runs_nothing(
-    aws: LocalAws, deploy: Callable[..., str], invoke: Callable[..., Reply]
+    deploy: Callable[..., str], invoke: Callable[..., Reply], logs: FunctionLogs
 ) -> None:
     deploy(ECHO)
     reply = invoke(InvocationType="DryRun")
     assert (reply.status, reply.payload) == (204, b"")
-    assert aws.function_logs("probe") == ""
+    assert logs["probe"] == ""
 
 
 def test_the_log_tail_comes_when_asked_for(

@@ -27,7 +27,6 @@ from moto.awslambda.responses import LambdaResponse
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -91,8 +90,6 @@ def test_two_at_once_share_nothing(aws: LocalAws) -> None:
         create_table(other, "theirs")
         assert (tables(aws), tables(other)) == (["mine"], ["theirs"])
         assert aws.account_id != other.account_id
-        other.reset()
-        assert tables(other) == []
     assert tables(aws) == ["mine"]
 
 
@@ -100,22 +97,26 @@ def test_the_account_is_the_one_that_aws_names(aws: LocalAws) -> None:
     assert aws.client("sts").get_caller_identity()["Account"] == aws.account_id
 
 
-def test_reset_empties_everything(
-    aws: LocalAws, deploy: Callable[..., str], invoke: Callable[..., Any]
-) -> None:
-    create_table(aws, "gone")
-    aws.client("s3").create_bucket(
-        Bucket="gone", CreateBucketConfiguration={"LocationConstraint": aws.region}
-    )
-    deploy("import os\ndef handler(event, context): return os.getpid()")
-    pid = invoke().value
-    aws.reset()
-    assert tables(aws) == []
-    assert aws.client("s3").list_buckets()["Buckets"] == []
-    assert aws.client("lambda").list_functions()["Functions"] == []
-    assert aws.function_logs("probe") == ""
+def test_stop_drops_everything(tmp_path: Path) -> None:
+    (tmp_path / "probe.py").write_text("import os\ndef handler(event, context): return os.getpid()")
+    aws = LocalAws()
+    with aws:
+        create_table(aws, "gone")
+        aws.client("s3").create_bucket(
+            Bucket="gone", CreateBucketConfiguration={"LocationConstraint": aws.region}
+        )
+        aws.create_function(
+            "probe", handler="probe.handler", source=tmp_path, include=["probe.py"], environment={}
+        )
+        answer = aws.client("lambda").invoke(FunctionName="probe")
+        pid, account_id = json.loads(answer["Payload"].read()), aws.account_id
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+    with aws:
+        assert aws.account_id == account_id
+        assert tables(aws) == []
+        assert aws.client("s3").list_buckets()["Buckets"] == []
+        assert aws.client("lambda").list_functions()["Functions"] == []
 
 
 def test_the_repairs_of_moto_are_made_once_and_taken_back_by_the_last_stop() -> None:

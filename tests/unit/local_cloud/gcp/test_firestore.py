@@ -17,6 +17,7 @@ from deploy_scripts import PROJECT
 from local_cloud import child_process
 from local_cloud.gcp import firestore
 from local_cloud.gcp.firestore import LocalFirestore
+from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +31,12 @@ PATIENCE_SECONDS = 30
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
-        yield local.client()
+        yield client_of(local)
 
 
 def test_a_package_that_is_missing_is_told_with_its_remedy(monkeypatch, tmp_path: Path):
     monkeypatch.setattr(child_process, "PROJECT", tmp_path)
-    with pytest.raises(RuntimeError, match="make test"):
+    with pytest.raises(RuntimeError, match="npm ci"):
         LocalFirestore(tmp_path / "log")
 
 
@@ -53,7 +54,7 @@ def test_its_environment_is_all_that_the_sdk_needs(tmp_path: Path):
             "from google.cloud.firestore import Client\n"
             "print([each.id for each in Client(project='elsewhere').collection('c').stream()])"
         )
-        local.client().collection("c").document("d").set({})
+        client_of(local).collection("c").document("d").set({})
         ended = subprocess.run(
             [sys.executable, "-c", program],
             env=os.environ | local.environment,

@@ -1,0 +1,97 @@
+"""Calls to AWS: the subject of a refused one, answers of several pages, and what isn't there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.data_connector.device import twinmaker_client as configured_client
+from deploy_scripts.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Json = dict[str, Any]
+
+
+class RegistrationError(RefusedError):
+    """TwinMaker, IAM or Lambda refused; the message has AWS's own code and message.
+
+    Parameters
+    ----------
+    message
+        The message.
+    code
+        AWS's code of the error, if it was a call that failed.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def not_there(self) -> bool:
+        """True if the subject of the call doesn't exist."""
+        return self.code in ("ResourceNotFoundException", "NoSuchEntity")
+
+
+class NotOursError(RegistrationError):
+    """A resource has one of our ids but not our tags."""
+
+    exit_code = 2
+
+
+def twinmaker_client() -> Any:
+    """Return a TwinMaker client with endpoint, region and credentials from the environment."""
+    from botocore.config import Config
+
+    return configured_client(Config(retries={"mode": "standard", "total_max_attempts": 8}))
+
+
+def call(subject: str, operation: Callable[..., Json], **request: Any) -> Json:
+    """Call AWS.
+
+    Raises
+    ------
+    RegistrationError
+        AWS refused; the message begins with the subject.
+    """
+    try:
+        return operation(**request)
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        code = details.get("Code", "")
+        raise RegistrationError(
+            f"{subject}: {error.operation_name} was refused: {code}: {details.get('Message')}", code
+        ) from error
+
+
+def call_if_there(subject: str, operation: Callable[..., Json], **request: Any) -> Json | None:
+    """Call AWS; return None if the subject doesn't exist. Raises what `call` raises."""
+    try:
+        return call(subject, operation, **request)
+    except RegistrationError as error:
+        if error.not_there:
+            return None
+        raise
+
+
+def pages(subject: str, operation: Callable[..., Json], **request: Any) -> Iterator[Json]:
+    """Yield all pages of an answer: botocore has no paginators for TwinMaker."""
+    page = call(subject, operation, **request)
+    yield page
+    while page.get("nextToken"):
+        page = call(subject, operation, **request, nextToken=page["nextToken"])
+        yield page
+
+
+def tags_of(client: Any, arn: str) -> dict[str, str]:
+    """Return the tags of one of TwinMaker's resources; none if it is gone by now."""
+    try:
+        found = list(pages(f"tags of {arn}", client.list_tags_for_resource, resourceARN=arn))
+    except RegistrationError as error:
+        if error.not_there:
+            return {}
+        raise
+    return {name: value for page in found for name, value in page.get("tags", {}).items()}

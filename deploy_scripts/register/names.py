@@ -1,0 +1,79 @@
+"""The names that AWS's service models allow, checked before half of a registration is written."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+
+from chalicelib.model.errors import ConfigurationError
+from deploy_scripts.register.component_types import component_type_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deploy_scripts.project_files.twin_configuration import Device
+    from deploy_scripts.register.twin import Twin
+
+
+def check_names(
+    twin: Twin,
+    devices: Sequence[Device],
+    *,
+    role_arn: str | None = None,
+    s3_location: str | None = None,
+    entities: bool = False,
+) -> None:
+    """Refuse names that AWS doesn't allow, without asking AWS.
+
+    The parameters are those of `Registration.register`.
+
+    Raises
+    ------
+    ConfigurationError
+        A name isn't allowed.
+    """
+    names = [
+        ("Id", twin.workspace_id, "The workspace's id"),
+        ("TagValue", twin.name, "The twin's name"),
+        ("RoleArn", role_arn, "The role's ARN"),
+        ("S3Location", s3_location, "The S3 location, the ARN of a bucket,"),
+    ]
+    for device in devices:
+        type_id = component_type_id(twin.name, device.id)
+        names.append(("ComponentTypeId", type_id, "The component type's id"))
+        if entities:
+            names.append(("EntityId", device.id, "The device's id, as an entity's id,"))
+        title = f"Device {device.id}: the property's name"
+        names += [("Name", each.name, title) for each in (*device.properties, *device.constants)]
+    for shape, name, title in names:
+        if name is not None:
+            check_name(shape, name, title)
+    check_name("policyNameType", twin.policy_name, "The name of the role's policy", service="iam")
+
+
+def check_name(shape: str, name: str, title: str, *, service: str = "iottwinmaker") -> None:
+    """Check a name against a shape of a service model; the title is its subject in the error."""
+    allowed = limits(shape, service)
+    pattern, longest = allowed.get("pattern", ".*"), allowed.get("max", math.inf)
+    if re.fullmatch(pattern, name) is None:
+        raise ConfigurationError(f"{title} is {name!r}; AWS wants it to match {pattern}")
+    if not allowed.get("min", 0) <= len(name) <= longest:
+        raise ConfigurationError(
+            f"{title} is {name!r}, {len(name)} characters; AWS allows {longest}"
+        )
+
+
+@lru_cache
+def limits(shape: str, service: str = "iottwinmaker") -> Mapping[str, Any]:
+    """Return `pattern`, `min` and `max` of a shape, as far as the service model has them."""
+    found: Mapping[str, Any] = _model(service).shape_for(shape).metadata
+    return found
+
+
+@lru_cache
+def _model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
