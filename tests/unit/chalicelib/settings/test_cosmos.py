@@ -43,6 +43,16 @@ def test_what_is_no_key_is_refused_without_being_shown():
     assert refused.value.__suppress_context__
 
 
+@pytest.mark.parametrize("start", ["@Microsoft.KeyVault(", "@microsoft.keyvault("])
+def test_a_reference_that_azure_has_not_resolved_is_recognised(start):
+    reference = f"{start}SecretUri=https://my-vault.vault.azure.net/secrets/token/)"
+    with pytest.raises(
+        ConfigurationError,
+        match="^COSMOS_KEY is a Key Vault reference that Azure has not resolved.*Secrets User",
+    ):
+        CosmosSettings.load(COSMOS | {"COSMOS_KEY": reference})
+
+
 @pytest.mark.parametrize("more", ["/;AccountKey=key", "/?key=key", "/#key", "/path"])
 def test_an_endpoint_is_an_account_and_nothing_else(more):
     endpoint = f"https://twin.documents.azure.com{more}"
