@@ -11,15 +11,14 @@ from chalicelib.model.layout import aws_surface
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.options import (
     USAGE,
-    config_option,
     dry_run_option,
     endpoint_option,
     fail,
-    project_option,
+    registration_options,
     reported_failures,
-    stage_option,
-    token_name_option,
-    token_store_option,
+    stage_options,
+    token_options,
+    workspace_option,
 )
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
@@ -34,22 +33,13 @@ from deploy_scripts.tokens.stage_token import managed_store, token_reference
 if TYPE_CHECKING:
     from pathlib import Path
 
-workspace_option = click.option("--workspace", help="TwinMaker's.  [default: the twin's name]")
-
 
 @click.command()
-@config_option
-@stage_option
-@project_option
-@token_store_option
-@token_name_option
+@stage_options
+@token_options
 @endpoint_option
 @click.option("--table", help="The hot table, if it is on AWS.")
-@workspace_option
-@click.option("--create-workspace", is_flag=True, help="Create the workspace if it isn't there.")
-@click.option("--role-arn", help="The workspace's role; needed to create the workspace.")
-@click.option("--s3-location", help="The ARN of a bucket; needed to create the workspace.")
-@click.option("--entities", is_flag=True, help="Also make an entity for each device.")
+@registration_options
 @click.pass_context
 @reported_failures()
 def deploy(
@@ -116,11 +106,8 @@ def deploy(
 
 
 @click.command()
-@config_option
-@stage_option
-@project_option
-@token_store_option
-@token_name_option
+@stage_options
+@token_options
 @workspace_option
 @click.option("--delete-workspace", is_flag=True, help="Also the workspace, if we made it.")
 @click.option("--yes", is_flag=True, help="Don't ask.")

@@ -48,7 +48,7 @@ def test_a_reference_that_azure_has_not_resolved_is_recognised(start):
     reference = f"{start}SecretUri=https://my-vault.vault.azure.net/secrets/token/)"
     with pytest.raises(
         ConfigurationError,
-        match="^COSMOS_KEY is a Key Vault reference that Azure has not resolved.*Secrets User",
+        match=r"^COSMOS_KEY is a Key Vault reference that Azure has not resolved.*Secrets User",
     ):
         CosmosSettings.load(COSMOS | {"COSMOS_KEY": reference})
 
