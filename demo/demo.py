@@ -138,7 +138,7 @@ class Demo:
             self._series.append(Series(title, first.unit or "", reading.points[first.name]))
         return (
             f"GetPropertyValue: the newest entry; GetPropertyValueHistory: {reading.values:,} values in "
-            f"{reading.pages} pages of {PAGE}, each one as it was put there"
+            f"{reading.pages} pages of {PAGE}, each one as it was stored"
         )
 
     def _agree(self) -> str:

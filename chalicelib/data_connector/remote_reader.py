@@ -12,8 +12,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -28,7 +26,8 @@ from chalicelib.contracts.wire_contract import (
     TOKEN_HEADER,
     flaws_of,
 )
-from chalicelib.model.errors import HotStoreError, InvalidQueryError, RemoteReaderError
+from chalicelib.data_connector.failed_try import Failure, refusal
+from chalicelib.model.errors import InvalidQueryError, RemoteReaderError
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.tokens.aws_stores import inter_cloud_token
@@ -50,16 +49,6 @@ _SHORTEST_KEY: Final = 8
 """Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """A try without a usable answer."""
-
-    reason: str
-    status: int | None = None
-    worth_a_retry: bool = False
-    retry_after: float = 0.0
 
 
 class _Exchange:
@@ -178,12 +167,12 @@ class RemoteReader:
             body = orjson.dumps(envelope)
         except orjson.JSONEncodeError as error:
             raise InvalidQueryError(f"The query can't be sent as JSON: {error}") from error
-        failure = _Failure("no time was left for a request")
+        failure = Failure("no time was left for a request")
         attempts = 0
         while (left := deadline - self._clock()) >= _SHORTEST_TRY:
             attempts += 1
             outcome = self._try(body, headers, left)
-            if not isinstance(outcome, _Failure):
+            if not isinstance(outcome, Failure):
                 document, flaws = outcome
                 return RemoteAnswer(document, attempts, flaws)
             failure = outcome
@@ -192,7 +181,7 @@ class RemoteReader:
             backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (attempts - 1))
             pause = max(self._uniform(0, backoff), failure.retry_after)
             if self._clock() + pause + _SHORTEST_TRY > deadline:
-                failure = _Failure(
+                failure = Failure(
                     f"{failure.reason}; no time is left for another try", failure.status
                 )
                 break
@@ -207,14 +196,14 @@ class RemoteReader:
 
     def _try(
         self, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> tuple[dict[str, Any], Flaws] | _Failure:
+    ) -> tuple[dict[str, Any], Flaws] | Failure:
         """Send one request, and abandon it after a number of seconds in whatever state it is.
 
         A time-out of requests bounds each wait for bytes, not the whole: neither a silent name server
         nor a reader that sends byte by byte ever exceeds it. So the exchange runs in a thread of its
         own, which is abandoned, with its session, when time is up.
         """
-        outcome: queue.SimpleQueue[tuple[dict[str, Any], Flaws] | _Failure | Exception] = (
+        outcome: queue.SimpleQueue[tuple[dict[str, Any], Flaws] | Failure | Exception] = (
             queue.SimpleQueue()
         )
         exchange = _Exchange(self._session)
@@ -231,14 +220,14 @@ class RemoteReader:
         except queue.Empty:
             self._session = self._new_session()
             exchange.abandon()
-            return _Failure(f"no complete answer within {seconds:.1f} s", worth_a_retry=True)
+            return Failure(f"no complete answer within {seconds:.1f} s", worth_a_retry=True)
         if isinstance(result, Exception):
             raise result
         return result
 
     def _exchange(
         self, exchange: _Exchange, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> tuple[dict[str, Any], Flaws] | _Failure:
+    ) -> tuple[dict[str, Any], Flaws] | Failure:
         longest = self._settings.read_timeout
         timeouts = (
             min(self._settings.connect_timeout, seconds),
@@ -257,23 +246,23 @@ class RemoteReader:
                 exchange.began(response)
                 content = _content(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            return _Failure(self._in_words(error), worth_a_retry=True)
+            return Failure(self._in_words(error), worth_a_retry=True)
         if response.status_code != 200:
-            return _refusal(response, content)
+            return refusal(response, content)
         document = self._document(content)
-        if isinstance(document, _Failure):
+        if isinstance(document, Failure):
             return document
         return document, flaws_of(response.headers.get(LEFT_OUT_HEADER))
 
-    def _document(self, content: bytes) -> dict[str, Any] | _Failure:
+    def _document(self, content: bytes) -> dict[str, Any] | Failure:
         if len(content) > LARGEST_PAYLOAD:
-            return _Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
+            return Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
         try:
             document: Any = orjson.loads(content)
         except orjson.JSONDecodeError as error:
-            return _Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
+            return Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
         if not isinstance(document, dict) or not self._is_answer(document):
-            return _Failure(
+            return Failure(
                 "the answer has no propertyValues of this kind of read; is the URL a Hot Reader's, "
                 "and of the right kind?",
                 200,
@@ -363,39 +352,3 @@ def _content(response: requests.Response) -> bytes:
         if size > LARGEST_PAYLOAD:
             break
     return b"".join(chunks)
-
-
-def _refusal(response: requests.Response, content: bytes) -> _Failure:
-    status = response.status_code
-    reason = response.reason or "an error"
-    code = None
-    try:
-        error = orjson.loads(content)["error"]
-        code = error["code"]
-        reason = f"{code}: {error['message']}"
-    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-        # Not the contract's error answer; it may come from a proxy or gateway before the reader.
-        reason = f"{reason}, without the contract's error answer"
-    if 300 <= status < 400:
-        reason = "it redirects; set the URL that it redirects to"
-    return _Failure(
-        reason,
-        status,
-        worth_a_retry=(status == 429 or status >= 500) and code != HotStoreError.code,
-        retry_after=_retry_after(response.headers.get("Retry-After")),
-    )
-
-
-def _retry_after(header: str | None) -> float:
-    """Return the seconds that a `Retry-After` asks for: a number or a date (RFC 9110, 10.2.3)."""
-    if not header:
-        return 0.0
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return 0.0
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.settings.environment import required
+from chalicelib.settings.environment import required, resolved
 from chalicelib.settings.secure_url import check_secure_url
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CosmosSettings:
-    """Where the hot storage on Azure is.
+    """The place of the hot storage on Azure.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class CosmosSettings:
 
 
 def _account_key(environment: Environment) -> str | None:
-    key = environment.get("COSMOS_KEY", "").strip()
+    key = resolved(environment, "COSMOS_KEY")
     try:
         base64.b64decode(key, validate=True)
     except ValueError:
         raise ConfigurationError(
-            "COSMOS_KEY is not a key: it must be Base64 text, as the Azure portal shows it under "
+            "COSMOS_KEY is not a key: it must be Base64, as the Azure portal shows it under "
             "'Keys'. Leave it out to use the function's managed identity."
         ) from None
     return key or None

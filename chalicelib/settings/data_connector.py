@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadAheadSettings:
-    """How far a data connector reads ahead, and how long it uses the pages.
+    """The bounds of reading ahead: how far, and how long the pages are used.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class RemoteReaderSettings:
 
 @dataclass(frozen=True, slots=True)
 class DataConnectorSettings:
-    """Where a data connector reads, and nothing else.
+    """Settings of a data connector: the Hot Reader to ask, and nothing else.
 
     Attributes
     ----------

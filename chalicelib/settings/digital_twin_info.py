@@ -23,7 +23,7 @@ _TWIN_INFO_EXAMPLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DigitalTwinInfo:
-    """What `DIGITAL_TWIN_INFO` says.
+    """The content of `DIGITAL_TWIN_INFO`.
 
     Attributes
     ----------
@@ -102,6 +102,6 @@ def _devices(listed: Any) -> dict[str, dict[str, DataType]]:
         except InvalidQueryError as error:
             raise _twin_info_error(str(error)) from error
         if not isinstance(device_id, str) or not device_id or device_id in devices:
-            raise _twin_info_error(f"{where}.id must be a text of its own")
+            raise _twin_info_error(f"{where}.id must be a unique string")
         devices[device_id] = properties
     return devices

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBSettings:
-    """Where the hot storage on AWS is.
+    """The place of the hot storage on AWS.
 
     Attributes
     ----------

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """What an HTTP endpoint needs besides its reader.
+    """Settings of an HTTP endpoint, besides those of its Hot Reader.
 
     Attributes
     ----------
     token
         The tokens it accepts.
     requests_per_second
-        How many authorized requests one instance answers per second; None for no limit of its own.
+        The number of authorized requests that one instance answers per second; None for no limit of
+        its own.
     compress
         True if nothing in front of the endpoint compresses answers for callers that accept gzip.
     """
@@ -47,7 +48,8 @@ class EndpointSettings:
     def load_outside_aws(cls, environment: Environment) -> EndpointSettings:
         """Read the settings of a function on another cloud; see `HotReaderSettings.load`.
 
-        Nothing in front of it compresses, and a store of AWS isn't its to ask for the token.
+        Nothing in front of it compresses, and it holds no credentials of AWS, so that no store there can
+        be asked for the token (docs/architecture.md, 'Credential isolation').
         """
         settings = replace(cls.load(environment), compress=True)
         if settings.token.store is not None:

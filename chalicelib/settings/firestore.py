@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FirestoreSettings:
-    """Where the hot storage on Google Cloud is.
+    """The place of the hot storage on Google Cloud.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class FirestoreSettings:
 
 
 def _check_emulator(environment: Environment) -> None:
-    """Check the address that Google's SDK takes for Firestore's, if there is one: even a blank one."""
+    """Check the address that Google's SDK takes for Firestore's if the variable exists, even empty."""
     address = environment.get("FIRESTORE_EMULATOR_HOST")
     if address is None:
         return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HotReaderSettings:
-    """What a Hot Reader needs, whatever its store.
+    """Settings of a Hot Reader, whatever its store.
 
     Attributes
     ----------

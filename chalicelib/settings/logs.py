@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What is logged and traced.
+    """Settings of logs and traces.
 
     Attributes
     ----------

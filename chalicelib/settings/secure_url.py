@@ -36,7 +36,7 @@ def check_secure_url(name: str, url: str, *, example: str) -> None:
         A credential must not be sent there, or it is no URL.
     """
     if re.search(r"\s", url):
-        raise ConfigurationError(f"{name} must not hold blanks")
+        raise ConfigurationError(f"{name} must not contain whitespace")
     try:
         parts = urlsplit(url)
         _ = parts.port  # is read, and so checked, only now
@@ -47,7 +47,7 @@ def check_secure_url(name: str, url: str, *, example: str) -> None:
     if host and not _HOST.fullmatch(host):
         raise ConfigurationError(f"{name} is not a URL: its host is malformed")
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{name} must not hold a user name or password")
+        raise ConfigurationError(f"{name} must not contain a user name or password")
     if not parts.hostname or parts.scheme not in ("https", "http"):
         raise ConfigurationError(f"{name} must look like {example}")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:

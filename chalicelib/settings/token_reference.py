@@ -28,7 +28,7 @@ _STORES: Final = ("ssm", "secretsmanager")
 
 @dataclass(frozen=True, slots=True)
 class TokenReference:
-    """Where the token is kept.
+    """The place where the token is kept.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def split_tokens(what: str, value: str) -> list[str]:
     Raises
     ------
     ConfigurationError
-        It isn't that. The message never holds the value.
+        It is neither. The message never holds the value.
     """
     tokens = [token.strip() for token in value.split(",")]
     if len(tokens) > 2:
@@ -107,8 +107,8 @@ def split_tokens(what: str, value: str) -> list[str]:
     for token in tokens:
         if len(token) < _SHORTEST or not _TOKEN.fullmatch(token):
             raise ConfigurationError(
-                f"{what} must be a token: at least {_SHORTEST} letters, digits and ._~+/=- without "
-                "whitespace. Make one with: "
+                f"{what} must be a token: at least {_SHORTEST} characters, which may be letters, digits "
+                "and ._~+/=-, not whitespace. Make one with: "
                 "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
     return tokens

@@ -1,1 +1,1 @@
-"""Where the inter-cloud token comes from, and how it is compared."""
+"""The inter-cloud token: its source, and the comparison."""

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy_scripts.commands.options import (
-    config_option,
     dry_run_option,
-    project_option,
     reported_failures,
     show_changes,
-    stage_option,
-    token_name_option,
-    token_store_option,
+    stage_options,
+    token_options,
 )
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
@@ -27,11 +24,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
-@stage_option
-@project_option
-@token_store_option
-@token_name_option
+@stage_options
+@token_options
 @click.option(
     "--table", help="The hot table, if it is on AWS.  [default: the stage's, or TWIN-hot-telemetry]"
 )

@@ -6,7 +6,7 @@ import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 from rich.console import Console
@@ -18,7 +18,7 @@ from deploy_scripts.plan.plan import ENDPOINT_KINDS
 from deploy_scripts.tokens.stores import STORES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 REFUSED: Final = 1
 """The exit code when AWS refused."""
@@ -72,6 +72,16 @@ token_name_option = click.option(
     "--token-name",
     help="Its name there.  [default: the stage's, or /TWIN/STAGE/inter-cloud-token]",
 )
+
+
+def stage_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name a stage: `--config`, `--stage` and `--project`."""
+    return config_option(stage_option(project_option(command)))
+
+
+def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name the place of the token: `--token-store` and `--token-name`."""
+    return token_store_option(token_name_option(command))
 
 
 def show_changes(changes: Sequence[str], *, dry_run: bool, otherwise: str) -> None:

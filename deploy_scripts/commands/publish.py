@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +22,7 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.plan.plan import FUNCTION_URL
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.whole_files import OTHERS, read_regular
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.publish import PublishError, aws_endpoints, other_cloud
 from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE, Throttling
@@ -163,20 +162,17 @@ def _token(
 def _private_text(path: Path) -> str:
     """Read a file that nobody else can read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise PublishError(f"{path} isn't a file.")
-            if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise PublishError(
-                    f"{path} has the mode {stat.S_IMODE(status.st_mode):04o}: other users can get "
-                    "at the token in it. Run chmod 600 on it, and change the token if anyone else "
-                    "uses this machine."
-                )
-            return file.read()
+        content, mode = read_regular(path, follow=True)
+        text = content.decode()
     except OSError as error:
-        flaw = str(error.strerror)
+        flaw = f"can't be read: {error.strerror}"
     except UnicodeDecodeError:
-        flaw = "it isn't text in UTF-8"
-    raise PublishError(f"{path} can't be read: {flaw}")
+        flaw = "can't be read: it isn't a string in UTF-8"
+    else:
+        if not mode & OTHERS:
+            return text
+        flaw = (
+            f"has the mode {mode:04o}: other users can get at the token in it. Run chmod 600 on it, "
+            "and change the token if anyone else uses this machine."
+        )
+    raise PublishError(f"{path} {flaw}")

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy_scripts.commands.options import (
-    config_option,
-    project_option,
     reported_failures,
-    stage_option,
-    token_name_option,
-    token_store_option,
+    stage_options,
+    token_options,
 )
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
@@ -27,11 +24,8 @@ if TYPE_CHECKING:
 
 
 @click.command("rotate-token")
-@config_option
-@stage_option
-@project_option
-@token_store_option
-@token_name_option
+@stage_options
+@token_options
 @click.option(
     "--retire",
     is_flag=True,

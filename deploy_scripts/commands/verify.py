@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.commands.options import USAGE, config_option, project_option, stage_option
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
@@ -63,30 +64,18 @@ def verify(
     0 all is well, 1 a hop is broken, 2 something is wrong with the command, or the configuration can't
     be read.
     """
-    import boto3
+    from deploy_scripts.verify.verification import Verification
+    from deploy_scripts.verify.walk import Walk
 
-    from deploy_scripts.register.calls import twinmaker_client
-    from deploy_scripts.verify.verification import Options, Verification
-
-    if url or last_entry_url:
+    urls = {HISTORY: url, LAST_ENTRY: last_entry_url}
+    chosen = {read: each for read, each in urls.items() if each}
+    if chosen:
         _check_urls_are_used(config)
     console = Console()
     text = output == "text"
-    options = Options(
-        stage=stage,
-        config=config,
-        project=project,
-        workspace_id=workspace,
-        url=url,
-        last_entry_url=last_entry_url,
-        chart=page_file is not None,
-    )
-    verified = Verification(
-        options,
-        client=boto3.client,
-        twinmaker=twinmaker_client,
-        report=lambda hop: _show(console, hop) if text else None,
-    ).run()
+    walk = Walk(lambda hop: _show(console, hop) if text else None)
+    verification = Verification(stage, config, project, workspace, chosen, walk)
+    verified = verification.run(chart=page_file is not None)
     if not text:
         click.echo(json.dumps(verified.to_json(), indent=2))
     if page_file is not None:

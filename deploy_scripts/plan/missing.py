@@ -32,14 +32,7 @@ def missing(
 ) -> Iterator[str]:
     """Yield in sentences what has to be done before a stage can be deployed.
 
-    Parameters
-    ----------
-    configuration
-        The twin's.
-    stage
-        The Chalice stage.
-    unsaved
-        The reads whose connection isn't saved.
+    `unsaved` are the reads whose connection isn't saved.
     """
     layout = configuration.layout
     if layout.layer_4 == "aws":

@@ -77,10 +77,7 @@ class Connection:
 def connection_id(layout: ProviderLayout, read: Read) -> str:
     """Return the id of a layout's connection: `{l3}_l3_to_{l4}_l4_hot_reader[_last_entry]`.
 
-    Raises
-    ------
-    ValueError
-        The layout is on one cloud: there is nothing to connect.
+    A layout on one cloud is a `ValueError`: there is nothing to connect.
     """
     _check_crosses(layout)
     reader = read.hot_reader.replace("-", "_")
@@ -88,12 +85,9 @@ def connection_id(layout: ProviderLayout, read: Read) -> str:
 
 
 def old_connection_id(layout: ProviderLayout) -> str:
-    """Return the id that older projects have, one for both reads: `{l4}_l4_to_{l3}_l3hot_read`.
+    """Return the id of older projects, one for both reads: `{l4}_l4_to_{l3}_l3hot_read`.
 
-    Raises
-    ------
-    ValueError
-        The layout is on one cloud: there is nothing to connect.
+    A layout on one cloud is a `ValueError`: there is nothing to connect.
     """
     _check_crosses(layout)
     return f"{layout.layer_4}_l4_to_{layout.layer_3_hot}_l3hot_read"
@@ -122,9 +116,6 @@ class InterCloudConnections:
         self.path = path
         self._patience = patience
         self._warned = False
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r})"
 
     def load(self) -> dict[str, Connection]:
         """Return all connections by id, other layers' too; none if there is no file."""

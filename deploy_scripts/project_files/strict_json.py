@@ -1,4 +1,4 @@
-"""Strict JSON: whatever is read means one thing only, and can be written again without a change."""
+"""Strict JSON: every value has one meaning, and can be written again without a change."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Place = tuple[str | int, ...]
 
 
 class FlawError(ValueError):
-    """The content isn't strict JSON; nothing of it is in the error, as it may be secret.
+    """The content isn't strict JSON; none of its values is in the error, as they may be secret.
 
     Attributes
     ----------
-    place
-        The place of the flaw; empty for all of the content.
     found
         The flaw.
+    place
+        The place of a repeated key; empty for any other flaw.
     """
 
     def __init__(self, found: str, place: Place = ()) -> None:
@@ -36,16 +36,16 @@ def parse(content: bytes) -> Any:
     repeating: list[tuple[dict[str, Any], str]] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            repeating.append((found, next(key for key in found if keys.count(key) > 1)))
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                repeating.append((found, key))
+            found[key] = value
         return found
 
     try:
-        document = json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=unique, parse_constant=_refuse_constant
-        )
+        text = content.decode("utf-8-sig")
+        document = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse)
     except FlawError:
         raise
     except UnicodeDecodeError as error:
@@ -57,25 +57,22 @@ def parse(content: bytes) -> Any:
     else:
         if not repeating:
             return document
-        # The last to be complete: one before it may be the value that a repeated key lost.
+        # The last one: the one before it may be in a value that a repeated key lost.
         found, key = repeating[-1]
         flaw = FlawError("the key more than once", (*_place_of(found, document), key))
     raise flaw  # not in the handlers: those errors carry the content
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    """Refuse a number that Python's parser takes and JSON doesn't have."""
-    raise FlawError(f"the number {name}")
+def _refuse(constant: str) -> NoReturn:
+    raise FlawError(f"the number {constant}")
 
 
 def _place_of(wanted: Any, document: Any) -> Place:
     waiting: list[tuple[Place, Any]] = [((), document)]
-    while waiting:
-        place, value = waiting.pop()
+    for place, value in waiting:
         if value is wanted:
             return place
-        if isinstance(value, dict):
-            waiting += [((*place, key), each) for key, each in value.items()]
-        elif isinstance(value, list):
-            waiting += [((*place, index), each) for index, each in enumerate(value)]
+        if isinstance(value, dict | list):
+            members = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [((*place, key), each) for key, each in members]
     return ()

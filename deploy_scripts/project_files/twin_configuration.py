@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -35,12 +35,10 @@ from deploy_scripts.project_files.problems import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from deploy_scripts.project_files.strict_json import Place
-
-    Read = TypeVar("Read")
 
 DEVICES_FILE: Final = "config_iot_devices.json"
 PROVIDERS_FILE: Final = "config_providers.json"
@@ -264,13 +262,11 @@ class TwinConfiguration:
         ConfigurationProblems
             The files have mistakes: it names every one.
         """
-        problems: list[Problem] = []
-        name = _unless_wrong(lambda: twin_name(directory), problems)
-        layout = _unless_wrong(lambda: _layout(directory), problems)
-        listed = _unless_wrong(lambda: devices(directory, twin=name), problems)
-        if name is None or layout is None or listed is None:
-            raise ConfigurationProblems(problems)
-        return cls(name, layout, listed)
+        twin, providers, listed = _read(directory, TWIN_FILE, PROVIDERS_FILE, DEVICES_FILE)
+        layer_3_hot = providers.layer_3_hot_provider
+        # Projects from before there was a layer 4 provider have both on one cloud.
+        layout = ProviderLayout(layer_3_hot, providers.layer_4_provider or layer_3_hot)
+        return cls(twin.digital_twin_name, layout, listed)
 
 
 def twin_name(directory: Path) -> str:
@@ -281,70 +277,55 @@ def twin_name(directory: Path) -> str:
     ConfigurationProblems
         The file has mistakes.
     """
-    twin: _Twin = _read(directory / TWIN_FILE)
-    return twin.digital_twin_name
+    (twin,) = _read(directory, TWIN_FILE)
+    return str(twin.digital_twin_name)
 
 
-def devices(directory: Path, *, twin: str | None = None) -> tuple[Device, ...]:
+def devices(directory: Path) -> tuple[Device, ...]:
     """Return the devices of `config_iot_devices.json` in a directory.
-
-    Parameters
-    ----------
-    directory
-        The directory.
-    twin
-        The twin's name, if the lengths of the component types' ids count.
 
     Raises
     ------
     ConfigurationProblems
         The file has mistakes.
     """
-    listed: tuple[Device, ...] = _read(directory / DEVICES_FILE, twin)
+    listed: tuple[Device, ...]
+    (listed,) = _read(directory, DEVICES_FILE)
     return listed
 
 
-def _layout(directory: Path) -> ProviderLayout:
-    providers: _Providers = _read(directory / PROVIDERS_FILE)
-    layer_3_hot = providers.layer_3_hot_provider
-    # Projects from before there was a layer 4 provider have both on one cloud.
-    return ProviderLayout(layer_3_hot, providers.layer_4_provider or layer_3_hot)
+def _read(directory: Path, *files: str) -> list[Any]:
+    """Read files by their schemas; raise the mistakes of all of them."""
+    parsed: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for file in files:
+        twin = parsed.get(TWIN_FILE)
+        try:
+            document = strict_json.parse((directory / file).read_bytes())
+            parsed[file] = _SCHEMAS[file].validate_python(
+                document, context=twin and twin.digital_twin_name
+            )
+        except FileNotFoundError:
+            problems.append(Problem(file, "", "no such file", f"it in {directory}"))
+        except OSError as error:
+            found = f"a file that can't be read ({error.strerror})"
+            problems.append(Problem(file, "", found, "one that can"))
+        except strict_json.FlawError as error:
+            expected = "each key once in an object" if error.place else "plain JSON in UTF-8"
+            problems.append(Problem(file, path_of(error.place), error.found, expected))
+        except ValidationError as error:
+            problems += [*_problems(file, error), *_beside(file, document)]
+        else:
+            problems += _beside(file, document)
+    if problems:
+        raise ConfigurationProblems(problems)
+    return [*parsed.values()]
 
 
-def _unless_wrong(read: Callable[[], Read], problems: list[Problem]) -> Read | None:
-    """Read something; if that brings up mistakes, note them and return None."""
-    try:
-        return read()
-    except ConfigurationProblems as error:
-        problems += error.problems
-        return None
-
-
-def _read(path: Path, twin: str | None = None) -> Any:
-    """Read a file by its schema."""
-    document = _document(path)
-    more = _misspelt if path.name == PROVIDERS_FILE else _repeated
-    beside = [Problem(path.name, *each) for each in more(document)]
-    try:
-        parsed = _SCHEMAS[path.name].validate_python(document, context=twin)
-    except ValidationError as error:
-        raise ConfigurationProblems([*_problems(path.name, error), *beside]) from error
-    if beside:
-        raise ConfigurationProblems(beside)
-    return parsed
-
-
-def _document(path: Path) -> Any:
-    try:
-        return strict_json.parse(path.read_bytes())
-    except FileNotFoundError:
-        flaw = ("", "no such file", f"it in {path.parent}")
-    except OSError as error:
-        flaw = ("", f"a file that can't be read ({error.strerror})", "one that can")
-    except strict_json.FlawError as error:
-        expected = "each key once in an object" if error.place else "plain JSON in UTF-8"
-        flaw = (path_of(error.place), error.found, expected)
-    raise ConfigurationProblems([Problem(path.name, *flaw)])
+def _beside(file: str, document: Any) -> list[Problem]:
+    """Find the mistakes that no schema sees, as they are between two values."""
+    found = _misspelt(document) if file == PROVIDERS_FILE else _repeated(document)
+    return [Problem(file, *each) for each in found]
 
 
 def _misspelt(document: Any) -> Iterator[tuple[str, str, str]]:

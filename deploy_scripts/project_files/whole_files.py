@@ -16,15 +16,15 @@ OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 """The part of a mode that lets others get at a file."""
 
 
-def read_regular(path: Path) -> tuple[bytes, int]:
-    """Read a file and its mode, following no symbolic link and waiting for no pipe.
+def read_regular(path: Path, *, follow: bool = False) -> tuple[bytes, int]:
+    """Read a file and its mode, waiting for no pipe, and following no symbolic link unless told so.
 
     Raises
     ------
     OSError
         It can't be read, is a symbolic link (`ELOOP`), or isn't a regular file.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     descriptor = os.open(path, flags)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -44,16 +44,12 @@ def write_json(path: Path, document: Any) -> None:
 def write_whole(
     path: Path, content: bytes, *, mode: int | None = None, locked: bool = False
 ) -> None:
-    """Write a file beside the old one, and put it in the old one's place.
-
-    It survives a power cut that comes right after.
+    """Write a file beside the old one, put it in the old one's place, and wait for the disk.
 
     Parameters
     ----------
-    path
+    path, content
         The file.
-    content
-        Its new content.
     mode
         Its mode, whatever the umask is; None for the old one's, or else one that others may read.
     locked

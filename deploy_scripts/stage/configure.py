@@ -101,8 +101,7 @@ def configure_stage(
     known = before.get("environment_variables", {})
     layout = twin.layout
     target = Stage(stage, document["app_name"], known)
-    functions = target.functions(layout)
-    if not functions:
+    if not target.functions(layout):
         raise ConfigureError(
             f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is deployed "
             "on AWS."
@@ -114,7 +113,7 @@ def configure_stage(
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
-        changes += _keep_token(tokens, wanted, reuse=_may_reuse_token(known), dry_run=dry_run)
+        changes += _keep_token(tokens, wanted, known, dry_run=dry_run)
     for function, policy in documents.items():
         path = stages.with_name(policy_file(stage, function))
         if not path.exists() or read_stage_file(path) != policy:
@@ -123,14 +122,11 @@ def configure_stage(
                 write_stage_file(path, policy)
     after = {
         **_DEFAULTS,
-        **({"api_gateway_stage": "api"} if API_HANDLER in functions else {}),
+        **({"api_gateway_stage": "api"} if API_HANDLER in documents else {}),
         **{key: value for key, value in before.items() if key != KEPT_TABLE},
         **({KEPT_TABLE: table} if remote and table != usual else {}),
         **_policy_files(before, stage, documents),
-        "environment_variables": {
-            **{name: value for name, value in known.items() if name not in _MANAGED},
-            **_variables(twin, target, table, remote, tokens),
-        },
+        "environment_variables": _variables(twin, target, table, remote, tokens),
     }
     if after != before:
         changes.append(f"stage {stage} in {STAGES_FILE}: {_differences(before, after)}")
@@ -147,6 +143,7 @@ def _variables(
     remote: Mapping[Read, Connection],
     tokens: TokenStore,
 ) -> dict[str, str]:
+    known = (stage.environment or {}).items()
     variables = {read.remote_url_setting: each.url for read, each in remote.items()}
     if not remote:
         variables[_TABLE] = table
@@ -154,7 +151,8 @@ def _variables(
         variables[TOKEN_VARIABLE] = tokens.reference
     # A TwinMaker event brings its types along; an HTTP query may come without.
     devices = twin.devices if API_HANDLER in stage.functions(twin.layout) else ()
-    return {**variables, "DIGITAL_TWIN_INFO": digital_twin_info(twin, devices, variables)}
+    variables["DIGITAL_TWIN_INFO"] = digital_twin_info(twin, devices, variables)
+    return {name: value for name, value in known if name not in _MANAGED} | variables
 
 
 def _policy_files(
@@ -196,19 +194,18 @@ def _remote_readers(
     return found
 
 
-def _may_reuse_token(environment: Mapping[str, str]) -> bool:
-    """Say whether a token may be that of endpoints of the stage, by its environment so far."""
-    asked_another_cloud = HISTORY.remote_url_setting in environment
-    return not environment or (TOKEN_VARIABLE in environment and not asked_another_cloud)
-
-
-def _keep_token(tokens: TokenStore, wanted: str | None, *, reuse: bool, dry_run: bool) -> list[str]:
+def _keep_token(
+    tokens: TokenStore, wanted: str | None, environment: Mapping[str, str], *, dry_run: bool
+) -> list[str]:
     """Store the token that the stage refers to: the connection's, or (None) a new one.
 
-    One that is stored already may be reused for endpoints, unless the stage had none: then it is the
-    token of another cloud's readers. One that isn't ours is its owner's choice.
+    One that is stored already may be reused for endpoints, unless the stage's environment was one
+    without endpoints: then it is the token of another cloud's readers. One that isn't ours is its
+    owner's choice.
     """
     known = tokens.get()
+    asked_another_cloud = HISTORY.remote_url_setting in environment
+    reuse = not environment or (TOKEN_VARIABLE in environment and not asked_another_cloud)
     if wanted is None and known is not None and (reuse or not tokens.is_ours()):
         try:
             split_tokens(f"The value of {tokens.reference}", known)

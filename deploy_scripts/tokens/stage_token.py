@@ -47,18 +47,9 @@ def token_reference(twin_name: str, stage: str, store: str | None, name: str | N
 def managed_store(
     stage: Stage, twin_name: str, chosen: str | None, client: Callable[..., Any]
 ) -> TokenStore:
-    """Return the store that `configure` looks after: the chosen one, or the stage's, or the default.
+    """Return the store that `configure` looks after: by a chosen reference, the stage's, or the default.
 
-    Parameters
-    ----------
-    stage
-        The stage.
-    twin_name
-        The twin's name.
-    chosen
-        A reference; None if no option was given.
-    client
-        Makes a client of an AWS service, as `boto3.client` does.
+    `client` makes a client of an AWS service, as `boto3.client` does.
 
     Raises
     ------
@@ -79,14 +70,7 @@ def managed_store(
 
 
 def endpoint_token(stage: Stage, chosen: str | None = None) -> TokenReference:
-    """Return where the endpoints of a stage find their token, and for how long they remember it.
-
-    Parameters
-    ----------
-    stage
-        The stage.
-    chosen
-        The reference if the stage has none.
+    """Return where the endpoints of a stage find their token: as it says, or else by a chosen reference.
 
     Raises
     ------

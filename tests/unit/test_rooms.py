@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -48,11 +49,13 @@ NEIGHBOURS: Final = {
     "chalicelib": set(),
     "functions": {"chalicelib"},
     "local_cloud": set(),
-    "deploy_scripts": {"chalicelib", "demo"},
+    "deploy_scripts": {"chalicelib"},
     "demo": {"chalicelib", "deploy_scripts", "local_cloud"},
     "benchmarks": {"chalicelib", "deploy_scripts", "demo", "local_cloud"},
 }
 """The folders at the top, and which others each may import."""
+TWINMAKER_ROOMS: Final = ("operations", "connectors", "twin", "protocol", "errors")
+"""Those of the local TwinMaker: each may import the ones after it."""
 COMMAND_LINE: Final = "deploy_scripts/__main__.py"
 """Puts the verbs together, those of the demo included."""
 
@@ -131,6 +134,34 @@ def test_a_store_imports_its_own_sdk_only():
     for path in sources("chalicelib/stores"):
         name = path.relative_to(PROJECT / "chalicelib").as_posix()
         assert libraries(path) & sdks == SDKS.get(name, set()), name
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp", "twinmaker"])
+def test_a_cloud_of_the_local_cloud_imports_itself_and_what_all_share(cloud):
+    shared = set() if cloud == "twinmaker" else {"PROJECT", "child_process"}
+    wrong = {
+        in_project(path): names
+        for path in sources(f"local_cloud/{cloud}")
+        if (names := {n for n in of_ours(path) if n.split(".")[1] not in {cloud, *shared}})
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", TWINMAKER_ROOMS[:-1])
+def test_a_room_of_the_local_twinmaker_imports_only_itself_and_those_below(room):
+    allowed = set(TWINMAKER_ROOMS[TWINMAKER_ROOMS.index(room) :])
+    wrong = {
+        in_project(path): names
+        for path in sources(f"local_cloud/twinmaker/{room}")
+        if (names := {n for n in of_ours(path) if n.split(".")[2] not in allowed})
+    }
+    assert not wrong
+
+
+def test_the_local_twinmaker_imports_only_what_its_distribution_requires():
+    project = tomllib.loads((PROJECT / "local_cloud/twinmaker/pyproject.toml").read_text())
+    found = {name for path in sources("local_cloud/twinmaker") for name in libraries(path)}
+    assert found - {"botocore"} == set(project["project"]["dependencies"])
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -37,7 +37,7 @@ def test_it_shows_each_step_and_leaves_a_page_with_a_chart(tmp_path):
     for shown in (
         "refused: 401",
         "GetPropertyValueHistory",
-        "each one as it was put there",
+        "each one as it was stored",
         "3 clouds",
         "the same to the last",
         "ConnectorFailureException",

@@ -142,13 +142,13 @@ def test_a_malformed_variable_of_a_hot_reader_is_named(name: str, value: str) ->
     [
         ("http://reader.example.com/hot-reader", "must use https"),
         ("http://127.0.0.1.example.com/hot-reader", "must use https"),
-        (f"https://user:{SECRET}@reader.example.com/hot-reader", "must not hold a user name"),
-        (f"https://{SECRET}@reader.example.com/hot-reader", "must not hold a user name"),
+        (f"https://user:{SECRET}@reader.example.com/hot-reader", "must not contain a user name"),
+        (f"https://{SECRET}@reader.example.com/hot-reader", "must not contain a user name"),
         ("reader.example.com/hot-reader", "must look like https://"),
         ("ftp://reader.example.com/hot-reader", "must look like https://"),
         ("https://[::1/hot-reader", "is not a URL"),
         ("https://reader.example.com:port/hot-reader", "is not a URL"),
-        ("https://reader.example.com/hot reader", "must not hold blanks"),
+        ("https://reader.example.com/hot reader", "must not contain whitespace"),
     ],
 )
 def test_a_url_that_a_token_mustnt_be_sent_to_is_refused(name: str, url: str, reason: str) -> None:

@@ -285,7 +285,7 @@ class TestRetryAfter:
             def now(cls, tz=None):
                 return now.astimezone(tz)
 
-        monkeypatch.setattr("chalicelib.data_connector.remote_reader.datetime", Frozen)
+        monkeypatch.setattr("chalicelib.data_connector.failed_try.datetime", Frozen)
 
         def pause(header: str, draw: float = 0.0) -> float:
             time = Time(draw)

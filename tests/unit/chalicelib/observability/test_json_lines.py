@@ -17,7 +17,7 @@ from tests.unit.chalicelib.servers import PATIENCE_SECONDS
 
 
 class Lines(list[tuple[int, dict[str, Any]]]):
-    """What was emitted: levels and lines."""
+    """The lines that were emitted, with their levels."""
 
     def emit(self, level, line):
         self.append((level, json.loads(line)))
@@ -113,9 +113,9 @@ def test_requests_at_the_same_time_are_kept_apart(observability, lines):
         thread.start()
     for thread in threads:
         thread.join(PATIENCE_SECONDS)
-    told = [line for line in lines.documents() if "metrics" not in line]
-    assert len(told) == 2
-    assert all(line["message"] == f"from {line['trace_id']}" for line in told)
+    logged = [line for line in lines.documents() if "metrics" not in line]
+    assert len(logged) == 2
+    assert all(line["message"] == f"from {line['trace_id']}" for line in logged)
 
 
 def test_standard_output_is_the_default(capsys):
@@ -126,7 +126,7 @@ def test_standard_output_is_the_default(capsys):
 
 
 @pytest.mark.parametrize("text", ["half a \ud800 pair", 2**70])
-def test_what_json_cant_hold_is_told_all_the_same(observability, lines, text):
+def test_what_json_cant_hold_is_logged_all_the_same(observability, lines, text):
     with observability.request("trace-1") as record:
         record.logger.info("odd", value=text)
     odd = lines.documents()[0]

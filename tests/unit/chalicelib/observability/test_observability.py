@@ -1,4 +1,4 @@
-"""What a request leaves in the log, in the metrics and in the traces."""
+"""The log lines, metrics and traces of a request on AWS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _numbers = count()
 
 
 class Output:
-    """What was printed: log lines, and metrics by name."""
+    """Printed log lines and metric lines."""
 
     def __init__(self, text: str) -> None:
         documents = [json.loads(line) for line in text.splitlines()]
@@ -131,7 +131,7 @@ class TestTheLog:
         assert len(lines) == 2
         assert all(line["message"] == f"from {line['trace_id']}" for line in lines)
 
-    def test_tells_all_about_a_failure_of_ours(self, observability, output):
+    def test_has_the_stack_of_a_failure_of_ours(self, observability, output):
         with pytest.raises(HotStoreError), observability.request("trace-1"):
             raise HotStoreError("the table is missing")
         (line,) = output().lines
@@ -140,7 +140,7 @@ class TestTheLog:
         assert "the table is missing" in line["exception"]
         assert (line["status"], line["code"]) == (500, "store_misconfigured")
 
-    def test_tells_the_reason_of_a_refusal_without_a_stack(self, observability, output):
+    def test_has_the_reason_of_a_refusal_without_a_stack(self, observability, output):
         with pytest.raises(InvalidQueryError), observability.request("trace-1"):
             raise InvalidQueryError("end_time is before start_time")
         (line,) = output().lines

@@ -104,7 +104,7 @@ class TestTheTwin:
             ("\tGOOGLE\n", "gcp"),
         ],
     )
-    def test_has_providers_in_any_case_with_blanks_or_not(self, spelling, provider):
+    def test_has_providers_in_any_case_with_whitespace_or_not(self, spelling, provider):
         info = json.dumps(twin_info(spelling, spelling))
         twin = DigitalTwinInfo.load({"DIGITAL_TWIN_INFO": info})
         assert twin.layout == ProviderLayout(provider, provider)
@@ -187,7 +187,7 @@ COSMOS = {
 
 
 class TestTheStores:
-    def test_are_told_where_they_are(self):
+    def test_have_a_place(self):
         assert DynamoDBSettings.load({"DYNAMODB_TABLE_NAME": " table "}).table_name == "table"
         cosmos = CosmosSettings.load(COSMOS)
         assert (cosmos.endpoint, cosmos.database) == (COSMOS["COSMOS_ENDPOINT"], "twin")
@@ -204,7 +204,7 @@ class TestTheStores:
             (FirestoreSettings.load, "FIRESTORE_COLLECTION", {}),
         ],
     )
-    def test_have_to_be_told(self, load, name, others, value):
+    def test_have_to_be_configured(self, load, name, others, value):
         given = others | {name: value}
         with pytest.raises(ConfigurationError, match=f"{name} is not set"):
             load({key: text for key, text in given.items() if text is not None})
@@ -261,7 +261,7 @@ class TestTheHotReader:
         assert settings.device_id_attribute == "iotDeviceId"
         assert settings.timestamp_attribute == "time"
 
-    def test_takes_blank_key_names_for_unset(self):
+    def test_takes_empty_key_names_for_unset(self):
         settings = HotReaderSettings.load(
             environment(DEVICE_ID_ATTRIBUTE=" ", TIMESTAMP_ATTRIBUTE="")
         )
@@ -287,7 +287,7 @@ class TestTheHotReader:
             HotReaderSettings.load(environment(TIMESTAMP_FORMAT=name))
 
     @pytest.mark.parametrize("value", ["true", " TRUE "])
-    def test_reads_other_offsets_only_if_told_to(self, value):
+    def test_reads_other_offsets_only_if_it_is_set(self, value):
         key = "2026-01-30T19:00:00+02:00"
         settings = HotReaderSettings.load(environment(MIXED_OFFSETS=value))
         assert settings.timestamp_format.read(key).text == "2026-01-30T17:00:00Z"
@@ -380,7 +380,7 @@ class TestTheEndpoint:
 
 
 class TestDualValidation:
-    """Design note 'system', section 'Provider layouts'."""
+    """docs/architecture.md, 'Dual validation'."""
 
     PROVIDERS = ("aws", "azure", "gcp")
 
@@ -410,7 +410,7 @@ class TestDualValidation:
         assert isinstance(reader, LocalReaderSettings)
 
     @pytest.mark.parametrize("name", [None, "", " "])
-    def test_a_local_connector_has_to_be_told_its_function(self, name):
+    def test_a_local_connector_has_to_have_a_function(self, name):
         with pytest.raises(ConfigurationError, match="LOCAL_HOT_READER_NAME is not set"):
             connector(environment(LOCAL_HOT_READER_NAME=name))
 
@@ -479,8 +479,8 @@ class TestTheRemote:
             ("https://[2001:db8::7/hot-reader", "is not a URL"),
             ("https://reader..example.com/hot-reader", "is not a URL"),
             (f"https://{'x' * 64}.example.com/hot-reader", "is not a URL"),
-            ("https://reader.example.com/hot reader", "blanks"),
-            ("https://reader.example .com/hot-reader", "blanks"),
+            ("https://reader.example.com/hot reader", "must not contain whitespace"),
+            ("https://reader.example .com/hot-reader", "must not contain whitespace"),
             ("https://someone:secret@reader.example.com/", "user name or password"),
             ("https://someone@reader.example.com/", "user name or password"),
             ("https://@reader.example.com/", "user name or password"),
@@ -558,3 +558,25 @@ class TestTracing:
     def test_refuses_a_switch_that_is_neither_on_nor_off(self):
         with pytest.raises(ConfigurationError, match="POWERTOOLS_TRACE_DISABLED is 'maybe'"):
             LogSettings.load({"LAMBDA_TASK_ROOT": "/x", "POWERTOOLS_TRACE_DISABLED": "maybe"})
+
+
+class TestASecretThatThePlatformShouldHavePutThere:
+    KEY_VAULT = "@Microsoft.KeyVault(SecretUri=https://my-vault.vault.azure.net/secrets/token/)"
+    SECRET_MANAGER = "projects/my-project/secrets/inter-cloud-token/versions/latest"
+
+    @pytest.mark.parametrize(
+        ("value", "problem"),
+        [
+            (KEY_VAULT, "Key Vault reference that Azure has not resolved.*Secrets User"),
+            (KEY_VAULT.lower(), "Key Vault reference that Azure has not resolved"),
+            (f" {SECRET_MANAGER}", "Secret Manager, not the secret.*--set-secrets"),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["INTER_CLOUD_TOKEN", "COSMOS_KEY"])
+    def test_is_recognised_by_its_reference(self, name, value, problem):
+        load = {
+            "INTER_CLOUD_TOKEN": EndpointSettings.load_outside_aws,
+            "COSMOS_KEY": CosmosSettings.load,
+        }[name]
+        with pytest.raises(ConfigurationError, match=f"^{name} is .*{problem}"):
+            load(COSMOS | {name: value})

@@ -1,4 +1,4 @@
-"""Where a token comes from, and what is accepted as one."""
+"""The sources of a token, and the tokens that are accepted."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def later(monkeypatch):
 
 
 class Store:
-    """SSM and Secrets Manager in one, keeping one value, for as long as it isn't told to fail."""
+    """SSM and Secrets Manager in one, keeping one value, until it shall fail."""
 
     def __init__(self) -> None:
         self.value = CURRENT
@@ -127,7 +127,7 @@ class TestALiteralValue:
         assert token.current() == CURRENT
         assert token.accepts(CURRENT)
 
-    def test_may_be_surrounded_by_blanks(self):
+    def test_may_be_surrounded_by_whitespace(self):
         assert source(f"  {CURRENT}\n").current() == CURRENT
 
     @pytest.mark.parametrize("text", [f"{CURRENT},{PREVIOUS}", f" {CURRENT} , {PREVIOUS} "])

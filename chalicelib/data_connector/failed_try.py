@@ -1,0 +1,77 @@
+"""A try at another cloud's Hot Reader that gave no usable answer, and whether another one may.
+
+docs/architecture.md, "Where a connector's time goes".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import orjson
+
+from chalicelib.model.errors import HotStoreError
+
+if TYPE_CHECKING:
+    import requests
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try without a usable answer.
+
+    Attributes
+    ----------
+    reason
+        The reason, in words.
+    status
+        The HTTP status; None if no answer came.
+    worth_a_retry
+        True if another try may succeed.
+    retry_after
+        The seconds that the reader asks to wait before it.
+    """
+
+    reason: str
+    status: int | None = None
+    worth_a_retry: bool = False
+    retry_after: float = 0.0
+
+
+def refusal(response: requests.Response, content: bytes) -> Failure:
+    """Read an answer whose status isn't 200."""
+    status = response.status_code
+    reason = response.reason or "an error"
+    code = None
+    try:
+        error = orjson.loads(content)["error"]
+        code = error["code"]
+        reason = f"{code}: {error['message']}"
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        # Not the contract's error answer; it may come from a proxy or gateway before the reader.
+        reason = f"{reason}, without the contract's error answer"
+    if 300 <= status < 400:
+        reason = "it redirects; set the URL that it redirects to"
+    return Failure(
+        reason,
+        status,
+        worth_a_retry=(status == 429 or status >= 500) and code != HotStoreError.code,
+        retry_after=_retry_after(response.headers.get("Retry-After")),
+    )
+
+
+def _retry_after(header: str | None) -> float:
+    """Return the seconds that a `Retry-After` asks for: a number or a date (RFC 9110, 10.2.3)."""
+    if not header:
+        return 0.0
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        when = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return 0.0
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
