@@ -58,6 +58,8 @@ TWINMAKER_ROOMS: Final = ("operations", "connectors", "twin", "protocol", "error
 """Those of the local TwinMaker: each may import the ones after it."""
 COMMAND_LINE: Final = "deploy_scripts/__main__.py"
 """Puts the verbs together, those of the demo included."""
+MOST_MODULES: Final = 14
+MOST_LINES: Final = 400
 
 
 def sources(folder: str) -> list[Path]:
@@ -186,3 +188,14 @@ def test_no_modules_import_each_other_in_a_circle():
             targets.difference_update(ends)
     # What is left is in a circle, or leads to one.
     assert not arrows
+
+
+def test_no_folder_of_the_product_is_crowded():
+    folders = [path.parent for path in PRODUCT if path.name != "__init__.py"]
+    crowded = {in_project(each) for each in folders if folders.count(each) > MOST_MODULES}
+    assert not crowded
+
+
+def test_no_module_of_the_product_is_long():
+    lengths = {in_project(path): len(path.read_text().splitlines()) for path in PRODUCT}
+    assert not {name: length for name, length in lengths.items() if length > MOST_LINES}
