@@ -47,9 +47,9 @@ def required(environment: Environment, name: str, example: str) -> str:
     Raises
     ------
     ConfigurationError
-        It is missing, or nothing but whitespace.
+        It is missing, nothing but whitespace, or a reference; see `resolved`.
     """
-    value = environment.get(name, "").strip()
+    value = resolved(environment, name)
     if not value:
         raise ConfigurationError(f"{name} is not set. Set it to something like: {example}")
     return value
