@@ -8,12 +8,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENTRIES ?= 2880
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+# Some container images set it; then each of the many processes compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test bench lint format package clean
+.PHONY: help setup demo local test test-fast bench lint format package clean
 
 help: ## Show this help
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## Set up the Python environment in .venv
 
@@ -40,7 +44,10 @@ local: $(VENV)/.ready node_modules/.ready ## Run the local cloud until Ctrl-C
 	@$(BIN)/python -m deploy_scripts local --entries $(ENTRIES)
 
 test: $(VENV)/.ready node_modules/.ready ## Run all tests
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
+
+test-fast: $(VENV)/.ready node_modules/.ready ## Run the unit tests only, in less than a minute
+	@$(PYTEST) tests/unit
 
 bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md
 	@$(BIN)/python -m benchmarks

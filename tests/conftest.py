@@ -1,9 +1,10 @@
-"""What holds for every test: the AWS SDK reads its descriptions of services once a process."""
+"""What holds for all tests."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 import pytest
@@ -12,10 +13,36 @@ from botocore.loaders import create_loader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SHARING_SERVERS: Final = frozenset(
+    {
+        "tests/conformance",
+        "tests/end_to_end/azure",
+        "tests/end_to_end/gcp",
+        "tests/end_to_end/http",
+        "tests/end_to_end/packaging",
+        "tests/end_to_end/read_path",
+    }
+)
+"""Folders whose test modules have servers in common."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give whole modules to a worker, and whole folders where each worker would start the servers."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            module = super()._split_scope(nodeid)
+            folder = str(PurePosixPath(module).parent)
+            return folder if folder in SHARING_SERVERS else module
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_loader() -> Iterator[None]:
-    """Share what each new session would parse anew: a tenth to half a second of processor time."""
+    """Share what each new session of the AWS SDK parses: a tenth to half a second each time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(create_loader))
         yield

@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from deploy_scripts.commands.options import USAGE, config_option, project_option, stage_option
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from deploy_scripts.commands.options import USAGE, stage_options
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 
@@ -23,12 +24,12 @@ BROKEN: Final = 1
 
 
 @click.command()
-@stage_option
-@config_option
-@project_option
+@stage_options
 @click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
-@click.option("--url", help="The Hot Reader's URL.  [default: what is recorded]")
-@click.option("--last-entry-url", help="The Hot Reader Last Entry's.  [default: what is recorded]")
+@click.option("--url", help="The Hot Reader's URL.  [default: the recorded one]")
+@click.option(
+    "--last-entry-url", help="The Hot Reader Last Entry's URL.  [default: the recorded one]"
+)
 @click.option(
     "--html",
     "page_file",
@@ -41,7 +42,7 @@ BROKEN: Final = 1
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="What to print.",
+    help="The form of the output.",
 )
 def verify(
     stage: str,
@@ -63,30 +64,18 @@ def verify(
     0 all is well, 1 a hop is broken, 2 something is wrong with the command, or the configuration can't
     be read.
     """
-    import boto3
+    from deploy_scripts.verify.verification import Verification
+    from deploy_scripts.verify.walk import Walk
 
-    from deploy_scripts.register.calls import twinmaker_client
-    from deploy_scripts.verify.verification import Options, Verification
-
-    if url or last_entry_url:
+    urls = {HISTORY: url, LAST_ENTRY: last_entry_url}
+    chosen = {read: each for read, each in urls.items() if each}
+    if chosen:
         _check_urls_are_used(config)
     console = Console()
     text = output == "text"
-    options = Options(
-        stage=stage,
-        config=config,
-        project=project,
-        workspace_id=workspace,
-        url=url,
-        last_entry_url=last_entry_url,
-        chart=page_file is not None,
-    )
-    verified = Verification(
-        options,
-        client=boto3.client,
-        twinmaker=twinmaker_client,
-        report=lambda hop: _show(console, hop) if text else None,
-    ).run()
+    walk = Walk(lambda hop: _show(console, hop) if text else None)
+    verification = Verification(stage, config, project, workspace, chosen, walk)
+    verified = verification.run(chart=page_file is not None)
     if not text:
         click.echo(json.dumps(verified.to_json(), indent=2))
     if page_file is not None:
@@ -107,7 +96,7 @@ def _check_urls_are_used(config: Path) -> None:
     try:
         layout = TwinConfiguration.load(config).layout
     except ConfigurationProblems:
-        return  # the walk will tell
+        return  # the walk reports it
     if not layout.crosses_clouds:
         raise click.UsageError(
             f"Hot storage and twin are both on {layout.layer_4}: no endpoint is asked, so leave out "

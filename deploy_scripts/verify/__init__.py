@@ -1,10 +1,10 @@
-"""Walks the read path of a deployed stage, hop by hop, and says what is wrong at the first broken one.
+"""A walk over the read path of a deployed stage, hop by hop, up to the first broken one.
 
-Each hop is a small object that is given what it needs and returns what the next ones need. It only
-looks: nothing is written anywhere. The real token goes to the stage's endpoints and nowhere else, and
-only after they refused a wrong one (or answered 500 or 503, which is trouble behind them); whatever is
-reported has the secrets taken out.
+A hop is a function that is given what it needs, and returns its finding: in words, and the value that
+later hops need. It only looks: nothing is written anywhere. The real token goes to the stage's endpoints
+and nowhere else, and only after they refused a wrong one (or answered 500 or 503, which is trouble behind
+them); secrets are taken out of all that is reported.
 
-`verification` walks; a module for each part of the way has its hops; `diagnosis` knows what to do about
-what others answer.
+`verification` has the order of the hops, `walk` takes and reports them, a module for each part of the way
+has the hops themselves, and `diagnosis` the advice for answers of others.
 """

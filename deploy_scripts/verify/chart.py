@@ -1,16 +1,21 @@
-"""A chart of telemetry, as SVG text that can stand in an HTML page."""
+"""A chart of telemetry, as SVG that can stand in an HTML page."""
 
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.timestamps import NANOSECONDS, parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from deploy_scripts.project_files.twin_configuration import Device
+
+_NUMERIC: Final = frozenset({"DOUBLE", "INTEGER", "LONG"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +25,47 @@ class Series:
     Attributes
     ----------
     title
-        What it shows.
+        The line's title.
     unit
         The unit of its values.
     points
-        (time as ISO 8601 text, value) in the order of time.
+        (time as an ISO 8601 string, value) in the order of time.
     """
 
     title: str
     unit: str
     points: Sequence[tuple[str, float]]
+
+
+def numeric_names(device: Device) -> list[str]:
+    """Return the names of a device's properties that a chart can show."""
+    return [each.name for each in device.properties if each.data_type.type in _NUMERIC]
+
+
+def series_of(device: Device, answered: Iterable[Mapping[str, Any]]) -> Iterator[Series]:
+    """Make a line of each property that an answer has numbers of.
+
+    Parameters
+    ----------
+    device
+        The device.
+    answered
+        `propertyValues` of a history in descending order.
+    """
+    answers = list(answered)
+    for each in device.properties:
+        points = [
+            (value["time"], number)
+            for part in answers
+            if part["entityPropertyReference"]["propertyName"] == each.name
+            for value in reversed(part["values"])
+            for number in value["value"].values()
+            if isinstance(number, int | float) and math.isfinite(number)
+        ]
+        if points:
+            # A dollar sign would start a formula.
+            title, unit = f"{device.id} {each.name}", each.unit or ""
+            yield Series(title.replace("$", r"\$"), unit.replace("$", r"\$"), points)
 
 
 def svg(series: Sequence[Series]) -> str:
@@ -64,7 +100,7 @@ def svg(series: Sequence[Series]) -> str:
     panels[-1, 0].xaxis.set_major_locator(locator)
     panels[-1, 0].xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
     panels[-1, 0].set_xlabel("time (UTC)", fontsize=9)
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    drawing = text.getvalue()
-    return drawing[drawing.index("<svg") :]
+    drawing = io.StringIO()
+    figure.savefig(drawing, format="svg", metadata={"Date": None})
+    element = drawing.getvalue()
+    return element[element.index("<svg") :]

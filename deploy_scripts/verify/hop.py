@@ -1,14 +1,16 @@
-"""What a hop is, and what a walk finds."""
+"""A hop's finding, and the result of a walk."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from deploy_scripts.verify.chart import Series
 
 Value = TypeVar("Value")
+Finding = tuple[str, Value]
+"""A hop's finding in words, and the value that later hops need."""
 
 
 class BrokenHopError(Exception):
@@ -17,9 +19,9 @@ class BrokenHopError(Exception):
     Parameters
     ----------
     problem
-        What is wrong.
+        The problem, in words.
     advice
-        What to do.
+        What to do about it.
     unreadable
         True if the reason is a configuration that can't be read.
     """
@@ -32,54 +34,19 @@ class BrokenHopError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Passed(Generic[Value]):
-    """What a hop found.
-
-    Attributes
-    ----------
-    detail
-        In words.
-    value
-        What the next hops need.
-    """
-
-    detail: str
-    value: Value
-
-
-class Hop(Protocol[Value]):
-    """One part of the way."""
-
-    @property
-    def title(self) -> str:
-        """What it is."""
-
-    def run(self) -> Passed[Value]:
-        """Walk it.
-
-        Raises
-        ------
-        BrokenHopError
-            It is broken.
-        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError
-            AWS can't be asked.
-        """
-
-
-@dataclass(frozen=True, slots=True)
 class HopResult:
-    """A hop that was walked.
+    """The result of a hop.
 
     Attributes
     ----------
     title
-        Which one.
+        The hop's title.
     detail
-        What was found, or what is wrong.
+        The finding or the problem, in words.
     milliseconds
-        How long it took.
+        The time that the hop took.
     advice
-        What to do; None if all is well.
+        What to do about the problem; None if all is well.
     """
 
     title: str
@@ -95,14 +62,14 @@ class HopResult:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a whole walk found.
+    """The result of a whole walk.
 
     Attributes
     ----------
     stage
         The stage.
     hops
-        Those that were walked; only the last one can be broken.
+        The results of the hops; only the last one can be broken.
     series
         Recent telemetry, for a chart.
     unreadable
@@ -120,7 +87,7 @@ class Verified:
         return all(hop.ok for hop in self.hops)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON document, without the telemetry."""
+        """Return a JSON document, without the telemetry."""
         hops = [
             {"ok": hop.ok, **asdict(hop), "milliseconds": round(hop.milliseconds, 1)}
             for hop in self.hops

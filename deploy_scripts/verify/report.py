@@ -1,4 +1,4 @@
-"""What a verification found, as one HTML page: no scripts, nothing from elsewhere."""
+"""The result of a verification as one HTML page: no scripts, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -24,25 +24,34 @@ def page(verified: Verified) -> str:
     Parameters
     ----------
     verified
-        What was found.
+        The result of the walk.
     """
     hops = verified.hops
-    total = sum(hop.milliseconds for hop in hops)
-    verdict = (
-        f"All of {len(hops)} hops are well"
-        if verified.ok
-        else f"Broken at: {hops[-1].title}"
-        if hops
-        else "Nothing was verified"
-    )
+    verdict = "Nothing was verified"
+    if hops:
+        broken = f"Broken at: {hops[-1].title}"
+        verdict = f"All of {len(hops)} hops are well" if verified.ok else broken
     return _TEMPLATE.format(
         stage=html.escape(verified.stage),
         verdict=html.escape(verdict),
-        outcome="ok" if verified.ok else "broken",
+        outcome=_mark(verified),
         when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        total=f"{total:,.0f}",
+        total=f"{sum(hop.milliseconds for hop in hops):,.0f}",
         rows="\n".join(_row(hop) for hop in hops),
         chart=_chart(verified.series),
+    )
+
+
+def _mark(result: HopResult | Verified) -> str:
+    return "ok" if result.ok else "broken"
+
+
+def _row(hop: HopResult) -> str:
+    advice = f"<p><b>What to do:</b> {html.escape(hop.advice)}</p>" if hop.advice else ""
+    return (
+        f'<tr><td class="{_mark(hop)}">{_mark(hop)}</td><td>{html.escape(hop.title)}</td>'
+        f"<td>{html.escape(hop.detail)}{advice}</td>"
+        f'<td class="number">{hop.milliseconds:,.0f}</td></tr>'
     )
 
 
@@ -53,16 +62,6 @@ def _chart(series: Sequence[Series]) -> str:
     if len(series) <= _MOST_PANELS:
         return drawn
     return f"<p>The first {_MOST_PANELS} of {len(series):,} properties:</p>\n{drawn}"
-
-
-def _row(hop: HopResult) -> str:
-    mark = "ok" if hop.ok else "broken"
-    advice = "" if hop.advice is None else f"<p><b>What to do:</b> {html.escape(hop.advice)}</p>"
-    return (
-        f'<tr><td class="{mark}">{mark}</td><td>{html.escape(hop.title)}</td>'
-        f"<td>{html.escape(hop.detail)}{advice}</td>"
-        f'<td class="number">{hop.milliseconds:,.0f}</td></tr>'
-    )
 
 
 _TEMPLATE: Final = """<!doctype html>

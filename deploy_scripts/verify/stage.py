@@ -1,13 +1,13 @@
-"""The first hops: the configuration, Chalice's record and the Lambda functions."""
+"""The first hops: the configuration, Chalice's record, the Lambda functions and the token."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import READS
+from chalicelib.settings.token_reference import TokenReference, split_tokens
 from deploy_scripts.plan.plan import Plan
 from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
@@ -17,19 +17,28 @@ from deploy_scripts.project_files.inter_cloud import (
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError
-from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
-from deploy_scripts.verify.hop import BrokenHopError, Passed
+from deploy_scripts.stage.stage import (
+    API_HANDLER,
+    STAGES_FILE,
+    Stage,
+    StageError,
+    read_stage_file,
+)
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
+from deploy_scripts.verify.hop import BrokenHopError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from chalicelib.model.reads import Read
     from deploy_scripts.project_files.inter_cloud import Connection
+    from deploy_scripts.verify.hop import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is verified.
+    """The stage that is verified.
 
     Attributes
     ----------
@@ -38,12 +47,12 @@ class Subject:
     stage
         The stage as configured.
     connections
-        For history and last entry: the connections that this cloud's readers use, if they do.
+        The connections that this cloud's readers use, by read.
     """
 
     twin: TwinConfiguration
     stage: Stage
-    connections: tuple[Connection, ...]
+    connections: Mapping[Read, Connection]
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -52,154 +61,142 @@ class Subject:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """What has to be deployed, by Chalice's names."""
+        """The functions that have to be deployed, by Chalice's names."""
         return self.stage.functions(self.twin.layout)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationHop:
-    """The twin's files are valid and the stage agrees with them."""
-
-    config: Path
-    project: Path
-    stage: str
-
-    title = "configuration"
-
-    def run(self) -> Passed[Subject]:
-        """Read everything; see `Hop.run`."""
-        again = f"run configure --stage {self.stage}, and deploy it"
-        try:
-            twin = TwinConfiguration.load(self.config)
-        except ConfigurationProblems as error:
-            advice = "Correct the files; docs/configuration.md has the rules."
-            raise BrokenHopError(str(error), advice, unreadable=True) from error
-        connections = InterCloudConnections(self.config / CONNECTIONS_FILE)
-        try:
-            stage = Stage.load(self.project, self.stage)
-            missing = Plan.make(twin, stage, connections).missing
-            used = _connections(twin, connections)
-        except StageError as error:
-            advice = "Restore the file, or name the project's directory with --project."
-            raise BrokenHopError(str(error), advice, unreadable=True) from error
-        except InterCloudError as error:
-            raise BrokenHopError(str(error), "Correct that file.", unreadable=True) from error
-        subject = Subject(twin, stage, used)
-        layout = f"hot storage on {twin.layout.layer_3_hot}, twin on {twin.layout.layer_4}"
-        if not subject.functions:
+def check_configuration(config: Path, project: Path, stage: str) -> Finding[Subject]:
+    """Check that the twin's files are valid and that the stage agrees with them."""
+    again = f"run configure --stage {stage}, and deploy it"
+    advice = "Correct the files; docs/configuration.md has the rules."
+    try:
+        twin = TwinConfiguration.load(config)
+        advice = "Restore the file, or name the project's directory with --project."
+        configured = Stage.load(project, stage)
+        advice = "Correct that file."
+        connections = InterCloudConnections(config / CONNECTIONS_FILE)
+        missing = Plan.make(twin, configured, connections).missing
+        subject = Subject(twin, configured, _connections(twin, connections))
+    except (ConfigurationProblems, StageError, InterCloudError) as error:
+        raise BrokenHopError(str(error), advice, unreadable=True) from error
+    layout = f"hot storage on {twin.layout.layer_3_hot}, twin on {twin.layout.layer_4}"
+    if not subject.functions:
+        raise BrokenHopError(
+            f"{layout}: nothing of it is on AWS.",
+            "Verify it with the tools of its own cloud, or correct config_providers.json.",
+        )
+    if missing:
+        advice = f"Do what is missing, {again}; plan --stage {stage} shows all of it."
+        raise BrokenHopError(" ".join(missing), advice)
+    for read, connection in subject.connections.items():
+        if subject.environment[read.remote_url_setting].strip() != connection.url:
             raise BrokenHopError(
-                f"{layout}: nothing of it is on AWS.",
-                "Verify it with the tools of its own cloud, or correct config_providers.json.",
+                f"The stage's {read.remote_url_setting} isn't the URL of the connection "
+                f"{connection.id}.",
+                f"If the connection is right, {again}.",
             )
-        if missing:
-            advice = f"Do what is missing, {again}; plan --stage {self.stage} shows all of it."
-            raise BrokenHopError(" ".join(missing), advice)
-        for read, connection in zip(READS, used, strict=False):
-            if (
-                stage.environment
-                and stage.environment[read.remote_url_setting].strip() != connection.url
-            ):
-                raise BrokenHopError(
-                    f"The stage's {read.remote_url_setting} isn't the URL of the connection "
-                    f"{connection.id}.",
-                    f"If the connection is right, {again}.",
-                )
-        return Passed(f"{twin.name}: {layout}, {len(twin.devices)} devices", subject)
+    return f"{twin.name}: {layout}, {len(twin.devices)} devices", subject
 
 
 def _connections(
     twin: TwinConfiguration, connections: InterCloudConnections
-) -> tuple[Connection, ...]:
+) -> dict[Read, Connection]:
     if twin.layout.layer_4 != "aws" or not twin.layout.crosses_clouds:
-        return ()
-    found = [connections.get(twin.layout, read) for read in READS]
-    return tuple(each for each in found if each is not None)
+        return {}
+    found = {read: connections.get(twin.layout, read) for read in READS}
+    return {read: each for read, each in found.items() if each is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class RecordHop:
-    """Chalice's record names what the layout needs."""
-
-    project: Path
-    subject: Subject
-
-    title = "stage record"
-
-    def run(self) -> Passed[DeployedStage]:
-        """Read the record; see `Hop.run`."""
-        stage = self.subject.stage.name
-        try:
-            deployed = DeployedStage.load(self.project, stage)
-            for function in self.subject.functions:
-                deployed.lambda_arn(function)
-        except NotDeployedError as error:
-            raise BrokenHopError(str(error), _deploy(stage)) from error
-        except ConfigurationError as error:
-            advice = f"Restore the file, or deploy again: chalice deploy --stage {stage}"
-            raise BrokenHopError(str(error), advice) from error
-        names = list(self.subject.functions)
-        if API_HANDLER in names:
-            if deployed.rest_api is None:
-                problem = f"The stage {stage!r} was deployed without a REST API."
-                raise BrokenHopError(problem, _deploy(stage))
-            names.append(f"REST API at {deployed.rest_api.url}")
-        return Passed(", ".join(names), deployed)
+def check_record(project: Path, subject: Subject) -> Finding[DeployedStage]:
+    """Check that Chalice's record names what the layout needs."""
+    stage = subject.stage.name
+    try:
+        deployed = DeployedStage.load(project, stage)
+        for function in subject.functions:
+            deployed.lambda_arn(function)
+    except NotDeployedError as error:
+        raise BrokenHopError(str(error), _deploy(stage)) from error
+    except ConfigurationError as error:
+        advice = f"Restore the file, or deploy again: chalice deploy --stage {stage}"
+        raise BrokenHopError(str(error), advice) from error
+    names = list(subject.functions)
+    if API_HANDLER in names:
+        if deployed.rest_api is None:
+            problem = f"The stage {stage!r} was deployed without a REST API."
+            raise BrokenHopError(problem, _deploy(stage))
+        names.append(f"REST API at {deployed.rest_api.url}")
+    return ", ".join(names), deployed
 
 
 def _deploy(stage: str) -> str:
     return f"Deploy it: chalice deploy --stage {stage}"
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionHop:
-    """A Lambda function is there, and as the stage says."""
-
-    lambda_: Any
-    name: str
-    arn: str
-    stage: str
-    environment: Mapping[str, str]
-
-    @property
-    def title(self) -> str:
-        """Which function."""
-        return f"Lambda function {self.name}"
-
-    def run(self) -> Passed[None]:
-        """Look at it; see `Hop.run`."""
-        try:
-            found = self.lambda_.get_function_configuration(FunctionName=self.arn)
-        except self.lambda_.exceptions.ResourceNotFoundException as error:
-            raise BrokenHopError(
-                f"{self.arn} was recorded, but isn't there any more.",
-                f"{_deploy(self.stage)}. If it was there a moment ago, check that region and "
-                "credentials are those that it was deployed with.",
-            ) from error
-        state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
-        if state != "Active" or update == "Failed":
-            reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or "no reason"
-            raise BrokenHopError(
-                f"{self.arn} is {state}, its last update {update}: {reason}",
-                "Pending: wait a minute. Inactive: invoke it once. Failed: see the reason, then "
-                f"deploy again: chalice deploy --stage {self.stage}",
-            )
-        deployed = found.get("Environment", {}).get("Variables", {})
-        differing = [
-            name for name, value in self.environment.items() if deployed.get(name) != value
-        ]
-        if differing:
-            raise BrokenHopError(
-                f"Its environment isn't the stage's: {', '.join(sorted(differing))}.",
-                f"The stage was changed after it was deployed, or the function by hand. {_deploy(self.stage)}",
-            )
-        return Passed(f"{state}, {found.get('Runtime')}, environment as in the stage", None)
+def check_function(
+    client: Callable[[str], Any], arn: str, stage: str, environment: Mapping[str, str]
+) -> Finding[None]:
+    """Check that a Lambda function is there, is active, and has the environment of the stage."""
+    lambda_ = client("lambda")
+    try:
+        found = lambda_.get_function_configuration(FunctionName=arn)
+    except lambda_.exceptions.ResourceNotFoundException as error:
+        raise BrokenHopError(
+            f"{arn} was recorded, but isn't there any more.",
+            f"{_deploy(stage)}. If it was there a moment ago, check that region and credentials are "
+            "those that it was deployed with.",
+        ) from error
+    state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
+    if state != "Active" or update == "Failed":
+        reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or "no reason"
+        raise BrokenHopError(
+            f"{arn} is {state}, its last update {update}: {reason}",
+            "Pending: wait a minute. Inactive: invoke it once. Failed: see the reason, then deploy "
+            f"again: chalice deploy --stage {stage}",
+        )
+    deployed = found.get("Environment", {}).get("Variables", {})
+    differing = [name for name, value in environment.items() if deployed.get(name) != value]
+    if differing:
+        raise BrokenHopError(
+            f"Its environment isn't the stage's: {', '.join(sorted(differing))}.",
+            "The stage was changed after it was deployed, or the function by hand. "
+            f"{_deploy(stage)}",
+        )
+    return f"{state}, {found.get('Runtime')}, environment as in the stage", None
 
 
 def function_environment(project: Path, stage: Stage, function: str) -> dict[str, str]:
     """Return what Chalice gives to a function: the stage's variables, then those of its own."""
-    document = json.loads((project / ".chalice" / "config.json").read_bytes())
+    document = read_stage_file(project / STAGES_FILE)
     environment = dict(stage.environment or {})
     for holder in (document, document.get("stages", {}).get(stage.name, {})):
         own = holder.get("lambda_functions", {}).get(function, {})
         environment |= own.get("environment_variables", {})
     return environment
+
+
+def check_token(
+    client: Callable[..., Any], reference: str, connections: Iterable[Connection]
+) -> Finding[list[str]]:
+    """Check that the token that a stage refers to can be read."""
+    try:
+        source = TokenReference.parse(TOKEN_VARIABLE, reference, max_age=1)
+        where, value = f"{TOKEN_VARIABLE} itself", source.value
+        if source.store is not None:
+            where = f"{source.store}:{source.value}"
+            stored = token_store(source, client).get()
+            if stored is None:
+                raise BrokenHopError(
+                    f"{where} isn't there, so the functions have no token.",
+                    "Run configure for the stage: it keeps the token there. Check the region, too.",
+                )
+            value = stored
+        tokens = split_tokens(f"The value of {where}", value)
+    except ConfigurationError as error:
+        advice = "Put a token there: configure does (after the value was deleted, if need be)."
+        raise BrokenHopError(str(error), advice) from error
+    detail = f"{where} holds a token"
+    if len(tokens) > 1:
+        detail = f"{where} holds two tokens, current and previous"
+    if any(each.token not in tokens for each in connections):
+        detail += f"; note: not the one in {CONNECTIONS_FILE}"
+    return detail, tokens

@@ -18,7 +18,7 @@ from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
-from deploy_scripts.verify.stage_token import TokenHop
+from deploy_scripts.verify.stage import check_token
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
@@ -412,7 +412,7 @@ def test_a_secret_that_holds_bytes_is_not_taken_for_a_token(project, aws):
     assert done.exit_code == 2
     assert "holds binary data" in " ".join(done.output.split())
     with pytest.raises(BrokenHopError, match="holds binary data"):
-        TokenHop(aws.client, "secretsmanager:bytes", ()).run()
+        check_token(aws.client, "secretsmanager:bytes", ())
     client.delete_secret(SecretId="bytes", ForceDeleteWithoutRecovery=True)
 
 

@@ -19,6 +19,7 @@ from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, history, paramete
 from tests.end_to_end.http.service import error_of
 from tests.end_to_end.http.test_answers import (
     test_a_get_answers_as_the_post_does,
+    test_a_parameter_comes_back_as_it_was_sent,
     test_a_repeated_parameter_of_properties_is_one_list,
     test_pages_together_hold_every_value_once,
 )
@@ -46,14 +47,6 @@ from tests.end_to_end.http.test_trace_ids import *
 
 if TYPE_CHECKING:
     from tests.end_to_end.http.service import Service
-
-
-def test_a_parameter_reaches_the_reader_as_it_was_sent(service: Service) -> None:
-    device_id = "Kälte + Sensor & №1=🌡%20"
-    answer = service.get(HISTORY, parameters(history(iot_device_id=device_id))).json()
-
-    reference = answer["propertyValues"][0]["entityPropertyReference"]
-    assert reference["externalIdProperty"] == {"iotDeviceId": device_id}
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,13 @@ def test_a_repeated_parameter_of_properties_is_one_list(service: Service) -> Non
     assert service.get(LAST_ENTRY, repeated).json() == service.get(LAST_ENTRY, once).json()
 
 
+def test_a_parameter_comes_back_as_it_was_sent(service: Service) -> None:
+    sent = "Kälte + Maschine & №1=🌡%20"
+    answer = service.get(HISTORY, parameters(history(entity_id=sent, component_name="c"))).json()
+
+    assert answer["propertyValues"][0]["entityPropertyReference"]["entityId"] == sent
+
+
 @pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
 def test_pages_together_hold_every_value_once(service: Service, order: str) -> None:
     payload = history(
