@@ -64,7 +64,7 @@ class OtherCloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What SDKs and the command line need to reach its hot storage."""
+        """The variables by which SDKs and the command line reach its hot storage."""
         return dict(self._cloud.environment)
 
     @property

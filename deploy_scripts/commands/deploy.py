@@ -65,7 +65,7 @@ def deploy(
     If the twin was on AWS and isn't any more, its component types and entities, as far as they were
     made by register, are taken out of TwinMaker before their functions are deleted: they couldn't be
     read any more. The workspace and your dashboards stay. If an entity of somebody else's uses them,
-    nothing is taken away and deploy ends there.
+    nothing is removed and deploy ends there.
     """
     from deploy_scripts.deployment.deployment import Deployment, store_of
 
@@ -79,9 +79,7 @@ def deploy(
     in_twinmaker = Twin(twin.name, workspace or twin.name)
 
     # Before anything is written: it may not be this twin's place, or have names that AWS refuses.
-    deployment = Deployment(
-        twin.layout, in_twinmaker, project, before, connections, report=click.echo
-    )
+    deployment = Deployment(twin.layout, in_twinmaker, project, before, connections, click.echo)
     if twin.layout.layer_4 == "aws":
         check_names(in_twinmaker, twin.devices, **registered)
     where = {"config": config, "stage": stage, "project": project}
@@ -124,10 +122,10 @@ def destroy(
     yes: bool,  # noqa: FBT001
     dry_run: bool,  # noqa: FBT001
 ) -> None:
-    """Take away what was deployed, and only that: entities and component types first.
+    """Delete what was deployed, and only that: entities and component types first.
 
-    What is gone already doesn't matter, and neither does a record of Chalice that is missing: then what
-    AWS itself shows to be this twin's is taken away (docs/operations.md, 'A run was cut off'). The
+    A thing that is gone already doesn't matter, and neither does a record of Chalice that is missing: then what
+    AWS itself shows to be this twin's is deleted (docs/operations.md, 'A run was cut off'). The
     configuration files and the hot storage stay, and so does a token that wasn't made for this stage.
     """
     import boto3
@@ -149,11 +147,11 @@ def destroy(
         project,
         found,
         connections,
-        report=click.echo,
+        click.echo,
         dry_run=dry_run,
     )
     if not (yes or dry_run):
-        question = f"Take away everything of the twin {twin.name} in the stage {stage}?"
+        question = f"Delete everything of the twin {twin.name} in the stage {stage}?"
         click.confirm(question, abort=True)
     deployment.leave_twinmaker(delete_workspace=delete_workspace)
     deployment.remove_connections(None, deployment.deployed)

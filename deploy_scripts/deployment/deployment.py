@@ -1,12 +1,13 @@
-"""What `deploy` and `destroy` do besides running the other verbs.
+"""The steps of `deploy` and `destroy`, besides the other verbs.
 
-Every step may find what a run left that was cut off, and takes it up; what is gone already is no error.
+Each step goes on from where a run was cut off; a thing that is gone already is no error.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def store_of(stage: Stage, twin_name: str) -> TokenStore | None:
         return None
 
 
+@dataclass
 class Deployment:
     """A twin's stage on AWS, with what belongs to it in TwinMaker and among the connections.
 
@@ -72,26 +74,17 @@ class Deployment:
         AWS refused; so does each step.
     """
 
-    def __init__(
-        self,
-        layout: ProviderLayout,
-        twin: Twin,
-        project: Path,
-        stage: Stage,
-        connections: InterCloudConnections,
-        *,
-        report: Callable[[str], None],
-        dry_run: bool = False,
-    ) -> None:
-        self._layout = layout
-        self._twin = twin
-        self._project = project
-        self._stage = stage
-        self._connections = connections
-        self._report = report
-        self._dry_run = dry_run
+    layout: ProviderLayout
+    twin: Twin
+    project: Path
+    stage: Stage
+    connections: InterCloudConnections
+    report: Callable[[str], None]
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
         self._lambda: Any = boto3.client("lambda")
-        self._record = StageRecord(project, stage, twin.name, client=boto3.client)
+        self._record = StageRecord(self.project, self.stage, self.twin.name, client=boto3.client)
 
     @property
     def deployed(self) -> DeployedStage:
@@ -101,7 +94,7 @@ class Deployment:
     @property
     def twin_moves_away(self) -> bool:
         """True if TwinMaker has the twin, and the layout has it on another cloud."""
-        return self._layout.layer_4 != "aws" and self._record.has_twin_functions
+        return self.layout.layer_4 != "aws" and self._record.has_twin_functions
 
     def chalice(self, verb: str) -> None:
         """Run `chalice VERB --stage STAGE` in the project, showing what it prints.
@@ -111,12 +104,12 @@ class Deployment:
         RefusedError
             It failed.
         """
-        words = [verb, "--stage", self._stage.name]
-        if self._dry_run:
-            self._report(f"would run: chalice {' '.join(words)}")
+        words = [verb, "--stage", self.stage.name]
+        if self.dry_run:
+            self.report(f"would run: chalice {' '.join(words)}")
             return
         command = [str(Path(sys.executable).with_name("chalice")), *words]
-        done = subprocess.run(command, cwd=self._project, check=False)  # noqa: S603 - our own command line
+        done = subprocess.run(command, cwd=self.project, check=False)  # noqa: S603 - our own command line
         if done.returncode:
             raise RefusedError(f"`chalice {verb}` failed; see above.")
 
@@ -128,14 +121,14 @@ class Deployment:
         self._update_record()
         for api in self._record.spare_apis:
             if api.reachable:
-                self._report(
+                self.report(
                     f"There is a second REST API that leads to this stage's function: {api.id}. If "
                     "nobody calls it any more, delete it: aws apigateway delete-rest-api "
                     f"--rest-api-id {api.id}"
                 )
             else:
                 self._record.delete_api(api)
-                self._report(f"deleted the REST API {api.id}: a run that was cut off left it")
+                self.report(f"deleted the REST API {api.id}: a run that was cut off left it")
 
     def leave_twinmaker(self, *, delete_workspace: bool = False) -> None:
         """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by.
@@ -145,78 +138,78 @@ class Deployment:
         RegistrationError
             Somebody else's entity uses what would be taken out.
         """
-        mark = "dry run" if self._dry_run else "ok"
+        mark = "dry run" if self.dry_run else "ok"
         registration = Registration(
-            self._twin,
+            self.twin,
             twinmaker_client(),
             self._lambda,
             boto3.client("iam"),
-            report=lambda step: self._report(f"{mark} {step}"),
+            report=lambda step: self.report(f"{mark} {step}"),
         )
         try:
             in_use = registration.functions_in_use()
         except EndpointConnectionError:  # not each region has TwinMaker
-            if self._layout.layer_4 == "aws" or self._record.has_twin_functions:
+            if self.layout.layer_4 == "aws" or self._record.has_twin_functions:
                 raise
-            self._report("TwinMaker can't be reached, and this layout has nothing in it.")
+            self.report("TwinMaker can't be reached, and this layout has nothing in it.")
             return
         own = set(self.deployed.lambda_arns.values())
         others = sorted(arn for arn in in_use - own if self._exists(arn))
         if others:
-            self._report(
-                f"kept {self._twin.workspace_id}'s component types: they read by "
+            self.report(
+                f"kept {self.twin.workspace_id}'s component types: they read by "
                 f"{', '.join(others)}, which isn't this stage's"
             )
             return
-        registration.deregister(delete_workspace=delete_workspace, dry_run=self._dry_run)
+        registration.deregister(delete_workspace=delete_workspace, dry_run=self.dry_run)
 
     def remove_connections(self, layout: ProviderLayout | None, deployed: DeployedStage) -> None:
         """Remove the connections to a stage's endpoints that a layout doesn't have (any more)."""
         removed = remove_others(
             layout,
-            self._connections,
+            self.connections,
             deployed=deployed,
             function_url=FunctionUrl.of_stage(self._lambda, deployed),
-            dry_run=self._dry_run,
+            dry_run=self.dry_run,
         )
         for each in removed:
-            self._report(f"{self._did('remove')} the connection {each}")
+            self.report(f"{self._did('remove')} the connection {each}")
 
     def delete_token(self, tokens: TokenStore) -> None:
         """Delete the stage's token, unless it wasn't made for this stage."""
         if tokens.get() is None:
             return
         if tokens.is_ours():
-            if not self._dry_run:
+            if not self.dry_run:
                 tokens.delete()
-            self._report(f"{self._did('delete')} {tokens.reference}")
+            self.report(f"{self._did('delete')} {tokens.reference}")
         else:
-            self._report(f"kept {tokens.reference}: it wasn't made for this stage")
+            self.report(f"kept {tokens.reference}: it wasn't made for this stage")
 
     def delete_function_url(self) -> None:
         """Delete the stage's Function URL, if we made it."""
         found = FunctionUrl.of_stage(self._lambda, self.deployed)
-        for each in found.remove(self._lambda, dry_run=self._dry_run) if found else ():
-            self._report(f"{self._did('delete')} {each}")
+        for each in found.remove(self._lambda, dry_run=self.dry_run) if found else ():
+            self.report(f"{self._did('delete')} {each}")
 
     def delete_stage(self) -> None:
         """Delete the functions, their roles and every REST API that leads to them."""
         self._update_record()
         for api in self._record.spare_apis:
-            if not self._dry_run:
+            if not self.dry_run:
                 self._record.delete_api(api)
-            self._report(f"{self._did('delete')} the REST API {api.id}")
+            self.report(f"{self._did('delete')} the REST API {api.id}")
         if self._record.resources:
             self.chalice("delete")
 
     def _update_record(self) -> None:
-        if not self._dry_run:
+        if not self.dry_run:
             self._record.write()
         for change in self._record.changes:
-            self._report(change)
+            self.report(change)
 
     def _did(self, verb: str) -> str:
-        return f"would {verb}" if self._dry_run else f"{verb.removesuffix('e')}ed"
+        return f"would {verb}" if self.dry_run else f"{verb.removesuffix('e')}ed"
 
     def _exists(self, arn: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What a package holds: what its entry point imports, in the same bytes each time."""
+"""The contents of a package: all that its entry point imports, in the same bytes each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every cloud's package, settings and script are held to.
+"""The tests of every cloud's package, settings and script.
 
 A cloud's test module imports all of this, and has a fixture `case`.
 """
@@ -101,7 +101,7 @@ class Command:
 
 
 OLD: Final = f"{'b' * 43},{'a' * 43}"
-"""What the secret store has: two tokens, as if a change had been cut off."""
+"""The secret in the store: two tokens, as if a change had been cut off."""
 STUB: Final = """#!{python} -IS
 import json, pathlib, sys
 name, words, files = pathlib.Path(sys.argv[0]).name, sys.argv[1:], {{}}
