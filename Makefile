@@ -21,7 +21,7 @@ help: ## Show this help
 
 setup: $(VENV)/.ready ## Set up the Python environment in .venv
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt functions/azure/requirements.txt functions/gcp/requirements.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; say which one: make PYTHON=python3.11 ..."; exit 1; }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
 
@@ -63,7 +64,7 @@ class OtherCloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What SDKs and the command line need to reach its hot storage."""
+        """The variables by which SDKs and the command line reach its hot storage."""
         return dict(self._cloud.environment)
 
     @property
@@ -86,4 +87,7 @@ class OtherCloud:
         self._cloud.stop_serving()
 
 
-OTHER_CLOUDS: Final = tuple(partial(OtherCloud, PROVIDERS[name]) for name in PACKAGED)
+OTHER_CLOUDS: Final = tuple(
+    partial(OtherCloud, PROVIDERS[name]) for name in PACKAGED if find_spec(f"local_cloud.{name}")
+)
+"""Each cloud that has a local stand-in."""

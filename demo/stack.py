@@ -22,6 +22,7 @@ from demo.endpoints import CloudEndpoints, Endpoints, remove_files, write_files
 from demo.twin import STAGE, Route, Twin
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.aws import DynamoDBWriter
 from deploy_scripts.register.entities import COMPONENT_NAME
 from deploy_scripts.stage.stage import Stage
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from deploy_scripts.providers.telemetry import Entry, Writer
 
 _DATA_CONNECTOR: Final = "chalicelib.aws.data_connector_functions.digital_twin_data_connector"
+_SOME_CLOUD: Final = next(iter(PACKAGED))
+"""The cloud that `chalice local` plays: any but the twin's."""
 _TOKEN_PARAMETER: Final = "ssm:/local-cloud/inter-cloud-token"  # noqa: S105 - a name
 
 
@@ -153,7 +156,7 @@ class LocalCloud:
         )
 
     def connector_environment(
-        self, history_url: str, last_entry_url: str, *, provider: str = "azure"
+        self, history_url: str, last_entry_url: str, *, provider: str = _SOME_CLOUD
     ) -> dict[str, str]:
         """Return the environment of a data connector that reads by the endpoints at two URLs."""
         return {

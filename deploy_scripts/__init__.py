@@ -1,4 +1,4 @@
-"""What runs on an engineer's machine: the command line, the local cloud and the demo."""
+"""The command line, which runs on an engineer's machine."""
 
 from pathlib import Path
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from demo.commands import demo, local
 from demo.load_telemetry import load_telemetry
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.deploy import deploy, destroy
+from deploy_scripts.commands.options import reported_failures
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.commands.rotate_token import rotate_token
 from deploy_scripts.commands.verify import verify
-from deploy_scripts.project_files.problems import ConfigurationProblems
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,12 +30,9 @@ for verb in (
 
 
 def main() -> None:
-    """Run the command line; print mistakes in configuration files without a traceback."""
-    try:
+    """Run the command line."""
+    with reported_failures():
         cli(prog_name="python -m deploy_scripts")
-    except ConfigurationProblems as problems:
-        click.echo(problems, err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -76,12 +76,6 @@ class ReadAhead:
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._bytes = 0
 
-    @property
-    def bytes_kept(self) -> int:
-        """An upper estimate of the memory of the pages, in bytes."""
-        with self._lock:
-            return self._bytes
-
     def now(self) -> Moment:
         """Return the present moment, to be taken before the request for the pages that `keep` is given."""
         return self._now()

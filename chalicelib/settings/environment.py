@@ -27,7 +27,7 @@ _UNRESOLVED: Final = {
 
 
 def resolved(environment: Environment, name: str) -> str:
-    """Return a variable that the platform may put there; empty if it is missing or blank.
+    """Return a variable that the platform may put there; empty if it is missing.
 
     Raises
     ------

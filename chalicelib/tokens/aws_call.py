@@ -1,8 +1,9 @@
 """One call of an AWS service in a Lambda function, without loading the SDK.
 
-Loading boto3 and one of its clients takes longer than the rest of a data connector's cold start. For
-one call with one argument the signature is all that is needed (IAM user guide, 'Create a signed AWS
-API request'). Where anything is out of the ordinary, nothing is called: the SDK knows what to do.
+For one call with one argument, a signature is all that is needed (IAM user guide, 'Create a signed AWS
+API request'). The SDK would take a data connector's cold start beyond that of a textbook connector, and
+botocore's signer alone beyond half of it (docs/performance.md, 'Cold start'). Where anything is out of
+the ordinary, nothing is called: the SDK knows what to do.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -28,20 +30,19 @@ _FOR_THE_SDK: Final = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 )
 """Settings of the SDK that change which endpoint it calls."""
-_SUFFIXES: Final = {"cn": "amazonaws.com.cn"}
-_ISOLATED: Final = ("iso", "isob", "isoe", "isof")
-"""Second parts of the names of regions that have suffixes of their own."""
+_REGION: Final = re.compile("[a-z]{2}(-gov)?-[a-z]+-[0-9]+")
+"""Regions whose hosts end as `_endpoint` has it; isolated and sovereign ones have names of other shapes."""
 
 
 class Operation(NamedTuple):
-    """What to call.
+    """An operation of a service.
 
     Attributes
     ----------
     service
-        As in endpoints and signatures, such as `ssm`.
+        The service's name in endpoints and signatures, such as `ssm`.
     variable
-        What the SDK calls it in `AWS_ENDPOINT_URL_...`.
+        The service's name in the SDK's `AWS_ENDPOINT_URL_...`.
     target
         The value of `X-Amz-Target`.
     """
@@ -52,11 +53,11 @@ class Operation(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """What a request is signed with."""
+    """The credentials of the function's role."""
 
-    access_key_id: str
-    secret_access_key: str
-    session_token: str | None
+    access_key: str
+    secret_key: str
+    token: str | None
 
 
 def call(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -68,7 +69,7 @@ def call(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] |
         The answer; None if there is none, for whatever reason: then ask the SDK, which tries again and
         says what is wrong.
     """
-    # They belong to AWS and change during a function's life: they are no settings of ours.
+    # These variables belong to AWS and change during a function's life: they are no settings of ours.
     environment = os.environ
     region = environment.get("AWS_REGION", "")
     url = _endpoint(operation, region, environment)
@@ -104,15 +105,13 @@ def _credentials(environment: Mapping[str, str]) -> Credentials | None:
 
 
 def _endpoint(operation: Operation, region: str, environment: Mapping[str, str]) -> str | None:
-    if not region or any(environment.get(name) for name in _FOR_THE_SDK):
-        return None
-    first, *others = region.split("-")
-    if (others[:1] and others[0] in _ISOLATED) or first == "eusc":
+    if not _REGION.fullmatch(region) or any(environment.get(name) for name in _FOR_THE_SDK):
         return None
     for name in (f"AWS_ENDPOINT_URL_{operation.variable}", "AWS_ENDPOINT_URL"):
         if url := environment.get(name):
             return url if urlsplit(url).path in ("", "/") else None
-    return f"https://{operation.service}.{region}.{_SUFFIXES.get(first, 'amazonaws.com')}/"
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://{operation.service}.{region}.{suffix}/"
 
 
 def signed_headers(
@@ -127,16 +126,14 @@ def signed_headers(
 
     Parameters
     ----------
-    operation
-        What is called.
-    url, region
-        Where.
+    operation, url, region
+        The operation that is called, its endpoint, and the endpoint's region.
     body
-        What is sent.
+        The body of the request.
     credentials
-        What to sign with.
+        The credentials to sign with.
     now
-        In UTC.
+        The present time, in UTC.
     """
     date, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
     headers = {
@@ -145,8 +142,8 @@ def signed_headers(
         "x-amz-date": moment,
         "x-amz-target": operation.target,
     }
-    if credentials.session_token:
-        headers["x-amz-security-token"] = credentials.session_token
+    if credentials.token:
+        headers["x-amz-security-token"] = credentials.token
     names = ";".join(sorted(headers))
     canonical = "\n".join(
         [
@@ -163,12 +160,12 @@ def signed_headers(
     to_sign = "\n".join(
         ["AWS4-HMAC-SHA256", moment, scope, hashlib.sha256(canonical.encode()).hexdigest()]
     )
-    key = f"AWS4{credentials.secret_access_key}".encode()
+    key = f"AWS4{credentials.secret_key}".encode()
     for part in (date, region, operation.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
     headers["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, "
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
         f"SignedHeaders={names}, Signature={signature}"
     )
     return headers

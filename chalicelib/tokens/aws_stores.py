@@ -1,4 +1,4 @@
-"""Tokens kept in SSM Parameter Store or Secrets Manager.
+"""Tokens that are kept in SSM Parameter Store or Secrets Manager.
 
 A token is fetched with the first request, kept for `max_age` seconds and then fetched again, so that
 it can be changed without a new deployment.
@@ -35,7 +35,7 @@ class _StoreEntry:
         self._reference = reference
 
     def fetch(self) -> str:
-        """Return the value; an unavailable store doesn't matter as long as a value is known."""
+        """Return the value: the one known so far while it isn't too old, or the store is unavailable."""
         known = (self._reference.store, self._reference.value)
         last = _last_fetched.get(known)
         if last and last.since.seconds_until(_now()) < last.good_for:
@@ -70,7 +70,7 @@ class _StoreEntry:
             raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> HotReaderError:
-        """Tell a refusal, which needs a person, from an unavailable store."""
+        """Distinguish a refusal, which needs a person, from an unavailable store."""
         from botocore.exceptions import ClientError, ParamValidationError
 
         message = f"{self._reference} can't be fetched: {error}"
@@ -97,14 +97,14 @@ class _Fetched(NamedTuple):
 _now: Final = Moment.now
 _last_fetched: Final[dict[tuple[str | None, str], _Fetched]] = {}
 _SPARE_SECONDS: Final = 10.0
-"""For which an unavailable store isn't asked again."""
+"""Seconds for which an unavailable store isn't asked again: each try costs the caller a time-out."""
 
 _GET_PARAMETER: Final = Operation("ssm", "SSM", "AmazonSSM.GetParameter")
 _GET_SECRET: Final = Operation("secretsmanager", "SECRETS_MANAGER", "secretsmanager.GetSecretValue")
 
 
 def _read_at_once(store: str | None, name: str) -> str | None:
-    """Read an entry without the SDK, as a cold start should; None if the SDK has to be asked."""
+    """Read an entry without the SDK, for a cold start's sake; None if the SDK has to be asked."""
     if store == "ssm":
         answer = call(_GET_PARAMETER, {"Name": name, "WithDecryption": True}) or {}
         parameter = answer.get("Parameter")

@@ -72,6 +72,9 @@ token_name_option = click.option(
     "--token-name",
     help="Its name there.  [default: the stage's, or /TWIN/STAGE/inter-cloud-token]",
 )
+workspace_option = click.option(
+    "--workspace", help="TwinMaker's workspace.  [default: the twin's name]"
+)
 
 
 def stage_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,6 +85,22 @@ def stage_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name the place of the token: `--token-store` and `--token-name`."""
     return token_store_option(token_name_option(command))
+
+
+def registration_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a registration in TwinMaker."""
+    for option in (
+        click.option("--entities/--no-entities", help="Also make an entity for each device."),
+        click.option("--s3-location", help="The ARN of a bucket; needed to create the workspace."),
+        click.option("--role-arn", help="The workspace's role; needed to create the workspace."),
+        click.option(
+            "--create-workspace/--no-create-workspace",
+            help="Create the workspace if it isn't there.",
+        ),
+        workspace_option,
+    ):
+        command = option(command)
+    return command
 
 
 def show_changes(changes: Sequence[str], *, dry_run: bool, otherwise: str) -> None:

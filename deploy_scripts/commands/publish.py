@@ -16,8 +16,7 @@ from deploy_scripts.commands.options import (
     project_option,
     reported_failures,
     show_changes,
-    token_name_option,
-    token_store_option,
+    token_options,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
@@ -52,8 +51,7 @@ _STANDARD_INPUT: Final = "-"
     help=f"Requests that the API takes at once.  [default: what it has, or {FIRST_BURST}]",
 )
 @endpoint_option
-@token_store_option
-@token_name_option
+@token_options
 @click.option(
     "--cloud",
     type=click.Choice([*PACKAGED]),
@@ -139,18 +137,16 @@ def _token(
     layout: ProviderLayout, connections: InterCloudConnections, token_file: Path | None
 ) -> str:
     """Return the token that a person gave, or else the one that the connections have."""
-    if token_file is None:
-        # A token that is piped in is meant; only without one is the known one kept.
-        piped = "" if sys.stdin.isatty() else sys.stdin.read()
-        token = piped.strip() or other_cloud.known_token(layout, connections)
-        if token:
-            return token
     if token_file is not None and str(token_file) != _STANDARD_INPUT:
         token = _private_text(token_file)
-    elif sys.stdin.isatty():
-        token = str(click.prompt("Token", hide_input=True))
     else:
-        token = sys.stdin.read()
+        at_terminal = sys.stdin.isatty()
+        # A token that is piped in is meant; only without one is the known one kept.
+        token = "" if at_terminal else sys.stdin.read()
+        if token_file is None and not token.strip():
+            token = other_cloud.known_token(layout, connections) or ""
+        if at_terminal and not token:
+            token = str(click.prompt("Token", hide_input=True))
     if not token.strip():
         raise PublishError(
             "There is no token yet: give the one that the Hot Readers accept on standard input, or "
@@ -163,16 +159,11 @@ def _private_text(path: Path) -> str:
     """Read a file that nobody else can read."""
     try:
         content, mode = read_regular(path, follow=True)
-        text = content.decode()
     except OSError as error:
-        flaw = f"can't be read: {error.strerror}"
-    except UnicodeDecodeError:
-        flaw = "can't be read: it isn't a string in UTF-8"
-    else:
-        if not mode & OTHERS:
-            return text
-        flaw = (
-            f"has the mode {mode:04o}: other users can get at the token in it. Run chmod 600 on it, "
-            "and change the token if anyone else uses this machine."
+        raise PublishError(f"{path} can't be read: {error.strerror}") from error
+    if mode & OTHERS:
+        raise PublishError(
+            f"{path} has the mode {mode:04o}: other users can get at the token in it. Run chmod 600 "
+            "on it, and change the token if anyone else uses this machine."
         )
-    raise PublishError(f"{path} {flaw}")
+    return content.decode(errors="replace")  # what is no token is refused, and not shown

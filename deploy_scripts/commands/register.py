@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from deploy_scripts.commands.options import (
-    config_option,
     dry_run_option,
-    project_option,
+    registration_options,
     reported_failures,
-    stage_option,
+    stage_options,
 )
 
 if TYPE_CHECKING:
@@ -22,24 +21,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
-@stage_option
-@project_option
-@click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
-@click.option(
-    "--create-workspace/--no-create-workspace",
-    default=False,
-    show_default=True,
-    help="Create the workspace if it isn't there.",
-)
-@click.option("--role-arn", help="The workspace's role; needed to create the workspace.")
-@click.option("--s3-location", help="The ARN of a bucket; needed to create the workspace.")
-@click.option(
-    "--entities/--no-entities",
-    default=False,
-    show_default=True,
-    help="Also make an entity for each device.",
-)
+@stage_options
+@registration_options
 @click.option(
     "--adopt",
     is_flag=True,

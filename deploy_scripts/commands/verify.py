@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from deploy_scripts.commands.options import USAGE, config_option, project_option, stage_option
+from deploy_scripts.commands.options import USAGE, stage_options
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 
@@ -24,12 +24,12 @@ BROKEN: Final = 1
 
 
 @click.command()
-@stage_option
-@config_option
-@project_option
+@stage_options
 @click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
-@click.option("--url", help="The Hot Reader's URL.  [default: what is recorded]")
-@click.option("--last-entry-url", help="The Hot Reader Last Entry's.  [default: what is recorded]")
+@click.option("--url", help="The Hot Reader's URL.  [default: the recorded one]")
+@click.option(
+    "--last-entry-url", help="The Hot Reader Last Entry's URL.  [default: the recorded one]"
+)
 @click.option(
     "--html",
     "page_file",
@@ -42,7 +42,7 @@ BROKEN: Final = 1
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="What to print.",
+    help="The form of the output.",
 )
 def verify(
     stage: str,
@@ -96,7 +96,7 @@ def _check_urls_are_used(config: Path) -> None:
     try:
         layout = TwinConfiguration.load(config).layout
     except ConfigurationProblems:
-        return  # the walk will tell
+        return  # the walk reports it
     if not layout.crosses_clouds:
         raise click.UsageError(
             f"Hot storage and twin are both on {layout.layer_4}: no endpoint is asked, so leave out "

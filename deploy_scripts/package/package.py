@@ -36,7 +36,7 @@ _SOME_TOKEN: Final = "a-token-for-a-check-only"  # noqa: S105 - no function acce
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What is written, and what is printed.
+    """The package, before anything is written.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Package:
     settings_path, settings
         The settings file, and the settings by variable: all but the token.
     settings_text
-        The text of that file.
+        The content of that file.
     script
         The shell script that publishes both.
     """

@@ -55,7 +55,7 @@ class Connection:
     Attributes
     ----------
     id
-        The connection id that it is kept under.
+        The id that it is saved under.
     url
         Its endpoint. A query can hold a key, so `public_url` is the one to show.
     token

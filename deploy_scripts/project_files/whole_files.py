@@ -17,7 +17,7 @@ OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def read_regular(path: Path, *, follow: bool = False) -> tuple[bytes, int]:
-    """Read a file and its mode, waiting for no pipe, and following no symbolic link unless told so.
+    """Read a file and its mode, waiting for no pipe, and following no symbolic link unless asked to.
 
     Raises
     ------

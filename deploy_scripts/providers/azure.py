@@ -144,6 +144,22 @@ def _variables(given: Mapping[str, str]) -> dict[str, str]:
     return {"COSMOS_ACCOUNT": account} if domain.startswith("documents.azure.") else {}
 
 
+_OPTIONS: Final = (
+    Option(
+        "cosmos_endpoint",
+        "the URL of the Cosmos DB account",
+        setting="COSMOS_ENDPOINT",
+        example="https://my-twin.documents.azure.com",
+    ),
+    Option("database", "[default: the twin's name]", "COSMOS_DATABASE", default="{twin}"),
+    Option("container", "[default: hot-telemetry]", "COSMOS_CONTAINER", default="hot-telemetry"),
+    Option("app", "the function app"),
+    Option("region", "the function app's"),
+    Option("resource_group", "the function app's"),
+    Option("storage_account", "for the function app's code"),
+    Option("key_vault", "for the token"),
+    Option("cosmos_resource_group", "the account's  [default: the function app's]"),
+)
 PROVIDER: Final = Provider(
     "azure",
     "Azure",
@@ -156,32 +172,7 @@ PROVIDER: Final = Provider(
         files=("host.json", "requirements.txt"),
         settings_suffix=".json",
         spelled=_spelled,
-        options=(
-            Option(
-                "cosmos_endpoint",
-                "the URL of the Cosmos DB account",
-                setting="COSMOS_ENDPOINT",
-                example="https://my-twin.documents.azure.com",
-            ),
-            Option(
-                "database",
-                "the database  [default: the twin's name]",
-                setting="COSMOS_DATABASE",
-                default="{twin}",
-            ),
-            Option(
-                "container",
-                "the container  [default: hot-telemetry]",
-                setting="COSMOS_CONTAINER",
-                default="hot-telemetry",
-            ),
-            Option("app", "the function app"),
-            Option("region", "the function app's region"),
-            Option("resource_group", "the function app's resource group"),
-            Option("storage_account", "the storage account with the function app's code"),
-            Option("key_vault", "the key vault with the token"),
-            Option("cosmos_resource_group", "the account's resource group  [default: the app's]"),
-        ),
+        options=_OPTIONS,
         variables=_variables,
     ),
 )

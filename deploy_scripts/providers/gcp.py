@@ -114,6 +114,19 @@ def _spelled(settings: Mapping[str, str]) -> str:
     return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
 
 
+_OPTIONS: Final = (
+    Option(
+        "collection",
+        "[default: TWIN-hot-telemetry]",
+        setting="FIRESTORE_COLLECTION",
+        default="{twin}-hot-telemetry",
+    ),
+    Option("database", "[default: (default)]", "FIRESTORE_DATABASE"),
+    Option("app", "the history's function  [default: hot-reader]"),
+    Option("region", "the functions'"),
+    Option("project", "the functions'"),
+    Option("firestore_project", "[default: the functions']", "FIRESTORE_PROJECT"),
+)
 PROVIDER: Final = Provider(
     "gcp",
     "Google Cloud",
@@ -126,26 +139,6 @@ PROVIDER: Final = Provider(
         files=("requirements.txt",),
         settings_suffix=".yaml",
         spelled=_spelled,
-        options=(
-            Option(
-                "collection",
-                "the collection  [default: TWIN-hot-telemetry]",
-                setting="FIRESTORE_COLLECTION",
-                default="{twin}-hot-telemetry",
-            ),
-            Option(
-                "database",
-                "the database  [default: (default)]",
-                setting="FIRESTORE_DATABASE",
-            ),
-            Option("app", "the name of the history's function  [default: hot-reader]"),
-            Option("region", "the functions' region"),
-            Option("project", "the functions' project"),
-            Option(
-                "firestore_project",
-                "Firestore's project  [default: the functions']",
-                setting="FIRESTORE_PROJECT",
-            ),
-        ),
+        options=_OPTIONS,
     ),
 )

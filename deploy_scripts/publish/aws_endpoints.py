@@ -32,7 +32,7 @@ FIRST_BURST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """How much an API's stage takes before it answers 429; None for what it has, or else a default.
+    """The load that an API's stage takes before it answers 429; None for that of now, or a default.
 
     Attributes
     ----------
@@ -85,10 +85,8 @@ def publish(
         The provider layout, which `check_layout` has accepted.
     connections
         The saved connections.
-    deployed
-        The stage, as Chalice deployed it.
-    tokens
-        The store of the endpoints' token.
+    deployed, tokens
+        The stage, as Chalice deployed it, and the store of its endpoints' token.
     gateway, lambda_
         boto3 clients of `apigateway` and `lambda`.
     throttling
@@ -106,12 +104,9 @@ def publish(
 
     Raises
     ------
-    PublishError
-        The function has a Function URL that wasn't made here, or throttling was chosen for ours.
-    StageTokenError
-        There is no token.
-    NotDeployedError
-        The stage was deployed without endpoints.
+    PublishError, StageTokenError, NotDeployedError
+        The function has a Function URL that wasn't made here, or throttling was chosen for ours; there
+        is no token; the stage was deployed without endpoints.
     botocore.exceptions.ClientError
         AWS refused.
     """

@@ -1,4 +1,4 @@
-"""Makes AWS IoT TwinMaker agree with the twin's configuration, and takes all of it back.
+"""The registration of a twin in AWS IoT TwinMaker, and its removal.
 
 Whatever `Registration` makes carries tags that say whose it is. A component type or entity of the
 same id without them is somebody else's and isn't touched, unless it is adopted: then it gets the tags

@@ -1,4 +1,4 @@
-"""Registers a twin in TwinMaker, and takes it out again."""
+"""A twin's registration in TwinMaker, and its removal."""
 
 from __future__ import annotations
 

@@ -1,22 +1,11 @@
-"""Makes Chalice's record of a stage agree with AWS, after a deployment or a deletion was cut off.
+"""Chalice's record of a stage, made to agree with AWS after a deployment or a deletion was cut off.
 
 Chalice writes `.chalice/deployed/STAGE.json` when all is done, and believes it the next time. So after
 a `chalice deploy` that was cut off, the next one makes a second REST API (functions and roles it finds
 by their names), and `chalice delete` doesn't know what to delete. After a `chalice delete` that was cut
 off, the next one fails at the first thing that is gone. `StageRecord` looks at AWS before each of the
-two: what is gone goes out of the record, and what is there and *ours* comes into it.
-
-What is recorded is ours. What isn't recorded is ours only if AWS itself says so:
-
-- A function, if it has a name that Chalice gives to one of this project's functions in this stage, if
-  Chalice's tag on it (`aws-chalice`) names this app and stage, and if its `DIGITAL_TWIN_INFO` names this
-  twin.
-- A role, if a function of ours of that name has it. Chalice puts no tags on roles, and makes them first;
-  so a role that no function has is ours if it has the name that Chalice gives it, no tags, no attached
-  policies, no inline policy but the one that Chalice calls as the role, and if Lambda alone may assume
-  it.
-- A REST API, if it has the app's name and no tags, has no paths but our endpoints', and if all that its
-  methods lead to is our function `api_handler`. Chalice puts no tags on it.
+two: what is gone goes out of the record, and what is there and *ours* comes into it. What is recorded
+is ours; docs/operations.md, 'A run was cut off', says what else is.
 
 A function or role of such a name that isn't ours is an error: Chalice would overwrite it. A REST API
 that isn't ours is left alone: Chalice doesn't go by its name.
@@ -25,8 +14,7 @@ that isn't ours is left alone: Chalice doesn't go by its name.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -52,7 +40,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_TWIN_FUNCTIONS: Final = frozenset(
+_TWIN_FUNCTIONS: Final = tuple(
     name for read in READS for name in (read.hot_reader, read.data_connector)
 )
 """The functions that TwinMaker invokes."""
@@ -65,17 +53,8 @@ class RecordError(VerbError):
     """The record can't be made to agree with AWS; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpareApi:
-    """A REST API of ours besides the one that is recorded.
-
-    Attributes
-    ----------
-    id
-        API Gateway's id of it.
-    reachable
-        True if it was deployed, so that somebody may be calling it.
-    """
+class SpareApi(NamedTuple):
+    """A REST API of ours besides the recorded one; reachable if it was ever deployed."""
 
     id: str
     reachable: bool
@@ -88,10 +67,8 @@ class StageRecord:
     ----------
     project
         The Chalice project's directory.
-    stage
-        The stage.
-    twin_name
-        The twin that it is for.
+    stage, twin_name
+        The stage, and the twin that it is for.
     client
         Makes a client of an AWS service, as `boto3.client` does.
 
@@ -100,7 +77,7 @@ class StageRecord:
     resources
         What the record should list.
     changes
-        What it lacks or has too much, in words; empty if it agrees with AWS.
+        A line for each thing that it lacks or has too much; empty if it agrees with AWS.
     spare_apis
         REST APIs of ours that no record can name, because it names one already.
 
@@ -117,7 +94,7 @@ class StageRecord:
     def __init__(
         self, project: Path, stage: Stage, twin_name: str, *, client: Callable[..., Any]
     ) -> None:
-        self._project = project
+        self._path = record_path(project, stage.name)
         self._stage = stage
         self._twin_name = twin_name
         self._prefix = f"{stage.app_name}-{stage.name}"
@@ -126,7 +103,22 @@ class StageRecord:
         self.resources: list[Json] = []
         self.changes: list[str] = []
         self.spare_apis: list[SpareApi] = []
-        self._compare()
+        try:
+            recorded = load_resources(project, stage.name)
+        except NotDeployedError:
+            recorded = []
+        self._check_account(recorded)
+        for each in recorded:
+            kind = each["resource_type"]
+            # Chalice looks after what isn't this project's.
+            if kind not in _ID or self._look(kind, each[_ID[kind]]) is not None:
+                self.resources.append(each)
+            else:
+                self.changes.append(f"{_called(each)} is gone, and isn't recorded any more")
+        for find in (self._unrecorded, self._unrecorded_api):
+            for each in find():
+                self.resources.append(each)
+                self.changes.append(f"{_called(each)} wasn't recorded, and is now")
 
     @property
     def deployed(self) -> DeployedStage:
@@ -142,36 +134,13 @@ class StageRecord:
         """Write the record, if it doesn't agree with AWS."""
         if not self.changes:
             return
-        path = record_path(self._project, self._stage.name)
-        path.parent.mkdir(exist_ok=True)
-        document = {
-            "resources": self.resources,
-            "schema_version": SCHEMA_VERSION,
-            "backend": "api",
-        }
-        write_stage_file(path, document)
+        self._path.parent.mkdir(exist_ok=True)
+        document = {"resources": self.resources, "schema_version": SCHEMA_VERSION, "backend": "api"}
+        write_stage_file(self._path, document)
 
     def delete_api(self, api: SpareApi) -> None:
         """Delete a REST API; it may be gone already."""
         _unless_gone(self._gateway.delete_rest_api, restApiId=api.id)
-
-    def _compare(self) -> None:
-        try:
-            recorded = load_resources(self._project, self._stage.name)
-        except NotDeployedError:
-            recorded = []
-        self._check_account(recorded)
-        for each in recorded:
-            kind = each["resource_type"]
-            # Chalice looks after what isn't this project's.
-            if kind not in _ID or self._look(kind, each[_ID[kind]]) is not None:
-                self.resources.append(each)
-            else:
-                self.changes.append(f"{_called(each)} is gone, and isn't recorded any more")
-        for found in (self._unrecorded, self._unrecorded_api):
-            for each in found():
-                self.resources.append(each)
-                self.changes.append(f"{_called(each)} wasn't recorded, and is now")
 
     def _check_account(self, recorded: list[Json]) -> None:
         """Refuse a record of another account or region, where all would seem to be gone."""
@@ -190,16 +159,16 @@ class StageRecord:
 
     def _look(self, kind: str, name: str) -> Json | None:
         """Ask AWS for a resource by its name, ARN or id; None if it isn't there."""
-        match kind:
-            case "lambda_function":
-                return _unless_gone(self._lambda.get_function, FunctionName=name)
-            case "iam_role":
-                return _unless_gone(self._iam.get_role, RoleName=name)
+        if kind == FUNCTION:
+            return _unless_gone(self._lambda.get_function, FunctionName=name)
+        if kind == ROLE:
+            return _unless_gone(self._iam.get_role, RoleName=name)
         return _unless_gone(self._gateway.get_rest_api, restApiId=name)
 
     def _unrecorded(self) -> Iterator[Json]:
+        """Yield the functions and roles of ours that the record lacks."""
         recorded = {each["name"] for each in self.resources}
-        for name in (*sorted(_TWIN_FUNCTIONS), API_HANDLER):
+        for name in (*_TWIN_FUNCTIONS, API_HANDLER):
             function = role = None
             # Chalice's names: a role's has the function's name in app.py, the handler's has none.
             role_name = f"{self._prefix}-{name}"
@@ -212,18 +181,12 @@ class StageRecord:
                 role = self._look(ROLE, role_name)
             if role is not None:
                 self._check_role(role["Role"], function)
-                yield {
-                    "name": f"{name}_role",
-                    "resource_type": ROLE,
-                    "role_arn": role["Role"]["Arn"],
-                    "role_name": role_name,
-                }
+                arn = role["Role"]["Arn"]
+                its_name = {"name": f"{name}_role", "role_name": role_name}
+                yield {**its_name, "resource_type": ROLE, "role_arn": arn}
             if function is not None:
-                yield {
-                    "name": name,
-                    "resource_type": FUNCTION,
-                    "lambda_arn": function["Configuration"]["FunctionArn"],
-                }
+                arn = function["Configuration"]["FunctionArn"]
+                yield {"name": name, "resource_type": FUNCTION, "lambda_arn": arn}
 
     def _check_function(self, name: str, function: Json) -> None:
         wanted = {f"stage={self._stage.name}", f"app={self._stage.app_name}"}
@@ -237,6 +200,7 @@ class StageRecord:
             )
 
     def _check_role(self, role: Json, function: Json | None) -> None:
+        # Chalice puts no tags on roles, and makes them first: a function may not have it yet.
         if function is not None and function["Configuration"]["Role"] == role["Arn"]:
             return
         name = role["RoleName"]
@@ -259,36 +223,24 @@ class StageRecord:
         if arn is None:
             return
         recorded = self.deployed.rest_api
-        pages = self._gateway.get_paginator("get_rest_apis").paginate()
-        found = [
-            each["id"]
-            for page in pages
-            for each in page["items"]
+        found = {
+            each["id"]: self._gateway.get_stages(restApiId=each["id"])["item"]
+            for each in self._pages("get_rest_apis")
             if (recorded is None or each["id"] != recorded.id) and self._is_our_api(each, arn)
-        ]
-        stages = {
-            each: [stage["stageName"] for stage in self._gateway.get_stages(restApiId=each)["item"]]
-            for each in found
         }
         # One that is deployed first: its URL may be known already.
-        found.sort(key=lambda each: not stages[each])
-        if found and recorded is None:
-            chosen = found.pop(0)
-            yield {
-                "name": "rest_api",
-                "resource_type": REST_API,
-                "rest_api_id": chosen,
-                "rest_api_url": self._url(chosen, (stages[chosen] or ["api"])[0]),
-            }
-        self.spare_apis = [SpareApi(each, reachable=bool(stages[each])) for each in found]
+        api_ids = sorted(found, key=lambda each: not found[each])
+        if api_ids and recorded is None:
+            chosen = api_ids.pop(0)
+            stage = found[chosen][0]["stageName"] if found[chosen] else "api"
+            its_name = {"name": "rest_api", "rest_api_url": self._url(chosen, stage)}
+            yield {**its_name, "resource_type": REST_API, "rest_api_id": chosen}
+        self.spare_apis = [SpareApi(each, reachable=bool(found[each])) for each in api_ids]
 
     def _is_our_api(self, api: Json, handler_arn: str) -> bool:
         if api["name"] != self._stage.app_name or api.get("tags"):
             return False
-        pages = self._gateway.get_paginator("get_resources").paginate(
-            restApiId=api["id"], embed=["methods"]
-        )
-        resources = [each for page in pages for each in page["items"]]
+        resources = list(self._pages("get_resources", restApiId=api["id"], embed=["methods"]))
         integrations = [
             method.get("methodIntegration", {})
             for resource in resources
@@ -298,6 +250,10 @@ class StageRecord:
         return {each["path"] for each in resources} <= {"/", *(read.path for read in READS)} and (
             len(targets) == 1 and targets.pop().endswith(f"/{handler_arn}/invocations")
         )
+
+    def _pages(self, operation: str, **request: Any) -> Iterator[Json]:
+        for page in self._gateway.get_paginator(operation).paginate(**request):
+            yield from page["items"]
 
     def _url(self, api_id: str, api_stage: str) -> str:
         region = self._gateway.meta.region_name

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from deploy_scripts.tokens.stores import TokenStore
 
 FETCH_SECONDS: Final = 10
-"""How long after a write an endpoint's fetch that was under way may still bring the value before it."""
+"""Seconds after a write in which an endpoint's fetch may still bring the value before it."""
 _BYTES: Final = 32
 
 

@@ -1,4 +1,4 @@
-"""Walks the read path of a deployed stage, hop by hop, and says what is wrong at the first broken one.
+"""A walk over the read path of a deployed stage, hop by hop, up to the first broken one.
 
 A hop is a function that is given what it needs, and returns its finding: in words, and the value that
 later hops need. It only looks: nothing is written anywhere. The real token goes to the stage's endpoints

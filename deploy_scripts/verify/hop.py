@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 Finding = tuple[str, Value]
-"""What a hop found, in words, and what later hops need of it."""
+"""A hop's finding in words, and the value that later hops need."""
 
 
 class BrokenHopError(Exception):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.timestamps import utc_text
+from chalicelib.model.instants import utc_text
 from deploy_scripts.register.calls import RegistrationError, twinmaker_client
 from deploy_scripts.register.component_types import component_type, component_type_id, differences
 from deploy_scripts.verify.diagnosis import read_advice
@@ -62,7 +62,7 @@ def check_component_types(
         agrees = registration.register(devices, readers, dry_run=True).agrees
     except (ConfigurationError, RegistrationError):
         agrees = False
-    note = "" if agrees else "; note: register --dry-run tells of more to do"
+    note = "" if agrees else "; note: register --dry-run shows more to do"
     return f"{len(devices)} active, reading by the functions of the stage{note}", None
 
 
@@ -212,7 +212,7 @@ def last_hour(
 
 @contextmanager
 def _reading(readable: Readable) -> Iterator[None]:
-    """Name the device in a read's error, and say what to do."""
+    """Name the device in a read's error, and add the advice."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Walks the read path of a stage, as far as it belongs to the provider layout."""
+"""The walk over the read path of a stage, as far as it belongs to the provider layout."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _CHART_RESULTS: Final = 200
 
 @dataclass(slots=True)
 class Verification:
-    """Walks the read path of a stage.
+    """A walk over the read path of a stage.
 
     Attributes
     ----------
@@ -184,4 +184,4 @@ class Verification:
                 found = self._read(device, names) if self._read and names else ()
                 yield from series_of(device, found)
             except (BrokenHopError, BotoCoreError, ClientError, KeyError, TypeError):
-                continue  # the hops tell what is wrong
+                continue  # the hops say what is wrong

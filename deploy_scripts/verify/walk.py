@@ -62,8 +62,8 @@ class Walk:
         self.results.append(result)
         self._report(result)
 
-    def _presentable(self, text: str) -> str:
+    def _presentable(self, message: str) -> str:
         """Take out the secrets, and what could control a terminal: others' messages are in it."""
         for each in self._secrets:
-            text = text.replace(each, "***")
-        return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+            message = message.replace(each, "***")
+        return "".join(each if each.isprintable() or each == "\n" else "?" for each in message)

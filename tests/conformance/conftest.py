@@ -1,34 +1,32 @@
 """What the conformance suite runs against: every store, and every host in front of one.
 
-A new store or host is one more fixture here. A test runs on all of them, unless it has many cases of a
+A new provider is one more module here, of its name (docs/adding-a-store.md). A test runs on all of them, unless it has many cases of a
 rule that is the Hot Reader's own: then `each_store` has all of them, and `each_host` a few.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
-from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
+from chalicelib.model.timestamps import EpochMillisecondsFormat, EpochSecondsFormat, Iso8601Format
 from chalicelib.stores.dynamodb_pages import page_session
+from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.aws.account import LocalAws
-from local_cloud.azure.cosmos import LocalCosmos
-from local_cloud.gcp.firestore import LocalFirestore
 from tests.conformance.asking import DirectAsker
 from tests.conformance.batches import BatchingMemoryStore
-from tests.conformance.cosmos import CosmosContainers
 from tests.conformance.dynamodb import DynamoDBTables
-from tests.conformance.firestore import FirestoreCollections
 from tests.conformance.hosts import (
-    AzureFunctions,
     Chalice,
-    CloudFunctions,
     Connector,
     HttpHost,
     Lambda,
@@ -38,7 +36,7 @@ from tests.conformance.memory import MemoryStore
 from tests.dynalite import Dynalite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from chalicelib.model.timestamps import TimestampFormat
     from chalicelib.stores.hot_store import HotStore
@@ -59,6 +57,15 @@ class Spelling:
 SPELLINGS = {
     "iso8601": Spelling(Iso8601Format(), "S", {}),
     "mixed_offsets": Spelling(Iso8601Format(mixed_offsets=True), "S", {"MIXED_OFFSETS": "true"}),
+    "iso8601_space": Spelling(
+        Iso8601Format(separator=" "), "S", {"TIMESTAMP_FORMAT": "iso8601_space"}
+    ),
+    "epoch_seconds": Spelling(
+        EpochSecondsFormat(as_text=False), "N", {"TIMESTAMP_FORMAT": "epoch_seconds"}
+    ),
+    "epoch_seconds_text": Spelling(
+        EpochSecondsFormat(as_text=True), "S", {"TIMESTAMP_FORMAT": "epoch_seconds_text"}
+    ),
     "epoch_milliseconds": Spelling(
         EpochMillisecondsFormat(as_text=False), "N", {"TIMESTAMP_FORMAT": "epoch_milliseconds"}
     ),
@@ -167,30 +174,28 @@ def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Chalice(tmp_path_factory.mktemp("chalice"), stack, aws)
 
 
-@pytest.fixture(scope="session")
-def firestore_collections(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[FirestoreCollections]:
-    with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
-        yield FirestoreCollections(local)
+@dataclass
+class Cloud:
+    """Another cloud: its storage, and hosts that may be told of it, started when first needed."""
+
+    tables: HostedTables
+    host: HttpHost
+    connector: Connector
 
 
 @pytest.fixture(scope="session")
-def cosmos_containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CosmosContainers]:
-    with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as cosmos:
-        yield CosmosContainers(cosmos)
-
-
-@pytest.fixture(scope="session")
-def gcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Cloud]]:
+    """Each other cloud by its provider's name, from the module of that name here."""
     with ExitStack() as stack:
-        yield CloudFunctions(tmp_path_factory.mktemp("gcp"), stack)
 
+        @functools.cache
+        def started(provider: str) -> Cloud:
+            module = import_module(f"tests.conformance.{provider}")
+            tables = stack.enter_context(module.tables(tmp_path_factory.mktemp("tables")))
+            host = module.Functions(tmp_path_factory.mktemp(provider), stack)
+            return Cloud(tables, host, Connector(host))
 
-@pytest.fixture(scope="session")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
-    with ExitStack() as stack:
-        yield AzureFunctions(tmp_path_factory.mktemp("azure"), stack)
+        yield started
 
 
 def _direct(tables: str):
@@ -201,13 +206,29 @@ def _hosted(tables: str, host):
     return lambda fixture: Hosted(fixture(tables), host(fixture))
 
 
+def _tables_of(provider: str, fixture: Callable[[str], Any]) -> Direct:
+    return Direct(fixture("cloud")(provider).tables)
+
+
+def _host_of(provider: str, fixture: Callable[[str], Any]) -> Hosted:
+    cloud = fixture("cloud")(provider)
+    return Hosted(cloud.tables, cloud.host)
+
+
+def _connector_of(provider: str, fixture: Callable[[str], Any]) -> Hosted:
+    cloud = fixture("cloud")(provider)
+    return Hosted(cloud.tables, cloud.connector)
+
+
 STORES = {
     "memory": lambda _fixture: Direct(MemoryStore()),
     "memory-batches": lambda _fixture: Direct(BatchingMemoryStore(64)),
     "dynamodb-dynalite": _direct("dynalite_tables"),
     "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
-    "cosmos": _direct("cosmos_containers"),
-    "firestore": _direct("firestore_collections"),
+    **{
+        PROVIDERS[name].store.replace(" ", "-").lower(): partial(_tables_of, name)
+        for name in PACKAGED
+    },
 }
 """Each store, without a host."""
 
@@ -215,12 +236,10 @@ HOSTS = {
     "dynamodb-moto": _direct("moto_tables"),
     "lambda": _hosted("dynalite_tables", lambda fixture: Lambda(fixture("aws"))),
     "chalice": _hosted("dynalite_tables", lambda fixture: fixture("chalice")),
-    "azure": _hosted("cosmos_containers", lambda fixture: fixture("azure")),
-    "gcp": _hosted("firestore_collections", lambda fixture: fixture("gcp")),
+    **{name: partial(_host_of, name) for name in PACKAGED},
     "connector-lambda": _hosted("dynalite_tables", lambda fixture: LambdaConnector(fixture("aws"))),
     "connector-chalice": _hosted("dynalite_tables", lambda fixture: Connector(fixture("chalice"))),
-    "connector-azure": _hosted("cosmos_containers", lambda fixture: Connector(fixture("azure"))),
-    "connector-gcp": _hosted("firestore_collections", lambda fixture: Connector(fixture("gcp"))),
+    **{f"connector-{name}": partial(_connector_of, name) for name in PACKAGED},
 }
 """Each host, and a data connector in front of it; and a second implementation of DynamoDB."""
 

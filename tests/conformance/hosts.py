@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from deploy_scripts import PROJECT
-from local_cloud.azure.functions import LocalAzureFunctions
-from local_cloud.child_process import free_port
-from local_cloud.gcp.functions import LocalCloudFunction
 from tests.conformance.asking import TOKEN, Asker, ConnectorAsker, HttpAsker, LambdaAsker
 from tests.end_to_end.http.service import running
 
@@ -85,42 +82,6 @@ class Chalice(HttpHost):
         directory.mkdir()
         service = self._stack.enter_context(running(directory, self._aws.environment, stage))
         return HttpAsker({read: service.url + read.path for read in READS}, service.output)
-
-
-class AzureFunctions(HttpHost):
-    """Azure Functions: an app with both readers."""
-
-    def start(self, settings: Mapping[str, str]) -> HttpAsker:
-        app = LocalAzureFunctions(
-            {
-                "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
-                "INTER_CLOUD_TOKEN": TOKEN,
-                **settings,
-            },
-            app=PROJECT / "functions" / "azure",
-            port=free_port(),
-            log=self.place(),
-        )
-        self._stack.enter_context(app)
-        return HttpAsker({read: app.url + read.path for read in READS}, app.output)
-
-
-class CloudFunctions(HttpHost):
-    """functions-framework, with both readers in one function."""
-
-    def start(self, settings: Mapping[str, str]) -> HttpAsker:
-        function = LocalCloudFunction(
-            "hot_readers",
-            {
-                "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
-                "INTER_CLOUD_TOKEN": TOKEN,
-                **settings,
-            },
-            source=PROJECT / "functions" / "gcp" / "main.py",
-            log=self.place(),
-        )
-        self._stack.enter_context(function)
-        return HttpAsker({read: function.url + read.path for read in READS}, function.output)
 
 
 class Connector:

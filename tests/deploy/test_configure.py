@@ -330,6 +330,33 @@ def test_a_run_that_is_cut_off_at_an_aws_call_ends_as_an_undisturbed_one(project
     assert "as it should be" in project.ok("--table", "t-1")
 
 
+def test_a_token_that_aws_refuses_to_store_is_not_shown(project, monkeypatch):
+    import boto3
+
+    sent = []
+
+    def refuse(params: Any, **_: Any) -> Any:
+        sent.append(json.loads(params["body"])["Value"])
+        error = {"Code": "ValidationException", "Message": f"Value '{sent[-1]}'"}
+        answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        return type("Answer", (), {"status_code": 400}), answer
+
+    original = boto3.client
+
+    def client(*arguments: Any, **options: Any) -> Any:
+        made = original(*arguments, **options)
+        made.meta.events.register_last("before-call.ssm.PutParameter", refuse)
+        return made
+
+    monkeypatch.setattr(boto3, "client", client)
+    done = project.run(stage="new")
+    assert done.exit_code == 1
+    assert "PutParameter was refused: ValidationException" in done.output
+    assert len(sent) == 1
+    assert sent[0] not in done.output
+    assert "new" not in project.stages
+
+
 @pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
 def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
     client = aws.client(store)

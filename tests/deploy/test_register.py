@@ -557,7 +557,7 @@ def test_a_dry_run_foretells_a_removal(world: World) -> None:
 # --- refusals ---------------------------------------------------------------------------------
 
 
-def test_a_function_that_doesnt_exist_is_told_before_anything_is_written(world: World) -> None:
+def test_a_function_that_doesnt_exist_is_reported_before_anything_is_written(world: World) -> None:
     nowhere = world.hot_readers | {LAST_ENTRY: f"{world.hot_readers[LAST_ENTRY]}-no"}
     with pytest.raises(RegistrationError, match=r"-no: GetFunctionConfiguration .*NotFound"):
         world.register(readers=nowhere)
@@ -737,7 +737,7 @@ def test_a_workspace_without_a_role_is_refused(world: World) -> None:
         world.register()
 
 
-def test_a_role_that_doesnt_exist_is_told_before_anything_is_written(world: World) -> None:
+def test_a_role_that_doesnt_exist_is_reported_before_anything_is_written(world: World) -> None:
     with pytest.raises(RegistrationError, match="role gone: GetRole was refused: NoSuchEntity"):
         world.register(role_arn="arn:aws:iam::123456789012:role/path/gone")
     assert world.writes() == []

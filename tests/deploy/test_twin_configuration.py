@@ -346,6 +346,7 @@ def nested(depth: int) -> Any:
         # its unit
         (telemetry(unitOfMeasure=""), "properties[0].unitOfMeasure", '""'),
         (telemetry(unitOfMeasure=1), "properties[0].unitOfMeasure", "1"),
+        (telemetry(unitOfMeasure="\ud800"), "properties[0].unitOfMeasure", '"\\ud800"'),
         (telemetry(unitOfMeasure="m" * 257), "properties[0].unitOfMeasure", "257 characters"),
         # its value
         ({"constProperties": [TELEMETRY]}, "constProperties[0].value", "nothing"),

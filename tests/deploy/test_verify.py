@@ -319,31 +319,31 @@ def test_a_damaged_file_of_stages_is_a_configuration_that_cannot_be_read(azure_a
     assert "config.json isn't JSON" in azure_aws.broken(code=2)[0]["detail"]
 
 
-def test_a_layout_with_nothing_on_aws_is_told(azure_aws):
+def test_a_layout_with_nothing_on_aws_is_reported(azure_aws):
     azure_aws.providers("azure", "gcp")
     assert "nothing of it is on AWS" in azure_aws.broken()[0]["detail"]
 
 
-def test_a_missing_stage_is_told(azure_aws):
+def test_a_missing_stage_is_reported(azure_aws):
     hop, _ = azure_aws.broken("--stage", "other")
     assert hop["title"] == "configuration"
     assert "The stage other in .chalice/config.json isn't there yet" in hop["detail"]
     assert "run configure --stage other" in hop["advice"]
 
 
-def test_a_stage_for_another_layout_is_told(azure_aws):
+def test_a_stage_for_another_layout_is_reported(azure_aws):
     azure_aws.providers("aws", "aws")
     hop, _ = azure_aws.broken()
     assert hop["title"] == "configuration"
     assert "azure (hot storage) and aws (twin), the configuration for aws" in hop["detail"]
 
 
-def test_a_stage_with_another_url_than_the_connection_is_told(azure_aws):
+def test_a_stage_with_another_url_than_the_connection_is_reported(azure_aws):
     azure_aws.write_stage(REMOTE_READER_URL="https://old.example.com/hot-reader")
     assert "REMOTE_READER_URL isn't the URL" in azure_aws.broken()[0]["detail"]
 
 
-def test_a_stage_that_was_never_deployed_is_told(azure_aws):
+def test_a_stage_that_was_never_deployed_is_reported(azure_aws):
     (azure_aws.directory / ".chalice" / "deployed" / f"{STAGE}.json").unlink()
     hop, before = azure_aws.broken()
     assert (hop["title"], before) == ("stage record", ["configuration"])
@@ -353,7 +353,7 @@ def test_a_stage_that_was_never_deployed_is_told(azure_aws):
 # --- Lambda functions and token ---------------------------------------------------------------
 
 
-def test_a_function_that_was_deleted_is_told(azure_aws):
+def test_a_function_that_was_deleted_is_reported(azure_aws):
     name = "digital-twin-data-connector-last-entry"
     client = azure_aws.cloud.aws.client("lambda")
     client.delete_function(FunctionName=azure_aws.arns[name])
@@ -365,7 +365,7 @@ def test_a_function_that_was_deleted_is_told(azure_aws):
     assert "isn't there any more" in hop["detail"]
 
 
-def test_a_function_with_another_environment_is_told_by_names_alone(azure_aws):
+def test_a_function_with_another_environment_is_reported_by_names_alone(azure_aws):
     name = "digital-twin-data-connector"
     azure_aws.create(name, REMOTE_READER_URL="https://x.example.com/hot-reader?code=key")
     try:
@@ -376,7 +376,7 @@ def test_a_function_with_another_environment_is_told_by_names_alone(azure_aws):
     assert hop["detail"] == "Its environment isn't the stage's: REMOTE_READER_URL."
 
 
-def test_a_missing_token_is_told(azure_aws):
+def test_a_missing_token_is_reported(azure_aws):
     azure_aws.cloud.aws.client("ssm").delete_parameter(Name=TOKEN_PARAMETER)
     try:
         hop, before = azure_aws.broken()
@@ -401,7 +401,7 @@ def test_a_token_that_is_being_changed_is_well(aws_azure):
     assert "the-previous-token-of-it" not in result.output
 
 
-def test_an_unusable_token_is_told_without_it(azure_aws):
+def test_an_unusable_token_is_reported_without_it(azure_aws):
     azure_aws.put_token("too short")
     try:
         hop, _ = azure_aws.broken()
@@ -421,18 +421,18 @@ def endpoint_fault(deployed: Deployed, url: str) -> dict[str, Any]:
     return hop
 
 
-def test_an_endpoint_that_is_down_is_told(aws_azure):
+def test_an_endpoint_that_is_down_is_reported(aws_azure):
     hop = endpoint_fault(aws_azure, f"http://127.0.0.1:{free_port()}/hot-reader")
     assert hop["detail"].startswith("Connect: nothing listens at 127.0.0.1:")
 
 
-def test_a_host_that_is_not_there_is_told_without_the_key_in_the_url(aws_azure):
+def test_a_host_that_is_not_there_is_reported_without_the_key_in_the_url(aws_azure):
     hop = endpoint_fault(aws_azure, "https://reader.invalid/hot-reader?code=secret-key")
     assert hop["detail"].startswith("DNS: there is no host reader.invalid")
     assert "secret-key" not in json.dumps(hop)
 
 
-def test_an_endpoint_without_tls_is_told(aws_azure):
+def test_an_endpoint_without_tls_is_reported(aws_azure):
     url = aws_azure.cloud.endpoints.hot_reader_url.replace("http:", "https:")
     assert endpoint_fault(aws_azure, url)["detail"].startswith("TLS:")
 
@@ -442,13 +442,13 @@ def test_a_token_is_not_sent_in_the_clear(aws_azure):
     assert "must use https" in hop["detail"]
 
 
-def test_a_path_that_api_gateway_does_not_have_is_told(aws_azure):
+def test_a_path_that_api_gateway_does_not_have_is_reported(aws_azure):
     hop = endpoint_fault(aws_azure, f"{aws_azure.cloud.endpoints.hot_reader_url}-s")
     assert "403" in hop["detail"]
     assert "path that isn't there" in hop["advice"]
 
 
-def test_an_endpoint_that_does_not_answer_in_time_is_told(
+def test_an_endpoint_that_does_not_answer_in_time_is_reported(
     aws_azure, httpserver: HTTPServer, monkeypatch
 ):
     def dawdle(_request: object) -> Response:
@@ -481,7 +481,7 @@ def test_each_refusal_has_its_own_advice(aws_azure, httpserver: HTTPServer, stat
     }
 
 
-def test_a_token_that_the_endpoint_does_not_have_is_told(aws_azure):
+def test_a_token_that_the_endpoint_does_not_have_is_reported(aws_azure):
     aws_azure.put_token("another-token-of-good-length")
     try:
         hop, _ = aws_azure.broken(*aws_azure.endpoints)
@@ -492,13 +492,13 @@ def test_a_token_that_the_endpoint_does_not_have_is_told(aws_azure):
     assert "another one" in hop["advice"]
 
 
-def test_an_endpoint_that_takes_any_token_is_told(aws_azure, httpserver: HTTPServer):
+def test_an_endpoint_that_takes_any_token_is_reported(aws_azure, httpserver: HTTPServer):
     httpserver.expect_request("/hot-reader").respond_with_json({"propertyValues": []})
     hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
     assert "anyone can read" in hop["detail"]
 
 
-def test_swapped_urls_are_told(aws_azure):
+def test_swapped_urls_are_reported(aws_azure):
     at = aws_azure.cloud.endpoints
     hop = endpoint_fault(aws_azure, at.hot_reader_last_entry_url)
     assert "swapped" in hop["advice"]
@@ -582,13 +582,13 @@ def function_url_fault(deployed: Deployed) -> dict[str, Any]:
     return hop
 
 
-def test_a_function_url_that_was_deleted_is_told(aws_azure, function_url):
+def test_a_function_url_that_was_deleted_is_reported(aws_azure, function_url):
     client = aws_azure.cloud.aws.client("lambda")
     client.delete_function_url_config(FunctionName=aws_azure.arns["api_handler"])
     assert "has none" in function_url_fault(aws_azure)["detail"]
 
 
-def test_a_function_url_in_place_of_the_saved_one_is_told(aws_azure, function_url):
+def test_a_function_url_in_place_of_the_saved_one_is_reported(aws_azure, function_url):
     client = aws_azure.cloud.aws.client("lambda")
     name = {"FunctionName": aws_azure.arns["api_handler"]}
     client.delete_function_url_config(**name)
@@ -596,7 +596,7 @@ def test_a_function_url_in_place_of_the_saved_one_is_told(aws_azure, function_ur
     assert other in function_url_fault(aws_azure)["detail"]
 
 
-def test_one_connection_to_another_place_is_told(aws_azure, function_url):
+def test_one_connection_to_another_place_is_reported(aws_azure, function_url):
     connections = InterCloudConnections(aws_azure.config / "config_inter_cloud.json")
     layout = ProviderLayout("aws", "azure")
     token = aws_azure.cloud.endpoints.token
@@ -604,7 +604,7 @@ def test_one_connection_to_another_place_is_told(aws_azure, function_url):
     assert "lead neither to the stage's API" in function_url_fault(aws_azure)["detail"]
 
 
-def test_a_function_url_that_wants_signed_requests_is_told(aws_azure, function_url):
+def test_a_function_url_that_wants_signed_requests_is_reported(aws_azure, function_url):
     aws_azure.cloud.aws.client("lambda").update_function_url_config(
         FunctionName=aws_azure.arns["api_handler"], AuthType="AWS_IAM"
     )
@@ -618,14 +618,14 @@ def test_a_function_url_that_wants_signed_requests_is_told(aws_azure, function_u
         ("hot-reader-function-url-invoke", "lambda:InvokeFunction"),
     ],
 )
-def test_a_function_url_without_a_permission_is_told(aws_azure, function_url, sid, action):
+def test_a_function_url_without_a_permission_is_reported(aws_azure, function_url, sid, action):
     aws_azure.cloud.aws.client("lambda").remove_permission(
         FunctionName=aws_azure.arns["api_handler"], StatementId=sid
     )
     assert f"doesn't let everyone {action} by its" in function_url_fault(aws_azure)["detail"]
 
 
-def test_a_token_that_the_function_url_does_not_accept_is_told(aws_azure, function_url):
+def test_a_token_that_the_function_url_does_not_accept_is_reported(aws_azure, function_url):
     arn = aws_azure.arns["api_handler"]
     client = aws_azure.cloud.aws.client("lambda")
     aws_azure.put_token("another-token-of-good-length")
@@ -653,7 +653,7 @@ def test_where_a_person_says_the_endpoints_are_the_function_url_does_not_matter(
 # --- TwinMaker --------------------------------------------------------------------------------
 
 
-def test_a_missing_workspace_is_told(azure_aws):
+def test_a_missing_workspace_is_reported(azure_aws):
     hop, before = azure_aws.broken("--workspace", "nowhere")
     assert (hop["title"], before[-1]) == ("TwinMaker workspace", "hot storage")
     assert "--create-workspace" in hop["advice"]
@@ -680,7 +680,7 @@ def types_of(deployed: Deployed) -> tuple[Any, dict[str, str], dict[str, Any]]:
     return deployed.cloud.twinmaker(), key, wanted
 
 
-def test_a_missing_component_type_is_told(aws_aws):
+def test_a_missing_component_type_is_reported(aws_aws):
     client, key, _ = types_of(aws_aws)
     client.delete_component_type(**key)
     until_gone(lambda: client.get_component_type(**key))
@@ -692,7 +692,7 @@ def test_a_missing_component_type_is_told(aws_aws):
     assert "There is no component type factory-twin-temperature-sensor-1" in hop["detail"]
 
 
-def test_a_component_type_that_points_elsewhere_is_told(aws_aws, cloud):
+def test_a_component_type_that_points_elsewhere_is_reported(aws_aws, cloud):
     client, key, wanted = types_of(aws_aws)
     own = aws_aws.arns["hot-reader"]
     elsewhere = f"{own.rpartition(':')[0]}:{APP_NAME}-local-hot-reader"
@@ -708,7 +708,7 @@ def test_a_component_type_that_points_elsewhere_is_told(aws_aws, cloud):
     assert elsewhere in hop["detail"]
 
 
-def test_a_component_type_in_error_is_told_with_the_reason(aws_aws, cloud):
+def test_a_component_type_in_error_is_reported_with_the_reason(aws_aws, cloud):
     client, key, wanted = types_of(aws_aws)
     gone = aws_aws.create("hot-reader-last-entry").replace("hot-reader-last-entry", "gone")
     reader = {"dataReader": {"implementedBy": {"lambda": {"arn": gone}, "isNative": False}}}
@@ -722,7 +722,7 @@ def test_a_component_type_in_error_is_told_with_the_reason(aws_aws, cloud):
     assert "is ERROR: Function dataReader: there is no Lambda function" in hop["detail"]
 
 
-def test_a_component_type_of_another_configuration_is_told(aws_aws):
+def test_a_component_type_of_another_configuration_is_reported(aws_aws):
     devices = json.loads((aws_aws.config / "config_iot_devices.json").read_text())
     devices[0]["properties"].append({"name": "vibration", "dataType": "DOUBLE"})
     (aws_aws.config / "config_iot_devices.json").write_text(json.dumps(devices))
@@ -731,7 +731,7 @@ def test_a_component_type_of_another_configuration_is_told(aws_aws):
     assert "property vibration added" in hop["detail"]
 
 
-def test_one_device_without_an_entity_is_told(azure_aws):
+def test_one_device_without_an_entity_is_reported(azure_aws):
     key = {"workspaceId": azure_aws.workspace, "entityId": "pump-1"}
     client = azure_aws.cloud.twinmaker()
     client.delete_entity(**key)
@@ -744,7 +744,7 @@ def test_one_device_without_an_entity_is_told(azure_aws):
     assert "not pump-1" in hop["detail"]
 
 
-def test_a_connector_that_fails_is_told_with_its_message_and_the_chart_is_still_drawn(
+def test_a_connector_that_fails_is_reported_with_its_message_and_the_chart_is_still_drawn(
     azure_aws, tmp_path
 ):
     arn = azure_aws.arns["digital-twin-data-connector-last-entry"]
@@ -763,7 +763,7 @@ def test_a_connector_that_fails_is_told_with_its_message_and_the_chart_is_still_
     assert "<svg" in text
 
 
-def test_aws_that_cannot_be_reached_is_told(azure_aws, monkeypatch):
+def test_aws_that_cannot_be_reached_is_reported(azure_aws, monkeypatch):
     monkeypatch.setitem(azure_aws.cloud.aws.credentials, "AWS_MAX_ATTEMPTS", "1")
     url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setitem(azure_aws.cloud.aws.credentials, "AWS_ENDPOINT_URL_LAMBDA", url)

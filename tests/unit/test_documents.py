@@ -73,6 +73,12 @@ def test_a_page_about_the_code_names_files_and_folders_that_are_there(name, made
     assert missing <= made_later
 
 
+@pytest.mark.parametrize("folder", ["chalicelib", "deploy_scripts"])
+def test_the_architecture_page_has_every_room(folder):
+    rooms = {path.parent.name for path in (PROJECT / folder).glob("*/__init__.py")}
+    assert rooms <= set(re.findall(r"^\| `(\w+)/`", prose(PROJECT / ARCHITECTURE), re.MULTILINE))
+
+
 def test_code_cites_sections_of_the_architecture_page_that_it_has():
     known = titles(PROJECT / ARCHITECTURE)
     cited = [

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from deploy_scripts import PROJECT
+from deploy_scripts.providers import PACKAGED, PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def store_of(provider: str) -> str:
+    """The file of a provider's store, by that of its settings."""
+    _, _, name = PROVIDERS[provider].settings.__module__.rpartition(".")
+    return f"stores/{name}.py"
+
+
+def sdk_of(provider: str) -> set[str]:
+    """The packages that a provider's functions require, but for what every Hot Reader does."""
+    requirements = PROJECT / PACKAGED[provider].directory / "requirements.txt"
+    pinned = set(re.findall("^([a-z-]+)==", requirements.read_text(), re.MULTILINE)) - {"orjson"}
+    return {name for name, owners in packages_distributions().items() if pinned & {*owners}}
+
 
 ROOMS: Final = (
     "aws",
@@ -32,18 +49,16 @@ LIBRARIES: Final = {
     "aws": {"aws_lambda_powertools", "chalice"},
     "http": {"orjson"},
     "data_connector": {"boto3", "botocore", "orjson", "requests", "urllib3"},
-    "stores": {"azure", "botocore", "google", "orjson"},
+    "stores": {"botocore", "orjson"},
     "contracts": {"orjson"},
     "tokens": {"aws_lambda_powertools", "botocore", "orjson", "requests"},
     "observability": {"aws_lambda_powertools", "orjson"},
 }
 """The libraries that a room of chalicelib may import; one that isn't listed imports none."""
 SDKS: Final = {
-    "stores/cosmos.py": {"azure"},
     "stores/dynamodb.py": {"botocore"},
     "stores/dynamodb_pages.py": {"botocore"},
-    "stores/firestore.py": {"google"},
-}
+} | {store_of(name): sdk_of(name) for name in PACKAGED}
 """The SDK that each store may import."""
 NEIGHBOURS: Final = {
     "chalicelib": set(),
@@ -58,6 +73,8 @@ TWINMAKER_ROOMS: Final = ("operations", "connectors", "twin", "protocol", "error
 """Those of the local TwinMaker: each may import the ones after it."""
 COMMAND_LINE: Final = "deploy_scripts/__main__.py"
 """Puts the verbs together, those of the demo included."""
+MOST_MODULES: Final = 14
+MOST_LINES: Final = 400
 
 
 def sources(folder: str) -> list[Path]:
@@ -126,14 +143,17 @@ def test_every_room_of_chalicelib_has_its_rule():
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_of_chalicelib_imports_only_libraries_that_belong_there(room):
     found = {library for path in sources(f"chalicelib/{room}") for library in libraries(path)}
-    assert found <= LIBRARIES.get(room, set())
+    sdks = {library for each in SDKS.values() for library in each} if room == "stores" else set()
+    assert found <= LIBRARIES.get(room, set()) | sdks
 
 
 def test_a_store_imports_its_own_sdk_only():
     sdks = {library for each in SDKS.values() for library in each}
     for path in sources("chalicelib/stores"):
         name = path.relative_to(PROJECT / "chalicelib").as_posix()
-        assert libraries(path) & sdks == SDKS.get(name, set()), name
+        found, own = libraries(path) & sdks, SDKS.get(name, set())
+        assert found <= own, name
+        assert bool(found) is bool(own), name
 
 
 @pytest.mark.parametrize("cloud", ["aws", "azure", "gcp", "twinmaker"])
@@ -186,3 +206,14 @@ def test_no_modules_import_each_other_in_a_circle():
             targets.difference_update(ends)
     # What is left is in a circle, or leads to one.
     assert not arrows
+
+
+def test_no_folder_of_the_product_is_crowded():
+    folders = [path.parent for path in PRODUCT if path.name != "__init__.py"]
+    crowded = {in_project(each) for each in folders if folders.count(each) > MOST_MODULES}
+    assert not crowded
+
+
+def test_no_module_of_the_product_is_long():
+    lengths = {in_project(path): len(path.read_text().splitlines()) for path in PRODUCT}
+    assert not {name: length for name, length in lengths.items() if length > MOST_LINES}

@@ -1,22 +1,78 @@
-"""Writing into Cosmos DB: what a number, an id and a batch become."""
+"""Azure: what is written into Cosmos DB, and how the functions are packaged and published."""
 
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from azure.cosmos.exceptions import CosmosHttpResponseError
+from click.testing import CliRunner
 
+from chalicelib.settings.cosmos import CosmosSettings
+from deploy_scripts.__main__ import cli
 from deploy_scripts.providers.azure import CosmosWriter, document_id, json_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.azure.cosmos import LocalCosmos
+from tests.deploy.providers.contract import *  # noqa: F403
+from tests.deploy.providers.contract import Case, flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from azure.cosmos import ContainerProxy
+
+ENDPOINT: Final = "https://factory.documents.azure.com"
+
+
+def read_settings(text: str) -> dict[str, str]:
+    listed: list[dict[str, Any]] = json.loads(text)
+    assert all(set(each) == {"name", "value", "slotSetting"} for each in listed)
+    return {each["name"]: each["value"] for each in listed}
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return Case(
+        cloud="azure",
+        required=("--cosmos-endpoint", ENDPOINT),
+        settings=("COSMOS_ENDPOINT", "COSMOS_DATABASE", "COSMOS_CONTAINER"),
+        read_settings=read_settings,
+        places={
+            "--app": "my-app",
+            "--region": "westeurope",
+            "--resource-group": "my-group",
+            "--storage-account": "mystorage",
+            "--key-vault": "my-vault",
+        },
+        command="az",
+        answers={
+            "principalId": "principal-1",
+            "id": "id-1",
+            "defaultHostName || properties.defaultHostName": "my-app.azurewebsites.net",
+        },
+        shows=("keyvault", "secret", "show"),
+        makes=("keyvault", "secret", "set"),
+        file_flag="--file",
+        urls=(
+            "https://my-app.azurewebsites.net/hot-reader",
+            "https://my-app.azurewebsites.net/hot-reader-last-entry",
+        ),
+        in_flags=(
+            ("--app", ("functionapp",), "--name"),
+            ("--region", ("functionapp", "create"), "--flexconsumption-location"),
+            ("--resource-group", ("functionapp",), "--resource-group"),
+            ("--storage-account", ("storage", "account", "create"), "--name"),
+            ("--storage-account", ("functionapp", "create"), "--storage-account"),
+            ("--key-vault", ("keyvault", "secret", "set"), "--vault-name"),
+            ("--cosmos-resource-group", ("cosmosdb",), "--resource-group"),
+        ),
+    )
+
+
+# --- sample telemetry -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +184,86 @@ def test_another_refusal_is_raised():
     with pytest.raises(CosmosHttpResponseError):
         CosmosWriter(container).write([Entry("d", "2026-01-30T17:00:00Z", {})])
     assert container.batches == 1
+
+
+def load(environment: dict[str, str], *options: str, code: int = 0) -> str:
+    command = ["load-telemetry", "--cloud", "azure", *options]
+    done = CliRunner().invoke(cli, command, env=environment)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
+    with LocalCosmos(tmp_path / "log") as cosmos:
+        container = cosmos.create_container("twin", "telemetry")
+        told = {
+            "COSMOS_DATABASE": "twin",
+            "COSMOS_CONTAINER": "telemetry",
+            "COSMOS_ENDPOINT": cosmos.endpoint,
+            "COSMOS_KEY": cosmos.key,
+        }
+        for _ in range(2):
+            shown = load(told, "--device", "pump-1", "--entries", "7")
+            assert "7 entries of pump-1 in the Cosmos DB container telemetry" in shown
+            documents = list(container.read_all_items())
+            assert {each["device_id"] for each in documents} == {"pump-1"}
+            assert len(documents) == 7
+        missing = load(told | {"COSMOS_DATABASE": "none"}, "--entries", "1", code=1)
+        assert "COSMOS_DATABASE" in missing
+        assert "COSMOS_ENDPOINT is not set" in load({"COSMOS_ENDPOINT": ""}, code=2)
+
+
+# --- functions --------------------------------------------------------------------------------
+
+
+def test_the_settings_lead_to_the_container_without_a_key(command):
+    command.ok()
+    at = CosmosSettings.load(command.settings())
+    assert (at.endpoint, at.database, at.container) == (ENDPOINT, "factory-twin", "hot-telemetry")
+    assert at.key is None
+    command.ok("--database", "d", "--container", "c")
+    at = CosmosSettings.load(command.settings())
+    assert (at.endpoint, at.database, at.container) == (ENDPOINT, "d", "c")
+
+
+def test_the_endpoint_is_needed(command):
+    assert "needs --cosmos-endpoint" in command.refused(required=False)
+
+
+@pytest.mark.parametrize("endpoint", ["http://factory.documents.azure.com", "factory"])
+def test_an_endpoint_that_credentials_must_not_be_sent_to_is_told_at_packaging(command, endpoint):
+    refusal = command.refused("--cosmos-endpoint", endpoint, required=False)
+    assert "COSMOS_ENDPOINT" in refusal
+
+
+def test_the_account_is_in_the_function_apps_resource_group_unless_an_option_says_otherwise(
+    published,
+):
+    (words,) = published.shell.words("cosmosdb")
+    assert flags(words)["--resource-group"] == "my-group"
+
+
+def test_the_function_app_may_read_its_container_only(published):
+    (words,) = published.shell.words("cosmosdb")
+    assert flags(words) == {
+        "--account-name": "factory",
+        "--resource-group": "my-group",
+        "--principal-id": "principal-1",
+        "--role-definition-id": "00000000-0000-0000-0000-000000000001",
+        "--scope": "/dbs/factory-twin/colls/hot-telemetry",
+        "--output": "none",
+    }
+
+
+def test_the_function_app_gets_the_settings_file_and_a_reference_to_the_token(published):
+    (words,) = published.shell.words("functionapp", "config", "appsettings", "set")
+    position = words.index("--settings")
+    assert words[position + 1 : position + 3] == [
+        f"@{published.command.settings_file}",
+        "INTER_CLOUD_TOKEN=@Microsoft.KeyVault(VaultName=my-vault;SecretName=inter-cloud-token)",
+    ]
+
+
+def test_an_endpoint_outside_azures_own_domain_has_its_account_filled_in(command):
+    done = command.run("--cosmos-endpoint", "https://cosmos.example.com", required=False)
+    assert re.search(r"^COSMOS_ACCOUNT=$", done.stdout, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Writing into Firestore: what a number, an id and a batch become."""
+"""Google Cloud: what is written into Firestore, and how the functions are packaged and published."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+import yaml
+from click.testing import CliRunner
 from google.api_core.exceptions import PermissionDenied
 
+from chalicelib.settings.firestore import FirestoreSettings
+from deploy_scripts import PROJECT
+from deploy_scripts.__main__ import cli
+from deploy_scripts.package.contents import contents
+from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.gcp import FirestoreWriter, document_id, field_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.gcp.firestore import LocalFirestore
+from tests.deploy.providers.contract import *  # noqa: F403
+from tests.deploy.providers.contract import Case, flags, without_publish
 from tests.firestore_client import client_of
 from tests.firestore_server import FirestoreServer
 
@@ -19,6 +28,41 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from google.cloud.firestore import Client
+
+
+def read_settings(text: str) -> dict[str, str]:
+    loaded: dict[str, str] = yaml.safe_load(text)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return Case(
+        cloud="gcp",
+        required=(),
+        settings=("FIRESTORE_COLLECTION",),
+        read_settings=read_settings,
+        places={"--project": "my-project", "--region": "europe-west1", "--app": "my-reader"},
+        command="gcloud",
+        answers={"--format=value(serviceConfig.uri)": "https://{2}.run.app"},
+        shows=("secrets", "describe"),
+        makes=("secrets", "create"),
+        file_flag="--data-file",
+        urls=("https://my-reader.run.app", "https://my-reader-last-entry.run.app"),
+        in_flags=(
+            ("--app", ("iam", "service-accounts", "create"), "3"),
+            ("--project", ("functions",), "--project"),
+            ("--project", ("secrets",), "--project"),
+            ("--firestore-project", ("firestore",), "--project"),
+            ("--firestore-project", ("projects", "add-iam-policy-binding"), "2"),
+            ("--region", ("functions",), "--region"),
+            ("--database", ("firestore",), "--database"),
+            ("--collection", ("firestore",), "--collection-group"),
+        ),
+    )
+
+
+# --- sample telemetry -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +126,68 @@ def test_every_entry_has_a_document_of_its_own():
     ids = {document_id(device_id, timestamp) for device_id, timestamp in named}
     assert len(ids) == len(named)
     assert all(each.isalnum() and len(each) < 100 for each in ids)
+
+
+def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
+    with LocalFirestore(tmp_path / "log") as firestore:
+        told = {"FIRESTORE_COLLECTION": "telemetry"} | firestore.environment
+        command = ["load-telemetry", "--cloud", "gcp", "--device", "pump-1", "--entries", "7"]
+        for _ in range(2):
+            done = CliRunner().invoke(cli, command, env=told)
+            assert done.exit_code == 0, done.output
+            assert "7 entries of pump-1 in the Firestore collection telemetry" in done.output
+            documents = list(client_of(firestore).collection("telemetry").stream())
+            assert len(documents) == 7
+        done = CliRunner().invoke(cli, command, env={"FIRESTORE_COLLECTION": ""})
+        assert (done.exit_code, "FIRESTORE_COLLECTION is not set" in done.output) == (2, True)
+
+
+# --- functions --------------------------------------------------------------------------------
+
+
+def test_the_settings_lead_to_the_collection(command):
+    command.ok()
+    at = FirestoreSettings.load(command.settings())
+    assert at == FirestoreSettings(None, "(default)", "factory-twin-hot-telemetry")
+    command.ok("--firestore-project", "p", "--database", "d", "--collection", "a/b/c")
+    at = FirestoreSettings.load(command.settings())
+    assert at == FirestoreSettings("p", "d", "a/b/c")
+
+
+def test_the_database_is_in_the_functions_project_unless_an_option_says_otherwise(published):
+    given = {flags(words)["--project"] for words in published.shell.words("firestore")}
+    assert given == {"my-project"}
+
+
+def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(published):
+    deployed = {words[2]: flags(words) for words in published.shell.words("functions", "deploy")}
+    assert {name: each["--entry-point"] for name, each in deployed.items()} == {
+        "my-reader": "hot_reader",
+        "my-reader-last-entry": "hot_reader_last_entry",
+    }
+    for each in deployed.values():
+        assert each["--env-vars-file"] == str(published.command.settings_file)
+        variable, _, secret = each["--set-secrets"].partition("=")
+        assert (variable, secret) == ("INTER_CLOUD_TOKEN", "my-reader-inter-cloud-token:latest")
+        assert each["--service-account"] == "my-reader@my-project.iam.gserviceaccount.com"
+        source = published.directory / each["--source"]
+        code = {
+            path.relative_to(source).as_posix(): path.read_bytes()
+            for path in source.rglob("*")
+            if path.is_file()
+        }
+        assert code == contents(PROJECT, PACKAGED["gcp"])
+
+
+def test_each_direction_of_reading_has_its_index(command, shell):
+    options = ("--device-id-attribute", "d", "--timestamp-attribute", "t", "--collection", "a/b/c")
+    assert shell.run(without_publish(command.script(*options))).returncode == 0
+    indexes = [words for _, words, _ in shell.calls() if words[:2] == ["firestore", "indexes"]]
+    assert [[word for word in words if "field-config" in word] for words in indexes] == [
+        [
+            "--field-config=field-path=d,order=ascending",
+            f"--field-config=field-path=t,order={order}",
+        ]
+        for order in ("ascending", "descending")
+    ]
+    assert {flags(words)["--collection-group"] for words in indexes} == {"c"}

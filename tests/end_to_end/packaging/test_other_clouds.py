@@ -17,16 +17,13 @@ import requests
 import yaml
 from click.testing import CliRunner
 
+from demo.other_clouds import OtherCloud
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.package import package
-from deploy_scripts.providers.azure import CosmosWriter
-from deploy_scripts.providers.gcp import FirestoreWriter
-from local_cloud.azure.cosmos import LocalCosmos
+from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
-from local_cloud.gcp.firestore import LocalFirestore
 from tests.deploy.conftest import TwinDirectory
 from tests.end_to_end.http.queries import PUMP, entries_of
-from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,8 +33,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("cloud", ["azure", "gcp"], scope="module")
 HEADER: Final = "X-Inter-Cloud-Token"
 TOKEN: Final = "token-of-the-packaged-functions"
-CONTAINER: Final = "entries"
-NOT_THEIRS: Final = ("AWS_", "AZURE_", "COSMOS_", "FIRESTORE_", "GOOGLE_", "PYTHON", "VIRTUAL_ENV")
+NOT_THEIRS: Final = (
+    *("AWS_", "AZURE_", "GOOGLE_", "PYTHON", "VIRTUAL_ENV"),
+    *(
+        f"{each.setting.partition('_')[0]}_"
+        for f in PACKAGED.values()
+        for each in f.options
+        if each.setting
+    ),
+)
 OF_THE_REST: Final = ("boto3", "botocore", "aws_lambda_powertools", "chalice", "moto", "rich")
 OF_OTHERS: Final = {"azure": ("google.cloud", "grpc", "flask"), "gcp": ("azure", "msal")}
 
@@ -148,19 +152,14 @@ def asked(
     cloud: str, telemetry: list[Entry], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Asked]:
     package = Package(cloud, tmp_path_factory.mktemp(cloud))
-    if cloud == "azure":
-        with LocalCosmos(package.directory / "cosmos.log") as cosmos:
-            container = cosmos.create_container("factory-twin", CONTAINER)
-            CosmosWriter(container).write(telemetry)
-            package.write("--cosmos-endpoint", cosmos.endpoint, "--container", CONTAINER)
-            package.install()
-            yield Asked(package, {"COSMOS_KEY": cosmos.key}, telemetry)
-    else:
-        with LocalFirestore(package.directory / "firestore.log") as firestore:
-            FirestoreWriter(client_of(firestore), CONTAINER).write(telemetry)
-            package.write("--firestore-project", firestore.project, "--collection", CONTAINER)
-            package.install()
-            yield Asked(package, firestore.environment, telemetry)
+    flags = {each.setting: each.flag for each in PACKAGED[cloud].options if each.setting}
+    with OtherCloud(PROVIDERS[cloud], package.directory, twin_name="factory-twin") as other:
+        other.writer().write(telemetry)
+        told = other.environment
+        package.write(*(f"{flags[name]}={told[name]}" for name in told if name in flags))
+        package.install()
+        secrets = {name: value for name, value in told.items() if name not in flags}
+        yield Asked(package, secrets, telemetry)
 
 
 def test_a_caller_with_the_token_gets_the_history(asked):

@@ -14,8 +14,8 @@ import pytest
 
 from deploy_scripts import PROJECT
 from local_cloud import child_process
-from local_cloud.azure.cosmos import LocalCosmos
 from local_cloud.child_process import HOST, ChildProcess, free_port, node_command
+from tests.dynalite import Dynalite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +24,10 @@ PATIENCE_SECONDS = 30
 PARENT = """
 import sys, time
 from pathlib import Path
-from local_cloud.azure.cosmos import LocalCosmos
+from tests.dynalite import Dynalite
 
-with LocalCosmos(Path(sys.argv[1])) as cosmos:
-    print(cosmos.endpoint, flush=True)
+with Dynalite(Path(sys.argv[1])) as server:
+    print(server.url, flush=True)
     time.sleep(600)
 """
 
@@ -47,12 +47,12 @@ def until(holds: Callable[[], bool]) -> bool:
 
 
 def test_a_server_listens_until_it_is_stopped(tmp_path):
-    cosmos = LocalCosmos(tmp_path / "log")
-    port = int(cosmos.endpoint.rpartition(":")[2])
-    with cosmos:
+    server = Dynalite(tmp_path / "log")
+    port = int(server.url.rpartition(":")[2])
+    with server:
         assert answers(port)
     assert not answers(port)
-    cosmos.stop()  # once more does nothing
+    server.stop()  # once more does nothing
 
 
 STUBBORN = """

@@ -23,11 +23,12 @@ from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.http.endpoint import HttpEndpoint
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import RemoteReaderError
+from chalicelib.model.instants import parse_instant
 from chalicelib.model.moment import Moment
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.query import HistoryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from chalicelib.model.timestamps import Iso8601Format, parse_instant
+from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.data_connector import (
     DataConnectorSettings,
@@ -478,7 +479,7 @@ class TestTheMemory:
         assert memory.take(at("t1", query)) == page(2)
         clock.advance(0.01)
         assert memory.take(at("t1", query)) is None
-        assert memory.bytes_kept == 0
+        assert memory._bytes == 0
 
     def test_counts_the_age_from_the_question_on(self, memory, clock):
         asked = clock()
@@ -510,7 +511,7 @@ class TestTheMemory:
         memory.keep(QUERY, page(4), [page(5, text=text)], clock())
         kept = [memory.take(at(f"t{number}")) is not None for number in (1, 2, 3, 4)]
         assert kept == [True, False, True, True]
-        assert memory.bytes_kept <= 35_000
+        assert memory._bytes <= 35_000
 
     def test_keeps_no_page_that_is_larger_than_itself(self, clock):
         memory = ReadAhead(replace(KEEPING, most_bytes=5_000), now=clock)
@@ -520,9 +521,9 @@ class TestTheMemory:
 
     def test_counts_a_page_once_however_often_it_comes(self, memory, clock):
         memory.keep(QUERY, page(1), [page(2)], clock())
-        once = memory.bytes_kept
+        once = memory._bytes
         memory.keep(QUERY, page(1), [page(2)], clock())
-        assert memory.bytes_kept == once > 0
+        assert memory._bytes == once > 0
 
     def test_may_be_used_by_many_threads(self, clock):
         memory = ReadAhead(replace(KEEPING, most_bytes=20_000), now=clock)
@@ -542,7 +543,7 @@ class TestTheMemory:
         for thread in threads:
             thread.join()
         assert wrong == []
-        assert 0 < memory.bytes_kept <= 20_000
+        assert 0 < memory._bytes <= 20_000
 
 
 class TestAReaderThatReadsAhead:

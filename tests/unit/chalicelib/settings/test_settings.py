@@ -11,7 +11,6 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.data_connector import (
     DataConnectorSettings,
     LocalReaderSettings,
@@ -21,7 +20,6 @@ from chalicelib.settings.data_connector import (
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
-from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.settings.logs import LogSettings
 
@@ -179,70 +177,14 @@ class TestDevices:
             self.load([device])
 
 
-COSMOS = {
-    "COSMOS_ENDPOINT": "https://twin.documents.azure.com:443/",
-    "COSMOS_DATABASE": "twin",
-    "COSMOS_CONTAINER": "hot-telemetry",
-}
-
-
-class TestTheStores:
-    def test_have_a_place(self):
+class TestDynamoDB:
+    def test_is_a_table(self):
         assert DynamoDBSettings.load({"DYNAMODB_TABLE_NAME": " table "}).table_name == "table"
-        cosmos = CosmosSettings.load(COSMOS)
-        assert (cosmos.endpoint, cosmos.database) == (COSMOS["COSMOS_ENDPOINT"], "twin")
-        assert (cosmos.container, cosmos.key) == ("hot-telemetry", None)
-        firestore = FirestoreSettings.load({"FIRESTORE_COLLECTION": "telemetry"})
-        assert firestore == FirestoreSettings(None, "(default)", "telemetry")
 
-    @pytest.mark.parametrize("value", [None, "", " "])
-    @pytest.mark.parametrize(
-        ("load", "name", "others"),
-        [
-            (DynamoDBSettings.load, "DYNAMODB_TABLE_NAME", {}),
-            *((CosmosSettings.load, name, COSMOS) for name in COSMOS),
-            (FirestoreSettings.load, "FIRESTORE_COLLECTION", {}),
-        ],
-    )
-    def test_have_to_be_configured(self, load, name, others, value):
-        given = others | {name: value}
-        with pytest.raises(ConfigurationError, match=f"{name} is not set"):
-            load({key: text for key, text in given.items() if text is not None})
-
-    @pytest.mark.parametrize("address", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"])
-    def test_may_be_an_emulator_on_this_machine(self, address):
-        FirestoreSettings.load(
-            {"FIRESTORE_COLLECTION": "telemetry", "FIRESTORE_EMULATOR_HOST": address}
-        )
-
-    @pytest.mark.parametrize(
-        "address",
-        ["", " ", "firestore.example.com:8080", "127.0.0.1.example.com:80", "10.0.0.1", "["],
-    )
-    def test_are_not_read_over_a_network_in_the_clear(self, address):
-        given = {"FIRESTORE_COLLECTION": "telemetry", "FIRESTORE_EMULATOR_HOST": address}
-        with pytest.raises(ConfigurationError, match="FIRESTORE_EMULATOR_HOST is"):
-            FirestoreSettings.load(given)
-
-    def test_a_key_is_neither_shown_nor_sent_in_the_clear(self):
-        settings = CosmosSettings.load(COSMOS | {"COSMOS_KEY": " c2VjcmV0Cg== "})
-        assert settings.key == "c2VjcmV0Cg=="
-        assert "c2VjcmV0Cg==" not in repr(settings)
-        with pytest.raises(ConfigurationError, match="COSMOS_ENDPOINT must use https"):
-            CosmosSettings.load(COSMOS | {"COSMOS_ENDPOINT": "http://twin.example.com"})
-
-    def test_what_is_no_key_is_refused_without_being_shown(self):
-        with pytest.raises(ConfigurationError, match="COSMOS_KEY is not a key") as refused:
-            CosmosSettings.load(COSMOS | {"COSMOS_KEY": "hunter2"})
-        assert "hunter2" not in str(refused.value)
-        assert refused.value.__suppress_context__
-
-    @pytest.mark.parametrize("more", ["/;AccountKey=key", "/?key=key", "/#key", "/path"])
-    def test_an_endpoint_is_an_account_and_nothing_else(self, more):
-        endpoint = f"https://twin.documents.azure.com{more}"
-        with pytest.raises(ConfigurationError, match="COSMOS_ENDPOINT must end") as refusal:
-            CosmosSettings.load(COSMOS | {"COSMOS_ENDPOINT": endpoint})
-        assert "key" not in str(refusal.value).lower()
+    @pytest.mark.parametrize("given", [{}, {"DYNAMODB_TABLE_NAME": " "}])
+    def test_has_to_be_named(self, given):
+        with pytest.raises(ConfigurationError, match="DYNAMODB_TABLE_NAME is not set"):
+            DynamoDBSettings.load(given)
 
 
 class TestTheHotReader:
@@ -273,6 +215,9 @@ class TestTheHotReader:
         [
             ("iso8601", "2026-01-30T17:00:00Z"),
             (" ISO8601 ", "2026-01-30T17:00:00Z"),
+            ("iso8601_space", "2026-01-30 17:00:00Z"),
+            ("epoch_seconds", 1_769_792_400),
+            ("epoch_seconds_text", "1769792400"),
             ("epoch_milliseconds", 1_769_792_400_000),
             ("Epoch_Milliseconds_Text", "1769792400000"),
         ],
@@ -281,7 +226,7 @@ class TestTheHotReader:
         settings = HotReaderSettings.load(environment(TIMESTAMP_FORMAT=name))
         assert settings.timestamp_format.read(key).instant == 1_769_792_400 * 10**9
 
-    @pytest.mark.parametrize("name", ["epoch", "iso 8601", "epoch_seconds"])
+    @pytest.mark.parametrize("name", ["epoch", "iso 8601", "epoch_minutes"])
     def test_knows_no_other_spelling(self, name):
         with pytest.raises(ConfigurationError, match=r"TIMESTAMP_FORMAT is .*epoch_milliseconds"):
             HotReaderSettings.load(environment(TIMESTAMP_FORMAT=name))
@@ -572,11 +517,6 @@ class TestASecretThatThePlatformShouldHavePutThere:
             (f" {SECRET_MANAGER}", "Secret Manager, not the secret.*--set-secrets"),
         ],
     )
-    @pytest.mark.parametrize("name", ["INTER_CLOUD_TOKEN", "COSMOS_KEY"])
-    def test_is_recognised_by_its_reference(self, name, value, problem):
-        load = {
-            "INTER_CLOUD_TOKEN": EndpointSettings.load_outside_aws,
-            "COSMOS_KEY": CosmosSettings.load,
-        }[name]
-        with pytest.raises(ConfigurationError, match=f"^{name} is .*{problem}"):
-            load(COSMOS | {name: value})
+    def test_is_recognised_by_its_reference(self, value, problem):
+        with pytest.raises(ConfigurationError, match=f"^INTER_CLOUD_TOKEN is .*{problem}"):
+            EndpointSettings.load_outside_aws({"INTER_CLOUD_TOKEN": value})

@@ -1,21 +1,28 @@
-"""Collections of a Firestore database."""
+"""Google Cloud in the conformance suite: collections of a local Firestore, and the Hot Readers over them."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from chalicelib.model.reads import READS
 from chalicelib.stores.firestore import FirestoreHotStore
+from deploy_scripts import PROJECT
 from deploy_scripts.providers.gcp import field_value
+from local_cloud.gcp.firestore import LocalFirestore
+from local_cloud.gcp.functions import LocalCloudFunction
+from tests.conformance.asking import TOKEN, HttpAsker
+from tests.conformance.hosts import HttpHost, twin_info
 from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from local_cloud.gcp.firestore import LocalFirestore
     from tests.conformance.oracle import Stored
 
 
-class FirestoreCollections:
+class Tables:
     """Collections of one database, one for each type of timestamp."""
 
     unique_keys = False
@@ -49,3 +56,28 @@ class FirestoreCollections:
     def settings(self, key_type: str) -> dict[str, str]:
         """Return what a function must be told to read them."""
         return self._environment | {"FIRESTORE_COLLECTION": self.name(key_type)}
+
+
+class Functions(HttpHost):
+    """functions-framework, with both readers in one function."""
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        function = LocalCloudFunction(
+            "hot_readers",
+            {
+                "DIGITAL_TWIN_INFO": twin_info("gcp", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            source=PROJECT / "functions" / "gcp" / "main.py",
+            log=self.place(),
+        )
+        self._stack.enter_context(function)
+        return HttpAsker({read: function.url + read.path for read in READS}, function.output)
+
+
+@contextmanager
+def tables(directory: Path) -> Iterator[Tables]:
+    """Run the storage until the block ends."""
+    with LocalFirestore(directory / "log") as local:
+        yield Tables(local)

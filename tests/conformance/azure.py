@@ -1,22 +1,30 @@
-"""A container of the local Cosmos DB."""
+"""Azure in the conformance suite: a container of a local Cosmos DB, and the Hot Readers over it."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from chalicelib.model.reads import READS
 from chalicelib.stores.cosmos import CosmosHotStore
+from deploy_scripts import PROJECT
 from deploy_scripts.providers.azure import json_value
+from local_cloud.azure.cosmos import LocalCosmos
+from local_cloud.azure.functions import LocalAzureFunctions
+from local_cloud.child_process import free_port
+from tests.conformance.asking import TOKEN, HttpAsker
+from tests.conformance.hosts import HttpHost, twin_info
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from local_cloud.azure.cosmos import LocalCosmos
     from tests.conformance.oracle import Stored
 
 _DATABASE, _CONTAINER = "conformance", "hot-telemetry"
 
 
-class CosmosContainers:
+class Tables:
     """One container does for timestamps of both types: a field may hold either."""
 
     unique_keys = False
@@ -59,3 +67,28 @@ class CosmosContainers:
             "COSMOS_CONTAINER": _CONTAINER,
             "COSMOS_KEY": self._cosmos.key,
         }
+
+
+class Functions(HttpHost):
+    """Azure Functions: an app with both readers."""
+
+    def start(self, settings: Mapping[str, str]) -> HttpAsker:
+        app = LocalAzureFunctions(
+            {
+                "DIGITAL_TWIN_INFO": twin_info("azure", "aws"),
+                "INTER_CLOUD_TOKEN": TOKEN,
+                **settings,
+            },
+            app=PROJECT / "functions" / "azure",
+            port=free_port(),
+            log=self.place(),
+        )
+        self._stack.enter_context(app)
+        return HttpAsker({read: app.url + read.path for read in READS}, app.output)
+
+
+@contextmanager
+def tables(directory: Path) -> Iterator[Tables]:
+    """Run the storage until the block ends."""
+    with LocalCosmos(directory / "log") as cosmos:
+        yield Tables(cosmos)

@@ -1,0 +1,1 @@
+"""Other ways for the data connector to fetch its token, to compare its cold start with."""

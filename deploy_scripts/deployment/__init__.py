@@ -1,0 +1,1 @@
+"""The deployment of a twin on AWS: the steps that `deploy` and `destroy` are made of."""

@@ -1,0 +1,219 @@
+"""The steps of `deploy` and `destroy`, besides the other verbs.
+
+Each step goes on from where a run was cut off; a thing that is gone already is no error.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import EndpointConnectionError
+
+from chalicelib.model.errors import ConfigurationError
+from deploy_scripts.errors import RefusedError
+from deploy_scripts.publish.connections import remove_others
+from deploy_scripts.publish.function_url import FunctionUrl
+from deploy_scripts.register.calls import twinmaker_client
+from deploy_scripts.register.registration import Registration
+from deploy_scripts.stage.stage_record import StageRecord
+from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.model.layout import ProviderLayout
+    from deploy_scripts.project_files.inter_cloud import InterCloudConnections
+    from deploy_scripts.register.twin import Twin
+    from deploy_scripts.stage.deployed import DeployedStage
+    from deploy_scripts.stage.stage import Stage
+    from deploy_scripts.tokens.stores import TokenStore
+
+
+def store_of(stage: Stage, twin_name: str) -> TokenStore | None:
+    """Return the store of a stage's token; None if it has none, or none that `configure` looks after."""
+    if TOKEN_VARIABLE not in (stage.environment or {}):
+        return None
+    try:
+        return managed_store(stage, twin_name, None, boto3.client)
+    except (ConfigurationError, StageTokenError):
+        return None
+
+
+@dataclass
+class Deployment:
+    """A twin's stage on AWS, with what belongs to it in TwinMaker and among the connections.
+
+    Parameters
+    ----------
+    layout
+        The twin's provider layout.
+    twin
+        The twin, and its workspace in TwinMaker.
+    project, stage
+        The Chalice project's directory, and the stage.
+    connections
+        The saved connections.
+    report
+        Gets a line for each step.
+    dry_run
+        True to change nothing: each step then reports what it would do.
+
+    Raises
+    ------
+    RecordError
+        The stage is another account's, or something of its names isn't ours.
+    chalicelib.model.errors.ConfigurationError
+        Chalice's record is damaged.
+    botocore.exceptions.ClientError
+        AWS refused; so does each step.
+    """
+
+    layout: ProviderLayout
+    twin: Twin
+    project: Path
+    stage: Stage
+    connections: InterCloudConnections
+    report: Callable[[str], None]
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        self._lambda: Any = boto3.client("lambda")
+        self._record = StageRecord(self.project, self.stage, self.twin.name, client=boto3.client)
+
+    @property
+    def deployed(self) -> DeployedStage:
+        """The stage as it was found on AWS."""
+        return self._record.deployed
+
+    @property
+    def twin_moves_away(self) -> bool:
+        """True if TwinMaker has the twin, and the layout has it on another cloud."""
+        return self.layout.layer_4 != "aws" and self._record.has_twin_functions
+
+    def chalice(self, verb: str) -> None:
+        """Run `chalice VERB --stage STAGE` in the project, showing what it prints.
+
+        Raises
+        ------
+        RefusedError
+            It failed.
+        """
+        words = [verb, "--stage", self.stage.name]
+        if self.dry_run:
+            self.report(f"would run: chalice {' '.join(words)}")
+            return
+        command = [str(Path(sys.executable).with_name("chalice")), *words]
+        done = subprocess.run(command, cwd=self.project, check=False)  # noqa: S603 - our own command line
+        if done.returncode:
+            raise RefusedError(f"`chalice {verb}` failed; see above.")
+
+    def recover(self) -> None:
+        """Make Chalice's record agree with AWS, so that Chalice finds what a run that was cut off left.
+
+        A REST API besides the recorded one is deleted if it was never deployed: then it has no URL.
+        """
+        self._update_record()
+        for api in self._record.spare_apis:
+            if api.reachable:
+                self.report(
+                    f"There is a second REST API that leads to this stage's function: {api.id}. If "
+                    "nobody calls it any more, delete it: aws apigateway delete-rest-api "
+                    f"--rest-api-id {api.id}"
+                )
+            else:
+                self._record.delete_api(api)
+                self.report(f"deleted the REST API {api.id}: a run that was cut off left it")
+
+    def leave_twinmaker(self, *, delete_workspace: bool = False) -> None:
+        """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by.
+
+        Raises
+        ------
+        RegistrationError
+            Somebody else's entity uses what would be taken out.
+        """
+        mark = "dry run" if self.dry_run else "ok"
+        registration = Registration(
+            self.twin,
+            twinmaker_client(),
+            self._lambda,
+            boto3.client("iam"),
+            report=lambda step: self.report(f"{mark} {step}"),
+        )
+        try:
+            in_use = registration.functions_in_use()
+        except EndpointConnectionError:  # not each region has TwinMaker
+            if self.layout.layer_4 == "aws" or self._record.has_twin_functions:
+                raise
+            self.report("TwinMaker can't be reached, and this layout has nothing in it.")
+            return
+        own = set(self.deployed.lambda_arns.values())
+        others = sorted(arn for arn in in_use - own if self._exists(arn))
+        if others:
+            self.report(
+                f"kept {self.twin.workspace_id}'s component types: they read by "
+                f"{', '.join(others)}, which isn't this stage's"
+            )
+            return
+        registration.deregister(delete_workspace=delete_workspace, dry_run=self.dry_run)
+
+    def remove_connections(self, layout: ProviderLayout | None, deployed: DeployedStage) -> None:
+        """Remove the connections to a stage's endpoints that a layout doesn't have (any more)."""
+        removed = remove_others(
+            layout,
+            self.connections,
+            deployed=deployed,
+            function_url=FunctionUrl.of_stage(self._lambda, deployed),
+            dry_run=self.dry_run,
+        )
+        for each in removed:
+            self.report(f"{self._did('remove')} the connection {each}")
+
+    def delete_token(self, tokens: TokenStore) -> None:
+        """Delete the stage's token, unless it wasn't made for this stage."""
+        if tokens.get() is None:
+            return
+        if tokens.is_ours():
+            if not self.dry_run:
+                tokens.delete()
+            self.report(f"{self._did('delete')} {tokens.reference}")
+        else:
+            self.report(f"kept {tokens.reference}: it wasn't made for this stage")
+
+    def delete_function_url(self) -> None:
+        """Delete the stage's Function URL, if we made it."""
+        found = FunctionUrl.of_stage(self._lambda, self.deployed)
+        for each in found.remove(self._lambda, dry_run=self.dry_run) if found else ():
+            self.report(f"{self._did('delete')} {each}")
+
+    def delete_stage(self) -> None:
+        """Delete the functions, their roles and every REST API that leads to them."""
+        self._update_record()
+        for api in self._record.spare_apis:
+            if not self.dry_run:
+                self._record.delete_api(api)
+            self.report(f"{self._did('delete')} the REST API {api.id}")
+        if self._record.resources:
+            self.chalice("delete")
+
+    def _update_record(self) -> None:
+        if not self.dry_run:
+            self._record.write()
+        for change in self._record.changes:
+            self.report(change)
+
+    def _did(self, verb: str) -> str:
+        return f"would {verb}" if self.dry_run else f"{verb.removesuffix('e')}ed"
+
+    def _exists(self, arn: str) -> bool:
+        try:
+            self._lambda.get_function_configuration(FunctionName=arn)
+        except self._lambda.exceptions.ResourceNotFoundException:
+            return False
+        return True
