@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -451,13 +451,18 @@ def test_a_path_that_api_gateway_does_not_have_is_reported(aws_azure):
 def test_an_endpoint_that_does_not_answer_in_time_is_reported(
     aws_azure, httpserver: HTTPServer, monkeypatch
 ):
-    def dawdle(_request: object) -> Response:
-        time.sleep(0.5)
+    given_up = threading.Event()
+
+    def keep_silent(_request: object) -> Response:
+        given_up.wait()
         return Response("")
 
     monkeypatch.setattr("deploy_scripts.verify.endpoint._ANSWER_SECONDS", 0.2)
-    httpserver.expect_request("/hot-reader").respond_with_handler(dawdle)
-    hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    httpserver.expect_request("/hot-reader").respond_with_handler(keep_silent)
+    try:
+        hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    finally:
+        given_up.set()
     assert hop["detail"].startswith("Time-out:")
 
 

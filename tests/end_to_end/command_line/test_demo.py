@@ -27,7 +27,7 @@ def run_demo(directory: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=500,
     )  # fmt: skip
 
 
