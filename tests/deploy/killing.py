@@ -8,6 +8,7 @@ answer. `chalice`, which `deploy` and `destroy` start, is in that group, too (se
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -18,6 +19,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
+
+from botocore.config import Config
 
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
@@ -77,7 +80,12 @@ class World:
         self.directory = directory
         self.config = directory / "config"
         self.aws = aws
-        self._twinmaker_url = twinmaker.url
+        self._client = functools.cache(aws.client)
+        self._twinmaker = aws.client(
+            "iottwinmaker",
+            endpoint_url=twinmaker.url,
+            config=Config(inject_host_prefix=False),
+        )
         self._proxies = [_Proxy(url, self._at_request) for url in (aws.endpoint_url, twinmaker.url)]
         self.has_twinmaker = True
         self._kill: Kill | None = None
@@ -185,7 +193,7 @@ class World:
 
     def everything(self) -> dict[str, Any]:
         """List all that deployments make, without what is random or a date."""
-        client = self.aws.client
+        client = self._client
         apis = client("apigateway").get_rest_apis()["items"]
         listed = {
             "functions": list(self._functions()),
@@ -203,14 +211,14 @@ class World:
         return plain
 
     def token(self) -> str | None:
-        ssm = self.aws.client("ssm")
+        ssm = self._client("ssm")
         with contextlib.suppress(ssm.exceptions.ParameterNotFound):
             found = ssm.get_parameter(Name=TOKEN_NAME, WithDecryption=True)
             return str(found["Parameter"]["Value"])
         return None
 
     def _functions(self) -> Iterator[Any]:
-        lambda_ = self.aws.client("lambda")
+        lambda_ = self._client("lambda")
         for each in sorted(lambda_.list_functions()["Functions"], key=lambda f: f["FunctionName"]):
             arn = each["FunctionArn"]
             policy = None
@@ -219,7 +227,7 @@ class World:
             yield each, lambda_.list_tags(Resource=arn)["Tags"], policy
 
     def _roles(self) -> Iterator[Any]:
-        iam = self.aws.client("iam")
+        iam = self._client("iam")
         for each in sorted(iam.list_roles()["Roles"], key=lambda role: role["RoleName"]):
             name = each["RoleName"]
             names = iam.list_role_policies(RoleName=name)["PolicyNames"]
@@ -234,25 +242,19 @@ class World:
             )
 
     def _api(self, api: dict[str, Any]) -> Any:
-        gateway = self.aws.client("apigateway")
+        gateway = self._client("apigateway")
         resources = gateway.get_resources(restApiId=api["id"], embed=["methods"])["items"]
         stages = gateway.get_stages(restApiId=api["id"])["item"]
         return api, sorted(resources, key=lambda each: str(each["path"])), stages
 
     def _parameters(self) -> Iterator[Any]:
-        ssm = self.aws.client("ssm")
+        ssm = self._client("ssm")
         for each in ssm.describe_parameters()["Parameters"]:
             tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=each["Name"])
             yield each, tags["TagList"]
 
     def twinmaker(self) -> Any:
-        from botocore.config import Config
-
-        return self.aws.client(
-            "iottwinmaker",
-            endpoint_url=self._twinmaker_url,
-            config=Config(inject_host_prefix=False),
-        )
+        return self._twinmaker
 
     def _workspaces(self) -> Iterator[Any]:
         client = self.twinmaker()
@@ -308,18 +310,23 @@ class _Proxy:
             wbufsize = -1
             disable_nagle_algorithm = True
 
+            def setup(self) -> None:
+                super().setup()
+                self.upstream = http.client.HTTPConnection(str(parts.hostname), parts.port)
+
+            def finish(self) -> None:
+                self.upstream.close()
+                super().finish()
+
             def hand_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 answers: list[tuple[http.client.HTTPResponse, bytes]] = []
 
                 def carry_out() -> None:
-                    upstream = http.client.HTTPConnection(str(parts.hostname), parts.port)
-                    upstream.request(
-                        self.command, self.path, body=body, headers=dict(self.headers.items())
-                    )
-                    answer = upstream.getresponse()
+                    headers = dict(self.headers.items())
+                    self.upstream.request(self.command, self.path, body=body, headers=headers)
+                    answer = self.upstream.getresponse()
                     answers.append((answer, answer.read()))
-                    upstream.close()
 
                 what = self.headers.get("X-Amz-Target") or f"{self.command} {self.path}"
                 if not ask(what if not body.startswith(b"Action=") else _action(body), carry_out):
