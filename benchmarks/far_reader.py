@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.http.endpoint import HttpEndpoint, HttpRequest
 from chalicelib.http.hot_reader_endpoints import endpoints_by_read
 from chalicelib.model.entries import StoredEntry
+from chalicelib.model.instants import NANOSECONDS, parse_instant, utc_text
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
-from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from botocore.exceptions import ClientError
 
+from chalicelib.model.instants import NANOSECONDS, parse_instant, utc_text
 from chalicelib.model.reads import HISTORY
-from chalicelib.model.timestamps import NANOSECONDS, parse_instant, utc_text
 from demo.checks import DemoError, expect, only, same
 from demo.reading import PAGE, TIMEOUT, HttpReader, Reading, TwinMakerReader
 from demo.report import Report, Step

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.model.timestamps import NANOSECONDS, utc_text
+from chalicelib.model.instants import NANOSECONDS, utc_text
 from deploy_scripts.providers.telemetry import Entry
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.instants import parse_instant
 from chalicelib.model.property_filter import PropertyFilter
-from chalicelib.model.timestamps import parse_instant
 
 _LONGEST_TEXT = 1_024
 """Bytes of UTF-8; a DynamoDB partition key ends at 2,048 (developer guide, 'Quotas')."""

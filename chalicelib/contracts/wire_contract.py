@@ -16,10 +16,10 @@ import orjson
 from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.instants import utc_text
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.results import Flaws
-from chalicelib.model.timestamps import utc_text
 
 TARGET_LAYER: Final = "L3-Hot-Read"
 MESSAGE_TYPE: Final = "query"

@@ -55,7 +55,8 @@ class HotReader:
     --------
     >>> from chalicelib.model.entries import StoredEntry
     >>> from chalicelib.model.query import HistoryQuery, LastEntryQuery
-    >>> from chalicelib.model.timestamps import Iso8601Format, parse_instant
+    >>> from chalicelib.model.instants import parse_instant
+    >>> from chalicelib.model.timestamps import Iso8601Format
     >>> class Entries:
     ...     def __init__(self, entries):
     ...         self.entries = entries

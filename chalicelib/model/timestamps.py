@@ -1,7 +1,4 @@
-"""Timestamps: instants to the nanosecond, and how they are spelled in a sort key.
-
-An *instant* is an `int`: nanoseconds since 1970-01-01T00:00:00Z. Python's `datetime` stops at
-microseconds, TwinMaker at nanoseconds, so instants are counted here.
+"""Timestamps: the spellings of instants in a sort key.
 
 In a sort key, the same instant has many spellings (`...:45Z`, `...:45.000Z`, `...+02:00`), and the
 order of the strings isn't the order of the instants. What does hold, and what paging relies on: a key
@@ -14,141 +11,38 @@ from __future__ import annotations
 import operator
 import re
 from bisect import bisect_right
-from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, cast
+
+from chalicelib.model.instants import (
+    FIRST_INSTANT,
+    LARGEST_OFFSET,
+    LAST_INSTANT,
+    NANOSECONDS,
+    midnight_of,
+    read_iso_8601,
+    utc_text,
+    within_calendar,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NANOSECONDS: Final = 1_000_000_000
-"""Nanoseconds in a second."""
 
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_FIRST_INSTANT: Final = (date.min.toordinal() - _EPOCH_DAY) * 86_400 * NANOSECONDS
-_LAST_INSTANT: Final = ((date.max.toordinal() - _EPOCH_DAY + 1) * 86_400) * NANOSECONDS - 1
-_LARGEST_OFFSET: Final = 14 * 3600
-"""Seconds. No clock on Earth is further from UTC (ISO 8601; the Line Islands)."""
 _AFTER_ANY_SUFFIX: Final = "~"
 """Sorts after every character that can follow the seconds of a timestamp."""
 _BEFORE_Z: Final = "Y~"
 """Sorts after everything that can stand in the place of a timestamp's `Z` and comes before it."""
 
-_ISO_8601: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
-    r"(?:\.([0-9]+))?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
-)
 _PLAIN_KEYS: Final = re.compile(
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,9})?Z)+"
 )
 """Strings that `_ISO_8601` matches and that are spelled as answers are, one after another."""
 
 
-@lru_cache(maxsize=1024)
-def _midnight(day: str) -> int:
-    return (date.fromisoformat(day).toordinal() - _EPOCH_DAY) * 86_400
-
-
 def _ascends(texts: Sequence[str]) -> bool:
     """Say whether each string sorts after the one before."""
     return all(map(operator.lt, texts, texts[1:]))
-
-
-def _offset_seconds(zone: str) -> int:
-    if zone in "Zz":
-        return 0
-    hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
-    if minutes > 59 or hours * 3600 + minutes * 60 > _LARGEST_OFFSET:
-        raise ValueError(f"{zone} is not an offset from UTC")
-    seconds = hours * 3600 + minutes * 60
-    return -seconds if zone[0] == "-" else seconds
-
-
-def _read_iso_8601(text: str) -> tuple[int, int, str, str | None]:
-    """Take a timestamp apart: seconds as written, offset in seconds, fraction digits, zone."""
-    match = _ISO_8601.fullmatch(text)
-    if match is None:
-        raise ValueError(
-            f"{text!r} is not an ISO 8601 timestamp such as 2026-01-30T17:00:00Z "
-            "or 2026-01-30T18:00:00.123456789+01:00"
-        )
-    day, hour, minute, second, fraction, zone = match.groups()
-    if hour > "23" or minute > "59" or second > "59":
-        raise ValueError(f"{text!r} has a time of day that doesn't exist")
-    try:
-        midnight = _midnight(day)
-    except ValueError:
-        raise ValueError(f"{text!r} has a day that doesn't exist") from None
-    as_written = midnight + int(hour) * 3600 + int(minute) * 60 + int(second)
-    return as_written, _offset_seconds(zone or "Z"), (fraction or "")[:9], zone
-
-
-def parse_instant(text: str) -> int:
-    """Read an ISO 8601 timestamp of a query.
-
-    Parameters
-    ----------
-    text
-        `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`; the zone is required, as TwinMaker requires it.
-        Digits beyond the ninth of the fraction are cut.
-
-    Returns
-    -------
-    int
-        Nanoseconds since 1970-01-01T00:00:00Z.
-
-    Raises
-    ------
-    ValueError
-        The string isn't such a timestamp; the message shows one that is.
-
-    Examples
-    --------
-    >>> parse_instant("1970-01-01T01:00:00.5+01:00")
-    500000000
-    >>> parse_instant("2026-01-30T17:00:00")
-    Traceback (most recent call last):
-    ValueError: '2026-01-30T17:00:00' names no time zone; end it with Z or an offset such as +01:00
-    """
-    as_written, offset, fraction, zone = _read_iso_8601(text)
-    if zone is None:
-        raise ValueError(f"{text!r} names no time zone; end it with Z or an offset such as +01:00")
-    instant = (as_written - offset) * NANOSECONDS + int(fraction.ljust(9, "0"))
-    if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:
-        raise ValueError(f"{text!r} is outside of the years 1 to 9999")
-    return instant
-
-
-@lru_cache(maxsize=1024)
-def _utc_day(days: int) -> str:
-    return date.fromordinal(_EPOCH_DAY + days).isoformat()
-
-
-def utc_text(instant: int, fraction_digits: int | None = None) -> str:
-    """Spell an instant in UTC with `Z`.
-
-    Parameters
-    ----------
-    instant
-        Nanoseconds since 1970-01-01T00:00:00Z, in the years 1 to 9999.
-    fraction_digits
-        Digits of the second's fraction to write, 0 to 9; None for as many as the instant needs.
-
-    Examples
-    --------
-    >>> utc_text(1_500_000_000)
-    '1970-01-01T00:00:01.5Z'
-    >>> utc_text(1_500_000_000, 3)
-    '1970-01-01T00:00:01.500Z'
-    """
-    seconds, nanoseconds = divmod(instant, NANOSECONDS)
-    days, second_of_day = divmod(seconds, 86_400)
-    hour, rest = divmod(second_of_day, 3600)
-    text = f"{_utc_day(days)}T{hour:02}:{rest // 60:02}:{rest % 60:02}"
-    digits = f"{nanoseconds:09}"
-    digits = digits.rstrip("0") if fraction_digits is None else digits[:fraction_digits]
-    return f"{text}.{digits}Z" if digits else f"{text}Z"
 
 
 class StoredTimestamp(NamedTuple):
@@ -226,10 +120,6 @@ class TimestampFormat(Protocol):
         """
 
 
-def _within_calendar(instant: int) -> int:
-    return min(max(instant, _FIRST_INSTANT), _LAST_INSTANT)
-
-
 class Iso8601Format:
     """Sort keys such as `2026-01-30T17:00:00.5Z`; a key without a zone is UTC.
 
@@ -241,12 +131,16 @@ class Iso8601Format:
     ----------
     mixed_offsets
         True if keys may carry offsets other than UTC.
+    separator
+        The character between date and time: `T`, or a space as SQL and RFC 3339 allow it. A table has
+        one of them: strings with the other one sort elsewhere.
 
     Examples
     --------
     >>> keys = Iso8601Format()
     >>> keys.read("2026-01-30T17:00:00.50Z").text
     '2026-01-30T17:00:00.50Z'
+    >>> from chalicelib.model.instants import parse_instant
     >>> half_past = parse_instant("2026-01-30T17:30:00.25Z")
     >>> keys.lower_bound(half_past), keys.upper_bound(half_past)
     ('2026-01-30T17:30:00', '2026-01-30T17:30:00~')
@@ -257,21 +151,33 @@ class Iso8601Format:
     ValueError: '2026-01-30T18:00:00+01:00' isn't in UTC, so it may sort in the wrong place; set MIXED_OFFSETS=true
     """
 
-    def __init__(self, *, mixed_offsets: bool = False) -> None:
+    def __init__(self, *, mixed_offsets: bool = False, separator: Literal["T", " "] = "T") -> None:
         self._mixed_offsets = mixed_offsets
-        self._slack = _LARGEST_OFFSET * NANOSECONDS if mixed_offsets else 0
+        self._separator = separator
+        self._slack = LARGEST_OFFSET * NANOSECONDS if mixed_offsets else 0
 
     def read(self, key: Any) -> StoredTimestamp:
         """Read a sort key; see `TimestampFormat.read`."""
         if not isinstance(key, str):
             raise ValueError(f"{key!r} is not a string; is TIMESTAMP_FORMAT right?")  # noqa: TRY004
-        as_written, offset, fraction, zone = _read_iso_8601(key)
+        if self._separator != "T":
+            if key[10:11] != self._separator:
+                raise ValueError(
+                    f"{key!r} has no space between date and time; is TIMESTAMP_FORMAT right?"
+                )
+            key = f"{key[:10]}T{key[11:]}"
+        elif key[10:11] == " ":
+            raise ValueError(
+                f"{key!r} has a space between date and time, so it sorts in another place than with a "
+                "T; if all keys have, set TIMESTAMP_FORMAT=iso8601_space"
+            )
+        as_written, offset, fraction, zone = read_iso_8601(key)
         if offset and not self._mixed_offsets:
             raise ValueError(
                 f"{key!r} isn't in UTC, so it may sort in the wrong place; set MIXED_OFFSETS=true"
             )
         instant = (as_written - offset) * NANOSECONDS
-        if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:
+        if not FIRST_INSTANT <= instant <= LAST_INSTANT:
             raise ValueError(f"{key!r} is outside of the years 1 to 9999")
         if fraction:
             instant += int(fraction.ljust(9, "0"))
@@ -283,11 +189,11 @@ class Iso8601Format:
 
     def lower_bound(self, instant: int) -> str:
         """Return the whole second, without a suffix; see `TimestampFormat.lower_bound`."""
-        return utc_text(_within_calendar(instant - self._slack), 0)[:-1]
+        return self._second(instant - self._slack)
 
     def upper_bound(self, instant: int) -> str:
         """Return the whole second with the last possible suffix; see `TimestampFormat.upper_bound`."""
-        return utc_text(_within_calendar(instant + self._slack), 0)[:-1] + _AFTER_ANY_SUFFIX
+        return self._second(instant + self._slack) + _AFTER_ANY_SUFFIX
 
     def key_from_text(self, text: str) -> str:
         """Return the string itself; see `TimestampFormat.key_from_text`."""
@@ -306,6 +212,8 @@ class Iso8601Format:
         The two orders agree among keys that end in `Z` and have the same number of digits, and among
         keys of different seconds.
         """
+        if self._separator != "T":
+            return None
         texts = cast("Sequence[str]", keys)
         try:
             joined = "".join(texts)
@@ -319,22 +227,81 @@ class Iso8601Format:
         while place < len(texts):
             day = texts[place][:10]
             try:
-                _midnight(day)
+                midnight_of(day)
             except ValueError:
                 return None
             place = bisect_right(texts, day + _AFTER_ANY_SUFFIX, place)
         return texts
 
+    def _second(self, instant: int) -> str:
+        text = utc_text(within_calendar(instant), 0)[:-1]
+        return text if self._separator == "T" else text.replace("T", self._separator)
 
-class EpochMillisecondsFormat:
-    """Sort keys that count milliseconds since 1970, as a number or as a string of 13 digits.
 
-    A string of another length would sort in the wrong place (13 digits last from 2001 to 2286).
+class _EpochFormat:
+    """Sort keys that count units since 1970, as a number or as a string.
 
     Parameters
     ----------
     as_text
         True if the sort key is of type string.
+    """
+
+    _UNIT: str
+    _FRACTION_DIGITS: int
+    _NANOSECONDS: int
+
+    def __init__(self, *, as_text: bool) -> None:
+        self._as_text = as_text
+        # A string of another length would sort in the wrong place; these last from 2001 to 2286.
+        self._digits = 10 + self._FRACTION_DIGITS
+        spelling = f"[0-9]{{{self._digits}}}" if as_text else f"-?[0-9]{{1,{self._digits + 2}}}"
+        self._spelling = re.compile(spelling)
+
+    def read(self, key: Any) -> StoredTimestamp:
+        """Read a sort key; see `TimestampFormat.read`."""
+        number = str(key)
+        expected = isinstance(key, str) if self._as_text else isinstance(key, Decimal | int)
+        if not expected or not self._spelling.fullmatch(number):
+            kind = f"a string of {self._digits} digits" if self._as_text else "a number"
+            raise ValueError(
+                f"{key!r} is not a count of {self._UNIT} since 1970 stored as {kind}; is "
+                "TIMESTAMP_FORMAT right?"
+            )
+        instant = int(number) * self._NANOSECONDS
+        if not FIRST_INSTANT <= instant <= LAST_INSTANT:
+            raise ValueError(f"{key!r} {self._UNIT} since 1970 is outside of the years 1 to 9999")
+        return StoredTimestamp(instant, utc_text(instant, self._FRACTION_DIGITS), instant, instant)
+
+    def lower_bound(self, instant: int) -> SortKey:
+        """Return the unit at or before; see `TimestampFormat.lower_bound`."""
+        return self._key(within_calendar(instant) // self._NANOSECONDS)
+
+    def upper_bound(self, instant: int) -> SortKey:
+        """Return the unit at or before: later ones are past it; see `TimestampFormat`."""
+        return self._key(within_calendar(instant) // self._NANOSECONDS)
+
+    def key_from_text(self, text: str) -> SortKey:
+        """Return the number or the string; see `TimestampFormat.key_from_text`."""
+        if not self._spelling.fullmatch(text):
+            raise ValueError(f"{text!r} is not a count of {self._UNIT}")
+        return text if self._as_text else Decimal(text)
+
+    def beyond(self, key: SortKey, *, descending: bool) -> SortKey | None:
+        """Return the unit before or after; see `TimestampFormat.beyond`."""
+        return self._key(int(key) + (-1 if descending else 1))
+
+    def plain_texts(self, keys: Sequence[SortKey]) -> None:
+        """Return None: each key has to be spelled anew anyway; see `TimestampFormat.plain_texts`."""
+
+    def _key(self, count: int) -> SortKey:
+        if not self._as_text:
+            return Decimal(count)
+        return f"{min(max(count, 0), 10**self._digits - 1):0{self._digits}}"
+
+
+class EpochMillisecondsFormat(_EpochFormat):
+    """Sort keys that count milliseconds since 1970, as a number or as a string of 13 digits.
 
     Examples
     --------
@@ -342,48 +309,22 @@ class EpochMillisecondsFormat:
     '2026-01-30T17:00:00.500Z'
     """
 
-    _MILLISECOND: Final = 1_000_000
+    _UNIT = "milliseconds"
+    _FRACTION_DIGITS = 3
+    _NANOSECONDS = 1_000_000
 
-    def __init__(self, *, as_text: bool) -> None:
-        self._as_text = as_text
-        self._spelling = re.compile("[0-9]{13}" if as_text else "-?[0-9]{1,15}")
 
-    def read(self, key: Any) -> StoredTimestamp:
-        """Read a sort key; see `TimestampFormat.read`."""
-        number = str(key)
-        expected = isinstance(key, str) if self._as_text else isinstance(key, Decimal | int)
-        if not expected or not self._spelling.fullmatch(number):
-            raise ValueError(
-                f"{key!r} is not a count of milliseconds since 1970 stored as "
-                f"{'a string of 13 digits' if self._as_text else 'a number'}; is TIMESTAMP_FORMAT right?"
-            )
-        instant = int(number) * self._MILLISECOND
-        if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:
-            raise ValueError(f"{key!r} milliseconds since 1970 is outside of the years 1 to 9999")
-        return StoredTimestamp(instant, utc_text(instant, 3), instant, instant)
+class EpochSecondsFormat(_EpochFormat):
+    """Sort keys that count seconds since 1970, as a number or as a string of 10 digits.
 
-    def lower_bound(self, instant: int) -> SortKey:
-        """Return the millisecond at or before; see `TimestampFormat.lower_bound`."""
-        return self._key(_within_calendar(instant) // self._MILLISECOND)
+    Cosmos DB's own `_ts`, and the time to live of DynamoDB's items, are such numbers.
 
-    def upper_bound(self, instant: int) -> SortKey:
-        """Return the millisecond at or before: later ones are past it; see `TimestampFormat`."""
-        return self._key(_within_calendar(instant) // self._MILLISECOND)
+    Examples
+    --------
+    >>> EpochSecondsFormat(as_text=False).read(Decimal(1769792400)).text
+    '2026-01-30T17:00:00Z'
+    """
 
-    def key_from_text(self, text: str) -> SortKey:
-        """Return the number or the string; see `TimestampFormat.key_from_text`."""
-        if not self._spelling.fullmatch(text):
-            raise ValueError(f"{text!r} is not a count of milliseconds")
-        return text if self._as_text else Decimal(text)
-
-    def beyond(self, key: SortKey, *, descending: bool) -> SortKey | None:
-        """Return the millisecond before or after; see `TimestampFormat.beyond`."""
-        return self._key(int(key) + (-1 if descending else 1))
-
-    def plain_texts(self, keys: Sequence[SortKey]) -> None:
-        """Return None: each key has to be spelled anew anyway; see `TimestampFormat.plain_texts`."""
-
-    def _key(self, milliseconds: int) -> SortKey:
-        if not self._as_text:
-            return Decimal(milliseconds)
-        return f"{min(max(milliseconds, 0), 9_999_999_999_999):013}"
+    _UNIT = "seconds"
+    _FRACTION_DIGITS = 0
+    _NANOSECONDS = NANOSECONDS

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.limits import LARGEST_PAYLOAD
-from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format, TimestampFormat
+from chalicelib.model.timestamps import (
+    EpochMillisecondsFormat,
+    EpochSecondsFormat,
+    Iso8601Format,
+    TimestampFormat,
+)
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.environment import flag, string, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from chalicelib.settings.environment import Environment
 
 
@@ -62,17 +69,23 @@ class HotReaderSettings:
         )
 
 
+TIMESTAMP_FORMATS: Final[Mapping[str, Callable[[bool], TimestampFormat]]] = {
+    "iso8601": lambda mixed: Iso8601Format(mixed_offsets=mixed),
+    "iso8601_space": lambda mixed: Iso8601Format(mixed_offsets=mixed, separator=" "),
+    "epoch_seconds": lambda _: EpochSecondsFormat(as_text=False),
+    "epoch_seconds_text": lambda _: EpochSecondsFormat(as_text=True),
+    "epoch_milliseconds": lambda _: EpochMillisecondsFormat(as_text=False),
+    "epoch_milliseconds_text": lambda _: EpochMillisecondsFormat(as_text=True),
+}
+"""The values of TIMESTAMP_FORMAT, each with what makes it, given MIXED_OFFSETS."""
+
+
 def _timestamp_format(environment: Environment) -> TimestampFormat:
     name = environment.get("TIMESTAMP_FORMAT", "").strip().lower() or "iso8601"
     mixed_offsets = flag(environment, "MIXED_OFFSETS")
-    match name:
-        case "iso8601":
-            return Iso8601Format(mixed_offsets=mixed_offsets)
-        case "epoch_milliseconds":
-            return EpochMillisecondsFormat(as_text=False)
-        case "epoch_milliseconds_text":
-            return EpochMillisecondsFormat(as_text=True)
-    raise ConfigurationError(
-        f"TIMESTAMP_FORMAT is {name!r}; it must be iso8601, epoch_milliseconds or "
-        "epoch_milliseconds_text"
-    )
+    if name not in TIMESTAMP_FORMATS:
+        *names, last = TIMESTAMP_FORMATS
+        raise ConfigurationError(
+            f"TIMESTAMP_FORMAT is {name!r}; it must be {', '.join(names)} or {last}"
+        )
+    return TIMESTAMP_FORMATS[name](mixed_offsets)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+from chalicelib.settings.hot_reader import TIMESTAMP_FORMATS
 from deploy_scripts.commands.options import USAGE, config_option, fail
 from deploy_scripts.package import PackageError
 from deploy_scripts.package.contents import zipped
@@ -49,7 +50,7 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--timestamp-attribute", help="The field with the instant.  [default: timestamp]")
 @click.option(
     "--timestamp-format",
-    help="iso8601, epoch_milliseconds or epoch_milliseconds_text.  [default: iso8601]",
+    help=f"{', '.join(TIMESTAMP_FORMATS)}.  [default: iso8601]",
 )
 @click.option(
     "--mixed-offsets", is_flag=True, flag_value="true", help="Instants have offsets besides UTC."

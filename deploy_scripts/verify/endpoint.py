@@ -14,10 +14,10 @@ import urllib3
 
 from chalicelib.contracts import wire_contract
 from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.instants import NANOSECONDS
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import LAST_ENTRY
-from chalicelib.model.timestamps import NANOSECONDS
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS, check_reader_url
 from deploy_scripts.verify.diagnosis import no_answer, refusal_advice, short
 from deploy_scripts.verify.hop import BrokenHopError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.timestamps import utc_text
+from chalicelib.model.instants import utc_text
 from deploy_scripts.register.calls import RegistrationError, twinmaker_client
 from deploy_scripts.register.component_types import component_type, component_type_id, differences
 from deploy_scripts.verify.diagnosis import read_advice

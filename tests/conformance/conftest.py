@@ -18,7 +18,7 @@ import pytest
 
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
-from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
+from chalicelib.model.timestamps import EpochMillisecondsFormat, EpochSecondsFormat, Iso8601Format
 from chalicelib.stores.dynamodb_pages import page_session
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.aws.account import LocalAws
@@ -57,6 +57,15 @@ class Spelling:
 SPELLINGS = {
     "iso8601": Spelling(Iso8601Format(), "S", {}),
     "mixed_offsets": Spelling(Iso8601Format(mixed_offsets=True), "S", {"MIXED_OFFSETS": "true"}),
+    "iso8601_space": Spelling(
+        Iso8601Format(separator=" "), "S", {"TIMESTAMP_FORMAT": "iso8601_space"}
+    ),
+    "epoch_seconds": Spelling(
+        EpochSecondsFormat(as_text=False), "N", {"TIMESTAMP_FORMAT": "epoch_seconds"}
+    ),
+    "epoch_seconds_text": Spelling(
+        EpochSecondsFormat(as_text=True), "S", {"TIMESTAMP_FORMAT": "epoch_seconds_text"}
+    ),
     "epoch_milliseconds": Spelling(
         EpochMillisecondsFormat(as_text=False), "N", {"TIMESTAMP_FORMAT": "epoch_milliseconds"}
     ),

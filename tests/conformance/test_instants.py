@@ -113,6 +113,55 @@ def test_epoch_milliseconds_are_supported(subject, timestamp_format, key_type):
     ]
 
 
+@each_store
+@pytest.mark.parametrize(
+    ("timestamp_format", "key_type"), [("epoch_seconds", "N"), ("epoch_seconds_text", "S")]
+)
+def test_epoch_seconds_are_supported(subject, timestamp_format, key_type):
+    first = 1_769_792_400  # 2026-01-30T17:00:00Z
+    for seconds in (first - 1, first, first + 1, first + 3_600, first + 3_601):
+        subject.put(Stored(str(seconds), {"n": Decimal(1)}), key_type=key_type)
+    assert keys(subject, timestamp_format=timestamp_format, max_results=1) == [
+        "2026-01-30T17:00:00Z",
+        "2026-01-30T17:00:01Z",
+        "2026-01-30T18:00:00Z",
+    ]
+    assert keys(subject, timestamp_format=timestamp_format, order_by_time="DESCENDING") == [
+        "2026-01-30T18:00:00Z",
+        "2026-01-30T17:00:01Z",
+        "2026-01-30T17:00:00Z",
+    ]
+
+
+@each_store
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+def test_keys_with_a_space_are_supported(subject, order):
+    spelled = ["16:59:59.999Z", "17:00:00Z", "17:00:00.5Z", "17:30:00+00:00", "18:00:00.000001Z"]
+    subject.put(*(Stored(f"2026-01-30 {each}", {"n": Decimal(1)}) for each in spelled))
+    found = keys(subject, timestamp_format="iso8601_space", order_by_time=order, max_results=1)
+    expected = ["2026-01-30T17:00:00Z", "2026-01-30T17:00:00.5Z", "2026-01-30T17:30:00Z"]
+    assert found == (expected if order == "ASCENDING" else expected[::-1])
+    assert last_entry(subject.reader("iso8601_space"), subject.device_id, ["n"]) == {"n": 1}
+
+
+@each_store
+@pytest.mark.parametrize(
+    ("timestamp_format", "key", "setting"),
+    [
+        ("iso8601", "2026-01-31 00:00:00Z", "iso8601_space"),
+        ("iso8601_space", "2026-01-30T00:00:00Z", "no space"),
+    ],
+)
+def test_a_key_of_the_other_separator_is_counted_not_misplaced(
+    subject, timestamp_format, key, setting
+):
+    subject.put(Stored(key, {"n": Decimal(1)}))
+    found = ask_last_entry(subject.reader(timestamp_format), subject.device_id, ["n"])
+    assert found.document == {"propertyValues": {}}
+    assert found.flaws.unreadable_timestamps == 1
+    assert setting in found.flaws.examples[0]
+
+
 @each_host
 def test_each_host_reads_keys_as_it_is_set(subject):
     test_epoch_milliseconds_are_supported(subject, "epoch_milliseconds", "N")

@@ -23,9 +23,10 @@ from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers.aws import DynamoDBWriter
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
+from tests import forked
 from tests.conformance import oracle
 from tests.conformance.oracle import by_property, plain, read_back
-from tests.deploy import forked
+from tests.deploy.verbs import command_line
 from tests.end_to_end.read_path.reading import by_twinmaker, stored
 
 if TYPE_CHECKING:
@@ -264,17 +265,14 @@ class Deployment:
         return ("--config", "config", "--project", str(self.directory), "--stage", stage)
 
     def _forked(self, *arguments: str, code: int = 0) -> str:
-        output = self.directory / "output"
-        process = forked.start(
-            arguments,
+        done = forked.run(
+            command_line,
+            *arguments,
             environment=self.account.environment,
             directory=self.directory,
-            output=output,
         )
-        process.join()
-        printed = output.read_text()
-        assert process.exitcode == code, printed
-        return printed
+        assert done.returncode == code, done.stdout
+        return done.stdout
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(

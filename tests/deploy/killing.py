@@ -2,7 +2,7 @@
 
 A verb talks to AWS and TwinMaker through a proxy, which counts its requests; at the one that is asked
 for, the whole process group gets SIGKILL, before AWS has seen the request or before the verb sees the
-answer. `chalice`, which `deploy` and `destroy` start, is in that group, too (see `forked`).
+answer. `chalice`, which `deploy` and `destroy` start, is in that group, too (see `verbs`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from tests.deploy import forked
+from tests import forked
+from tests.deploy.verbs import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,7 +148,11 @@ class World:
         self._kill = kill
         self._files = self._content()
         self._process = forked.start(
-            arguments, environment=environment, directory=self.directory, output=output
+            command_line,
+            *arguments,
+            environment=environment,
+            directory=self.directory,
+            output=output,
         )
         self._process.join()
         self._run.code = self._process.exitcode

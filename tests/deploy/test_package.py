@@ -32,8 +32,8 @@ OF_EVERY_HOT_READER: Final = {
     "hot_reader": ("hot_reader", "next_token", "pages", "resume", "service", "time_order"),
     "http": ("endpoint", "hot_reader_endpoints"),
     "model": (
-        *("data_value", "entries", "errors", "layout", "limits", "property_filter"),
-        *("query", "reads", "results", "timestamps"),
+        *("data_value", "entries", "errors", "instants", "layout", "limits"),
+        *("property_filter", "query", "reads", "results", "timestamps"),
     ),
     "observability": ("json_lines", "request_record"),
     "settings": (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from chalicelib.model.timestamps import utc_text
+from chalicelib.model.instants import utc_text
 from tests.conformance import oracle
 from tests.conformance.oracle import Stored
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.model.data_value import DataType, to_data_value
-from chalicelib.model.timestamps import NANOSECONDS, parse_instant
+from chalicelib.model.instants import NANOSECONDS, parse_instant
 from demo import sample_telemetry
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 

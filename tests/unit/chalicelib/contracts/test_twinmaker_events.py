@@ -10,9 +10,9 @@ import pytest
 from chalicelib.contracts import twinmaker
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.instants import parse_instant
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.results import Flaws, HistoryPage, LastEntry, PropertyValues
-from chalicelib.model.timestamps import parse_instant
 
 DEVICE = "temperature-sensor-1"
 START, END = "2026-01-30T17:00:00Z", "2026-01-30T18:00:00Z"

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from chalicelib.contracts import wire_contract
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.instants import parse_instant
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
-from chalicelib.model.timestamps import parse_instant
 
 FIRST = parse_instant("0001-01-01T00:00:00Z")
 LAST = parse_instant("9999-12-31T23:59:59.999999999Z")

@@ -23,11 +23,12 @@ from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.http.endpoint import HttpEndpoint
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import RemoteReaderError
+from chalicelib.model.instants import parse_instant
 from chalicelib.model.moment import Moment
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.query import HistoryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from chalicelib.model.timestamps import Iso8601Format, parse_instant
+from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.data_connector import (
     DataConnectorSettings,

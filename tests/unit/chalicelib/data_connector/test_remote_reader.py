@@ -20,9 +20,9 @@ from chalicelib.contracts import wire_contract
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError, RemoteReaderError
+from chalicelib.model.instants import parse_instant
 from chalicelib.model.property_filter import PropertyFilter
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
-from chalicelib.model.timestamps import parse_instant
 from chalicelib.settings.data_connector import RemoteReaderSettings
 from chalicelib.settings.token_reference import TokenReference
 from tests.unit.chalicelib.servers import (

@@ -1,4 +1,4 @@
-"""Imported by the process that `forked` forks from: what every verb, and `chalice`, would load anew.
+"""Imported by the process that `forked` forks from: what the verbs, `chalice` and app.py would load anew.
 
 Nothing here reads the environment, which is each fork's own.
 """
@@ -21,7 +21,8 @@ import chalicelib.http.hot_reader_endpoints
 import chalicelib.observability.powertools
 import chalicelib.stores.dynamodb
 import deploy_scripts.__main__
-from tests.deploy import forked
+from tests import forked
+from tests.deploy import verbs
 
 botocore.session.create_loader = functools.cache(create_loader)
 for service in ("apigateway", "iam", "iottwinmaker", "lambda", "logs", "ssm", "sts"):
