@@ -23,7 +23,7 @@ from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterClou
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.project_files.whole_files import OTHERS, read_regular
 from deploy_scripts.providers import PACKAGED
-from deploy_scripts.publish import PublishError, aws_endpoints, other_cloud
+from deploy_scripts.publish import PublishError, aws_endpoints, check_layout, other_cloud
 from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE, Throttling
 from deploy_scripts.stage.deployed import DeployedStage
 from deploy_scripts.stage.stage import Stage
@@ -102,15 +102,14 @@ def publish(
         raise click.UsageError("--cloud needs --url and --last-entry-url.")
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
     twin = TwinConfiguration.load(config)
+    check_layout(twin.layout, cloud or "aws")
     if cloud is not None:
-        other_cloud.check_layout(twin.layout, cloud)
         token = _token(twin.layout, connections, token_file)
         urls = {HISTORY: url or "", LAST_ENTRY: last_entry_url or ""}
         changes = other_cloud.publish(twin.layout, connections, urls, token, dry_run=dry_run)
     elif stage is not None:
         import boto3
 
-        aws_endpoints.check_layout(twin.layout)
         deployed = DeployedStage.load(project, stage)
         chosen = token_reference(twin.name, stage, store, token_name)
         endpoint, changes = aws_endpoints.publish(

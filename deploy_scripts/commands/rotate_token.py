@@ -13,7 +13,7 @@ from deploy_scripts.commands.options import (
 )
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.publish.aws_endpoints import check_layout
+from deploy_scripts.publish import check_layout
 from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.rotation import Rotation, Step
 from deploy_scripts.tokens.stage_token import endpoint_token, token_reference
@@ -61,7 +61,7 @@ def rotate_token(
     import boto3
 
     twin = TwinConfiguration.load(config)
-    check_layout(twin.layout)
+    check_layout(twin.layout, "aws")
     chosen = token_reference(twin.name, stage, store, token_name)
     source = endpoint_token(Stage.load(project, stage), chosen)
     rotation = Rotation(

@@ -46,25 +46,6 @@ class Throttling:
     burst: int | None = None
 
 
-def check_layout(layout: ProviderLayout) -> None:
-    """Check that a layout has Hot Readers on AWS that another cloud asks.
-
-    Raises
-    ------
-    PublishError
-        It has none.
-    """
-    if layout.layer_3_hot == "aws" and layout.crosses_clouds:
-        return
-    problem = f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: "
-    if not layout.crosses_clouds:
-        raise PublishError(f"{problem}no other cloud asks for telemetry, so nothing is public.")
-    raise PublishError(
-        f"{problem}the Hot Readers aren't on AWS. Deploy them on {layout.layer_3_hot}, then run "
-        f"publish --cloud {layout.layer_3_hot} --url URL --last-entry-url URL."
-    )
-
-
 def publish(
     layout: ProviderLayout,
     connections: InterCloudConnections,
@@ -82,7 +63,7 @@ def publish(
     Parameters
     ----------
     layout
-        The provider layout, which `check_layout` has accepted.
+        The provider layout, which `publish.check_layout` has accepted.
     connections
         The saved connections.
     deployed, tokens

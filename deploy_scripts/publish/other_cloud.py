@@ -32,7 +32,7 @@ def publish(
     Parameters
     ----------
     layout
-        The provider layout, which `check_layout` has accepted.
+        The provider layout, which `publish.check_layout` has accepted.
     connections
         The saved connections.
     urls
@@ -68,21 +68,6 @@ def publish(
         check_reader_url(f"The URL of {name}", urls[read])
         TokenReference.parse(f"The token of {name}", token, max_age=1)
     return save(layout, connections, urls, [token], dry_run=dry_run)
-
-
-def check_layout(layout: ProviderLayout, cloud: str) -> None:
-    """Check that a layout has Hot Readers on a cloud that another cloud asks.
-
-    Raises
-    ------
-    PublishError
-        It has none.
-    """
-    if layout.layer_3_hot != cloud or not layout.crosses_clouds:
-        raise PublishError(
-            f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: there is no Hot "
-            f"Reader on {cloud} that another cloud asks."
-        )
 
 
 def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> str | None:
