@@ -317,7 +317,7 @@ class EpochMillisecondsFormat(_EpochFormat):
 class EpochSecondsFormat(_EpochFormat):
     """Sort keys that count seconds since 1970, as a number or as a string of 10 digits.
 
-    Cosmos DB's own `_ts`, and the time to live of DynamoDB's items, are such numbers.
+    Stores that note the time of an item's last change or of its end count so.
 
     Examples
     --------
