@@ -166,12 +166,15 @@ class Iso8601Format:
                     f"{key!r} has no space between date and time; is TIMESTAMP_FORMAT right?"
                 )
             key = f"{key[:10]}T{key[11:]}"
-        elif key[10:11] == " ":
+        try:
+            as_written, offset, fraction, zone = read_iso_8601(key)
+        except ValueError:
+            if key[10:11] != " ":
+                raise
             raise ValueError(
                 f"{key!r} has a space between date and time, so it sorts in another place than with a "
                 "T; if all keys have, set TIMESTAMP_FORMAT=iso8601_space"
-            )
-        as_written, offset, fraction, zone = read_iso_8601(key)
+            ) from None
         if offset and not self._mixed_offsets:
             raise ValueError(
                 f"{key!r} isn't in UTC, so it may sort in the wrong place; set MIXED_OFFSETS=true"
@@ -249,12 +252,12 @@ class _EpochFormat:
 
     _UNIT: str
     _FRACTION_DIGITS: int
-    _NANOSECONDS: int
 
     def __init__(self, *, as_text: bool) -> None:
         self._as_text = as_text
         # A string of another length would sort in the wrong place; these last from 2001 to 2286.
         self._digits = 10 + self._FRACTION_DIGITS
+        self._nanoseconds = NANOSECONDS // 10**self._FRACTION_DIGITS
         spelling = f"[0-9]{{{self._digits}}}" if as_text else f"-?[0-9]{{1,{self._digits + 2}}}"
         self._spelling = re.compile(spelling)
 
@@ -268,18 +271,18 @@ class _EpochFormat:
                 f"{key!r} is not a count of {self._UNIT} since 1970 stored as {kind}; is "
                 "TIMESTAMP_FORMAT right?"
             )
-        instant = int(number) * self._NANOSECONDS
+        instant = int(number) * self._nanoseconds
         if not FIRST_INSTANT <= instant <= LAST_INSTANT:
             raise ValueError(f"{key!r} {self._UNIT} since 1970 is outside of the years 1 to 9999")
         return StoredTimestamp(instant, utc_text(instant, self._FRACTION_DIGITS), instant, instant)
 
     def lower_bound(self, instant: int) -> SortKey:
         """Return the unit at or before; see `TimestampFormat.lower_bound`."""
-        return self._key(within_calendar(instant) // self._NANOSECONDS)
+        return self._key(within_calendar(instant) // self._nanoseconds)
 
     def upper_bound(self, instant: int) -> SortKey:
         """Return the unit at or before: later ones are past it; see `TimestampFormat`."""
-        return self._key(within_calendar(instant) // self._NANOSECONDS)
+        return self._key(within_calendar(instant) // self._nanoseconds)
 
     def key_from_text(self, text: str) -> SortKey:
         """Return the number or the string; see `TimestampFormat.key_from_text`."""
@@ -311,7 +314,6 @@ class EpochMillisecondsFormat(_EpochFormat):
 
     _UNIT = "milliseconds"
     _FRACTION_DIGITS = 3
-    _NANOSECONDS = 1_000_000
 
 
 class EpochSecondsFormat(_EpochFormat):
@@ -327,4 +329,3 @@ class EpochSecondsFormat(_EpochFormat):
 
     _UNIT = "seconds"
     _FRACTION_DIGITS = 0
-    _NANOSECONDS = NANOSECONDS
