@@ -5,12 +5,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.model.errors import HotStoreError
 from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.providers.provider import Provider
-from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer, pauses
+from deploy_scripts.providers.telemetry import (
+    DEVICE_ID,
+    ENTRIES_AT_AN_END,
+    SOME_ENTRIES,
+    TIMESTAMP,
+    Writer,
+    pauses,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -63,4 +72,71 @@ def _writer(environment: Environment) -> DynamoDBWriter:
     return DynamoDBWriter(boto3.client("dynamodb"), table_name)
 
 
-PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _writer)
+class DynamoDBProbe:
+    """A look into a table.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of `dynamodb`.
+    table_name
+        The table.
+    entries
+        The settings of a Hot Reader that reads it.
+
+    Raises
+    ------
+    HotStoreError
+        The table's keys aren't those that the settings name.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str, entries: HotReaderSettings) -> None:
+        self.place = f"the DynamoDB table {table_name}"
+        self._client = client
+        self._table_name = table_name
+        self._device_id = entries.device_id_attribute
+        wanted = [self._device_id, entries.timestamp_attribute]
+        table = client.describe_table(TableName=table_name)["Table"]
+        keys = [each["AttributeName"] for each in table["KeySchema"]]
+        if keys != wanted:
+            raise HotStoreError(
+                f"The keys of {self.place} are {' and '.join(keys)}, not {' and '.join(wanted)}. If "
+                f"{keys[0]} holds the devices' ids and {keys[-1]} the time, set DEVICE_ID_ATTRIBUTE="
+                f"{keys[0]} and TIMESTAMP_ATTRIBUTE={keys[-1]}."
+            )
+
+    def ends(self, device_id: str) -> list[Mapping[str, Any]]:
+        """Return a device's first and last items; see `Probe.ends`."""
+        items: list[Mapping[str, Any]] = []
+        for forward in (True, False):
+            items += self._client.query(
+                TableName=self._table_name,
+                KeyConditionExpression="#device = :device",
+                ExpressionAttributeNames={"#device": self._device_id},
+                ExpressionAttributeValues={":device": {"S": device_id}},
+                ScanIndexForward=forward,
+                Limit=ENTRIES_AT_AN_END,
+            )["Items"]
+        return [_stored(item) for item in items]
+
+    def some(self) -> list[Mapping[str, Any]]:
+        """Return the first items of a scan; see `Probe.some`."""
+        page = self._client.scan(TableName=self._table_name, Limit=SOME_ENTRIES)
+        return [_stored(item) for item in page["Items"]]
+
+
+def _stored(item: Mapping[str, Any]) -> dict[str, Any]:
+    from boto3.dynamodb.types import TypeDeserializer
+
+    plain = TypeDeserializer().deserialize
+    return {name: plain(value) for name, value in item.items()}
+
+
+def _probe(environment: Environment) -> DynamoDBProbe:
+    import boto3
+
+    settings, entries = DynamoDBSettings.load(environment), HotReaderSettings.load(environment)
+    return DynamoDBProbe(boto3.client("dynamodb"), settings.table_name, entries)
+
+
+PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _writer, _probe)

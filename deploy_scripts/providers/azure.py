@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.providers.provider import Functions, Option, Provider
-from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer, pauses
+from deploy_scripts.providers.telemetry import (
+    DEVICE_ID,
+    ENTRIES_AT_AN_END,
+    SOME_ENTRIES,
+    TIMESTAMP,
+    Writer,
+    pauses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -126,6 +134,54 @@ def _writer(environment: Environment) -> CosmosWriter:
     return CosmosWriter(LazyContainer(CosmosSettings.load(environment), DEVICE_ID).open())
 
 
+# --- looking into it --------------------------------------------------------------------------
+
+
+class CosmosProbe:
+    """A look into a container that is partitioned by the device's id.
+
+    Parameters
+    ----------
+    container
+        The container.
+    entries
+        The settings of a Hot Reader that reads it.
+    """
+
+    def __init__(self, container: ContainerProxy, entries: HotReaderSettings) -> None:
+        self.place = f"the Cosmos DB container {container.id}"
+        self._container = container
+        self._key = f"c[{json.dumps(entries.timestamp_attribute, ensure_ascii=False)}]"
+
+    def ends(self, device_id: str) -> list[Mapping[str, Any]]:
+        """Return a device's first and last documents; see `Probe.ends`."""
+        return [
+            document
+            for order in ("ASC", "DESC")
+            for document in self._first(
+                f"SELECT * FROM c ORDER BY {self._key} {order}",  # noqa: S608 - quoted as JSON
+                ENTRIES_AT_AN_END,
+                partition_key=device_id,
+            )
+        ]
+
+    def some(self) -> list[Mapping[str, Any]]:
+        """Return the first documents that a query of all partitions finds; see `Probe.some`."""
+        query = "SELECT * FROM c"
+        return self._first(query, SOME_ENTRIES, enable_cross_partition_query=True)
+
+    def _first(self, query: str, most: int, **where: Any) -> list[Mapping[str, Any]]:
+        found = self._container.query_items(query, max_item_count=most, **where)
+        return list(itertools.islice(found, most))
+
+
+def _probe(environment: Environment) -> CosmosProbe:
+    from chalicelib.stores.cosmos import LazyContainer
+
+    settings, entries = CosmosSettings.load(environment), HotReaderSettings.load(environment)
+    return CosmosProbe(LazyContainer(settings, entries.device_id_attribute).open(), entries)
+
+
 # --- functions --------------------------------------------------------------------------------
 
 
@@ -166,6 +222,7 @@ PROVIDER: Final = Provider(
     "Cosmos DB",
     CosmosSettings,
     _writer,
+    _probe,
     Functions(
         directory="functions/azure",
         entry="function_app.py",

@@ -264,7 +264,7 @@ def test_every_hop_of_a_twin_that_reads_another_cloud_is_well(azure_aws, tmp_pat
         "TwinMaker GetPropertyValue",
         "TwinMaker GetPropertyValueHistory",
     ]
-    assert "note:" not in result.output
+    assert "warning:" not in result.output
     text = file.read_text()
     assert all(title in text for title in titles)
     assert "<script" not in text
