@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.settings.environment import required
+from chalicelib.settings.hot_reader import check_has_no_native_timestamps
 
 if TYPE_CHECKING:
     from chalicelib.settings.environment import Environment
@@ -26,4 +27,5 @@ class DynamoDBSettings:
     @classmethod
     def load(cls, environment: Environment) -> DynamoDBSettings:
         """Read the settings; see `HotReaderSettings.load`."""
+        check_has_no_native_timestamps(environment, "DynamoDB")
         return cls(required(environment, "DYNAMODB_TABLE_NAME", "my-twin-hot-telemetry"))

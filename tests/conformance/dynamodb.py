@@ -23,6 +23,7 @@ class DynamoDBTables:
     """Tables of one DynamoDB endpoint, one for each type of sort key."""
 
     unique_keys = True
+    native_timestamps = False
 
     def __init__(self, client: Any) -> None:
         self.client = client

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ WEIRD_NAMES = [
     "a/b[]",
 ]
 Code = grpc.StatusCode
+_NUMBERS = itertools.count()
 PATIENCE_SECONDS = 30
 """Only how long a broken store holds a test up."""
 
@@ -283,9 +284,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def collection(database: Any, request: pytest.FixtureRequest) -> Any:
+def collection(database: Any) -> Any:
     """A collection of the test's own."""
-    return database.collection(f"c{id(request)}")
+    return database.collection(f"c{next(_NUMBERS)}")
 
 
 def put(collection: Any, *each: dict[str, Any], device_id: str = "sensor") -> None:
@@ -398,6 +399,34 @@ class TestEntries:
         assert times(pages(DirectAsker(reader), "sensor", ["n"]), "n")[0].startswith(
             "2026-01-30T17:00:00"
         )
+
+    @pytest.mark.parametrize(
+        "timestamps",
+        [Iso8601Format(), EpochMillisecondsFormat(as_text=False)],
+        ids=["text", "number"],
+    )
+    def test_with_firestores_own_timestamps_name_the_setting_that_reads_them(
+        self, database, collection, timestamps
+    ):
+        put(collection, {"timestamp": datetime(2026, 1, 30, 17, tzinfo=UTC), "n": 1})
+        store = store_at(database, collection.id)
+        query = last_entry_query({"iot_device_id": "sensor", "selected_properties": ["n"]})
+        found = HotReader(store, timestamps, page_bytes=LARGEST_PAYLOAD).last_entry(query)
+        (example,) = found.flaws.examples
+        assert "2026-01-30T17:00:00Z is not" in example
+        assert "set TIMESTAMP_FORMAT=native" in example
+
+    @pytest.mark.parametrize("year", [1, 1969, 2026, 9999])
+    def test_with_firestores_own_timestamps_are_exact_in_every_year(
+        self, database, collection, year
+    ):
+        last = datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+        put(collection, *({"timestamp": last - timedelta(microseconds=each)} for each in (2, 1, 0)))
+        store = store_at(database, collection.id)
+        entries = list(read(store, limit=1))  # each page goes on from the one before
+        assert [str(each.key)[-8:] for each in entries] == [".999997Z", ".999998Z", ".999999Z"]
+        middle = entries[1].key
+        assert list(read(store, lower=middle, upper=middle)) == entries[1:2]
 
     def test_are_only_those_of_the_device(self, database, collection):
         put(collection, {"timestamp": "1"}, device_id="another")
