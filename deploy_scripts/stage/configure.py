@@ -87,7 +87,9 @@ def configure_stage(
     Raises
     ------
     ConfigureError
-        A connection is missing, or the token's place isn't ours.
+        A connection is missing, or the token's place holds no token.
+    ForeignTokenError
+        The token has to change, and its place isn't ours.
     StageError
         The stage's files can't be used.
     StoreRefusedError, botocore.exceptions.ClientError
@@ -214,11 +216,8 @@ def _keep_token(
         return []
     if known is not None and known == wanted:
         return []
-    if known is not None and not tokens.is_ours():
-        raise ConfigureError(
-            f"{tokens.reference} is there and wasn't made for this stage, so it isn't overwritten. "
-            "Name another place with --token-name."
-        )
+    if known is not None:
+        tokens.check_ours()
     if not dry_run:
         tokens.put(wanted or secrets.token_urlsafe(32))
     kind = "new token" if wanted is None else "the connection's token"

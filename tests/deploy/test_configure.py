@@ -458,8 +458,12 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
 def test_an_overwritten_parameter_keeps_its_key(aws):
     ssm = aws.client("ssm")
     key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
-    ssm.put_parameter(Name="/keyed", Value="o" * 43, Type="SecureString", KeyId=key)
-    ParameterStore(ssm, "/keyed").put("p" * 43)
+    ours = [
+        {"Key": "managed-by", "Value": "multi-cloud-hot-reader"},
+        {"Key": "stage", "Value": "multicloud"},
+    ]
+    ssm.put_parameter(Name="/keyed", Value="o" * 43, Type="SecureString", KeyId=key, Tags=ours)
+    ParameterStore(ssm, "/keyed", stage="multicloud").put("p" * 43)
     only = [{"Key": "Name", "Option": "Equals", "Values": ["/keyed"]}]
     (found,) = ssm.describe_parameters(ParameterFilters=only)["Parameters"]
     assert found["KeyId"] == key
