@@ -27,9 +27,10 @@ from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponse
 from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
+from chalicelib.stores.hot_store import in_identity_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from azure.core.credentials import TokenCredential
     from azure.cosmos import ContainerProxy
@@ -128,7 +129,8 @@ class CosmosHotStore:
             )
             for document in self._documents(query, limit)
         )
-        return _in_identity_order(entries, descending=descending)
+        # A second key in ORDER BY would need a composite index.
+        return in_identity_order(entries, descending=descending)
 
     def _query(
         self, names: list[str], lower: SortKey | None, upper: SortKey | None, *, descending: bool
@@ -290,18 +292,6 @@ def _retry_after(error: CosmosHttpResponseError) -> int:
     """Return the seconds that Cosmos DB asks to wait (`x-ms-retry-after-ms`), at least one."""
     milliseconds = str(error.headers.get("x-ms-retry-after-ms", ""))
     return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1
-
-
-def _in_identity_order(
-    entries: Iterable[StoredEntry], *, descending: bool
-) -> Iterator[StoredEntry]:
-    """Put entries of the same key in order; a second key in ORDER BY would need a composite index."""
-    for _, same in itertools.groupby(entries, key=lambda entry: entry.key):
-        yield from sorted(
-            same,
-            key=lambda entry: entry.identity.encode(errors="surrogatepass"),
-            reverse=descending,
-        )
 
 
 def _field(name: str) -> str:

@@ -29,7 +29,7 @@ from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.aws.account import LocalAws
 from tests.conformance.asking import DirectAsker
 from tests.conformance.batches import BatchingMemoryStore
-from tests.conformance.dynamodb import DynamoDBTables
+from tests.conformance.dynamodb import DynamoDBTables, IndexedDynamoDBTables
 from tests.conformance.hosts import (
     Chalice,
     Connector,
@@ -183,6 +183,11 @@ def standard_parser_tables(dynalite: Dynalite, dynalite_tables: DynamoDBTables) 
 
 
 @pytest.fixture(scope="session")
+def indexed_tables(dynalite: Dynalite) -> IndexedDynamoDBTables:
+    return IndexedDynamoDBTables(dynalite.client(page_session()))
+
+
+@pytest.fixture(scope="session")
 def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
         yield Chalice(tmp_path_factory.mktemp("chalice"), stack, aws)
@@ -248,6 +253,7 @@ STORES = {
     "memory-batches": lambda _fixture: Direct(BatchingMemoryStore(64)),
     "dynamodb-dynalite": _direct("dynalite_tables"),
     "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
+    "dynamodb-index": _direct("indexed_tables"),
     **{_store_name(name): partial(_tables_of, name) for name in PACKAGED},
 }
 """Each store, without a host."""
