@@ -16,9 +16,12 @@ from google.api_core.exceptions import (
     FailedPrecondition,
     GoogleAPIError,
     InternalServerError,
+    NotFound,
+    PermissionDenied,
     ResourceExhausted,
     RetryError,
     ServiceUnavailable,
+    Unauthenticated,
 )
 from google.api_core.retry import Retry
 from google.auth.exceptions import DefaultCredentialsError
@@ -227,17 +230,43 @@ class FirestoreHotStore:
     def _explained(self, error: GoogleAPIError) -> HotReaderError:
         if isinstance(error, _UNAVAILABLE):
             return StoreUnavailableError(f"Firestore is throttling or unavailable: {error}")
-        if isinstance(error, FailedPrecondition):
-            return HotStoreError(
-                f"Firestore can't read the collection {self._collection.id!r}: {error}. It needs two "
-                "indexes; once they are there, and built, it can. Create them with:\n"
-                f"{self._index_command('ascending')}\n{self._index_command('descending')}"
-            )
         return HotStoreError(
-            f"Firestore refuses to read the collection {self._collection.id!r}: {error}. Check "
-            "FIRESTORE_PROJECT, FIRESTORE_DATABASE, FIRESTORE_COLLECTION, the key attribute settings, "
-            "and that the function's service account has the role roles/datastore.viewer."
+            f"Firestore refuses to read the collection {self._collection.id!r}: {error}. "
+            f"{self._cure(error)}"
         )
+
+    def _cure(self, error: GoogleAPIError) -> str:
+        """Return what to do about a refusal, which often only its message tells from others."""
+        message = str(error)
+        match error:
+            case FailedPrecondition() if "API is not available" in message:
+                # Said of a database in Datastore mode.
+                return (
+                    "The database isn't one of Firestore in Native mode, and no other can be read. Set "
+                    "FIRESTORE_DATABASE to one that is; a project may have several."
+                )
+            case FailedPrecondition() if "index" in message and "building" in message:
+                return "The read works once the index is built."
+            case FailedPrecondition() if "index" in message:
+                return (
+                    "It needs two indexes; once they are there, and built, it can be read. Create them "
+                    f"with:\n{self._index_command('ascending')}\n{self._index_command('descending')}"
+                )
+            case PermissionDenied() if "disabled" in message:
+                return (
+                    "Enable the API with:\ngcloud services enable firestore.googleapis.com "
+                    f"--project='{self._client.project}'"
+                )
+            case PermissionDenied():
+                return (
+                    "Give the function's service account the role roles/datastore.viewer in "
+                    f"FIRESTORE_PROJECT ({self._client.project})."
+                )
+            case Unauthenticated():
+                return "Check the credentials: on Google Cloud, those of the function's service account."
+            case NotFound():
+                return "Check FIRESTORE_PROJECT and FIRESTORE_DATABASE."
+        return "Check FIRESTORE_COLLECTION, DEVICE_ID_ATTRIBUTE and TIMESTAMP_ATTRIBUTE."
 
     def _index_command(self, order: str) -> str:
         return (
