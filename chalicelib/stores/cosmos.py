@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.cosmos import ContainerProxy
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.cosmos import CosmosSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -88,8 +89,8 @@ class CosmosHotStore:
         Returns the container; called at each read, because the SDK's client can't be made without a
         request to the account.
     device_id_attribute, timestamp_attribute
-        The fields with the partition key (a string) and the timestamp (a string or a number), each a
-        name or the names that lead to it, joined by dots. A document without a timestamp isn't an entry; one whose timestamp is of another type
+        The fields with the partition key and the timestamp, each a string or a number: a name, or the
+        names that lead to it, joined by dots. A document without a timestamp isn't an entry; one whose timestamp is of another type
         is an entry, which the Hot Reader counts as unreadable.
     """
 
@@ -106,7 +107,7 @@ class CosmosHotStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -119,7 +120,7 @@ class CosmosHotStore:
         query = {
             "query": self._query(names, lower, upper, descending=descending),
             "parameters": _parameters(device=device_id, lower=lower, upper=upper),
-            "partition_key": device_id,
+            "partition_key": _json_value(device_id),
         }
         entries = (
             StoredEntry(
@@ -343,13 +344,19 @@ def _column(number: int) -> str:
     return f"p{number}"
 
 
-def _parameters(**values: SortKey | None) -> list[dict[str, object]]:
+def _parameters(**values: DeviceId | SortKey | None) -> list[dict[str, object]]:
     return [
-        # A numeric sort key counts milliseconds, so it is whole.
-        {"name": f"@{name}", "value": int(value) if isinstance(value, Decimal) else value}
+        {"name": f"@{name}", "value": _json_value(value)}
         for name, value in values.items()
         if value is not None
     ]
+
+
+def _json_value(value: DeviceId | SortKey) -> Any:
+    if not isinstance(value, Decimal):
+        return value
+    whole = value.to_integral_value()
+    return int(whole) if whole == value else float(value)
 
 
 def _sort_key(stored: Any) -> Any:

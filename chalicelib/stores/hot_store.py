@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from chalicelib.model.entries import EntryBatch, StoredEntry
+    from chalicelib.model.entries import DeviceId, EntryBatch, StoredEntry
     from chalicelib.model.timestamps import SortKey
 
 
@@ -20,7 +20,7 @@ class HotStore(Protocol):
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -64,7 +64,7 @@ class BatchingHotStore(HotStore, Protocol):
 
     def read_batches(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from azure.cosmos import ContainerProxy
     from pytest_httpserver import HTTPServer
 
-    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.entries import DeviceId, StoredEntry
 
 TWIN = json.dumps(
     {
@@ -96,7 +96,7 @@ def store(local: LocalCosmos, container: ContainerProxy) -> cosmos.CosmosHotStor
     return store_in(local)
 
 
-def read(store: cosmos.CosmosHotStore, device_id: str, **asked: Any) -> Iterator[StoredEntry]:
+def read(store: cosmos.CosmosHotStore, device_id: DeviceId, **asked: Any) -> Iterator[StoredEntry]:
     asked = {"descending": False, "properties": ["n"], "limit": None, **asked}
     return store.read(device_id, asked.pop("lower", None), asked.pop("upper", None), **asked)
 
@@ -176,6 +176,15 @@ class TestTheKeys:
         assert len(list(read(store, device_id))) == 6
         # Only those that sort after text in Cosmos DB's order of types come before the newest entry.
         assert flaws.unreadable_timestamps >= 2
+
+    @pytest.mark.parametrize("number", [17, 17.5])
+    def test_and_device_ids_may_be_numbers(self, store, container, number):
+        for device_id in (number, str(number)):
+            container.upsert_item(
+                {"id": repr(device_id), "device_id": device_id, "timestamp": at(0)}
+            )
+        (entry,) = read(store, Decimal(str(number)))
+        assert entry.identity == repr(number)
 
     @pytest.mark.parametrize("descending", [False, True])
     def test_and_device_ids_may_be_within_maps_as_iot_hub_writes_them(

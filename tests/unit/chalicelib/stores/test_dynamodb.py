@@ -43,7 +43,8 @@ def queries_of(client: Any, table: str = "hot", index: str | None = None) -> Dyn
 def read(store: HotStore, **changes: Any) -> list[StoredEntry]:
     asked: dict[str, Any] = {"lower": None, "upper": None, "descending": False, "limit": None}
     asked = asked | {"properties": ["n"]} | changes
-    return list(store.read("sensor", asked.pop("lower"), asked.pop("upper"), **asked))
+    device_id = asked.pop("device_id", "sensor")
+    return list(store.read(device_id, asked.pop("lower"), asked.pop("upper"), **asked))
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ class TestARefusal:
             (
                 VALIDATION,
                 INVALID + "Condition parameter type does not match schema type",
-                "TIMESTAMP_FORMAT must say how the sort key is stored",
+                "DEVICE_ID_TYPE must say how the partition key is stored, and TIMESTAMP_FORMAT",
             ),
         ],
     )
@@ -207,3 +208,32 @@ class TestAnIndex:
         store = DynamoDBIndexStore(queries_of(client, "readings", "by-name"))
         with pytest.raises(HotStoreError, match=r"'by-name' of the table .* DYNAMODB_INDEX_NAME"):
             read(store)
+
+
+@pytest.fixture(scope="module")
+def numbered(client: Any) -> DynamoDBHotStore:
+    client.create_table(
+        TableName="numbered",
+        KeySchema=[
+            {"AttributeName": "device_id", "KeyType": "HASH"},
+            {"AttributeName": "timestamp", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "device_id", "AttributeType": "N"},
+            {"AttributeName": "timestamp", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = {"device_id": {"N": "17"}, "timestamp": {"S": "2026-01-30T17:00:00Z"}}
+    client.put_item(TableName="numbered", Item=item)
+    return queries_of(client, "numbered")
+
+
+class TestANumericDeviceId:
+    def test_is_found(self, numbered):
+        assert len(read(numbered, device_id=Decimal(17))) == 1
+        assert read(numbered, device_id=Decimal("17.5")) == []
+
+    def test_that_is_asked_for_as_a_string_names_the_setting(self, numbered):
+        with pytest.raises(HotStoreError, match="DEVICE_ID_TYPE must say"):
+            read(numbered, device_id="17")
