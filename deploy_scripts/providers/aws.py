@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.providers.telemetry import Entry
 
@@ -79,41 +80,67 @@ class DynamoDBProbe:
     ----------
     client
         A boto3 client of `dynamodb`.
-    table_name
-        The table.
+    settings
+        The table, and the index if one is read in its place.
     entries
         The settings of a Hot Reader that reads it.
 
     Raises
     ------
     HotStoreError
-        The table's keys aren't those that the settings name.
+        The keys of the table or index aren't those that the settings name.
     """
 
-    def __init__(self, client: DynamoDBClient, table_name: str, entries: HotReaderSettings) -> None:
-        self.place = f"the DynamoDB table {table_name}"
+    def __init__(
+        self, client: DynamoDBClient, settings: DynamoDBSettings, entries: HotReaderSettings
+    ) -> None:
         self._client = client
-        self._table_name = table_name
-        self._device_id = entries.device_id_attribute
-        wanted = [self._device_id, entries.timestamp_attribute]
-        table = client.describe_table(TableName=table_name)["Table"]
-        keys = [each["AttributeName"] for each in table["KeySchema"]]
-        if keys != wanted:
+        self._entries = entries
+        self._where: Any = {"TableName": settings.table_name}
+        self.place = f"the DynamoDB table {settings.table_name}"
+        if settings.index_name is not None:
+            self._where["IndexName"] = settings.index_name
+            self.place = f"the index {settings.index_name} of {self.place}"
+        self._check_keys(client.describe_table(TableName=settings.table_name)["Table"])
+
+    def _check_keys(self, table: Mapping[str, Any]) -> None:
+        keys: dict[str | None, list[str]] = {None: _names(table)}
+        for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+            keys |= {each["IndexName"]: _names(each) for each in table.get(kind) or ()}
+        chosen, entries = self._where.get("IndexName"), self._entries
+        wanted = [entries.device_id_attribute, entries.timestamp_attribute]
+        if chosen not in keys:
+            known = ", ".join(name for name in keys if name) or "none"
             raise HotStoreError(
-                f"The keys of {self.place} are {' and '.join(keys)}, not {' and '.join(wanted)}. If "
-                f"{keys[0]} holds the devices' ids and {keys[-1]} the time, set DEVICE_ID_ATTRIBUTE="
-                f"{keys[0]} and TIMESTAMP_ATTRIBUTE={keys[-1]}."
+                f"There isn't {self.place}. Its indexes: {known}. Correct DYNAMODB_INDEX_NAME."
+            )
+        if keys[chosen] != wanted:
+            fitting = [name for name, names in keys.items() if names == wanted]
+            raise HotStoreError(
+                f"The keys of {self.place} are {' and '.join(keys[chosen])}, not "
+                f"{' and '.join(wanted)}. {_use(fitting[0]) if fitting else _rename(keys[chosen])}"
+            )
+        types = {
+            each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]
+        }
+        stored = {"S": "string", "N": "number"}.get(types[wanted[0]], "binary")
+        if stored != ("number" if entries.numeric_device_ids else "string"):
+            raise HotStoreError(
+                f"The devices' ids in {self.place} are of the type {stored}: set "
+                f"DEVICE_ID_TYPE={stored}."
             )
 
-    def ends(self, device_id: str) -> list[Mapping[str, Any]]:
+    def ends(self, device_id: DeviceId) -> list[Mapping[str, Any]]:
         """Return a device's first and last items; see `Probe.ends`."""
+        from boto3.dynamodb.types import TypeSerializer
+
         items: list[Mapping[str, Any]] = []
         for forward in (True, False):
             items += self._client.query(
-                TableName=self._table_name,
+                **self._where,
                 KeyConditionExpression="#device = :device",
-                ExpressionAttributeNames={"#device": self._device_id},
-                ExpressionAttributeValues={":device": {"S": device_id}},
+                ExpressionAttributeNames={"#device": self._entries.device_id_attribute},
+                ExpressionAttributeValues={":device": TypeSerializer().serialize(device_id)},
                 ScanIndexForward=forward,
                 Limit=ENTRIES_AT_AN_END,
             )["Items"]
@@ -121,8 +148,27 @@ class DynamoDBProbe:
 
     def some(self) -> list[Mapping[str, Any]]:
         """Return the first items of a scan; see `Probe.some`."""
-        page = self._client.scan(TableName=self._table_name, Limit=SOME_ENTRIES)
+        page = self._client.scan(**self._where, Limit=SOME_ENTRIES)
         return [_stored(item) for item in page["Items"]]
+
+
+def _names(keys: Mapping[str, Any]) -> list[str]:
+    """Return the names of a table's or an index's keys, the partition key first."""
+    schema = sorted(keys["KeySchema"], key=lambda key: str(key["KeyType"]))
+    return [each["AttributeName"] for each in schema]
+
+
+def _use(index: str | None) -> str:
+    if index is None:
+        return "Those are the keys of the table itself: leave DYNAMODB_INDEX_NAME out."
+    return f"An index has these: set DYNAMODB_INDEX_NAME={index}."
+
+
+def _rename(keys: list[str]) -> str:
+    return (
+        f"If {keys[0]} holds the devices' ids and {keys[-1]} the time, set DEVICE_ID_ATTRIBUTE="
+        f"{keys[0]} and TIMESTAMP_ATTRIBUTE={keys[-1]}."
+    )
 
 
 def _stored(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +182,7 @@ def _probe(environment: Environment) -> DynamoDBProbe:
     import boto3
 
     settings, entries = DynamoDBSettings.load(environment), HotReaderSettings.load(environment)
-    return DynamoDBProbe(boto3.client("dynamodb"), settings.table_name, entries)
+    return DynamoDBProbe(boto3.client("dynamodb"), settings, entries)
 
 
 PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _writer, _probe)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos import ContainerProxy
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.providers.telemetry import Entry
 
@@ -151,28 +152,33 @@ class CosmosProbe:
     def __init__(self, container: ContainerProxy, entries: HotReaderSettings) -> None:
         self.place = f"the Cosmos DB container {container.id}"
         self._container = container
-        self._key = f"c[{json.dumps(entries.timestamp_attribute, ensure_ascii=False)}]"
+        device_id, timestamp = map(
+            _quoted, (entries.device_id_attribute, entries.timestamp_attribute)
+        )
+        self._query = f"SELECT * FROM c WHERE {device_id} = @device ORDER BY {timestamp}"  # noqa: S608
 
-    def ends(self, device_id: str) -> list[Mapping[str, Any]]:
+    def ends(self, device_id: DeviceId) -> list[Mapping[str, Any]]:
         """Return a device's first and last documents; see `Probe.ends`."""
-        return [
-            document
-            for order in ("ASC", "DESC")
-            for document in self._first(
-                f"SELECT * FROM c ORDER BY {self._key} {order}",  # noqa: S608 - quoted as JSON
-                ENTRIES_AT_AN_END,
-                partition_key=device_id,
+        found: list[Mapping[str, Any]] = []
+        for order in ("ASC", "DESC"):
+            documents = self._container.query_items(
+                f"{self._query} {order}",
+                parameters=[{"name": "@device", "value": json_value(device_id)}],
+                partition_key=json_value(device_id),
+                max_item_count=ENTRIES_AT_AN_END,
             )
-        ]
+            found += itertools.islice(documents, ENTRIES_AT_AN_END)
+        return found
 
     def some(self) -> list[Mapping[str, Any]]:
-        """Return the first documents that a query of all partitions finds; see `Probe.some`."""
-        query = "SELECT * FROM c"
-        return self._first(query, SOME_ENTRIES, enable_cross_partition_query=True)
+        """Return the first documents of the container; see `Probe.some`."""
+        documents = self._container.read_all_items(max_item_count=SOME_ENTRIES)
+        return list(itertools.islice(documents, SOME_ENTRIES))
 
-    def _first(self, query: str, most: int, **where: Any) -> list[Mapping[str, Any]]:
-        found = self._container.query_items(query, max_item_count=most, **where)
-        return list(itertools.islice(found, most))
+
+def _quoted(path: str) -> str:
+    """Quote a field's path; each name is escaped as in JSON (query language, 'Constants')."""
+    return "c" + "".join(f"[{json.dumps(name)}]" for name in path.split("."))
 
 
 def _probe(environment: Environment) -> CosmosProbe:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.providers.telemetry import Writer
 
@@ -40,7 +41,7 @@ class Probe(Protocol):
 
     place: str
 
-    def ends(self, device_id: str) -> Sequence[Mapping[str, Any]]:
+    def ends(self, device_id: DeviceId) -> Sequence[Mapping[str, Any]]:
         """Return a few of a device's oldest entries, and of its newest, by the keys' own order."""
 
     def some(self) -> Sequence[Mapping[str, Any]]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from deploy_scripts.tokens.stores import TokenStore
 
 _TABLE: Final = "DYNAMODB_TABLE_NAME"
+_INDEX: Final = "DYNAMODB_INDEX_NAME"
 _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",
     _TABLE,
@@ -87,7 +88,9 @@ def configure_stage(
     Raises
     ------
     ConfigureError
-        A connection is missing, or the token's place isn't ours.
+        A connection is missing, or the token's place holds no token.
+    ForeignTokenError
+        The token has to change, and its place isn't ours.
     StageError
         The stage's files can't be used.
     StoreRefusedError, botocore.exceptions.ClientError
@@ -109,7 +112,8 @@ def configure_stage(
     usual = f"{twin.name}-hot-telemetry"
     table = table or known.get(_TABLE) or before.get(KEPT_TABLE) or usual
     remote = {} if layout.layer_3_hot == "aws" else _remote_readers(layout, connections)
-    documents = policies(target, layout, table=table, token=tokens.statement())
+    index = known.get(_INDEX, "").strip() or None
+    documents = policies(target, layout, table=table, index=index, token=tokens.statement())
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
@@ -214,11 +218,8 @@ def _keep_token(
         return []
     if known is not None and known == wanted:
         return []
-    if known is not None and not tokens.is_ours():
-        raise ConfigureError(
-            f"{tokens.reference} is there and wasn't made for this stage, so it isn't overwritten. "
-            "Name another place with --token-name."
-        )
+    if known is not None:
+        tokens.check_ours()
     if not dry_run:
         tokens.put(wanted or secrets.token_urlsafe(32))
     kind = "new token" if wanted is None else "the connection's token"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,16 +15,18 @@ from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import aws_problem, short
 from deploy_scripts.verify.hop import BrokenHopError, Finding
-from deploy_scripts.verify.samples import Judgement, in_words, judge, other_devices
+from deploy_scripts.verify.samples import Judgement, ids_of, in_words, judge, other_devices
 from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.providers.provider import Probe
     from deploy_scripts.verify.endpoint import EndpointAnswer
+    from deploy_scripts.verify.samples import Remark
 
 _AGAIN: Final = (
     "Settings are those of the Hot Readers (docs/settings.md): set them, and deploy them again."
@@ -87,14 +90,34 @@ class Storage:
 
     def _judged(self, probe: Probe, settings: HotReaderSettings) -> list[Judgement]:
         devices = [each for each in self.devices if each.properties]
-        ends = side_by_side(lambda device: probe.ends(device.id), devices)
-        without = {each.id for each, entries in zip(devices, ends, strict=True) if not entries}
-        known = {each.id for each in self.devices}
-        others = dict(other_devices(without, known, probe.some(), settings)) if without else {}
+        ids = [_stored_id(device, settings) for device in devices]
+        ends = side_by_side(lambda each: () if each is None else probe.ends(each), ids)
+        others: Mapping[Remark, str] = {}
+        if not all(ends):
+            some = probe.some()
+            stored = ids_of(some, settings)
+            # A query in the order of a field doesn't find entries without it.
+            ends = [
+                found or [entry for entry, its in zip(some, stored, strict=True) if its == each]
+                for each, found in zip(ids, ends, strict=True)
+            ]
+            without = {each.id for each, found in zip(devices, ends, strict=True) if not found}
+            known = {each.id for each in self.devices}
+            others = dict(other_devices(without, known, some, settings))
         return [
-            judge(device, entries, settings) if entries else Judgement(device.id, None, others)
-            for device, entries in zip(devices, ends, strict=True)
+            judge(device, found, settings) if found else Judgement(device.id, None, others)
+            for device, found in zip(devices, ends, strict=True)
         ]
+
+
+def _stored_id(device: Device, settings: HotReaderSettings) -> DeviceId | None:
+    """Return a device's id as it is stored; None if it can't be stored so."""
+    if not settings.numeric_device_ids:
+        return device.id
+    try:
+        return Decimal(device.id)
+    except InvalidOperation:
+        return None
 
 
 def check_hot_storage(

@@ -11,11 +11,12 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from chalicelib.model.instants import NANOSECONDS, parse_instant
+from chalicelib.model.instants import NANOSECONDS, NativeTimestamp, parse_instant
+from chalicelib.model.locations import locations, value_at
 from chalicelib.settings.hot_reader import TIMESTAMP_FORMATS
 from deploy_scripts.register.workspace import first_few
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     Entry = Mapping[str, Any]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAUSIBLE_SINCE: Final = parse_instant("2000-01-01T00:00:00Z")
 """A count of seconds that is read as one of milliseconds is a day of January 1970."""
 _PLAUSIBLE_AHEAD: Final = 366 * 86_400 * NANOSECONDS
@@ -85,7 +87,8 @@ class Judgement:
 def judge(device: Device, entries: Sequence[Entry], settings: HotReaderSettings) -> Judgement:
     """Judge a device by its oldest and newest entries, at least one; it has properties."""
     remarks: dict[Remark, str] = {}
-    keys = [_key(entry.get(settings.timestamp_attribute)) for entry in entries]
+    place = locations(settings.timestamp_attribute)
+    keys = [_key(value_at(entry, place)) for entry in entries]
     timestamps = [_read(settings.timestamp_format, key) for key in keys]
     readable = [each for each in timestamps if each is not None]
     for key, entry, timestamp in zip(keys, entries, timestamps, strict=True):
@@ -99,8 +102,11 @@ def judge(device: Device, entries: Sequence[Entry], settings: HotReaderSettings)
 
 def _key(stored: Any) -> Any:
     """Return a key as a Hot Reader sees it: numbers are decimal."""
-    if isinstance(stored, int | float) and not isinstance(stored, bool):
-        return Decimal(repr(stored)) if stored % 1 else Decimal(int(stored))
+    match stored:
+        case datetime():
+            return NativeTimestamp((stored - _EPOCH) // timedelta(microseconds=1) * 1_000)
+        case int() | float() if not isinstance(stored, bool):
+            return Decimal(repr(stored)) if stored % 1 else Decimal(int(stored))
     return stored
 
 
@@ -246,17 +252,24 @@ def other_devices(
         for name, value in entry.items()
         if not isinstance(value, dict | list) and str(value) in without
     }
-    if field in elsewhere and not isinstance(elsewhere[field], str):
-        flaw = f"the devices' ids in the field {field} are numbers, not strings"
-        yield Remark(flaw, "set DEVICE_ID_TYPE=number", fatal=True), _shown(elsewhere[field])
-    elif elsewhere and field not in elsewhere:
+    if field in elsewhere:
+        stored = "string" if isinstance(elsewhere[field], str) else "number"
+        flaw = f"the devices' ids in the field {field} are of the type {stored}"
+        yield Remark(flaw, f"set DEVICE_ID_TYPE={stored}", fatal=True), _shown(elsewhere[field])
+    elif elsewhere:
         name, value = next(iter(elsewhere.items()))
         flaw = f"the devices' ids are in the field {name}, not in {field}"
         yield Remark(flaw, f"set DEVICE_ID_ATTRIBUTE={name}", fatal=True), _shown(value)
-    elif others := sorted({str(entry[field]) for entry in entries if field in entry} - {*known}):
+    elif others := sorted({str(each) for each in ids_of(entries, settings) if each} - {*known}):
         cure = "take the ids over into config_iot_devices.json as they are stored"
         shown = ", ".join(others[:_SHOWN])
         yield Remark("there are entries of other devices", cure, fatal=False), shown
+
+
+def ids_of(entries: Sequence[Entry], settings: HotReaderSettings) -> list[Any]:
+    """Return the devices' ids of entries, as they are stored; None where there is none."""
+    place = locations(settings.device_id_attribute)
+    return [_key(value_at(entry, place)) for entry in entries]
 
 
 def in_words(judged: Collection[Judgement]) -> Iterator[tuple[str, str]]:
@@ -269,5 +282,5 @@ def in_words(judged: Collection[Judgement]) -> Iterator[tuple[str, str]]:
 
 
 def _shown(value: Any) -> str:
-    shown = str(value) if isinstance(value, Decimal | datetime) else repr(value)
+    shown = str(value) if isinstance(value, Decimal | NativeTimestamp) else repr(value)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."

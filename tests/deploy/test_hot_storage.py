@@ -20,7 +20,9 @@ from deploy_scripts.verify.samples import judge
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    Keys = tuple[tuple[str, str], tuple[str, str]]
 
 INFO = json.dumps(
     {
@@ -69,6 +71,7 @@ def judged(*entries: dict[str, Any], properties: tuple[str, ...] = (), **changes
         ("1769792400500", {}, "set TIMESTAMP_FORMAT=epoch_milliseconds_text"),
         (AT, {"TIMESTAMP_FORMAT": "epoch_seconds"}, "set TIMESTAMP_FORMAT=iso8601"),
         ("30.01.2026 17:00", {}, "no setting reads that"),
+        (datetime(2026, 1, 30, 17, tzinfo=UTC), {}, "set TIMESTAMP_FORMAT=native"),
     ],
 )
 def test_a_spelling_that_is_not_read_is_named_with_the_setting_that_reads_it(
@@ -130,6 +133,11 @@ def aws() -> Iterator[LocalAws]:
         yield running
 
 
+def schema(*keys: tuple[str, str]) -> list[Any]:
+    kinds = zip(keys, ("HASH", "RANGE"), strict=True)
+    return [{"AttributeName": name, "KeyType": kind} for (name, _), kind in kinds]
+
+
 class Table:
     """A table of the local AWS, and its hop."""
 
@@ -139,18 +147,23 @@ class Table:
         for variable, value in aws.environment.items():
             monkeypatch.setenv(variable, value)
 
-    def create(self, hash_key: tuple[str, str], range_key: tuple[str, str]) -> None:
+    def create(self, *keys: tuple[str, str], indexes: Mapping[str, Keys] | None = None) -> None:
+        given: dict[str, Any] = {}
+        if indexes:
+            projection = {"Projection": {"ProjectionType": "ALL"}}
+            given["GlobalSecondaryIndexes"] = [
+                {"IndexName": name, "KeySchema": schema(*of), **projection}
+                for name, of in indexes.items()
+            ]
+        types = dict(keys) | {name: kind for of in (indexes or {}).values() for name, kind in of}
         self._client.create_table(
             TableName=self._name,
-            KeySchema=[
-                {"AttributeName": hash_key[0], "KeyType": "HASH"},
-                {"AttributeName": range_key[0], "KeyType": "RANGE"},
-            ],
+            KeySchema=schema(*keys),
             AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": kind}
-                for name, kind in (hash_key, range_key)
+                {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()
             ],
             BillingMode="PAY_PER_REQUEST",
+            **given,
         )
 
     def put(self, *items: dict[str, Any]) -> None:
@@ -219,6 +232,27 @@ def test_a_table_of_other_keys_breaks_the_hop(table):
     with pytest.raises(BrokenHopError, match="are iotDeviceId and id, not device_id") as broken:
         table.check(device())
     assert "DEVICE_ID_ATTRIBUTE=iotDeviceId and TIMESTAMP_ATTRIBUTE=id" in broken.value.problem
+
+
+def test_an_index_that_has_the_keys_is_named_and_then_read(table):
+    table.create(("message", "S"), TIMES, indexes={"by-device": (IDS, TIMES)})
+    table.put({"message": "m", "device_id": "pump-1", "timestamp": AT, "pressure": 1})
+    with pytest.raises(BrokenHopError, match="set DYNAMODB_INDEX_NAME=by-device"):
+        table.check(device())
+    with pytest.raises(BrokenHopError, match="Its indexes: by-device"):
+        table.check(device(), DYNAMODB_INDEX_NAME="by-time")
+    found = table.check(device(), DYNAMODB_INDEX_NAME="by-device")
+    assert "the index by-device of the DynamoDB table" in found.detail
+    assert found.value == 1
+
+
+def test_ids_that_are_numbers_are_found_and_then_read(table):
+    table.create(("device_id", "N"), TIMES)
+    table.put({"device_id": 17, "timestamp": AT, "pressure": 1})
+    with pytest.raises(BrokenHopError, match="of the type number: set DEVICE_ID_TYPE=number"):
+        table.check(device("17"))
+    found = table.check(device("17"), device("pump-1"), DEVICE_ID_TYPE="number")
+    assert "the newest at 2026-01-30T17:00:00Z of 17; nothing of pump-1 yet" in found.detail
 
 
 def test_a_table_that_is_not_there_breaks_the_hop(table):
