@@ -105,7 +105,7 @@ def load_telemetry(
 def _check_layout(settings: Iterable[StorageSetting]) -> None:
     """Refuse a hot storage whose entries are laid out otherwise than sample telemetry is."""
     for each in settings:
-        if each.key in ENTRY_KEYS:
+        if each.key in ENTRY_KEYS and each.value != "native":
             fail(
                 f"{STORAGE_FILE} says that {each.key.name} is {each.value}, and sample telemetry is "
                 "written by the defaults. Let your devices write it, or use a storage of its own.",

@@ -67,7 +67,7 @@ def rotate_token(
     rotation = Rotation(
         twin.layout,
         InterCloudConnections(config / CONNECTIONS_FILE),
-        token_store(source, boto3.client),
+        token_store(source, boto3.client, stage=stage, twin=twin.name),
         max_age=source.max_age,
         report=lambda done: click.echo(f"ok {done}"),
     )

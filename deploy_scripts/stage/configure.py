@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from deploy_scripts.tokens.stores import TokenStore
 
 _TABLE: Final = "DYNAMODB_TABLE_NAME"
+_INDEX: Final = "DYNAMODB_INDEX_NAME"
 _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",
     TOKEN_VARIABLE,
@@ -84,7 +85,9 @@ def configure_stage(
     Raises
     ------
     ConfigureError
-        A connection is missing, or the token's place isn't ours.
+        A connection is missing, or the token's place holds no token.
+    ForeignTokenError
+        The token has to change, and its place isn't ours.
     StageError
         The stage's files can't be used.
     StoreRefusedError, botocore.exceptions.ClientError
@@ -110,7 +113,13 @@ def configure_stage(
         if layout.layer_3_hot == "aws" or each.origin == in_stage(target)
     }
     remote = {} if layout.layer_3_hot == "aws" else _remote_readers(layout, connections)
-    documents = policies(target, layout, table=storage.get(_TABLE, ""), token=tokens.statement())
+    documents = policies(
+        target,
+        layout,
+        table=storage.get(_TABLE, ""),
+        index=storage.get(_INDEX),
+        token=tokens.statement(),
+    )
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
@@ -213,11 +222,8 @@ def _keep_token(
         return []
     if known is not None and known == wanted:
         return []
-    if known is not None and not tokens.is_ours():
-        raise ConfigureError(
-            f"{tokens.reference} is there and wasn't made for this stage, so it isn't overwritten. "
-            "Name another place with --token-name."
-        )
+    if known is not None:
+        tokens.check_ours()
     if not dry_run:
         tokens.put(wanted or secrets.token_urlsafe(32))
     kind = "new token" if wanted is None else "the connection's token"

@@ -74,6 +74,10 @@ class Stage:
         prefix = f"{self.app_name}-{self.name}"
         return prefix if function == API_HANDLER else f"{prefix}-{function}"
 
+    def log_group(self, function: str) -> str:
+        """Return the name of the log group that Lambda makes for a function (Lambda developer guide)."""
+        return f"/aws/lambda/{self.deployed_name(function)}"
+
     @classmethod
     def load(cls, project: Path, name: str) -> Stage:
         """Read a stage from `.chalice/config.json` of a project.

@@ -61,8 +61,9 @@ class Step(Enum):
 class Rotation:
     """The rotation of the token of one layout's endpoints.
 
-    Its methods raise `RotationError` if the caller isn't connected, or with another token; and the
-    errors of `accepted_tokens`, `InterCloudConnections` and `TokenStore`.
+    Its methods raise `RotationError` if the caller isn't connected, or with another token;
+    `ForeignTokenError` if the token wasn't made for the stage; and the errors of `accepted_tokens`,
+    `InterCloudConnections` and `TokenStore`.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ class Rotation:
 
     def next_step(self) -> Step:
         """Derive the next step from what the store and the connections hold."""
-        return self._next_step(accepted_tokens(self._store))
+        return self._next_step(self._accepted())
 
     def run(self, *, wait: bool = True) -> Step:
         """Announce a new token and hand it over, from wherever an earlier run stopped.
@@ -116,7 +117,7 @@ class Rotation:
         Step
             The step after that.
         """
-        accepted = accepted_tokens(self._store)
+        accepted = self._accepted()
         step = self._next_step(accepted)
         if step is Step.ANNOUNCE:
             accepted = [secrets.token_urlsafe(_BYTES), accepted[0]]
@@ -136,7 +137,7 @@ class Rotation:
         RotationError
             The new token isn't handed over yet.
         """
-        current, *previous = accepted_tokens(self._store)
+        current, *previous = self._accepted()
         step = self._next_step([current, *previous])
         if step is Step.HAND_OVER:
             raise RotationError(
@@ -149,6 +150,11 @@ class Rotation:
         self._store.put(current)
         self._report(f"{self._store.reference} holds the new token only")
         return True
+
+    def _accepted(self) -> list[str]:
+        accepted = accepted_tokens(self._store)
+        self._store.check_ours()
+        return accepted
 
     def _next_step(self, accepted: list[str]) -> Step:
         known = self._connections.load()

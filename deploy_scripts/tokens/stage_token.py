@@ -79,7 +79,7 @@ def managed_store(
             f"{TOKEN_VARIABLE} of the stage {stage.name} must be ssm:NAME or secretsmanager:NAME for "
             "configure to look after it."
         )
-    return token_store(source, client, stage.name)
+    return token_store(source, client, stage=stage.name, twin=twin_name)
 
 
 def endpoint_token(stage: Stage, chosen: str | None = None) -> TokenReference:

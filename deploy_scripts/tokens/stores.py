@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from botocore.exceptions import ClientError
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.errors import RefusedError
+from deploy_scripts.errors import RefusedError, VerbError
+from deploy_scripts.register.twin import MANAGED_BY, MANAGED_BY_TAG, TWIN_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Found = TypeVar("Found")
 
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
+_STAGE_TAG: Final = "stage"
 _GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
 
 
@@ -26,8 +28,15 @@ class StoreRefusedError(RefusedError):
     """AWS refused to store a token; the message holds AWS's code only, as its words may quote it."""
 
 
+class ForeignTokenError(VerbError):
+    """The place wasn't made for this stage, so its token isn't changed."""
+
+
 class TokenStore(ABC):
     """A place for one token.
+
+    It is ours if we made it, for this stage of this twin, as tags on it say. No verb changes or deletes
+    what isn't ours; every verb may read it.
 
     Parameters
     ----------
@@ -35,8 +44,8 @@ class TokenStore(ABC):
         A boto3 client of `service`.
     name
         The place's name.
-    stage
-        The stage that it is for; a tag on it says so.
+    stage, twin
+        The stage that it is for, and its twin.
 
     Attributes
     ----------
@@ -48,12 +57,12 @@ class TokenStore(ABC):
 
     service: ClassVar[str]
 
-    def __init__(self, client: Any, name: str, *, stage: str = "") -> None:
+    def __init__(self, client: Any, name: str, *, stage: str = "", twin: str = "") -> None:
         self._client = client
         self._name = name
-        # On what we make, so that nothing else is deleted.
-        tags = {"managed-by": "multi-cloud-hot-reader", "stage": stage}
-        self._tags = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self._stage, self._twin = stage, twin
+        owner = {MANAGED_BY_TAG: MANAGED_BY, _STAGE_TAG: stage, TWIN_TAG: twin}
+        self._tags = [{"Key": key, "Value": value} for key, value in owner.items()]
         self.reference = f"{self.service}:{name}"
 
     def get(self) -> str | None:
@@ -73,6 +82,8 @@ class TokenStore(ABC):
 
         Raises
         ------
+        ForeignTokenError
+            The place isn't ours.
         StoreRefusedError
             AWS refused.
         """
@@ -84,13 +95,35 @@ class TokenStore(ABC):
             return
         raise StoreRefusedError(message)  # not in the handler: no trace of what was sent
 
-    def is_ours(self) -> bool:
-        """Say whether we made the place, for this stage."""
-        found = _unless_gone(self._found_tags) or []
-        return all(tag in found for tag in self._tags)
+    def is_ours(self) -> bool | None:
+        """Say whether the place is ours; None if it isn't there."""
+        found = _unless_gone(self._found_tags)
+        if found is None:
+            return None
+        # What was made before the tags named the twin has all but that one.
+        tags = {TWIN_TAG: self._twin} | {each["Key"]: each["Value"] for each in found}
+        return all(tags.get(each["Key"]) == each["Value"] for each in self._tags)
+
+    def check_ours(self) -> None:
+        """Check that the place is ours, or isn't there.
+
+        Raises
+        ------
+        ForeignTokenError
+            It isn't ours.
+        botocore.exceptions.ClientError
+            AWS refused.
+        """
+        if self.is_ours() is False:
+            raise ForeignTokenError(
+                f"{self.reference} is there and wasn't made for the stage {self._stage} of the twin "
+                f"{self._twin}, so it isn't overwritten. Let whoever made it change it "
+                "(docs/settings.md, 'Changing it without downtime'); or run configure with another "
+                "--token-name, which makes a token of the stage's own, and deploy."
+            )
 
     def delete(self) -> bool:
-        """Delete the token if we made its place for this stage; say whether we did."""
+        """Delete the token if its place is ours; say whether it was."""
         if not self.is_ours():
             return False
         self._delete()
@@ -134,6 +167,7 @@ class ParameterStore(TokenStore):
         except ClientError as error:
             if _code(error) != "ParameterAlreadyExists":
                 raise
+            self.check_ours()
             self._client.put_parameter(**parameter, **self._key(), Overwrite=True)
 
     def _key(self) -> dict[str, str]:
@@ -168,6 +202,7 @@ class SecretsManager(TokenStore):
         return str(found["SecretString"])
 
     def _write(self, token: str) -> None:
+        self.check_ours()
         try:
             self._client.put_secret_value(SecretId=self._name, SecretString=token)
         except ClientError as error:
@@ -193,8 +228,13 @@ STORES: Final[Mapping[str, type[TokenStore]]] = {
 """The stores, each by its name in a reference."""
 
 
-def token_store(source: TokenReference, client: Callable[..., Any], stage: str = "") -> TokenStore:
-    """Return the place that a reference names, for a stage; `client` makes clients as boto3's does."""
+def token_store(
+    source: TokenReference, client: Callable[..., Any], *, stage: str = "", twin: str = ""
+) -> TokenStore:
+    """Return the place that a reference names, for a stage of a twin, or (without) only to be read.
+
+    `client` makes a client of an AWS service, as `boto3.client` does.
+    """
     # At DEBUG, botocore logs the bodies of requests and answers: here, tokens.
     botocore_log = logging.getLogger("botocore")
     if botocore_log.getEffectiveLevel() < logging.INFO:
@@ -205,7 +245,7 @@ def token_store(source: TokenReference, client: Callable[..., Any], stage: str =
     if region and store is ParameterStore:
         # PutParameter takes no ARN (Systems Manager API reference).
         name = name.partition(":parameter")[2]
-    return store(client(store.service, **region), name, stage=stage)
+    return store(client(store.service, **region), name, stage=stage, twin=twin)
 
 
 def _code(error: ClientError) -> str:

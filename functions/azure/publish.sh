@@ -16,6 +16,7 @@ COSMOS_ACCOUNT="${COSMOS_ACCOUNT:?fill it in: the name of the Cosmos DB account}
 COSMOS_RESOURCE_GROUP="${COSMOS_RESOURCE_GROUP:-$RESOURCE_GROUP}"
 COSMOS_DATABASE="${COSMOS_DATABASE:?fill it in: the database in the account}"
 COSMOS_CONTAINER="${COSMOS_CONTAINER:-hot-telemetry}"
+PYTHON_RUNTIME="${PYTHON_RUNTIME:-3.11}"
 
 # The function app, its storage and its identity.
 az group create --name "$RESOURCE_GROUP" --location "$REGION" --output none
@@ -23,7 +24,7 @@ az storage account create --name "$STORAGE_ACCOUNT" --resource-group "$RESOURCE_
   --location "$REGION" --sku Standard_LRS --allow-blob-public-access false --output none
 az functionapp create --name "$APP" --resource-group "$RESOURCE_GROUP" \
   --storage-account "$STORAGE_ACCOUNT" --flexconsumption-location "$REGION" \
-  --runtime python --runtime-version 3.11 --https-only true --output none
+  --runtime python --runtime-version "$PYTHON_RUNTIME" --https-only true --output none
 PRINCIPAL=$(az functionapp identity assign --name "$APP" --resource-group "$RESOURCE_GROUP" \
   --query principalId --output tsv)
 

@@ -7,11 +7,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.entries import StoredEntry
+from chalicelib.model.instants import NativeTimestamp, parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from chalicelib.model.entries import DeviceId
     from tests.conformance.oracle import Stored
+
+_KEYS: dict[str, Callable[[str], Any]] = {
+    "S": str,
+    "N": Decimal,
+    "T": lambda key: NativeTimestamp(parse_instant(key)),
+}
 
 
 class MemoryStore:
@@ -20,21 +28,21 @@ class MemoryStore:
     unique_keys = False
 
     def __init__(self) -> None:
-        self.entries: dict[str, list[StoredEntry]] = {}
+        self.entries: dict[DeviceId, list[StoredEntry]] = {}
 
-    def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
+    def put(self, device_id: DeviceId, entries: Sequence[Stored], key_type: str) -> None:
         rows = self.entries.setdefault(device_id, [])
         for each in entries:
-            key = Decimal(each.key) if key_type == "N" else each.key
+            key = _KEYS[key_type](each.key)
             rows.append(StoredEntry(key, each.values, each.identity))
-        rows.sort(key=lambda row: (str(row.key).encode(), row.identity))
+        rows.sort(key=lambda row: (row.key, row.identity))
 
     def store(self, _key_type: str) -> MemoryStore:
         return self
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: Any,
         upper: Any,
         *,
@@ -43,8 +51,8 @@ class MemoryStore:
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         rows = self.entries.get(device_id, [])
-        keys = [str(row.key).encode() for row in rows]
-        first = 0 if lower is None else bisect.bisect_left(keys, str(lower).encode())
-        last = len(keys) if upper is None else bisect.bisect_right(keys, str(upper).encode())
+        keys: list[Any] = [row.key for row in rows]
+        first = 0 if lower is None else bisect.bisect_left(keys, lower)
+        last = len(keys) if upper is None else bisect.bisect_right(keys, upper)
         chosen = rows[first:last]
         yield from reversed(chosen) if descending else chosen

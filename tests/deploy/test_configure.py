@@ -274,6 +274,22 @@ def test_everything_else_in_the_file_survives(project):
     assert stage["environment_variables"]["DYNAMODB_TABLE_NAME"] == "another-table"
 
 
+def test_a_tables_index_is_all_that_may_be_read_of_it(project):
+    project.providers("aws", "azure")
+    project.ok()
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    document["stages"]["multicloud"]["environment_variables"]["DYNAMODB_INDEX_NAME"] = "by-time"
+    path.write_text(json.dumps(document))
+    project.ok()
+    (query,) = [
+        each
+        for each in project.policies()["api_handler"]["Statement"]
+        if each["Action"] == ["dynamodb:Query"]
+    ]
+    assert query["Resource"].endswith(":table/factory-twin-hot-telemetry/index/by-time")
+
+
 def test_secrets_manager_keeps_the_token_by_choice(project, aws):
     project.ok("--token-store", "secretsmanager", stage="by-secret")
     name = "factory-twin/by-secret/inter-cloud-token"
@@ -484,8 +500,12 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
 def test_an_overwritten_parameter_keeps_its_key(aws):
     ssm = aws.client("ssm")
     key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
-    ssm.put_parameter(Name="/keyed", Value="o" * 43, Type="SecureString", KeyId=key)
-    ParameterStore(ssm, "/keyed").put("p" * 43)
+    ours = [
+        {"Key": "managed-by", "Value": "multi-cloud-hot-reader"},
+        {"Key": "stage", "Value": "multicloud"},
+    ]
+    ssm.put_parameter(Name="/keyed", Value="o" * 43, Type="SecureString", KeyId=key, Tags=ours)
+    ParameterStore(ssm, "/keyed", stage="multicloud").put("p" * 43)
     only = [{"Key": "Name", "Option": "Equals", "Values": ["/keyed"]}]
     (found,) = ssm.describe_parameters(ParameterFilters=only)["Parameters"]
     assert found["KeyId"] == key

@@ -38,6 +38,8 @@ MAX_AGE = 60
 FIRST = "a" * 43
 NEW = "n" * 43
 NAME = "/factory-twin/multicloud/inter-cloud-token"
+MADE = {"managed-by": "multi-cloud-hot-reader", "stage": "multicloud"}
+OWNER = {"stage": "multicloud", "twin": "factory-twin"}
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +62,9 @@ class World:
     def __init__(self, directory: Path, aws: LocalAws, kind: Literal["ssm", "secretsmanager"]):
         self.client = aws.client(kind)
         self.store: ParameterStore | SecretsManager = (
-            ParameterStore(self.client, NAME)
+            ParameterStore(self.client, NAME, **OWNER)
             if kind == "ssm"
-            else SecretsManager(self.client, NAME.removeprefix("/"))
+            else SecretsManager(self.client, NAME.removeprefix("/"), **OWNER)
         )
         self.store.put(FIRST)
         self.connections = _Watched(directory / "config_inter_cloud.json")
@@ -300,7 +302,7 @@ def test_a_caller_that_is_refused_already_is_told_apart(tmp_path, aws):
     rotation = Rotation(
         LAYOUT,
         InterCloudConnections(world.connections.path),
-        ParameterStore(aws.client("ssm"), NAME),
+        ParameterStore(aws.client("ssm"), NAME, **OWNER),
         max_age=MAX_AGE,
         sleep=world.sleep,
     )
@@ -362,7 +364,7 @@ class Project:
             shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
         self.providers("aws", "azure")
         self.variables({"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": str(MAX_AGE)})
-        self.store = ParameterStore(aws.client("ssm"), NAME)
+        self.store = ParameterStore(aws.client("ssm"), NAME, **OWNER)
         self.store.put(FIRST)
         self.connections = InterCloudConnections(self.config / "config_inter_cloud.json")
         for read in READS:
@@ -491,6 +493,29 @@ def test_retiring_too_early_is_refused(project):
     done = project.run("--retire")
     assert done.exit_code == 2
     assert "must stay" in done.output
+
+
+@pytest.mark.parametrize("options", [("--dry-run",), (), ("--retire",)])
+@pytest.mark.parametrize("tags", [{}, MADE | {"stage": "other"}, MADE | {"digital-twin": "other"}])
+def test_a_token_that_wasnt_made_for_the_stage_is_never_rotated(project, aws, tags, options):
+    name = "/somebody/elses"
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    ssm = aws.client("ssm")
+    ssm.put_parameter(Name=name, Value=FIRST, Type="SecureString", Tags=listed)
+    project.variables({"INTER_CLOUD_TOKEN": f"ssm:{name}"})
+    done = project.run(*options)
+    kept = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    ssm.delete_parameter(Name=name)
+    assert done.exit_code == 2
+    assert "wasn't made for the stage multicloud of the twin factory-twin" in done.output
+    assert kept == FIRST
+
+
+def test_a_token_that_was_made_before_its_tags_named_the_twin_is_rotated(project, aws, slept):
+    aws.client("ssm").remove_tags_from_resource(
+        ResourceType="Parameter", ResourceId=NAME, TagKeys=["digital-twin"]
+    )
+    assert "holds a new token" in project.ok()
 
 
 def test_aws_that_refuses_is_exit_code_1(project, monkeypatch):
