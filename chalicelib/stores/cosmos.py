@@ -297,7 +297,9 @@ def _explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
         CosmosClientTimeoutError,
         DecodeError,
     ) as error:
-        raise StoreUnavailableError(f"Cosmos DB can't be reached: {error}") from error
+        raise StoreUnavailableError(
+            f"Cosmos DB can't be reached: {error}. If that lasts, check COSMOS_ENDPOINT."
+        ) from error
     except AzureError as error:
         raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
 
