@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.errors import HotStoreError
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.providers.provider import Provider
+from deploy_scripts.providers.provider import Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
     DEVICE_ID,
     ENTRIES_AT_AN_END,
@@ -185,4 +185,20 @@ def _probe(environment: Environment) -> DynamoDBProbe:
     return DynamoDBProbe(boto3.client("dynamodb"), settings, entries)
 
 
-PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _writer, _probe)
+_STORAGE: Final = (
+    StorageKey(
+        "table",
+        "DYNAMODB_TABLE_NAME",
+        "the table's name: 3 to 255 letters, digits, '_', '.' and '-', and no ARN",
+        pattern=r"^[a-zA-Z0-9_.\-]{3,255}$",
+        default="{twin}-hot-telemetry",
+    ),
+    StorageKey(
+        "index",
+        "DYNAMODB_INDEX_NAME",
+        "a secondary index of the table: 3 to 255 letters, digits, '_', '.' and '-'",
+        pattern=r"^[a-zA-Z0-9_.\-]{3,255}$",
+    ),
+)
+"""The patterns are those of a name (DynamoDB developer guide, 'Naming rules')."""
+PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _STORAGE, _writer, _probe)

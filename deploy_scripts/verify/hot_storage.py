@@ -84,8 +84,8 @@ class Storage:
     def _not_looked(self, reason: object) -> str:
         store = PROVIDERS[self.provider].store
         return (
-            f"what is stored in {store} wasn't looked at: {short(reason)} (with the settings of the Hot "
-            "Readers as environment variables, and your credentials, as for load-telemetry, it is)"
+            f"what is stored in {store} wasn't looked at: {short(reason)} (it is with its place in "
+            "config_storage.json or environment variables, and your credentials, as for load-telemetry)"
         )
 
     def _judged(self, probe: Probe, settings: HotReaderSettings) -> list[Judgement]:

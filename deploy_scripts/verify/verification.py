@@ -18,6 +18,7 @@ from deploy_scripts.project_files.inter_cloud import (
     connection_id,
 )
 from deploy_scripts.register.twin import Twin, reader_functions
+from deploy_scripts.stage.hot_storage import storage_environment
 from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 from deploy_scripts.verify import endpoint, stage, twinmaker
@@ -120,10 +121,11 @@ class Verification:
         return next((each for each in self._devices if each.properties), None)
 
     def _settings(self, subject: Subject) -> dict[str, str]:
-        """Return the Hot Readers' settings: the stage's, or on another cloud those of this shell."""
+        """Return the Hot Readers' settings: the stage's; on another cloud the file's and this shell's."""
         if subject.twin.layout.layer_3_hot == "aws":
             return stage.function_environment(self.project, subject.stage, subject.functions[0])
-        return {**os.environ, "DIGITAL_TWIN_INFO": subject.environment["DIGITAL_TWIN_INFO"]}
+        own = {"DIGITAL_TWIN_INFO": subject.environment["DIGITAL_TWIN_INFO"]}
+        return storage_environment(subject.twin) | os.environ | own
 
     def _walk_endpoints(
         self, subject: Subject, deployed: DeployedStage, token: str
