@@ -124,6 +124,16 @@ def publish(
     return endpoint, changes
 
 
+def first_changes(layout: ProviderLayout, endpoint: str | None) -> list[str]:
+    """Return a line for each change that `publish` makes once endpoints are deployed for the first time."""
+    url = "Function URL" if endpoint == FUNCTION_URL else "API"
+    made = [f"Function URL of the new {API_HANDLER}"] if endpoint == FUNCTION_URL else []
+    connections = [
+        f"connection {connection_id(layout, read)}: the {url}'s {read.path}" for read in READS
+    ]
+    return [_throttling(FIRST_RATE, FIRST_BURST), *made, *connections]
+
+
 def _check_function_url(
     function_url: FunctionUrl, throttling: Throttling | None, *, ours: bool
 ) -> None:
@@ -159,7 +169,11 @@ def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) 
                 for name, limit in limits.items()
             ],
         )
-    return [f"throttling of the API: {rate:g} requests per second, bursts of {burst}"]
+    return [_throttling(rate, burst)]
+
+
+def _throttling(rate: float, burst: float) -> str:
+    return f"throttling of the API: {rate:g} requests per second, bursts of {burst}"
 
 
 def _set_before(limit: float | None) -> float | None:

@@ -56,6 +56,7 @@ def configure_stage(
     project: Path,
     stage: str,
     table: str | None = None,
+    keep_token: bool = False,
     dry_run: bool = False,
 ) -> list[str]:
     """Write what differs from the twin's configuration in a stage of a project.
@@ -76,6 +77,8 @@ def configure_stage(
         The stage's name.
     table
         The hot table, if it is on AWS; None keeps the stage's, or else names it after the twin.
+    keep_token
+        True to leave the token's place alone: the project is a copy that a deployment is tried in.
     dry_run
         True to write nothing.
 
@@ -115,7 +118,7 @@ def configure_stage(
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
-        changes += _keep_token(tokens, wanted, known, dry_run=dry_run)
+        changes += _keep_token(tokens, wanted, known, dry_run=dry_run or keep_token)
     for function, policy in documents.items():
         path = stages.with_name(policy_file(stage, function))
         if not path.exists() or read_stage_file(path) != policy:
