@@ -40,43 +40,46 @@ _CONDITION: Final = re.compile(
 
 
 class Entries(Sequence[str]):
-    """The sort keys of a device with an entry each second.
+    """The sort keys of a device with an entry each second, or with several.
 
     Parameters
     ----------
     device_id
-        `device-N` has N entries.
+        `device-N` has N entries, a second apart; `device-10-N` has 10 a second.
     """
 
     def __init__(self, device_id: str) -> None:
         self.device_id = device_id
-        self._count = int(device_id.rpartition("-")[2])
+        *_, per_second, count = f"1-{device_id.partition('-')[2]}".split("-")
+        self._count = int(count)
+        self._interval = timedelta(seconds=1) / int(per_second)
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, number: Any) -> Any:
-        return key_of(number)
+        return key_of(number, self._interval)
 
     def item(self, number: int) -> dict[str, dict[str, str]]:
         """Make an entry."""
         return {
             DEVICE_ID: {"S": self.device_id},
-            TIMESTAMP: {"S": key_of(number)},
+            TIMESTAMP: {"S": self[number]},
             "temperature": {"N": f"{20 + number % 977 / 100:.2f}".rstrip("0").rstrip(".")},
             "pressure": {"N": f"{1000 + number % 89 / 8}".removesuffix(".0")},
             "status": {"S": ("running", "idle", "starting up")[number % 3]},
         }
 
 
-def device(entries: int) -> str:
+def device(entries: int, *, per_second: int = 1) -> str:
     """Return the id of a device with so many entries."""
-    return f"device-{entries}"
+    return f"device-{entries}" if per_second == 1 else f"device-{per_second}-{entries}"
 
 
-def key_of(number: int) -> str:
+def key_of(number: int, interval: timedelta = timedelta(seconds=1)) -> str:
     """Return an entry's sort key."""
-    return f"{_START + timedelta(seconds=number):%Y-%m-%dT%H:%M:%S}.000Z"
+    time = _START + number * interval
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z"
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:

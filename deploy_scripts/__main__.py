@@ -7,7 +7,8 @@ import click
 from demo.commands import demo, local
 from demo.load_telemetry import load_telemetry
 from deploy_scripts.commands.configure import configure
-from deploy_scripts.commands.deploy import deploy, destroy
+from deploy_scripts.commands.deploy import deploy
+from deploy_scripts.commands.destroy import destroy
 from deploy_scripts.commands.options import reported_failures
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.plan import plan

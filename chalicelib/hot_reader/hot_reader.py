@@ -22,6 +22,7 @@ from chalicelib.stores.hot_store import BatchingHotStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from chalicelib.hot_reader.next_token import Position
     from chalicelib.hot_reader.time_order import Single
     from chalicelib.model.entries import StoredEntry
     from chalicelib.model.query import HistoryQuery, LastEntryQuery
@@ -120,7 +121,7 @@ class HotReader:
         matches = _conditions(query, flaws)
         resume = Resume.after(query, self._timestamps)
         order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=query.descending)
-        page = PagesInProgress(query, flaws, self._page_bytes, order.waiting)
+        page = PagesInProgress(query, self._timestamps, flaws, self._page_bytes, order.waiting)
         ahead_until = self._clock() + _AHEAD_SECONDS
 
         for found in self._read(query, resume, order):
@@ -214,7 +215,7 @@ class HotReader:
         asked: dict[str, Any] = {
             "descending": query.descending,
             "properties": query.properties,
-            "limit": _entries_needed(query, again=resume.position is not None and beyond is None),
+            "limit": _entries_needed(query, resume.position),
         }
         if self._batches is not None and not query.filters:
             batches = self._batches.read_batches(query.device_id, lower, upper, **asked)
@@ -247,13 +248,15 @@ def _conditions(query: HistoryQuery, flaws: Flaws) -> Callable[[StoredEntry], bo
     return matches
 
 
-def _entries_needed(query: HistoryQuery, *, again: bool) -> int | None:
+def _entries_needed(query: HistoryQuery, position: Position | None) -> int | None:
     """Estimate how many entries a page takes, if every entry has every property.
 
-    One entry more shows that the last one's second is over, and that there is another page. The entry
-    that the page before stopped in is read again unless all of it has been returned.
+    An entry of a later second shows that the last one's is over, and that there is another page: one
+    entry more if seconds have one each. Seconds are taken to have as many as the position's had. A
+    page that isn't known to be complete reads part of a second again.
     """
     if query.max_results is None or query.filters:
         return None
     values = query.max_results * (1 + query.pages_ahead)
-    return math.ceil(values / len(query.selected_properties)) + 1 + again
+    more = 1 if position is None else position.in_second + (not position.complete)
+    return math.ceil(values / len(query.selected_properties)) + more

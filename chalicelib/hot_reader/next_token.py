@@ -18,8 +18,9 @@ from chalicelib.model.errors import InvalidQueryError
 if TYPE_CHECKING:
     from chalicelib.model.query import HistoryQuery
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 """Raised with each change of the format, so that a token of another one is refused, not misread."""
+_MOST_IN_SECOND: Final = 2**31 - 1
 _LONGEST: Final = 17_880
 """Characters; TwinMaker's limit (API reference, GetPropertyValueHistory)."""
 
@@ -36,14 +37,18 @@ class Position(NamedTuple):
     identity
         The id of its entry among those of the same key (`StoredEntry.identity`).
     complete
-        True if the pages so far have returned everything up to the key, in the order of keys: the next
-        page may begin beyond it.
+        True if nothing can be missing up to the key, in the order of keys: the next page may begin
+        beyond it. Else it reads the key's second again.
+    in_second
+        The number of entries of the key's second, as far as they were seen: what a page may have to
+        read beyond its own entries.
     """
 
     key: str
     property_index: int
     identity: str
     complete: bool
+    in_second: int
 
 
 def encode(position: Position, query: HistoryQuery) -> str:
@@ -54,7 +59,7 @@ def encode(position: Position, query: HistoryQuery) -> str:
     >>> from dataclasses import replace
     >>> from chalicelib.model.query import HistoryQuery
     >>> query = HistoryQuery(device_id="pump-1", selected_properties=("pressure",), start=0, end=9)
-    >>> position = Position("1970-01-01T00:00:00Z", 0, "", True)
+    >>> position = Position("1970-01-01T00:00:00Z", 0, "", True, 1)
     >>> token = encode(position, query)
     >>> decode(token, query) == position
     True
@@ -83,9 +88,10 @@ def decode(token: str, query: HistoryQuery) -> Position:
                 int(index),
                 str(identity),
                 bool(complete),
+                int(in_second),
                 str(digest),
-            ] if version == _VERSION:
-                position = Position(key, index, identity, complete)
+            ] if version == _VERSION and 1 <= in_second <= _MOST_IN_SECOND:
+                position = Position(key, index, identity, complete, in_second)
             case _:
                 raise _not_ours()
     except (ValueError, RecursionError) as error:

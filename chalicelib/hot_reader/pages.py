@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.hot_reader import next_token
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.hot_reader.time_order import Run
     from chalicelib.model.entries import StoredEntry
     from chalicelib.model.query import HistoryQuery, LastEntryQuery
-    from chalicelib.model.timestamps import SortKey
+    from chalicelib.model.timestamps import SortKey, TimestampFormat
 
 _VALUE_BYTES: Final = 64
 """An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
@@ -27,6 +28,8 @@ _QUOTES: Final = len(json.dumps(json.dumps("")))
 """Bytes of the quotes around a string, encoded twice; see `_encoded_size`."""
 _FEW: Final = 16
 """Entries that aren't worth another try to add them together."""
+_SECOND: Final = len("1970-01-01T00:00:00")
+"""Characters of an instant's second."""
 
 
 class PagesInProgress:
@@ -45,10 +48,11 @@ class PagesInProgress:
     --------
     >>> from chalicelib.model.entries import StoredEntry
     >>> from chalicelib.model.query import HistoryQuery
+    >>> from chalicelib.model.timestamps import Iso8601Format
     >>> query = HistoryQuery(
     ...     device_id="pump-1", selected_properties=("pressure",), start=0, end=9, max_results=1
     ... )
-    >>> pages = PagesInProgress(query, Flaws(), 100_000, waiting=lambda: iter(()))
+    >>> pages = PagesInProgress(query, Iso8601Format(), Flaws(), 100_000, lambda: iter(()))
     >>> first, second = "1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"
     >>> pages.add(StoredEntry(first, {"pressure": 4.1}), first)
     False
@@ -62,12 +66,14 @@ class PagesInProgress:
     def __init__(
         self,
         query: HistoryQuery,
+        timestamps: TimestampFormat,
         flaws: Flaws,
         page_bytes: int,
         waiting: Callable[[], Iterator[StoredEntry]],
     ) -> None:
         self.turned: list[HistoryPage] = []
         self._query = query
+        self._timestamps = timestamps
         self._waiting = waiting
         self._overhead = _overhead(query)
         self._bytes_left = page_bytes
@@ -93,10 +99,9 @@ class PagesInProgress:
                 continue
             ((kind, content),) = value.items()
             size = _VALUE_BYTES + len(time) + _encoded_size(kind, (content,))
-            if self._last is not None and (self.room == 0 or size > self._bytes_left):
-                self.leave_out(entry)
-                if not self._turn() or size > self._bytes_left:
-                    return True
+            no_room = self._last is not None and (self.room == 0 or size > self._bytes_left)
+            if no_room and (not self._turn(entry) or size > self._bytes_left):
+                return True
             self.values[name].extend((time,), kind, (content,))
             self._added(1, size, (entry.key, index, entry.identity))
             added = True
@@ -175,32 +180,36 @@ class PagesInProgress:
         self.room = math.inf if self._query.max_results is None else self._query.max_results
         self._bytes_left -= self._overhead
 
-    def _turn(self) -> bool:
-        """End the page; False if no other page may follow it."""
+    def _turn(self, following: StoredEntry) -> bool:
+        """End the page before an entry; False if no other page may follow it."""
         full = self.room == 0
         # A page ahead that isn't full is dropped: its end would depend on the bytes before it.
         if full or not self.turned:
-            for waiting in self._waiting():
-                self.leave_out(waiting)
-            token = next_token.encode(self.position(), self._query)
+            token = next_token.encode(self._position(following), self._query)
             self.turned.append(HistoryPage(self.values, token, self._flaws))
         if not full or len(self.turned) > self._query.pages_ahead:
             return False
         self._begin()
         return True
 
-    def position(self) -> Position:
-        """Return the position where the page ends.
-
-        Raises
-        ------
-        RuntimeError
-            The page is empty.
-        """
+    def _position(self, following: StoredEntry) -> Position:
         if self._last is None:
             raise RuntimeError("an empty page ends nowhere")
         key, index, identity = self._last
-        return Position(str(key), index, identity, self._complete)
+        last = self._timestamps.read(key)
+        second = last.text[:_SECOND]
+        times = reversed(self.values[self._names[index]].times)
+        in_second = len(list(takewhile(lambda time: time.startswith(second), times)))
+        # What arrives from now on is later than all that is there. In descending order it is no longer
+        # wanted; ascending, it may sort before the key unless the key's second is over.
+        second_is_over = self._descending
+        for entry in (following, *self._waiting()):
+            self.leave_out(entry)
+            timestamp = self._timestamps.read(entry.key)
+            second_is_over |= timestamp.instant > last.latest
+            if (entry.key, entry.identity) != (key, identity):
+                in_second += timestamp.text.startswith(second)
+        return Position(str(key), index, identity, self._complete and second_is_over, in_second)
 
 
 def _encoded_size(kind: str, contents: Sequence[Any]) -> int:

@@ -35,7 +35,7 @@ class Resume:
     >>> from chalicelib.model.query import HistoryQuery
     >>> from chalicelib.model.timestamps import Iso8601Format
     >>> query = HistoryQuery(device_id="pump-1", selected_properties=("pressure",), start=0, end=9)
-    >>> token = next_token.encode(Position("1970-01-01T00:00:00Z", 0, "", True), query)
+    >>> token = next_token.encode(Position("1970-01-01T00:00:00Z", 0, "", True, 1), query)
     >>> resume = Resume.after(replace(query, next_token=token), Iso8601Format())
     >>> resume.timestamp.instant, resume.beyond(Iso8601Format())
     (0, '1970-01-01T00:00:00Z~')
@@ -81,7 +81,7 @@ class Resume:
         return 0 if (here < there) == self.descending else None
 
     def beyond(self, timestamps: TimestampFormat) -> SortKey | None:
-        """Return the key to go on from, if everything up to the position's key has been returned."""
+        """Return the key to go on from, if nothing can be missing up to the position's key."""
         if self.position is None or not self.position.complete:
             return None
         return timestamps.beyond(self.key, descending=self.descending)

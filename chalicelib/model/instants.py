@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 NANOSECONDS: Final = 1_000_000_000
 """Nanoseconds in a second."""
@@ -128,3 +128,26 @@ def utc_text(instant: int, fraction_digits: int | None = None) -> str:
 def within_calendar(instant: int) -> int:
     """Return the nearest instant of the years 1 to 9999."""
     return min(max(instant, FIRST_INSTANT), LAST_INSTANT)
+
+
+class NativeTimestamp(NamedTuple):
+    """A timestamp that is stored as one: in the store's own type, not as a string or a number.
+
+    Attributes
+    ----------
+    instant
+        Nanoseconds since 1970-01-01T00:00:00Z.
+
+    Examples
+    --------
+    >>> NativeTimestamp(1_500_000_000)
+    the timestamp 1970-01-01T00:00:01.5Z
+    """
+
+    instant: int
+
+    def __str__(self) -> str:
+        return utc_text(self.instant)
+
+    def __repr__(self) -> str:
+        return f"the timestamp {self}"

@@ -19,7 +19,9 @@ from chalicelib.model.instants import (
     LARGEST_OFFSET,
     LAST_INSTANT,
     NANOSECONDS,
+    NativeTimestamp,
     midnight_of,
+    parse_instant,
     read_iso_8601,
     utc_text,
     within_calendar,
@@ -66,8 +68,8 @@ class StoredTimestamp(NamedTuple):
     latest: int
 
 
-SortKey = str | Decimal
-"""A sort key as a store returns it: a string, or a number with all its digits."""
+SortKey = str | Decimal | NativeTimestamp
+"""A sort key as a store returns it: a string, a number with all its digits, or a timestamp."""
 
 
 class TimestampFormat(Protocol):
@@ -159,7 +161,7 @@ class Iso8601Format:
     def read(self, key: Any) -> StoredTimestamp:
         """Read a sort key; see `TimestampFormat.read`."""
         if not isinstance(key, str):
-            raise ValueError(f"{key!r} is not a string; is TIMESTAMP_FORMAT right?")  # noqa: TRY004
+            raise ValueError(f"{key!r} is not a string; {_other_format(key)}")  # noqa: TRY004
         if self._separator != "T":
             if key[10:11] != self._separator:
                 raise ValueError(
@@ -268,8 +270,8 @@ class _EpochFormat:
         if not expected or not self._spelling.fullmatch(number):
             kind = f"a string of {self._digits} digits" if self._as_text else "a number"
             raise ValueError(
-                f"{key!r} is not a count of {self._UNIT} since 1970 stored as {kind}; is "
-                "TIMESTAMP_FORMAT right?"
+                f"{key!r} is not a count of {self._UNIT} since 1970 stored as {kind}; "
+                f"{_other_format(key)}"
             )
         instant = int(number) * self._nanoseconds
         if not FIRST_INSTANT <= instant <= LAST_INSTANT:
@@ -292,7 +294,7 @@ class _EpochFormat:
 
     def beyond(self, key: SortKey, *, descending: bool) -> SortKey | None:
         """Return the unit before or after; see `TimestampFormat.beyond`."""
-        return self._key(int(key) + (-1 if descending else 1))
+        return self._key(int(str(key)) + (-1 if descending else 1))
 
     def plain_texts(self, keys: Sequence[SortKey]) -> None:
         """Return None: each key has to be spelled anew anyway; see `TimestampFormat.plain_texts`."""
@@ -301,6 +303,13 @@ class _EpochFormat:
         if not self._as_text:
             return Decimal(count)
         return f"{min(max(count, 0), 10**self._digits - 1):0{self._digits}}"
+
+
+def _other_format(key: Any) -> str:
+    """Say what a key of another type asks for."""
+    if isinstance(key, NativeTimestamp):
+        return "set TIMESTAMP_FORMAT=native"
+    return "is TIMESTAMP_FORMAT right?"
 
 
 class EpochMillisecondsFormat(_EpochFormat):
@@ -329,3 +338,46 @@ class EpochSecondsFormat(_EpochFormat):
 
     _UNIT = "seconds"
     _FRACTION_DIGITS = 0
+
+
+_MICROSECOND: Final = NANOSECONDS // 1_000_000
+
+
+class NativeFormat:
+    """Sort keys of the store's own type for timestamps, which counts microseconds.
+
+    Examples
+    --------
+    >>> NativeFormat().read(NativeTimestamp(1_769_792_400_500_000_000)).text
+    '2026-01-30T17:00:00.5Z'
+    """
+
+    def read(self, key: Any) -> StoredTimestamp:
+        """Read a sort key; see `TimestampFormat.read`."""
+        if not isinstance(key, NativeTimestamp):
+            raise ValueError(  # noqa: TRY004
+                f"{key!r} is not of the store's own type for timestamps; is TIMESTAMP_FORMAT right?"
+            )
+        return StoredTimestamp(key.instant, str(key), key.instant, key.instant)
+
+    def lower_bound(self, instant: int) -> NativeTimestamp:
+        """Return the microsecond at or before; see `TimestampFormat.lower_bound`."""
+        return self._key(instant)
+
+    def upper_bound(self, instant: int) -> NativeTimestamp:
+        """Return the microsecond at or before: later ones are past it; see `TimestampFormat`."""
+        return self._key(instant)
+
+    def key_from_text(self, text: str) -> NativeTimestamp:
+        """Read what `NativeTimestamp` spells; see `TimestampFormat.key_from_text`."""
+        return NativeTimestamp(parse_instant(text))
+
+    def beyond(self, key: Any, *, descending: bool) -> NativeTimestamp:
+        """Return the microsecond before or after; see `TimestampFormat.beyond`."""
+        return self._key(key.instant + (-_MICROSECOND if descending else _MICROSECOND))
+
+    def plain_texts(self, keys: Sequence[SortKey]) -> None:
+        """Return None: each key has to be spelled anyway; see `TimestampFormat.plain_texts`."""
+
+    def _key(self, instant: int) -> NativeTimestamp:
+        return NativeTimestamp(within_calendar(instant) // _MICROSECOND * _MICROSECOND)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings.environment import required, resolved
+from chalicelib.settings.hot_reader import check_has_no_native_timestamps
 from chalicelib.settings.secure_url import check_secure_url
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class CosmosSettings:
     @classmethod
     def load(cls, environment: Environment) -> CosmosSettings:
         """Read the settings; see `HotReaderSettings.load`."""
+        check_has_no_native_timestamps(environment, "Cosmos DB")
         endpoint = required(environment, "COSMOS_ENDPOINT", "https://my-twin.documents.azure.com")
         check_secure_url("COSMOS_ENDPOINT", endpoint, example="https://my-twin.documents.azure.com")
         parts = urlsplit(endpoint)

@@ -11,6 +11,7 @@ from chalicelib.model.timestamps import (
     EpochMillisecondsFormat,
     EpochSecondsFormat,
     Iso8601Format,
+    NativeFormat,
     TimestampFormat,
 )
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
@@ -61,7 +62,7 @@ class HotReaderSettings:
             twin=DigitalTwinInfo.load(environment),
             device_id_attribute=string(environment, "DEVICE_ID_ATTRIBUTE", "device_id"),
             timestamp_attribute=string(environment, "TIMESTAMP_ATTRIBUTE", "timestamp"),
-            timestamp_format=_timestamp_format(environment),
+            timestamp_format=timestamp_format(environment),
             page_bytes=whole_number(
                 environment, "PAGE_BYTES", LARGEST_PAYLOAD, 65_536, LARGEST_PAYLOAD
             ),
@@ -76,11 +77,19 @@ TIMESTAMP_FORMATS: Final[Mapping[str, Callable[[bool], TimestampFormat]]] = {
     "epoch_seconds_text": lambda _: EpochSecondsFormat(as_text=True),
     "epoch_milliseconds": lambda _: EpochMillisecondsFormat(as_text=False),
     "epoch_milliseconds_text": lambda _: EpochMillisecondsFormat(as_text=True),
+    "native": lambda _: NativeFormat(),
 }
 """The values of TIMESTAMP_FORMAT, each with what makes it, given MIXED_OFFSETS."""
 
 
-def _timestamp_format(environment: Environment) -> TimestampFormat:
+def timestamp_format(environment: Environment) -> TimestampFormat:
+    """Read TIMESTAMP_FORMAT and MIXED_OFFSETS.
+
+    Raises
+    ------
+    ConfigurationError
+        One of them is malformed.
+    """
     name = environment.get("TIMESTAMP_FORMAT", "").strip().lower() or "iso8601"
     mixed_offsets = flag(environment, "MIXED_OFFSETS")
     if name not in TIMESTAMP_FORMATS:
@@ -89,3 +98,19 @@ def _timestamp_format(environment: Environment) -> TimestampFormat:
             f"TIMESTAMP_FORMAT is {name!r}; it must be {', '.join(names)} or {last}"
         )
     return TIMESTAMP_FORMATS[name](mixed_offsets)
+
+
+def check_has_no_native_timestamps(environment: Environment, store: str) -> None:
+    """Refuse `native` timestamps for a store without a type of its own for them.
+
+    Raises
+    ------
+    ConfigurationError
+        TIMESTAMP_FORMAT is `native`.
+    """
+    if isinstance(timestamp_format(environment), NativeFormat):
+        others = [name for name in TIMESTAMP_FORMATS if name != "native"]
+        raise ConfigurationError(
+            f"TIMESTAMP_FORMAT is 'native', but {store} has no type of its own for timestamps. Set it "
+            f"to how the field spells an instant: {', '.join(others[:-1])} or {others[-1]}"
+        )

@@ -1,7 +1,8 @@
 """The hot storage on Azure: a Cosmos DB container (API for NoSQL) partitioned by the device's id.
 
 An entry is a document: the device's id, the timestamp, and each property as a field of its own beside
-the `id` and the fields that Cosmos DB adds.
+the `id` and the fields that Cosmos DB adds. The device's id and the timestamp may be within maps, as in
+IoT Hub's documents: the settings' names are then joined by dots.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -27,9 +29,10 @@ from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponse
 from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
+from chalicelib.stores.hot_store import in_identity_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from azure.core.credentials import TokenCredential
     from azure.cosmos import ContainerProxy
@@ -58,6 +61,8 @@ _UNAVAILABLE: Final = frozenset({408, 410, 429, 449})
 DB'): time-out, a partition that moves, too many requests, a conflict inside of Cosmos DB."""
 _SESSION_NOT_AVAILABLE: Final = 1002
 """The sub-status of a 404 from a replica that lags behind what this client has read before."""
+_PATH: Final = re.compile(r'/(?:"([^"]*)"|([^/]+))')
+"""A name in a partition key's path, in quotes if it isn't an identifier."""
 _GROWTH: Final = 4
 _ANY_NUMBER: Final = -1
 """Lets Cosmos DB choose how many documents a page holds; without it, a page ends after 100."""
@@ -83,8 +88,8 @@ class CosmosHotStore:
         Returns the container; called at each read, because the SDK's client can't be made without a
         request to the account.
     device_id_attribute, timestamp_attribute
-        The names of the fields with the partition key (a string) and the timestamp (a string or a
-        number). A document without a timestamp isn't an entry; one whose timestamp is of another type
+        The fields with the partition key (a string) and the timestamp (a string or a number), each a
+        name or the names that lead to it, joined by dots. A document without a timestamp isn't an entry; one whose timestamp is of another type
         is an entry, which the Hot Reader counts as unreadable.
     """
 
@@ -96,8 +101,8 @@ class CosmosHotStore:
         timestamp_attribute: str,
     ) -> None:
         self._container = container
-        self._device_id_attribute = device_id_attribute
-        self._timestamp_attribute = timestamp_attribute
+        self._device_id = _place(device_id_attribute)
+        self._timestamp = _place(timestamp_attribute)
 
     def read(
         self,
@@ -128,17 +133,18 @@ class CosmosHotStore:
             )
             for document in self._documents(query, limit)
         )
-        return _in_identity_order(entries, descending=descending)
+        # A second key in ORDER BY would need a composite index.
+        return in_identity_order(entries, descending=descending)
 
     def _query(
         self, names: list[str], lower: SortKey | None, upper: SortKey | None, *, descending: bool
     ) -> str:
         """Return the query; names are quoted and columns renamed, so a name may hold any character."""
-        key = _field(self._timestamp_attribute)
+        key = _field(self._timestamp)
         columns = [f"{key} AS k", "c.id AS i"]
-        columns += [f"{_field(name)} AS {_column(number)}" for number, name in enumerate(names)]
+        columns += [f"{_field([name])} AS {_column(number)}" for number, name in enumerate(names)]
         # Redundant as long as the partition is the device's, which `LazyContainer` checks.
-        conditions = [f"{_field(self._device_id_attribute)} = @device"]
+        conditions = [f"{_field(self._device_id)} = @device"]
         # Whether ORDER BY leaves out documents without the field depends on the indexing policy.
         conditions.append(f"IS_DEFINED({key})")
         if lower is not None:
@@ -174,7 +180,7 @@ class CosmosHotStore:
             nonlocal headers
             headers = answered
 
-        with _explained():
+        with _explained(self._timestamp):
             pages = (
                 self._container()
                 .query_items(**query, max_item_count=size, timeout=_TIMEOUT, response_hook=keep)
@@ -192,12 +198,12 @@ class LazyContainer:
     settings
         The account, the database and the container.
     device_id_attribute
-        The field that the container must be partitioned by.
+        The field that the container must be partitioned by; see `CosmosHotStore`.
     """
 
     def __init__(self, settings: CosmosSettings, device_id_attribute: str) -> None:
         self._settings = settings
-        self._device_id_attribute = device_id_attribute
+        self._device_id = _place(device_id_attribute)
         self._opened: ContainerProxy | None = None
 
     def open(self) -> ContainerProxy:
@@ -230,15 +236,26 @@ class LazyContainer:
         database = client.get_database_client(settings.database)
         container = database.get_container_client(settings.container)
         # No extra request: the SDK reads this before its first query anyway, and keeps it.
-        partitioned_by = container.read(timeout=_TIMEOUT)["partitionKey"]["paths"]
-        expected = f"/{self._device_id_attribute}"
-        if [path.replace('"', "") for path in partitioned_by] != [expected]:
-            raise HotStoreError(
-                f"The container {settings.container!r} is partitioned by "
-                f"{', '.join(partitioned_by)}, so a device's entries can't be read by its id. Use a "
-                f"container with the partition key {expected}, or set DEVICE_ID_ATTRIBUTE."
-            )
+        self._check_partition_key(container.read(timeout=_TIMEOUT))
         return container
+
+    def _check_partition_key(self, container: Mapping[str, Any]) -> None:
+        paths = container.get("partitionKey", {}).get("paths", [])
+        found = [[quoted or name for quoted, name in _PATH.findall(path)] for path in paths]
+        if found == [self._device_id]:
+            return
+        expected = "/".join(["", *self._device_id])
+        cure = f"Use a container with the partition key {expected}"
+        if len(found) == 1 and not any("." in name for name in found[0]):
+            cure += (
+                f", or set DEVICE_ID_ATTRIBUTE to {'.'.join(found[0])} if that is where the id of the "
+                "device is"
+            )
+        raise HotStoreError(
+            f"The container {self._settings.container!r} is partitioned by "
+            f"{', '.join(paths) or 'nothing'}, so a device's entries can't be read by its id, which "
+            f"DEVICE_ID_ATTRIBUTE says is in {expected}. {cure}."
+        )
 
 
 def _identity() -> TokenCredential:
@@ -249,8 +266,8 @@ def _identity() -> TokenCredential:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn an error of the SDK into one of ours."""
+def _explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
+    """Turn an error of the SDK into one of ours; a query is ordered by the timestamp."""
     try:
         yield
     except CosmosHttpResponseError as error:
@@ -266,9 +283,7 @@ def _explained() -> Iterator[None]:
                 f"{failure} (status {status}): {error}", retry_after=_retry_after(error)
             ) from error
         raise HotStoreError(
-            f"Cosmos DB refuses the read (status {status}): {error}. Check COSMOS_ENDPOINT, COSMOS_DATABASE, "
-            "COSMOS_CONTAINER, and COSMOS_KEY or the role of the function's identity (Cosmos DB "
-            "Built-in Data Reader)."
+            f"Cosmos DB refuses the read (status {status}): {error}. {_cure(error, timestamp)}"
         ) from error
     except ClientAuthenticationError as error:
         raise HotStoreError(
@@ -286,27 +301,42 @@ def _explained() -> Iterator[None]:
         raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
 
 
+def _cure(error: CosmosHttpResponseError, timestamp: Sequence[str]) -> str:
+    """Return what to do about a refusal (Azure documentation, 'HTTP status codes for Azure Cosmos DB')."""
+    match error.status_code:
+        case 400 if timestamp and "index" in str(error).lower():
+            # 'The index path corresponding to the specified order-by item is excluded.'
+            path = "/".join(["", *(f'"{name}"' for name in timestamp), "?"])
+            return f"Include the path {path} in the container's indexing policy: entries are read in its order."
+        case 401:
+            return (
+                "Check COSMOS_KEY, or leave it out if the account allows no keys: then the function's "
+                "managed identity is used."
+            )
+        case 403:
+            return (
+                "Give the function's managed identity the role Cosmos DB Built-in Data Reader, or set "
+                "COSMOS_KEY; and let the function through the account's firewall."
+            )
+        case 404:
+            return "Check COSMOS_ENDPOINT, COSMOS_DATABASE and COSMOS_CONTAINER."
+    return "Check DEVICE_ID_ATTRIBUTE and TIMESTAMP_ATTRIBUTE."
+
+
 def _retry_after(error: CosmosHttpResponseError) -> int:
     """Return the seconds that Cosmos DB asks to wait (`x-ms-retry-after-ms`), at least one."""
     milliseconds = str(error.headers.get("x-ms-retry-after-ms", ""))
     return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1
 
 
-def _in_identity_order(
-    entries: Iterable[StoredEntry], *, descending: bool
-) -> Iterator[StoredEntry]:
-    """Put entries of the same key in order; a second key in ORDER BY would need a composite index."""
-    for _, same in itertools.groupby(entries, key=lambda entry: entry.key):
-        yield from sorted(
-            same,
-            key=lambda entry: entry.identity.encode(errors="surrogatepass"),
-            reverse=descending,
-        )
+def _place(attribute: str) -> list[str]:
+    """Return the names that lead to a field. One with a dot of its own can't be told from two names."""
+    return attribute.split(".")
 
 
-def _field(name: str) -> str:
-    """Quote a field's name; a string constant is escaped as in JSON (query language, 'Constants')."""
-    return f"c[{json.dumps(name, ensure_ascii=False)}]"
+def _field(place: Sequence[str]) -> str:
+    """Quote a field's names; a string constant is escaped as in JSON (query language, 'Constants')."""
+    return "c" + "".join(f"[{json.dumps(name, ensure_ascii=False)}]" for name in place)
 
 
 def _column(number: int) -> str:

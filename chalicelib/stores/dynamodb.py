@@ -13,6 +13,8 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
+from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import ItemColumns, page_session
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.dynamodb import DynamoDBSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
+    from chalicelib.stores.hot_store import HotStore
 
 # API Gateway gives a request 29 seconds, so an unavailable store must be noticed earlier.
 CLIENT: Final = Config(
@@ -37,16 +40,6 @@ CLIENT: Final = Config(
     user_agent=f"multi-cloud-hot-reader Botocore/{botocore.__version__}",
 )
 """The configuration of the hot table's client."""
-_UNAVAILABLE: Final = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-    }
-)
-"""Error codes of transient failures (Amazon DynamoDB developer guide, 'Error handling')."""
 _SMALLER: Final = 8
 """The part of the estimate that a second request of a page asks for."""
 _SMALLEST_FOLLOW_UP: Final = 8
@@ -57,18 +50,22 @@ _LARGEST_LIMIT: Final = 1_000_000
 """Items; a page ends at 1 MB, long before that."""
 
 
-def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> DynamoDBHotStore:
+def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> HotStore:
     """Return the store that the settings name; nothing is sent yet."""
-    return DynamoDBHotStore(
+    store = DynamoDBHotStore(
         cast("DynamoDBClient", page_session().create_client("dynamodb", config=CLIENT)),
         table_name=settings.table_name,
+        index_name=settings.index_name,
         device_id_attribute=entries.device_id_attribute,
         timestamp_attribute=entries.timestamp_attribute,
     )
+    return store if settings.index_name is None else DynamoDBIndexStore(store)
 
 
 class DynamoDBHotStore:
     """A hot store that reads a table by Query, page by page of at most 1 MB.
+
+    Of an index, `DynamoDBIndexStore` makes a hot store.
 
     Parameters
     ----------
@@ -78,6 +75,8 @@ class DynamoDBHotStore:
         The hot table.
     device_id_attribute, timestamp_attribute
         The names of the partition key (a string) and of the sort key (a string or a number).
+    index_name
+        The secondary index with these keys; None if they are the table's own.
     """
 
     def __init__(
@@ -87,11 +86,26 @@ class DynamoDBHotStore:
         table_name: str,
         device_id_attribute: str,
         timestamp_attribute: str,
+        index_name: str | None = None,
     ) -> None:
         self._client = client
         self._table_name = table_name
+        self._index_name = index_name
+        self._place = f"the table {table_name!r}"
+        if index_name is not None:
+            self._place = f"the index {index_name!r} of {self._place}"
         self._device_id_attribute = device_id_attribute
         self._timestamp_attribute = timestamp_attribute
+
+    def key_beyond_index(
+        self, device_id: str, lower: SortKey | None, upper: SortKey | None
+    ) -> list[str] | None:
+        """Return the names of the rest of the table's key; see `IndexQueries.key_beyond_index`."""
+        request = self._request(device_id, lower, upper, descending=False, properties=(), limit=1)
+        position = self._query(request).get("LastEvaluatedKey")
+        if position is None:
+            return None
+        return sorted({*position} - {self._device_id_attribute, self._timestamp_attribute})
 
     def read(
         self,
@@ -122,7 +136,9 @@ class DynamoDBHotStore:
         limit: int | None,
     ) -> Iterator[EntryBatch]:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
-        request = self._request(device_id, lower, upper, descending, properties, limit)
+        request = self._request(
+            device_id, lower, upper, descending=descending, properties=properties, limit=limit
+        )
         follow_up = max((limit or 0) // _SMALLER, _SMALLEST_FOLLOW_UP)
         while True:
             page = self._query(request)
@@ -144,7 +160,8 @@ class DynamoDBHotStore:
         device_id: str,
         lower: SortKey | None,
         upper: SortKey | None,
-        descending: bool,  # noqa: FBT001
+        *,
+        descending: bool,
         properties: Collection[str],
         limit: int | None,
     ) -> dict[str, Any]:
@@ -174,6 +191,8 @@ class DynamoDBHotStore:
             "ExpressionAttributeValues": values,
             "ScanIndexForward": not descending,
         }
+        if self._index_name is not None:
+            request["IndexName"] = self._index_name
         if limit is not None:
             request["Limit"] = min(limit, _LARGEST_LIMIT)
         return request
@@ -186,13 +205,13 @@ class DynamoDBHotStore:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if code in _UNAVAILABLE or status >= 500:
+            if code in UNAVAILABLE or status >= 500:
                 raise StoreUnavailableError(
                     f"DynamoDB is throttling or unavailable: {error}"
                 ) from error
             raise HotStoreError(
-                f"DynamoDB refuses to read the table {self._table_name!r}: {error}. Check "
-                "DYNAMODB_TABLE_NAME, the key attribute settings, and the function's policy."
+                f"DynamoDB refuses to read {self._place}: {error}. "
+                f"{cure(error, self._table_name, self._index_name)}"
             ) from error
         except BotoCoreError as error:
             raise HotStoreError(f"DynamoDB can't be queried: {error}") from error

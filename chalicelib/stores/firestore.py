@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +16,12 @@ from google.api_core.exceptions import (
     FailedPrecondition,
     GoogleAPIError,
     InternalServerError,
+    NotFound,
+    PermissionDenied,
     ResourceExhausted,
     RetryError,
     ServiceUnavailable,
+    Unauthenticated,
 )
 from google.api_core.retry import Retry
 from google.auth.exceptions import DefaultCredentialsError
@@ -32,6 +36,7 @@ from chalicelib.model.errors import (
     HotStoreError,
     StoreUnavailableError,
 )
+from chalicelib.model.instants import NativeTimestamp
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -68,6 +73,7 @@ _FIRST_PAGE: Final = 300
 _GROWTH: Final = 4
 _LARGEST_PAGE: Final = 1_000
 """Documents. It bounds those that are billed in vain when the caller stops, and the time of a page."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_FIELD_NAME: Final = re.compile("__.*__", re.DOTALL)
 _LONGEST_FIELD_NAME: Final = 1_500
 """Bytes (Firestore documentation, 'Quotas and limits')."""
@@ -133,8 +139,8 @@ class FirestoreHotStore:
         The collection's path; its documents carry the device's id, the timestamp and the properties as
         fields.
     device_id_attribute, timestamp_attribute
-        The names of the fields with the device's id (a string) and the timestamp (a string or a
-        number).
+        The names of the fields with the device's id (a string) and the timestamp (a string, a number
+        or Firestore's own type).
 
     Raises
     ------
@@ -216,23 +222,51 @@ class FirestoreHotStore:
     ) -> tuple[StoredEntry, list[Any]]:
         """Return a document's entry, and its position among others."""
         values = document.to_dict() or {}
-        key = values[self._timestamp_attribute]
-        return StoredEntry(_key(key), values, document.id), [key, document.reference]
+        stored = values[self._timestamp_attribute]
+        key = _key(stored)
+        at = _bound(key) if isinstance(key, NativeTimestamp) else stored
+        return StoredEntry(key, values, document.id), [at, document.reference]
 
     def _explained(self, error: GoogleAPIError) -> HotReaderError:
         if isinstance(error, _UNAVAILABLE):
             return StoreUnavailableError(f"Firestore is throttling or unavailable: {error}")
-        if isinstance(error, FailedPrecondition):
-            return HotStoreError(
-                f"Firestore can't read the collection {self._collection.id!r}: {error}. It needs two "
-                "indexes; once they are there, and built, it can. Create them with:\n"
-                f"{self._index_command('ascending')}\n{self._index_command('descending')}"
-            )
         return HotStoreError(
-            f"Firestore refuses to read the collection {self._collection.id!r}: {error}. Check "
-            "FIRESTORE_PROJECT, FIRESTORE_DATABASE, FIRESTORE_COLLECTION, the key attribute settings, "
-            "and that the function's service account has the role roles/datastore.viewer."
+            f"Firestore refuses to read the collection {self._collection.id!r}: {error}. "
+            f"{self._cure(error)}"
         )
+
+    def _cure(self, error: GoogleAPIError) -> str:
+        """Return what to do about a refusal, which often only its message tells from others."""
+        message = str(error)
+        match error:
+            case FailedPrecondition() if "API is not available" in message:
+                # Said of a database in Datastore mode.
+                return (
+                    "The database isn't one of Firestore in Native mode, and no other can be read. Set "
+                    "FIRESTORE_DATABASE to one that is; a project may have several."
+                )
+            case FailedPrecondition() if "index" in message and "building" in message:
+                return "The read works once the index is built."
+            case FailedPrecondition() if "index" in message:
+                return (
+                    "It needs two indexes; once they are there, and built, it can be read. Create them "
+                    f"with:\n{self._index_command('ascending')}\n{self._index_command('descending')}"
+                )
+            case PermissionDenied() if "disabled" in message:
+                return (
+                    "Enable the API with:\ngcloud services enable firestore.googleapis.com "
+                    f"--project='{self._client.project}'"
+                )
+            case PermissionDenied():
+                return (
+                    "Give the function's service account the role roles/datastore.viewer in "
+                    f"FIRESTORE_PROJECT ({self._client.project})."
+                )
+            case Unauthenticated():
+                return "Check the credentials: on Google Cloud, those of the function's service account."
+            case NotFound():
+                return "Check FIRESTORE_PROJECT and FIRESTORE_DATABASE."
+        return "Check FIRESTORE_COLLECTION, DEVICE_ID_ATTRIBUTE and TIMESTAMP_ATTRIBUTE."
 
     def _index_command(self, order: str) -> str:
         return (
@@ -258,11 +292,22 @@ def _can_be_a_field(name: str) -> bool:
     )
 
 
-def _bound(key: SortKey) -> str | int:
-    return key if isinstance(key, str) else int(key)
+def _bound(key: SortKey) -> str | int | datetime:
+    match key:
+        case NativeTimestamp(instant):
+            # Firestore keeps microseconds (API reference, 'Value'), which a `datetime` has.
+            return _EPOCH + timedelta(microseconds=instant // 1_000)
+        case Decimal():
+            return int(key)
+    return key
 
 
 def _key(stored: Any) -> Any:
-    """Return a sort key: a number as a `Decimal`, and anything else as it is, for the Hot Reader to judge."""
-    is_number = isinstance(stored, int | float) and not isinstance(stored, bool)
-    return Decimal(stored) if is_number else stored
+    """Return a sort key; what isn't one is returned as it is, for the Hot Reader to judge."""
+    match stored:
+        case datetime():
+            # The SDK loses its `nanosecond` where it copies; the microseconds are all that there is.
+            return NativeTimestamp((stored - _EPOCH) // timedelta(microseconds=1) * 1_000)
+        case int() | float() if not isinstance(stored, bool):
+            return Decimal(stored)
+    return stored

@@ -5,10 +5,11 @@ A store only reads. Instants, filters, types and pages are the Hot Reader's, onc
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from chalicelib.model.entries import EntryBatch, StoredEntry
     from chalicelib.model.timestamps import SortKey
@@ -72,3 +73,21 @@ class BatchingHotStore(HotStore, Protocol):
         limit: int | None,
     ) -> Iterator[EntryBatch]:
         """Yield what `read` yields, in batches that aren't empty, and under the same terms."""
+
+
+def in_identity_order(entries: Iterable[StoredEntry], *, descending: bool) -> Iterator[StoredEntry]:
+    """Put entries of the same key, which follow each other, in the order of their identities.
+
+    Examples
+    --------
+    >>> from chalicelib.model.entries import StoredEntry
+    >>> entries = [StoredEntry("1", {}, "b"), StoredEntry("1", {}, "a"), StoredEntry("2", {}, "a")]
+    >>> [entry.key + entry.identity for entry in in_identity_order(entries, descending=False)]
+    ['1a', '1b', '2a']
+    """
+    for _, same in itertools.groupby(entries, key=lambda entry: entry.key):
+        yield from sorted(
+            same,
+            key=lambda entry: entry.identity.encode(errors="surrogatepass"),
+            reverse=descending,
+        )

@@ -189,8 +189,10 @@ class Deployment:
         if self.dry_run:
             changes = done.stdout.splitlines()
             self.changed = self.changed or bool(changes)
-            for change in changes or ["nothing"]:
+            for change in changes:
                 self.report(f"would change: {change}")
+            if not changes:
+                self.report("Functions, their roles and the API are as they should be.")
 
     def recover(self) -> None:
         """Make Chalice's record agree with AWS, so that Chalice finds what a run that was cut off left.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.model.timestamps import Iso8601Format, NativeFormat
 from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import timestamp_format
 from deploy_scripts.providers.provider import Functions, Option, Provider
 from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer
 
@@ -35,13 +38,16 @@ class FirestoreWriter(Writer):
         A client of the database.
     collection
         The collection's path.
+    native_timestamps
+        True to write Firestore's own timestamps, False for the devices' strings.
     """
 
     largest_batch = 500
     """Documents in a commit, which may hold 10 MiB (Firestore documentation, 'Quotas and limits')."""
 
-    def __init__(self, client: Client, collection: str) -> None:
+    def __init__(self, client: Client, collection: str, *, native_timestamps: bool = False) -> None:
         super().__init__(f"the Firestore collection {collection}")
+        self._spelled = _native_timestamp if native_timestamps else str
         self._client = client
         self._collection = client.collection(collection)
 
@@ -52,7 +58,7 @@ class FirestoreWriter(Writer):
         batch = self._client.batch()
         for entry in entries:
             fields = field_value(entry.values)
-            fields |= {DEVICE_ID: entry.device_id, TIMESTAMP: entry.timestamp}
+            fields |= {DEVICE_ID: entry.device_id, TIMESTAMP: self._spelled(entry.timestamp)}
             reference = self._collection.document(document_id(entry.device_id, entry.timestamp))
             batch.set(reference, fields)
         # A collection begins with 500 writes a second (Firestore documentation, 'Best practices').
@@ -65,6 +71,11 @@ class FirestoreWriter(Writer):
         )
         patience = Retry(throttled, initial=0.1, maximum=10.0, timeout=_PATIENCE_SECONDS)
         batch.commit(retry=patience, timeout=_COMMIT_SECONDS)
+
+
+def _native_timestamp(timestamp: str) -> datetime:
+    instant = Iso8601Format(mixed_offsets=True).read(timestamp).instant
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant // 1_000)
 
 
 def document_id(device_id: str, timestamp: object) -> str:
@@ -100,7 +111,11 @@ def _writer(environment: Environment) -> FirestoreWriter:
     from chalicelib.stores.firestore import client_of
 
     settings = FirestoreSettings.load(environment)
-    return FirestoreWriter(client_of(settings), settings.collection)
+    return FirestoreWriter(
+        client_of(settings),
+        settings.collection,
+        native_timestamps=isinstance(timestamp_format(environment), NativeFormat),
+    )
 
 
 # --- functions --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ case, as Chalice makes it, and is throttled before anybody learns of it.
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -154,7 +155,10 @@ def _check_function_url(
 def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) -> list[str]:
     # The record names the API's stage in the URL only.
     where = {"restApiId": api.id, "stageName": urlsplit(api.url).path.strip("/")}
-    settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
+    settings: dict[str, Any] = {}
+    # A deployment that was cut off may have left an API without a stage, and then another is tried.
+    with suppress(gateway.exceptions.NotFoundException) if dry_run else nullcontext():
+        settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
     known = (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit"))
     rate = wanted.rate or _set_before(known[0]) or FIRST_RATE
     burst = wanted.burst or _set_before(known[1]) or FIRST_BURST

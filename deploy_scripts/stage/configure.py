@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from deploy_scripts.tokens.stores import TokenStore
 
 _TABLE: Final = "DYNAMODB_TABLE_NAME"
+_INDEX: Final = "DYNAMODB_INDEX_NAME"
 _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",
     _TABLE,
@@ -114,7 +115,8 @@ def configure_stage(
     usual = f"{twin.name}-hot-telemetry"
     table = table or known.get(_TABLE) or before.get(KEPT_TABLE) or usual
     remote = {} if layout.layer_3_hot == "aws" else _remote_readers(layout, connections)
-    documents = policies(target, layout, table=table, token=tokens.statement())
+    index = known.get(_INDEX, "").strip() or None
+    documents = policies(target, layout, table=table, index=index, token=tokens.statement())
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None

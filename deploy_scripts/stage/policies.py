@@ -25,7 +25,7 @@ class ConfigureError(VerbError):
 
 
 def policies(
-    stage: Stage, layout: ProviderLayout, *, table: str, token: Statement
+    stage: Stage, layout: ProviderLayout, *, table: str, index: str | None, token: Statement
 ) -> dict[str, dict[str, Any]]:
     """Return the policy document of each function.
 
@@ -37,6 +37,8 @@ def policies(
         The providers.
     table
         The hot table.
+    index
+        The secondary index that is read in place of the table itself; None if it is the table.
     token
         The statement that lets a function read the token.
 
@@ -49,7 +51,10 @@ def policies(
     def statements(function: str) -> Iterator[Statement]:
         connector = next((read for read in READS if read.data_connector == function), None)
         if connector is None:
-            yield _allow("QueryTheHotTable", f"arn:*:dynamodb:*:*:table/{table}", "dynamodb:Query")
+            resource = f"arn:*:dynamodb:*:*:table/{table}"
+            if index is not None:
+                resource += f"/index/{index}"
+            yield _allow("QueryTheHotTable", resource, "dynamodb:Query")
         elif not layout.crosses_clouds:
             resource = _local_reader(connector, stage.environment or {})
             yield _allow("InvokeTheLocalHotReader", resource, "lambda:InvokeFunction")

@@ -1,7 +1,7 @@
 """A local Firestore: @firestore-emulator/server, with what it lacks, for unmodified Google SDKs.
 
-firestore_server.mjs says what it lacks, and adds it. It asks for no composite indexes and knows no
-access rules.
+firestore_server.mjs says what it lacks, and adds it. It asks for no composite indexes, knows no
+access rules, and keeps nanoseconds of a timestamp, which the service rounds down to microseconds.
 """
 
 from __future__ import annotations

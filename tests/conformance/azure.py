@@ -28,6 +28,7 @@ class Tables:
     """One container does for timestamps of both types: a field may hold either."""
 
     unique_keys = False
+    native_timestamps = False
 
     def __init__(self, cosmos: LocalCosmos) -> None:
         self._cosmos = cosmos

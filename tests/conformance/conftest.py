@@ -18,13 +18,18 @@ import pytest
 
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
-from chalicelib.model.timestamps import EpochMillisecondsFormat, EpochSecondsFormat, Iso8601Format
+from chalicelib.model.timestamps import (
+    EpochMillisecondsFormat,
+    EpochSecondsFormat,
+    Iso8601Format,
+    NativeFormat,
+)
 from chalicelib.stores.dynamodb_pages import page_session
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.aws.account import LocalAws
 from tests.conformance.asking import DirectAsker
 from tests.conformance.batches import BatchingMemoryStore
-from tests.conformance.dynamodb import DynamoDBTables
+from tests.conformance.dynamodb import DynamoDBTables, IndexedDynamoDBTables
 from tests.conformance.hosts import (
     Chalice,
     Connector,
@@ -72,12 +77,13 @@ SPELLINGS = {
     "epoch_milliseconds_text": Spelling(
         EpochMillisecondsFormat(as_text=True), "S", {"TIMESTAMP_FORMAT": "epoch_milliseconds_text"}
     ),
+    "native": Spelling(NativeFormat(), "T", {"TIMESTAMP_FORMAT": "native"}),
 }
 _DEVICE_NUMBERS = itertools.count()
 
 
 class Tables(Protocol):
-    """Where a store keeps entries, by the type of their sort key: S (text) or N (number).
+    """Where a store keeps entries, by the type of their sort key: S (text), N (number) or T (timestamp).
 
     Attributes
     ----------
@@ -93,7 +99,15 @@ class Tables(Protocol):
 
 
 class HostedTables(Tables, Protocol):
-    """Tables that a host can be told of."""
+    """Tables that a host can be told of.
+
+    Attributes
+    ----------
+    native_timestamps
+        True if the store has a type of its own for timestamps: the key type T.
+    """
+
+    native_timestamps: bool
 
     def settings(self, key_type: str) -> dict[str, str]: ...
 
@@ -169,6 +183,11 @@ def standard_parser_tables(dynalite: Dynalite, dynalite_tables: DynamoDBTables) 
 
 
 @pytest.fixture(scope="session")
+def indexed_tables(dynalite: Dynalite) -> IndexedDynamoDBTables:
+    return IndexedDynamoDBTables(dynalite.client(page_session()))
+
+
+@pytest.fixture(scope="session")
 def chalice(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpHost]:
     with ExitStack() as stack:
         yield Chalice(tmp_path_factory.mktemp("chalice"), stack, aws)
@@ -206,6 +225,15 @@ def _hosted(tables: str, host):
     return lambda fixture: Hosted(fixture(tables), host(fixture))
 
 
+def _store_name(provider: str) -> str:
+    return PROVIDERS[provider].store.replace(" ", "-").lower()
+
+
+def _has_native_timestamps(provider: str) -> bool:
+    found: bool = import_module(f"tests.conformance.{provider}").Tables.native_timestamps
+    return found
+
+
 def _tables_of(provider: str, fixture: Callable[[str], Any]) -> Direct:
     return Direct(fixture("cloud")(provider).tables)
 
@@ -225,10 +253,8 @@ STORES = {
     "memory-batches": lambda _fixture: Direct(BatchingMemoryStore(64)),
     "dynamodb-dynalite": _direct("dynalite_tables"),
     "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
-    **{
-        PROVIDERS[name].store.replace(" ", "-").lower(): partial(_tables_of, name)
-        for name in PACKAGED
-    },
+    "dynamodb-index": _direct("indexed_tables"),
+    **{_store_name(name): partial(_tables_of, name) for name in PACKAGED},
 }
 """Each store, without a host."""
 
@@ -247,6 +273,14 @@ READERS = STORES | HOSTS
 
 each_store = pytest.mark.parametrize("readers", STORES, indirect=True, scope="session")
 """For all cases of a rule that no host has a part in."""
+
+each_store_of_native_timestamps = pytest.mark.parametrize(
+    "readers",
+    ["memory", "memory-batches", *map(_store_name, filter(_has_native_timestamps, PACKAGED))],
+    indirect=True,
+    scope="session",
+)
+"""The same for what only a store with a type of its own for timestamps can keep."""
 
 each_host = pytest.mark.parametrize("readers", HOSTS, indirect=True, scope="session")
 """For some of them, which show that each host passes on what the rule is about."""

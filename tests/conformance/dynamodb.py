@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.stores.dynamodb import DynamoDBHotStore
+from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ class DynamoDBTables:
     """Tables of one DynamoDB endpoint, one for each type of sort key."""
 
     unique_keys = True
+    native_timestamps = False
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -81,3 +83,55 @@ class DynamoDBTables:
             "DYNAMODB_TABLE_NAME": self.name(key_type),
             "AWS_ENDPOINT_URL_DYNAMODB": self.client.meta.endpoint_url,
         }
+
+
+class IndexedDynamoDBTables:
+    """Tables whose own key is an id, and which a global secondary index puts in the order of time."""
+
+    unique_keys = False
+    native_timestamps = False
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        for key_type in ("S", "N"):
+            client.create_table(
+                TableName=f"ids-{key_type}",
+                KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
+                AttributeDefinitions=[
+                    {"AttributeName": "item", "AttributeType": "S"},
+                    {"AttributeName": "device_id", "AttributeType": "S"},
+                    {"AttributeName": "timestamp", "AttributeType": key_type},
+                ],
+                GlobalSecondaryIndexes=[
+                    {
+                        "IndexName": "by-time",
+                        "KeySchema": [
+                            {"AttributeName": "device_id", "KeyType": "HASH"},
+                            {"AttributeName": "timestamp", "KeyType": "RANGE"},
+                        ],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+
+    def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
+        for each in entries:
+            keys = {
+                # Of entries with the same key, ids are in the order of identities.
+                "item": {"S": f"{device_id}:{each.key}:{each.identity}"},
+                "device_id": {"S": device_id},
+                "timestamp": {key_type: each.key},
+            }
+            self._client.put_item(TableName=f"ids-{key_type}", Item=attributes(each.values) | keys)
+
+    def store(self, key_type: str) -> DynamoDBIndexStore:
+        return DynamoDBIndexStore(
+            DynamoDBHotStore(
+                self._client,
+                table_name=f"ids-{key_type}",
+                index_name="by-time",
+                device_id_attribute="device_id",
+                timestamp_attribute="timestamp",
+            )
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.reads import READS
 from chalicelib.stores.firestore import FirestoreHotStore
@@ -16,16 +17,23 @@ from tests.conformance.hosts import HttpHost, twin_info
 from tests.firestore_client import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.conformance.oracle import Stored
+
+_TIMESTAMPS: Mapping[str, Callable[[str], Any]] = {
+    "S": str,
+    "N": int,
+    "T": datetime.fromisoformat,
+}
 
 
 class Tables:
     """Collections of one database, one for each type of timestamp."""
 
     unique_keys = False
+    native_timestamps = True
 
     def __init__(self, local: LocalFirestore) -> None:
         self._environment = local.environment
@@ -41,7 +49,7 @@ class Tables:
             document_id = f"{device_id}:{each.key}:{each.identity}"
             fields = field_value(each.values)
             fields["device_id"] = device_id
-            fields["timestamp"] = int(each.key) if key_type == "N" else each.key
+            fields["timestamp"] = _TIMESTAMPS[key_type](each.key)
             batch.set(self._client.collection(self.name(key_type)).document(document_id), fields)
         batch.commit()
 

@@ -7,11 +7,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.entries import StoredEntry
+from chalicelib.model.instants import NativeTimestamp, parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from tests.conformance.oracle import Stored
+
+_KEYS: dict[str, Callable[[str], Any]] = {
+    "S": str,
+    "N": Decimal,
+    "T": lambda key: NativeTimestamp(parse_instant(key)),
+}
 
 
 class MemoryStore:
@@ -25,9 +32,9 @@ class MemoryStore:
     def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
         rows = self.entries.setdefault(device_id, [])
         for each in entries:
-            key = Decimal(each.key) if key_type == "N" else each.key
+            key = _KEYS[key_type](each.key)
             rows.append(StoredEntry(key, each.values, each.identity))
-        rows.sort(key=lambda row: (str(row.key).encode(), row.identity))
+        rows.sort(key=lambda row: (row.key, row.identity))
 
     def store(self, _key_type: str) -> MemoryStore:
         return self
@@ -43,8 +50,8 @@ class MemoryStore:
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         rows = self.entries.get(device_id, [])
-        keys = [str(row.key).encode() for row in rows]
-        first = 0 if lower is None else bisect.bisect_left(keys, str(lower).encode())
-        last = len(keys) if upper is None else bisect.bisect_right(keys, str(upper).encode())
+        keys: list[Any] = [row.key for row in rows]
+        first = 0 if lower is None else bisect.bisect_left(keys, lower)
+        last = len(keys) if upper is None else bisect.bisect_right(keys, upper)
         chosen = rows[first:last]
         yield from reversed(chosen) if descending else chosen

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conformance import oracle
@@ -157,6 +157,15 @@ def test_utc_spellings_behind_each_host(readers, stored, edges, order, size, lea
     size=st.integers(1, 5),
     arriving=st.lists(st.integers(0, 3), max_size=20),
     store=stores,
+)
+@example(
+    stored=[
+        Stored(f"2026-01-30T12:00:{second}Z", {"a": Decimal(1)}, "")
+        for second in ("00", "01", "02", "02.0", "02.000000001")
+    ],
+    size=3,
+    arriving=[1],
+    store=MemoryStore(),
 )
 @settings(max_examples=400, deadline=None)
 def test_entries_that_arrive_at_the_end_while_paging(stored, size, arriving, store):

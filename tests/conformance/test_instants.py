@@ -5,7 +5,12 @@ from decimal import Decimal
 import pytest
 
 from tests.conformance.asking import ask_last_entry, ask_page, count, last_entry, pages, times
-from tests.conformance.conftest import Subject, each_host, each_store
+from tests.conformance.conftest import (
+    Subject,
+    each_host,
+    each_store,
+    each_store_of_native_timestamps,
+)
 from tests.conformance.oracle import Stored
 
 
@@ -131,6 +136,27 @@ def test_epoch_seconds_are_supported(subject, timestamp_format, key_type):
         "2026-01-30T17:00:01Z",
         "2026-01-30T17:00:00Z",
     ]
+
+
+@each_store_of_native_timestamps
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+@pytest.mark.parametrize("size", [1, 200])
+def test_timestamps_of_the_stores_own_type_are_supported(subject, order, size):
+    stored = [
+        "2026-01-30T16:59:59.999999Z",
+        "2026-01-30T17:00:00Z",
+        "2026-01-30T17:00:00.000001Z",
+        "2026-01-30T17:00:00.5Z",
+        "2026-01-30T18:00:00Z",
+        "2026-01-30T18:00:00.000001Z",
+    ]
+    # Several of one instant, where a page of one value ends between them.
+    same = [Stored(stored[3], {"n": Decimal(number)}, str(number)) for number in range(3)]
+    subject.put(*(Stored(key, {"n": Decimal(1)}) for key in stored), *same, key_type="T")
+    asked = {"timestamp_format": "native", "order_by_time": order, "max_results": size}
+    expected = [*stored[1:4], *[stored[3]] * 3, stored[4]]
+    assert keys(subject, **asked) == (expected if order == "ASCENDING" else expected[::-1])
+    assert last_entry(subject.reader("native"), subject.device_id, ["n"]) == {"n": 1}
 
 
 @each_store

@@ -59,6 +59,17 @@ def test_a_page_that_ends_within_an_entry_reads_that_entry_again(server):
     assert all(each.queries == 1 and each.items <= 69 for each in counts)
 
 
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+def test_a_page_that_goes_on_within_a_second_reads_that_second_again_in_one_query(server, order):
+    asked = payload(100_000, ["temperature"], max_results=205, order_by_time=order)
+    asked["iot_device_id"] = device(100_000, per_second=10)
+    values, counts = pages_and_counts(server, 5, asked)
+    assert values == [205] * 5
+    # The first page can't know how many entries share a second.
+    assert [each.queries for each in counts[1:]] == [1] * 4
+    assert all(each.items <= 205 + 10 + 1 for each in counts[1:]), counts
+
+
 @pytest.mark.parametrize("entries", [100, 1_000_000])
 def test_the_last_entry_reads_two_items_whatever_the_history(server, entries):
     before = server.counts()

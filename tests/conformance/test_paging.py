@@ -209,7 +209,9 @@ def test_a_token_with_a_position_outside_of_the_range_is_refused(filled, complet
 
     asked = {"iot_device_id": filled.device_id, "selected_properties": SELECTED}
     query = history_query(asked | {"start_time": START, "end_time": END})
-    forged = next_token.encode(next_token.Position("2026-02-01T00:00:00Z", 0, "", complete), query)
+    forged = next_token.encode(
+        next_token.Position("2026-02-01T00:00:00Z", 0, "", complete, 1), query
+    )
     with pytest.raises(InvalidQueryError, match="range"):
         page(filled.reader(), filled.device_id, SELECTED, next_token=forged)
 
@@ -256,7 +258,9 @@ def test_a_token_at_the_very_end_of_the_range_gives_an_empty_page(subject, order
     asked = {"iot_device_id": subject.device_id, "selected_properties": ["a"]}
     asked |= {"start_time": START, "end_time": END, "order_by_time": order}
     end = last if order == "ASCENDING" else first
-    token = next_token.encode(next_token.Position(end, 0, "", complete=True), history_query(asked))
+    token = next_token.encode(
+        next_token.Position(end, 0, "", complete=True, in_second=1), history_query(asked)
+    )
     reader = subject.reader("epoch_milliseconds")
     answer = page(reader, subject.device_id, ["a"], order_by_time=order, next_token=token)
     assert (count(answer), "nextToken" in answer) == (0, False)

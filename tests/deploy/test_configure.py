@@ -249,6 +249,22 @@ def test_everything_else_in_the_file_survives(project):
     assert stage["environment_variables"]["DYNAMODB_TABLE_NAME"] == "another-table"
 
 
+def test_a_tables_index_is_all_that_may_be_read_of_it(project):
+    project.providers("aws", "azure")
+    project.ok()
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    document["stages"]["multicloud"]["environment_variables"]["DYNAMODB_INDEX_NAME"] = "by-time"
+    path.write_text(json.dumps(document))
+    project.ok()
+    (query,) = [
+        each
+        for each in project.policies()["api_handler"]["Statement"]
+        if each["Action"] == ["dynamodb:Query"]
+    ]
+    assert query["Resource"].endswith(":table/factory-twin-hot-telemetry/index/by-time")
+
+
 def test_secrets_manager_keeps_the_token_by_choice(project, aws):
     project.ok("--token-store", "secretsmanager", stage="by-secret")
     name = "factory-twin/by-secret/inter-cloud-token"

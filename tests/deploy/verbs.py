@@ -56,7 +56,7 @@ def _chalice(
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
-        _, ended_as = os.waitpid(child, 0)
+        ended_as = os.waitpid(child, 0)[1]
         printed.seek(0)
         return subprocess.CompletedProcess(
             command, os.waitstatus_to_exitcode(ended_as), printed.read()

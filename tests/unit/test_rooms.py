@@ -57,6 +57,7 @@ LIBRARIES: Final = {
 """The libraries that a room of chalicelib may import; one that isn't listed imports none."""
 SDKS: Final = {
     "stores/dynamodb.py": {"botocore"},
+    "stores/dynamodb_errors.py": {"botocore"},
     "stores/dynamodb_pages.py": {"botocore"},
 } | {store_of(name): sdk_of(name) for name in PACKAGED}
 """The SDK that each store may import."""

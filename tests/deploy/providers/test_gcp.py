@@ -9,6 +9,7 @@ import grpc
 import pytest
 import yaml
 from click.testing import CliRunner
+from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.exceptions import PermissionDenied
 
 from chalicelib.settings.firestore import FirestoreSettings
@@ -138,6 +139,11 @@ def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
             assert "7 entries of pump-1 in the Firestore collection telemetry" in done.output
             documents = list(client_of(firestore).collection("telemetry").stream())
             assert len(documents) == 7
+        told |= {"FIRESTORE_COLLECTION": "native", "TIMESTAMP_FORMAT": "native"}
+        assert CliRunner().invoke(cli, command, env=told).exit_code == 0
+        stored = client_of(firestore).collection("native").stream()
+        timestamps = [each.get("timestamp") for each in stored]
+        assert [type(each) for each in timestamps] == [DatetimeWithNanoseconds] * 7
         done = CliRunner().invoke(cli, command, env={"FIRESTORE_COLLECTION": ""})
         assert (done.exit_code, "FIRESTORE_COLLECTION is not set" in done.output) == (2, True)
 

@@ -28,6 +28,11 @@ def test_a_missing_setting_is_named(name, value):
         CosmosSettings.load({key: text for key, text in given.items() if text is not None})
 
 
+def test_a_container_has_no_timestamps_of_its_own():
+    with pytest.raises(ConfigurationError, match="TIMESTAMP_FORMAT is 'native', but Cosmos DB has"):
+        CosmosSettings.load(COSMOS | {"TIMESTAMP_FORMAT": "native"})
+
+
 def test_a_key_is_neither_shown_nor_sent_in_the_clear():
     settings = CosmosSettings.load(COSMOS | {"COSMOS_KEY": " c2VjcmV0Cg== "})
     assert settings.key == "c2VjcmV0Cg=="

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.instants import NativeTimestamp
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings.data_connector import (
@@ -186,6 +187,13 @@ class TestDynamoDB:
         with pytest.raises(ConfigurationError, match="DYNAMODB_TABLE_NAME is not set"):
             DynamoDBSettings.load(given)
 
+    def test_has_no_timestamps_of_its_own(self):
+        with pytest.raises(ConfigurationError) as told:
+            DynamoDBSettings.load({"TIMESTAMP_FORMAT": " Native "})
+        assert "TIMESTAMP_FORMAT is 'native', but DynamoDB has no type" in str(told.value)
+        assert "iso8601, iso8601_space, " in str(told.value)
+        assert str(told.value).endswith("or epoch_milliseconds_text")
+
 
 class TestTheHotReader:
     def test_has_defaults_for_all_but_the_twin(self):
@@ -220,6 +228,7 @@ class TestTheHotReader:
             ("epoch_seconds_text", "1769792400"),
             ("epoch_milliseconds", 1_769_792_400_000),
             ("Epoch_Milliseconds_Text", "1769792400000"),
+            ("native", NativeTimestamp(1_769_792_400 * 10**9)),
         ],
     )
     def test_reads_timestamps_as_they_are_said_to_be_spelled(self, name, key):

@@ -177,6 +177,38 @@ class TestTheKeys:
         # Only those that sort after text in Cosmos DB's order of types come before the newest entry.
         assert flaws.unreadable_timestamps >= 2
 
+    @pytest.mark.parametrize("descending", [False, True])
+    def test_and_device_ids_may_be_within_maps_as_iot_hub_writes_them(
+        self, local, device_id, descending
+    ):
+        database = local.client().create_database_if_not_exists("twin")
+        partition_key = PartitionKey("/SystemProperties/iothub-connection-device-id")
+        container = database.create_container_if_not_exists("iot-hub", partition_key)
+        for second in (1, 0, 2):
+            document = {
+                "id": f"{device_id}-{second}",
+                "Body": {"pressure": 4.2},
+                "Properties": {},
+                "SystemProperties": {
+                    "iothub-connection-device-id": device_id,
+                    "iothub-enqueuedtime": at(second),
+                },
+            }
+            container.upsert_item(document)
+        container.upsert_item({"id": "no map", "SystemProperties": device_id})
+        store = store_in(
+            local,
+            "iot-hub",
+            DEVICE_ID_ATTRIBUTE="SystemProperties.iothub-connection-device-id",
+            TIMESTAMP_ATTRIBUTE="SystemProperties.iothub-enqueuedtime",
+        )
+        found = list(read(store, device_id, properties=["Body"], descending=descending))
+        keys = [at(second) for second in range(3)]
+        assert [entry.key for entry in found] == (keys[::-1] if descending else keys)
+        assert found[0].values == {"Body": {"pressure": 4.2}}
+        middle = list(read(store, device_id, lower=at(1), upper=at(1)))
+        assert [entry.key for entry in middle] == [at(1)]
+
     def test_and_device_ids_may_be_in_fields_of_other_names(self, local, device_id):
         database = local.client().create_database_if_not_exists("twin")
         container = database.create_container_if_not_exists("named", PartitionKey("/iotDeviceId"))
@@ -187,12 +219,33 @@ class TestTheKeys:
 
 
 class TestTheContainer:
-    @pytest.mark.parametrize("path", ["/id", "/device", "/device_id/part"])
-    def test_has_to_be_partitioned_by_the_device(self, account, path):
+    @pytest.mark.parametrize(
+        ("path", "attribute"),
+        [
+            ("/id", "id"),
+            ("/device", "device"),
+            ("/device_id/part", "device_id.part"),
+            (
+                '/SystemProperties/"iothub-connection-device-id"',
+                "SystemProperties.iothub-connection-device-id",
+            ),
+        ],
+    )
+    def test_has_to_be_partitioned_by_the_device(self, account, path, attribute):
         account.partition_key = path
-        with pytest.raises(HotStoreError, match=f"partitioned by {path}.*key /device_id"):
+        expected = (
+            f"partitioned by {path}.*key /device_id, or set DEVICE_ID_ATTRIBUTE to {attribute} "
+        )
+        with pytest.raises(HotStoreError, match=expected):
             list(read(account.store(), "d"))
         assert account.queries == []
+        # The advice is taken.
+        assert len(list(read(account.store(DEVICE_ID_ATTRIBUTE=attribute), "d"))) == 1
+
+    def test_cant_be_partitioned_by_a_name_with_a_dot_of_its_own(self, account):
+        account.partition_key = '/"a.b"'
+        with pytest.raises(HotStoreError, match=r"partitioned by .* /a/b.*key /a/b\.$"):
+            list(read(account.store(DEVICE_ID_ATTRIBUTE="a.b"), "d"))
 
     def test_may_quote_the_name_of_its_partition_key(self, account):
         account.partition_key = '/"device_id"'
@@ -264,11 +317,9 @@ class Account:
             return self.answer(request)
         return self.answers[min(len(self.queries), len(self.answers)) - 1]
 
-    def store(self, **more: Any) -> cosmos.CosmosHotStore:
-        settings = {"endpoint": self.url, "database": "twin", "key": KEY, **more}
-        return cosmos.connect(
-            CosmosSettings(container="hot-telemetry", **settings), entries_settings()
-        )
+    def store(self, endpoint: str = "", **more: str) -> cosmos.CosmosHotStore:
+        settings = CosmosSettings(endpoint or self.url, "twin", "hot-telemetry", KEY)
+        return cosmos.connect(settings, entries_settings(**more))
 
     def sizes(self) -> list[str]:
         return [query.headers["x-ms-max-item-count"] for query in self.queries]
@@ -282,8 +333,8 @@ def found(first: int, number: int, *, more: str | None = None) -> Response:
     return Response(json.dumps({"Documents": documents}), headers=headers)
 
 
-def failed(status: int, **headers: str) -> Response:
-    document = {"code": "Failed", "message": "what Cosmos DB says"}
+def failed(status: int, message: str = "what Cosmos DB says", **headers: str) -> Response:
+    document = {"code": "Failed", "message": message}
     return Response(json.dumps(document), status, headers=headers)
 
 
@@ -378,13 +429,35 @@ class TestAFailure:
             list(read(account.store(), "d"))
         assert (len(account.queries), told.value.retry_after) == (1, 28)
 
-    @pytest.mark.parametrize("status", [400, 401, 403, 404])
-    def test_that_waiting_doesnt_cure_names_the_settings(self, account, status):
-        account.answers = [failed(status)]
-        with pytest.raises(HotStoreError, match=f"status {status}.*what Cosmos DB says") as told:
+    @pytest.mark.parametrize(
+        ("status", "message", "cures"),
+        [
+            (400, "what Cosmos DB says", ["DEVICE_ID_ATTRIBUTE", "TIMESTAMP_ATTRIBUTE"]),
+            (
+                400,
+                "The index path corresponding to the specified order-by item is excluded.",
+                ['Include the path /"timestamp"/? in the container\'s indexing policy'],
+            ),
+            (401, "what Cosmos DB says", ["COSMOS_KEY", "allows no keys"]),
+            (403, "what Cosmos DB says", ["Built-in Data Reader", "COSMOS_KEY", "firewall"]),
+            (
+                404,
+                "what Cosmos DB says",
+                ["COSMOS_ENDPOINT", "COSMOS_DATABASE", "COSMOS_CONTAINER"],
+            ),
+        ],
+    )
+    def test_that_waiting_doesnt_cure_says_what_does_and_nothing_else(
+        self, account, status, message, cures
+    ):
+        account.answers = [failed(status, message)]
+        with pytest.raises(HotStoreError, match=f"status {status}") as told:
             list(read(account.store(), "d"))
-        for setting in ("COSMOS_ENDPOINT", "COSMOS_DATABASE", "COSMOS_CONTAINER", "COSMOS_KEY"):
-            assert setting in str(told.value)
+        _, cure = str(told.value).rsplit(message, 1)
+        assert all(each in cure for each in cures)
+        assert ("indexing policy" in cure) == ("index" in message)
+        assert ("COSMOS_CONTAINER" in cure) == (status == 404)
+        assert ("COSMOS_KEY" in cure) == (status in (401, 403))
         assert KEY not in str(told.value)
         assert len(account.queries) == 1
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ WEIRD_NAMES = [
     "a/b[]",
 ]
 Code = grpc.StatusCode
+_NUMBERS = itertools.count()
 PATIENCE_SECONDS = 30
 """Only how long a broken store holds a test up."""
 
@@ -195,20 +196,58 @@ class TestAFailure:
             read_from(Page(failure=code))
 
     @pytest.mark.parametrize(
-        "code",
+        ("code", "message", "cure"),
         [
-            Code.PERMISSION_DENIED,
-            Code.UNAUTHENTICATED,
-            Code.NOT_FOUND,
-            Code.INVALID_ARGUMENT,
-            Code.UNIMPLEMENTED,
+            (
+                Code.FAILED_PRECONDITION,
+                "The Cloud Firestore API is not available for Firestore in Datastore Mode database x.",
+                "Set FIRESTORE_DATABASE to one that is",
+            ),
+            (
+                Code.FAILED_PRECONDITION,
+                "The query requires an index. That index is currently building and cannot be used yet.",
+                "once the index is built",
+            ),
+            (
+                Code.FAILED_PRECONDITION,
+                "what Google says",
+                "Check FIRESTORE_COLLECTION, DEVICE_ID_ATTRIBUTE",
+            ),
+            (
+                Code.PERMISSION_DENIED,
+                "Missing or insufficient permissions.",
+                "roles/datastore.viewer in FIRESTORE_PROJECT (wire)",
+            ),
+            (
+                Code.PERMISSION_DENIED,
+                "Cloud Firestore API has not been used in project 1 before or it is disabled.",
+                "gcloud services enable firestore.googleapis.com --project='wire'",
+            ),
+            (Code.UNAUTHENTICATED, "what Google says", "Check the credentials"),
+            (
+                Code.NOT_FOUND,
+                "The database (default) does not exist for project wire",
+                "Check FIRESTORE_PROJECT and FIRESTORE_DATABASE",
+            ),
+            (
+                Code.INVALID_ARGUMENT,
+                "what Google says",
+                "Check FIRESTORE_COLLECTION, DEVICE_ID_ATTRIBUTE",
+            ),
+            (
+                Code.UNIMPLEMENTED,
+                "what Google says",
+                "Check FIRESTORE_COLLECTION, DEVICE_ID_ATTRIBUTE",
+            ),
         ],
     )
-    def test_of_the_set_up_names_what_to_check(self, code):
-        with pytest.raises(HotStoreError, match="what Google says") as raised:
-            read_from(Page(failure=code, message="what Google says"))
-        for name in ("'telemetry'", "FIRESTORE_PROJECT", "FIRESTORE_DATABASE", "datastore.viewer"):
-            assert name in str(raised.value)
+    def test_of_the_set_up_says_what_cures_it(self, code, message, cure):
+        with pytest.raises(HotStoreError) as raised:
+            read_from(Page(failure=code, message=message))
+        refusal, advice = str(raised.value).split(message)
+        assert "the collection 'telemetry'" in refusal
+        assert cure in advice
+        assert "indexes composite create" not in advice
 
     def test_of_a_missing_index_says_how_to_create_both(self):
         failed = Page(failure=Code.FAILED_PRECONDITION, message="The query requires an index.")
@@ -283,9 +322,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def collection(database: Any, request: pytest.FixtureRequest) -> Any:
+def collection(database: Any) -> Any:
     """A collection of the test's own."""
-    return database.collection(f"c{id(request)}")
+    return database.collection(f"c{next(_NUMBERS)}")
 
 
 def put(collection: Any, *each: dict[str, Any], device_id: str = "sensor") -> None:
@@ -398,6 +437,34 @@ class TestEntries:
         assert times(pages(DirectAsker(reader), "sensor", ["n"]), "n")[0].startswith(
             "2026-01-30T17:00:00"
         )
+
+    @pytest.mark.parametrize(
+        "timestamps",
+        [Iso8601Format(), EpochMillisecondsFormat(as_text=False)],
+        ids=["text", "number"],
+    )
+    def test_with_firestores_own_timestamps_name_the_setting_that_reads_them(
+        self, database, collection, timestamps
+    ):
+        put(collection, {"timestamp": datetime(2026, 1, 30, 17, tzinfo=UTC), "n": 1})
+        store = store_at(database, collection.id)
+        query = last_entry_query({"iot_device_id": "sensor", "selected_properties": ["n"]})
+        found = HotReader(store, timestamps, page_bytes=LARGEST_PAYLOAD).last_entry(query)
+        (example,) = found.flaws.examples
+        assert "2026-01-30T17:00:00Z is not" in example
+        assert "set TIMESTAMP_FORMAT=native" in example
+
+    @pytest.mark.parametrize("year", [1, 1969, 2026, 9999])
+    def test_with_firestores_own_timestamps_are_exact_in_every_year(
+        self, database, collection, year
+    ):
+        last = datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+        put(collection, *({"timestamp": last - timedelta(microseconds=each)} for each in (2, 1, 0)))
+        store = store_at(database, collection.id)
+        entries = list(read(store, limit=1))  # each page goes on from the one before
+        assert [str(each.key)[-8:] for each in entries] == [".999997Z", ".999998Z", ".999999Z"]
+        middle = entries[1].key
+        assert list(read(store, lower=middle, upper=middle)) == entries[1:2]
 
     def test_are_only_those_of_the_device(self, database, collection):
         put(collection, {"timestamp": "1"}, device_id="another")

@@ -1,0 +1,83 @@
+"""`python -m deploy_scripts destroy`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from deploy_scripts.commands.options import (
+    USAGE,
+    dry_run_option,
+    fail,
+    reported_failures,
+    stage_options,
+    token_options,
+    workspace_option,
+)
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.register.twin import Twin
+from deploy_scripts.stage.stage import Stage
+from deploy_scripts.tokens.stage_token import managed_store, token_reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@stage_options
+@token_options
+@workspace_option
+@click.option("--delete-workspace", is_flag=True, help="Also the workspace, if we made it.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@dry_run_option
+@reported_failures()
+def destroy(
+    config: Path,
+    stage: str,
+    project: Path,
+    store: str | None,
+    token_name: str | None,
+    workspace: str | None,
+    delete_workspace: bool,  # noqa: FBT001 - click passes options by name
+    yes: bool,  # noqa: FBT001
+    dry_run: bool,  # noqa: FBT001
+) -> None:
+    """Delete what was deployed, and only that: entities and component types first.
+
+    A thing that is gone already doesn't matter, and neither does a record of Chalice that is missing: then what
+    AWS itself shows to be this twin's is deleted (docs/operations.md, 'A run was cut off'). The
+    configuration files and the hot storage stay, and so does a token that wasn't made for this stage.
+    """
+    import boto3
+
+    from deploy_scripts.deployment.deployment import Deployment
+
+    twin = TwinConfiguration.load(config)
+    found = Stage.load(project, stage)
+    chosen = token_reference(twin.name, stage, store, token_name)
+    tokens = managed_store(found, twin.name, chosen, boto3.client)
+    # A run that was cut off may have made a token for a stage that isn't written yet.
+    if found.environment is None and not tokens.is_ours():
+        fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
+    connections = InterCloudConnections(config / CONNECTIONS_FILE)
+    connections.load()
+    deployment = Deployment(
+        twin.layout,
+        Twin(twin.name, workspace or twin.name),
+        project,
+        found,
+        connections,
+        click.echo,
+        dry_run=dry_run,
+    )
+    if not (yes or dry_run):
+        question = f"Delete everything of the twin {twin.name} in the stage {stage}?"
+        click.confirm(question, abort=True)
+    deployment.leave_twinmaker(delete_workspace=delete_workspace)
+    deployment.remove_connections(None, deployment.deployed)
+    deployment.delete_function_url()
+    deployment.delete_stage()
+    deployment.delete_token(tokens)
+    click.echo("Dry run: nothing was changed." if dry_run else "Done.")

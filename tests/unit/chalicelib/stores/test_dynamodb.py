@@ -1,0 +1,209 @@
+"""The DynamoDB store: what it makes of a refusal, and how it reads an index."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.config import Config
+from botocore.session import Session
+from werkzeug import Response
+
+from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.stores.dynamodb import DynamoDBHotStore
+from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
+from chalicelib.stores.dynamodb_pages import page_session
+from tests.dynalite import Dynalite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_httpserver import HTTPServer
+
+    from chalicelib.model.entries import StoredEntry
+    from chalicelib.stores.hot_store import HotStore
+
+VALIDATION = "com.amazon.coral.validate#ValidationException"
+DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
+INVALID = "One or more parameter values were invalid: "
+
+
+def queries_of(client: Any, table: str = "hot", index: str | None = None) -> DynamoDBHotStore:
+    return DynamoDBHotStore(
+        client,
+        table_name=table,
+        index_name=index,
+        device_id_attribute="device_id",
+        timestamp_attribute="timestamp",
+    )
+
+
+def read(store: HotStore, **changes: Any) -> list[StoredEntry]:
+    asked: dict[str, Any] = {"lower": None, "upper": None, "descending": False, "limit": None}
+    asked = asked | {"properties": ["n"]} | changes
+    return list(store.read("sensor", asked.pop("lower"), asked.pop("upper"), **asked))
+
+
+@pytest.fixture
+def refused(httpserver: HTTPServer) -> Callable[..., str]:
+    """Refuse a read in DynamoDB's place, and return what the store says."""
+
+    def reading(code: str, message: str, index: str | None = None, status: int = 400) -> str:
+        document = {"__type": code, "message": message}
+        httpserver.expect_request("/").respond_with_response(
+            Response(json.dumps(document), status, content_type="application/x-amz-json-1.0")
+        )
+        client = Session().create_client(
+            "dynamodb",
+            endpoint_url=httpserver.url_for(""),
+            region_name="eu-central-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="s",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        with pytest.raises(HotStoreError if status == 400 else StoreUnavailableError) as told:
+            read(queries_of(client, index=index))
+        assert message in str(told.value)
+        return str(told.value)
+
+    return reading
+
+
+class TestARefusal:
+    @pytest.mark.parametrize(
+        ("code", "message", "cure"),
+        [
+            (
+                DYNAMODB + "ResourceNotFoundException",
+                "Requested resource not found",
+                "Check DYNAMODB_TABLE_NAME",
+            ),
+            (
+                DYNAMODB + "AccessDeniedException",
+                "User: x is not authorized to perform: dynamodb:Query",
+                "allow dynamodb:Query on table/hot.",
+            ),
+            (
+                DYNAMODB + "AccessDeniedException",
+                "KMS key access denied: x is not authorized to perform kms:Decrypt",
+                "allow kms:Decrypt on the table's key",
+            ),
+            (
+                "com.amazon.coral.service#UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+                "Check the credentials",
+            ),
+            (
+                VALIDATION,
+                "Query condition missed key schema element: iotDeviceId",
+                "DEVICE_ID_ATTRIBUTE must be the partition key and TIMESTAMP_ATTRIBUTE the sort key",
+            ),
+            (
+                VALIDATION,
+                INVALID + "Condition parameter type does not match schema type",
+                "TIMESTAMP_FORMAT must say how the sort key is stored",
+            ),
+        ],
+    )
+    def test_of_a_table_says_what_cures_it(self, refused, code, message, cure):
+        told = refused(code, message)
+        assert "the table 'hot'" in told
+        assert cure in told
+
+    @pytest.mark.parametrize(
+        ("code", "message", "cure"),
+        [
+            (
+                VALIDATION,
+                "The table does not have the specified index: by-time",
+                "Check DYNAMODB_INDEX_NAME",
+            ),
+            (
+                VALIDATION,
+                "Cannot read from backfilling global secondary index: by-time",
+                "once its status is ACTIVE",
+            ),
+            (
+                VALIDATION,
+                INVALID + "Global secondary index by-time does not project [n]",
+                "the projection ALL",
+            ),
+            (
+                DYNAMODB + "AccessDeniedException",
+                "x is not authorized",
+                "on table/hot/index/by-time.",
+            ),
+        ],
+    )
+    def test_of_an_index_names_it(self, refused, code, message, cure):
+        told = refused(code, message, index="by-time")
+        assert "the index 'by-time' of the table 'hot'" in told
+        assert cure in told
+
+    def test_that_waiting_cures_is_worth_another_try(self, refused):
+        refused(DYNAMODB + "InternalServerError", "Internal server error", status=500)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with Dynalite(tmp_path_factory.mktemp("dynalite") / "log") as dynalite:
+        client = dynalite.client(page_session())
+        client.create_table(
+            TableName="readings",
+            KeySchema=[
+                {"AttributeName": "device_id", "KeyType": "HASH"},
+                {"AttributeName": "number", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "device_id", "AttributeType": "S"},
+                {"AttributeName": "number", "AttributeType": "N"},
+                {"AttributeName": "timestamp", "AttributeType": "S"},
+            ],
+            LocalSecondaryIndexes=[
+                {
+                    "IndexName": "by-time",
+                    "KeySchema": [
+                        {"AttributeName": "device_id", "KeyType": "HASH"},
+                        {"AttributeName": "timestamp", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for number in range(4):
+            item = {
+                "device_id": {"S": "sensor"},
+                "number": {"N": str(number)},
+                "timestamp": {"S": f"2026-01-30T17:00:0{number // 2}Z"},
+                "n": {"N": str(number)},
+            }
+            client.put_item(TableName="readings", Item=item)
+        yield client
+
+
+class TestAnIndex:
+    def test_of_a_partition_tells_entries_of_one_instant_apart_by_the_tables_own_key(self, client):
+        store = DynamoDBIndexStore(queries_of(client, "readings", "by-time"))
+        found = read(store)
+        assert [entry.identity for entry in found] == ['["0"]', '["1"]', '["2"]', '["3"]']
+        assert [entry.values["n"] for entry in found] == list(map(Decimal, range(4)))
+        assert read(store, descending=True, limit=1) == found[::-1]
+
+    def test_is_asked_once_for_the_names_of_the_tables_own_key(self, client):
+        store = DynamoDBIndexStore(queries_of(client, "readings", "by-time"))
+        queries: list[Any] = []
+        client.meta.events.register(
+            "before-call.dynamodb.Query", lambda params, **_: queries.append(params)
+        )
+        for _ in range(3):
+            read(store)
+        limits = [json.loads(each["body"]).get("Limit") for each in queries]
+        assert limits == [1, None, None, None]
+
+    def test_that_isnt_there_is_named(self, client):
+        store = DynamoDBIndexStore(queries_of(client, "readings", "by-name"))
+        with pytest.raises(HotStoreError, match=r"'by-name' of the table .* DYNAMODB_INDEX_NAME"):
+            read(store)
