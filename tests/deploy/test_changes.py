@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+import zipfile
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from tests.deploy.killing import is_write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.deploy.killing import Run, World
 
 LAYOUTS: Final = [("azure", "aws"), ("aws", "azure")]
@@ -100,3 +104,33 @@ def test_what_was_changed_by_hand_is_named_and_put_right(world: World) -> None:
     assert writes(tried) == []
     assert deployed_by_chalice(world.deploy(), "changed: ") == named
     assert world.everything() == deployed
+
+
+@pytest.mark.parametrize("library", ["thing==1.0", "nowhere==1.0"])
+def test_a_package_without_one_of_its_libraries_ends_a_deployment_before_anything_is_written(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    """Chalice would deploy it with a warning, if there is a wheel for another platform only."""
+    here = platform.machine()
+    wheel = tmp_path / f"thing-1.0-py3-none-linux_{here}.whl"
+    with zipfile.ZipFile(wheel, "w") as made:
+        made.writestr(
+            "thing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n"
+        )
+        made.writestr("thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        made.writestr("thing-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    (world.directory / "requirements.txt").write_text(library)
+    stages = world.directory / ".chalice" / "config.json"
+    other = "x86_64" if here == "aarch64" else "arm64"
+    stages.write_text(json.dumps(json.loads(stages.read_text()) | {"lambda_architecture": other}))
+    world.providers("aws", "azure")
+    before = world.everything()
+    for _ in range(2):  # a package that was built once isn't built again
+        refused = world.try_to("deploy")
+        assert refused.code == 1
+        assert "could not install dependencies" in refused.output
+        assert library in refused.output
+        assert writes(refused) == []
+        assert world.everything() == before
