@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loads
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-fast bench lint format package clean
+.PHONY: help setup demo local test test-fast bench lint pythons format package clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -23,8 +23,8 @@ setup: $(VENV)/.ready ## Set up the Python environment in .venv
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed; say which one: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+		|| { echo "Python 3.11 to 3.14 is needed; say which one: make PYTHON=python3.11 ..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 		|| { echo "This Python can't make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/pip install --disable-pip-version-check --progress-bar on --requirement requirements-dev.txt \
@@ -56,6 +56,13 @@ lint: $(VENV)/.ready ## Run the linters and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+pythons: $(VENV)/.ready ## Check that Python 3.11 to 3.14 can install everything
+	@for version in 3.11 3.12 3.13 3.14; do \
+		echo "Resolving what Python $$version installs, wheels only ..."; \
+		$(BIN)/uv pip compile --quiet --python-version $$version --only-binary :all: \
+			--output-file /dev/null requirements-dev.txt; \
+	done
 
 format: $(VENV)/.ready ## Format the code
 	$(BIN)/ruff format .

@@ -33,6 +33,7 @@ from chalicelib.tokens.inter_cloud_token import InterCloudToken
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.model.timestamps import SortKey
 
 TOKEN: Final = "token-of-the-benchmarks"  # noqa: S105 - protects nothing
@@ -87,7 +88,7 @@ class _Entries:
 
     def read(
         self,
-        device_id: str,  # noqa: ARG002 - a store has several devices
+        device_id: DeviceId,  # noqa: ARG002 - a store has several devices
         lower: SortKey | None,
         upper: SortKey | None,
         *,

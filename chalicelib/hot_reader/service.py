@@ -34,6 +34,7 @@ class HotReaderService:
             settings.timestamp_format,
             page_bytes=settings.page_bytes,
             page_values=settings.page_values,
+            numeric_device_ids=settings.numeric_device_ids,
         )
 
     def answer(self, query: LastEntryQuery, record: RequestRecord) -> Answer:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.model.entries import EntryBatch
+    from chalicelib.model.entries import DeviceId, EntryBatch
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.dynamodb import DynamoDBSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -74,7 +74,7 @@ class DynamoDBHotStore:
     table_name
         The hot table.
     device_id_attribute, timestamp_attribute
-        The names of the partition key (a string) and of the sort key (a string or a number).
+        The names of the partition key and of the sort key, each a string or a number.
     index_name
         The secondary index with these keys; None if they are the table's own.
     """
@@ -98,7 +98,7 @@ class DynamoDBHotStore:
         self._timestamp_attribute = timestamp_attribute
 
     def key_beyond_index(
-        self, device_id: str, lower: SortKey | None, upper: SortKey | None
+        self, device_id: DeviceId, lower: SortKey | None, upper: SortKey | None
     ) -> list[str] | None:
         """Return the names of the rest of the table's key; see `IndexQueries.key_beyond_index`."""
         request = self._request(device_id, lower, upper, descending=False, properties=(), limit=1)
@@ -109,7 +109,7 @@ class DynamoDBHotStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -127,7 +127,7 @@ class DynamoDBHotStore:
 
     def read_batches(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -157,7 +157,7 @@ class DynamoDBHotStore:
 
     def _request(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -166,7 +166,7 @@ class DynamoDBHotStore:
         limit: int | None,
     ) -> dict[str, Any]:
         names = {"#device": self._device_id_attribute}
-        values = {":device": {"S": device_id}}
+        values = {":device": _attribute(device_id)}
         condition = "#device = :device"
         if lower is not None or upper is not None:
             names["#time"] = self._timestamp_attribute
@@ -299,7 +299,7 @@ class ColumnBatch:
         return StoredColumn(_COLUMN_KINDS[kind], values[first:last], None)
 
 
-def _attribute(key: SortKey) -> dict[str, str]:
+def _attribute(key: DeviceId | SortKey) -> dict[str, str]:
     return {"S": key} if isinstance(key, str) else {"N": str(key)}
 
 

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 @stage_options
 @token_options
 @endpoint_option
-@click.option("--table", help="The hot table, if it is on AWS.")
 @registration_options
 @dry_run_option
 @click.pass_context
@@ -57,7 +56,6 @@ def deploy(
     store: str | None,
     token_name: str | None,
     endpoint: str | None,
-    table: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     **registered: Any,
 ) -> None:
@@ -73,7 +71,8 @@ def deploy(
     read any more. The workspace and your dashboards stay. If an entity of somebody else's uses them,
     nothing is removed and deploy ends there.
     """
-    from deploy_scripts.deployment.deployment import Deployment, store_of, trial_copy
+    from deploy_scripts.deployment.deployment import Deployment, store_of
+    from deploy_scripts.deployment.trial_copy import trial_copy
 
     twin = TwinConfiguration.load(config)
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
@@ -88,7 +87,7 @@ def deploy(
     steps = _Steps(
         ctx,
         {"config": config, "stage": stage},
-        {"store": store, "token_name": token_name, "table": table},
+        {"store": store, "token_name": token_name},
         {"endpoint": endpoint},
         registered,
         store_of(before, twin.name),

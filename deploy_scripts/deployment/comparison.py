@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from deploy_scripts.errors import lacks_permission
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 MARK: Final = "deployed_definition"
 """The variable of the API's stage that says which definition is served."""
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 class Compared(NamedTuple):
@@ -91,7 +92,7 @@ class Comparison:
             try:
                 return compare(**arguments)
             except ClientError as error:
-                if error.response["Error"]["Code"] not in _DENIED:
+                if not lacks_permission(error):
                     raise
                 why = f"{error.operation_name} isn't permitted, so it can't be compared"
         subject = next(iter(arguments.values()), "")

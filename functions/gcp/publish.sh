@@ -12,8 +12,9 @@ PROJECT="${PROJECT:?fill it in: the project of the functions}"
 FIRESTORE_PROJECT="${FIRESTORE_PROJECT:-$PROJECT}"
 REGION="${REGION:?fill it in: the region, such as europe-west1, best that of the hot storage}"
 APP="${APP:-hot-reader}"
-DATABASE="${DATABASE:-(default)}"
-COLLECTION="${COLLECTION:?fill it in: the path of the collection}"
+PYTHON_RUNTIME="${PYTHON_RUNTIME:-3.11}"
+FIRESTORE_DATABASE="${FIRESTORE_DATABASE:-(default)}"
+FIRESTORE_COLLECTION="${FIRESTORE_COLLECTION:?fill it in: the path of the collection}"
 DEVICE_ID_ATTRIBUTE="${DEVICE_ID_ATTRIBUTE:-device_id}"
 TIMESTAMP_ATTRIBUTE="${TIMESTAMP_ATTRIBUTE:-timestamp}"
 
@@ -28,11 +29,11 @@ ACCOUNT="$APP@$PROJECT.iam.gserviceaccount.com"
 gcloud projects add-iam-policy-binding "$FIRESTORE_PROJECT" \
   --member="serviceAccount:$ACCOUNT" --role=roles/datastore.viewer --condition=None
 gcloud firestore indexes composite create --project="$FIRESTORE_PROJECT" \
-  --database="$DATABASE" --collection-group="${COLLECTION##*/}" \
+  --database="$FIRESTORE_DATABASE" --collection-group="${FIRESTORE_COLLECTION##*/}" \
   --field-config=field-path="$DEVICE_ID_ATTRIBUTE",order=ascending \
   --field-config=field-path="$TIMESTAMP_ATTRIBUTE",order=ascending
 gcloud firestore indexes composite create --project="$FIRESTORE_PROJECT" \
-  --database="$DATABASE" --collection-group="${COLLECTION##*/}" \
+  --database="$FIRESTORE_DATABASE" --collection-group="${FIRESTORE_COLLECTION##*/}" \
   --field-config=field-path="$DEVICE_ID_ATTRIBUTE",order=ascending \
   --field-config=field-path="$TIMESTAMP_ATTRIBUTE",order=descending
 
@@ -50,11 +51,11 @@ gcloud secrets add-iam-policy-binding "$APP-inter-cloud-token" --project="$PROJE
 rm -rf "$SOURCE"
 python -m zipfile --extract "$ZIP" "$SOURCE"
 gcloud functions deploy "$APP" --gen2 --project="$PROJECT" --region="$REGION" \
-  --runtime=python311 --source="$SOURCE" --entry-point=hot_reader \
+  --runtime="python$(echo "$PYTHON_RUNTIME" | tr -d .)" --source="$SOURCE" --entry-point=hot_reader \
   --trigger-http --allow-unauthenticated --memory=512Mi --service-account="$ACCOUNT" \
   --env-vars-file="$SETTINGS" --set-secrets="INTER_CLOUD_TOKEN=$APP-inter-cloud-token:latest"
 gcloud functions deploy "$APP-last-entry" --gen2 --project="$PROJECT" --region="$REGION" \
-  --runtime=python311 --source="$SOURCE" --entry-point=hot_reader_last_entry \
+  --runtime="python$(echo "$PYTHON_RUNTIME" | tr -d .)" --source="$SOURCE" --entry-point=hot_reader_last_entry \
   --trigger-http --allow-unauthenticated --memory=512Mi --service-account="$ACCOUNT" \
   --env-vars-file="$SETTINGS" --set-secrets="INTER_CLOUD_TOKEN=$APP-inter-cloud-token:latest"
 

@@ -12,6 +12,7 @@ from chalicelib.model.instants import NativeTimestamp, parse_instant
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from chalicelib.model.entries import DeviceId
     from tests.conformance.oracle import Stored
 
 _KEYS: dict[str, Callable[[str], Any]] = {
@@ -27,9 +28,9 @@ class MemoryStore:
     unique_keys = False
 
     def __init__(self) -> None:
-        self.entries: dict[str, list[StoredEntry]] = {}
+        self.entries: dict[DeviceId, list[StoredEntry]] = {}
 
-    def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
+    def put(self, device_id: DeviceId, entries: Sequence[Stored], key_type: str) -> None:
         rows = self.entries.setdefault(device_id, [])
         for each in entries:
             key = _KEYS[key_type](each.key)
@@ -41,7 +42,7 @@ class MemoryStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: Any,
         upper: Any,
         *,

@@ -219,6 +219,18 @@ class TestTheHotReader:
         assert settings.timestamp_attribute == "timestamp"
 
     @pytest.mark.parametrize(
+        ("given", "numeric"),
+        [(None, False), ("", False), ("String", False), (" NUMBER ", True)],
+    )
+    def test_takes_ids_of_devices_for_strings_unless_they_are_numbers(self, given, numeric):
+        settings = HotReaderSettings.load(environment(DEVICE_ID_TYPE=given))
+        assert settings.numeric_device_ids is numeric
+
+    def test_knows_no_other_type_of_device_ids(self):
+        with pytest.raises(ConfigurationError, match=r"DEVICE_ID_TYPE is 'uuid'.*string or number"):
+            HotReaderSettings.load(environment(DEVICE_ID_TYPE="uuid"))
+
+    @pytest.mark.parametrize(
         ("name", "key"),
         [
             ("iso8601", "2026-01-30T17:00:00Z"),

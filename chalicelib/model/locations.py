@@ -1,0 +1,89 @@
+"""Where in a stored entry a value is (docs/architecture.md, 'Where a value is stored')."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any, Final
+
+Location = tuple[str, ...]
+"""The names that lead to a value: a field of the entry, then one of the map in it, and so on."""
+
+_DEEPEST: Final = 20
+"""The most levels of maps that every store can be asked for by name (Firestore documentation, 'Quotas and
+limits'; DynamoDB has 32)."""
+_MISSING: Final = object()
+
+
+def locations(path: str, within: str | None = None) -> tuple[Location, ...]:
+    """Return where the value of a path may be, in the order of preference.
+
+    It is the field of exactly that name if there is one, or else where the dotted path leads through
+    maps.
+
+    Parameters
+    ----------
+    path
+        A stored name, or names separated by dots.
+    within
+        The same of a map that the path begins in (the setting `VALUES_PATH`); None for the entry itself.
+
+    Examples
+    --------
+    >>> locations("speed")
+    (('speed',),)
+    >>> locations("Vehicle.Speed", "payload")
+    (('payload', 'Vehicle.Speed'), ('payload', 'Vehicle', 'Speed'))
+    """
+    outer = [()] if within is None else _spellings(within)
+    return tuple((*before, *after) for before, after in product(outer, _spellings(path)))
+
+
+def _spellings(path: str) -> list[Location]:
+    names = tuple(path.split("."))
+    return [(path,), names] if len(names) > 1 and all(names) else [(path,)]
+
+
+def value_at(fields: Any, places: Iterable[Location], default: Any = None) -> Any:
+    """Return the value at the first of some locations that there is, or else the default.
+
+    A null is a value.
+
+    Examples
+    --------
+    >>> value_at({"payload": {"Vehicle": {"Speed": 88}}}, locations("Vehicle.Speed", "payload"))
+    88
+    >>> value_at({"payload": [1]}, locations("payload.0"), "none")
+    'none'
+    """
+    for place in places:
+        found = fields
+        for name in place:
+            found = found.get(name, _MISSING) if isinstance(found, Mapping) else _MISSING
+        if found is not _MISSING:
+            return found
+    return default
+
+
+def values_at(fields: Any, by_path: Mapping[str, Iterable[Location]]) -> dict[str, Any]:
+    """Return the value of each path that has one; see `value_at`."""
+    found = {path: value_at(fields, places, _MISSING) for path, places in by_path.items()}
+    return {path: value for path, value in found.items() if value is not _MISSING}
+
+
+def projection(places: Iterable[Location]) -> list[Location]:
+    """Return what to ask a store for, so that its answer has all of some locations.
+
+    None lies within another one, which DynamoDB refuses ("Two document paths overlap").
+
+    Examples
+    --------
+    >>> projection([("payload", "speed"), ("time",), ("payload",), ("time",)])
+    [('payload',), ('time',)]
+    """
+    wanted: list[Location] = []
+    # A location is followed by those within it.
+    for place in sorted({each[:_DEEPEST] for each in places}):
+        if not wanted or place[: len(wanted[-1])] != wanted[-1]:
+            wanted.append(place)
+    return wanted
