@@ -15,6 +15,7 @@ from chalicelib.model.reads import HISTORY, READS
 from chalicelib.settings.token_reference import split_tokens
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.project_files.storage import STORAGE_KEYS
+from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.hot_storage import in_stage, storage_settings
 from deploy_scripts.stage.policies import ConfigureError, policies, policy_file
 from deploy_scripts.stage.stage import (
@@ -90,6 +91,8 @@ def configure_stage(
         The token has to change, and its place isn't ours.
     StageError
         The stage's files can't be used.
+    chalicelib.model.errors.ConfigurationError
+        A setting of the hot storage is malformed.
     StoreRefusedError, botocore.exceptions.ClientError
         The token can't be written or read.
     """
@@ -112,7 +115,11 @@ def configure_stage(
         # Elsewhere, what somebody chose waits in the stage for the hot storage to come back.
         if layout.layer_3_hot == "aws" or each.origin == in_stage(target)
     }
-    remote = {} if layout.layer_3_hot == "aws" else _remote_readers(layout, connections)
+    remote = {}
+    if layout.layer_3_hot == "aws":
+        PROVIDERS["aws"].settings.load(storage)  # as the functions will, which couldn't start
+    else:
+        remote = _remote_readers(layout, connections)
     documents = policies(
         target,
         layout,

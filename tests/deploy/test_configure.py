@@ -563,6 +563,15 @@ def test_a_chosen_table_waits_while_the_hot_storage_is_elsewhere(project, how):
     assert project.variables["DYNAMODB_TABLE_NAME"] == "mine"
 
 
+def test_a_storage_that_no_function_could_start_with_is_refused(project):
+    project.storage(timestamp_format="native")
+    before = project.files()
+    done = project.run()
+    assert done.exit_code == 2
+    assert "TIMESTAMP_FORMAT is 'native'" in done.output
+    assert project.files() == before
+
+
 # --- a twin that is renamed ---------------------------------------------------------------------
 
 
