@@ -241,7 +241,7 @@ class LazyContainer:
         return container
 
     def _check_partition_key(self, container: Mapping[str, Any]) -> None:
-        paths = container.get("partitionKey", {}).get("paths", [])
+        paths = container["partitionKey"]["paths"]
         found = [[quoted or name for quoted, name in _PATH.findall(path)] for path in paths]
         if found == [self._device_id]:
             return
@@ -254,7 +254,7 @@ class LazyContainer:
             )
         raise HotStoreError(
             f"The container {self._settings.container!r} is partitioned by "
-            f"{', '.join(paths) or 'nothing'}, so a device's entries can't be read by its id, which "
+            f"{', '.join(paths)}, so a device's entries can't be read by its id, which "
             f"DEVICE_ID_ATTRIBUTE says is in {expected}. {cure}."
         )
 
@@ -311,10 +311,14 @@ def _cure(error: CosmosHttpResponseError, timestamp: Sequence[str]) -> str:
             # 'The index path corresponding to the specified order-by item is excluded.'
             path = "/".join(["", *(f'"{name}"' for name in timestamp), "?"])
             return f"Include the path {path} in the container's indexing policy: entries are read in its order."
+        case 401 if "Local Authorization is disabled" in str(error):
+            return "Leave out COSMOS_KEY: then the function's managed identity is used."
         case 401:
+            return "Check COSMOS_KEY."
+        case 403 if "RBAC" in str(error):
             return (
-                "Check COSMOS_KEY, or leave it out if the account allows no keys: then the function's "
-                "managed identity is used."
+                "Give the function's managed identity the role Cosmos DB Built-in Data Reader; a new "
+                "assignment takes minutes."
             )
         case 403:
             return (
