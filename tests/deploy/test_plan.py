@@ -36,6 +36,7 @@ HOT_READERS = tuple(read.hot_reader for read in READS)
 DATA_CONNECTORS = tuple(read.data_connector for read in READS)
 LAYOUTS = [ProviderLayout(*pair) for pair in itertools.product(PROVIDERS, PROVIDERS)]
 TOKEN = "a-secret-token-of-the-tests"
+ENDPOINT = PROVIDERS["azure"].storage[0].setting
 LOCAL_READERS = {
     "LOCAL_HOT_READER_NAME": "reader",
     "LOCAL_HOT_READER_LAST_ENTRY_NAME": "last-entry-reader",
@@ -412,7 +413,7 @@ def test_a_stage_of_another_twin_is_pointed_out(twin):
     ("layout", "section", "flaw"),
     [
         (("aws", "azure"), {"timestamp_format": "native"}, "TIMESTAMP_FORMAT is 'native'"),
-        (("azure", "aws"), {"endpoint": "http://factory.example.com"}, "COSMOS_ENDPOINT"),
+        (("azure", "aws"), {"endpoint": "http://factory.example.com"}, ENDPOINT),
     ],
 )
 def test_a_storage_that_no_function_could_start_with_is_pointed_out(twin, layout, section, flaw):
