@@ -8,6 +8,7 @@ import click
 
 from deploy_scripts.commands.options import (
     dry_run_option,
+    kms_key_option,
     reported_failures,
     show_changes,
     stage_options,
@@ -16,6 +17,7 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.configure import configure_stage
+from deploy_scripts.stage.kms_keys import KmsKeys
 from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.stage_token import managed_store, token_reference
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--table", help="The hot table, if it is on AWS.  [default: the stage's, or TWIN-hot-telemetry]"
 )
+@kms_key_option
 @dry_run_option
 @reported_failures()
 def configure(
@@ -38,6 +41,7 @@ def configure(
     store: str | None,
     token_name: str | None,
     table: str | None,
+    kms_key: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
     """Write a stage's environment, policies and token from the twin's configuration.
@@ -54,6 +58,7 @@ def configure(
         twin,
         InterCloudConnections(config / CONNECTIONS_FILE),
         managed_store(Stage.load(project, stage), twin.name, chosen, boto3.client),
+        KmsKeys(boto3.client, kms_key, lambda note: click.echo(f"note: {note}")),
         project=project,
         stage=stage,
         table=table,

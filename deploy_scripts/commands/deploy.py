@@ -13,6 +13,7 @@ from deploy_scripts.commands.options import (
     USAGE,
     endpoint_option,
     fail,
+    kms_key_option,
     registration_options,
     reported_failures,
     stage_options,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @token_options
 @endpoint_option
 @click.option("--table", help="The hot table, if it is on AWS.")
+@kms_key_option
 @registration_options
 @click.pass_context
 @reported_failures()
@@ -49,6 +51,7 @@ def deploy(
     token_name: str | None,
     endpoint: str | None,
     table: str | None,
+    kms_key: str | None,
     workspace: str | None,
     create_workspace: bool,  # noqa: FBT001 - click passes options by name
     **registered: Any,
@@ -81,7 +84,7 @@ def deploy(
         check_names(in_twinmaker, twin.devices, **registered)
     where = {"config": config, "stage": stage, "project": project}
     _heading("configure")
-    ctx.invoke(configure, **where, store=store, token_name=token_name, table=table)
+    ctx.invoke(configure, **where, store=store, token_name=token_name, table=table, kms_key=kms_key)
     deployment.recover()
     if deployment.twin_moves_away:
         _heading("deregister")

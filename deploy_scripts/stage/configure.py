@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.inter_cloud import Connection, InterCloudConnections
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+    from deploy_scripts.stage.kms_keys import KmsKeys
     from deploy_scripts.tokens.stores import TokenStore
 
 _TABLE: Final = "DYNAMODB_TABLE_NAME"
@@ -53,6 +54,7 @@ def configure_stage(
     twin: TwinConfiguration,
     connections: InterCloudConnections,
     tokens: TokenStore,
+    keys: KmsKeys,
     *,
     project: Path,
     stage: str,
@@ -71,6 +73,8 @@ def configure_stage(
         The inter-cloud connections.
     tokens
         The store of the stage's token.
+    keys
+        Finds the KMS keys of what the functions read.
     project
         The Chalice project's directory.
     stage
@@ -118,9 +122,12 @@ def configure_stage(
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
         changes += _keep_token(tokens, wanted, known, dry_run=dry_run)
+    paths = {name: stages.with_name(policy_file(stage, name)) for name in documents}
+    written = {name: read_stage_file(path) for name, path in paths.items() if path.exists()}
+    keys.grant(documents, written, tokens=tokens, table=table)
     for function, policy in documents.items():
-        path = stages.with_name(policy_file(stage, function))
-        if not path.exists() or read_stage_file(path) != policy:
+        path = paths[function]
+        if written.get(function) != policy:
             changes.append(f"policy {path.name}")
             if not dry_run:
                 write_stage_file(path, policy)
