@@ -241,7 +241,7 @@ class LazyContainer:
         return container
 
     def _check_partition_key(self, container: Mapping[str, Any]) -> None:
-        paths = container.get("partitionKey", {}).get("paths", [])
+        paths = container["partitionKey"]["paths"]
         found = [[quoted or name for quoted, name in _PATH.findall(path)] for path in paths]
         if found == [self._device_id]:
             return
@@ -254,7 +254,7 @@ class LazyContainer:
             )
         raise HotStoreError(
             f"The container {self._settings.container!r} is partitioned by "
-            f"{', '.join(paths) or 'nothing'}, so a device's entries can't be read by its id, which "
+            f"{', '.join(paths)}, so a device's entries can't be read by its id, which "
             f"DEVICE_ID_ATTRIBUTE says is in {expected}. {cure}."
         )
 
@@ -297,7 +297,9 @@ def _explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
         CosmosClientTimeoutError,
         DecodeError,
     ) as error:
-        raise StoreUnavailableError(f"Cosmos DB can't be reached: {error}") from error
+        raise StoreUnavailableError(
+            f"Cosmos DB can't be reached: {error}. If that lasts, check COSMOS_ENDPOINT."
+        ) from error
     except AzureError as error:
         raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
 

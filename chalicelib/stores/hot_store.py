@@ -30,7 +30,7 @@ class HotStore(Protocol):
     ) -> Iterator[StoredEntry]:
         """Yield the entries whose key lies between two keys, in the order of the keys.
 
-        The order of keys is that of numbers, or of strings by their UTF-8 bytes; entries of the same
+        The order of keys is that of numbers or timestamps, or of strings by their UTF-8 bytes; entries of the same
         key follow each other in the order of their identities.
 
         The store's own pages are followed for as long as the caller takes entries, and no longer.

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 @stage_options
 @token_options
 @endpoint_option
-@click.option("--table", help="The hot table, if it is on AWS.")
 @kms_key_option
 @registration_options
 @click.pass_context
@@ -50,7 +49,6 @@ def deploy(
     store: str | None,
     token_name: str | None,
     endpoint: str | None,
-    table: str | None,
     kms_key: str | None,
     workspace: str | None,
     create_workspace: bool,  # noqa: FBT001 - click passes options by name
@@ -84,7 +82,7 @@ def deploy(
         check_names(in_twinmaker, twin.devices, **registered)
     where = {"config": config, "stage": stage, "project": project}
     _heading("configure")
-    ctx.invoke(configure, **where, store=store, token_name=token_name, table=table, kms_key=kms_key)
+    ctx.invoke(configure, **where, store=store, token_name=token_name, kms_key=kms_key)
     deployment.recover()
     if deployment.twin_moves_away:
         _heading("deregister")

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import APP_NAME, aws_surface
 from chalicelib.model.reads import HISTORY
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.whole_files import write_json
 
@@ -52,6 +54,14 @@ class Stage:
     def endpoints_environment(self) -> Mapping[str, str]:
         """The environment variables of the endpoints' function."""
         return {**(self.environment or {}), **self.handler_environment}
+
+    @property
+    def twin_name(self) -> str | None:
+        """The twin that the stage was written for; None if its environment doesn't say."""
+        try:
+            return DigitalTwinInfo.load(self.environment or {}).name
+        except ConfigurationError:
+            return None
 
     def functions(self, layout: ProviderLayout) -> tuple[str, ...]:
         """Return Chalice's names of the functions that a layout has on AWS."""

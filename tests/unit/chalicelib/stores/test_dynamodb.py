@@ -12,6 +12,9 @@ from botocore.session import Session
 from werkzeug import Response
 
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.stores import dynamodb
 from chalicelib.stores.dynamodb import DynamoDBHotStore
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import page_session
@@ -203,6 +206,16 @@ class TestAnIndex:
             read(store)
         limits = [json.loads(each["body"]).get("Limit") for each in queries]
         assert limits == [1, None, None, None]
+
+    def test_is_read_if_the_settings_name_one(self, monkeypatch):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        providers = {"layer_3_hot_provider": "aws", "layer_4_provider": "aws"}
+        info = {"config": {"digital_twin_name": "t"}, "config_providers": providers}
+        environment = {"DYNAMODB_TABLE_NAME": "hot", "DIGITAL_TWIN_INFO": json.dumps(info)}
+        entries = HotReaderSettings.load(environment)
+        for name, kind in ((" ", DynamoDBHotStore), ("by-time", DynamoDBIndexStore)):
+            settings = DynamoDBSettings.load(environment | {"DYNAMODB_INDEX_NAME": name})
+            assert type(dynamodb.connect(settings, entries)) is kind
 
     def test_that_isnt_there_is_named(self, client):
         store = DynamoDBIndexStore(queries_of(client, "readings", "by-name"))
