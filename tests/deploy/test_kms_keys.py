@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from deploy_scripts.stage.kms_keys import KmsKeys
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
+from deploy_scripts.verify.diagnosis import aws_problem
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
@@ -187,6 +188,15 @@ def test_a_key_that_is_named_is_granted_where_none_can_be_found(account):
     found = account.granted(*read, tokens=account.parameter(), chosen=ELSEWHERE)
     assert found == permission("DecryptTheToken", "ssm", ELSEWHERE)
     assert account.notes == []
+
+
+def test_verify_says_that_its_own_credentials_may_not_use_a_key():
+    message = "Access to KMS is not allowed"
+    refusal = ClientError(
+        {"Error": {"Code": "AccessDeniedException", "Message": message}}, "GetSecretValue"
+    )
+    _, advice = aws_problem(refusal)
+    assert "kms:Decrypt" in advice
 
 
 def test_a_policy_that_somebody_broke_is_no_hindrance(account):
