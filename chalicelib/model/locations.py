@@ -10,8 +10,8 @@ Location = tuple[str, ...]
 """The names that lead to a value: a field of the entry, then one of the map in it, and so on."""
 
 _DEEPEST: Final = 20
-"""The most levels of maps that every store can be asked for by name (Firestore documentation, 'Quotas and
-limits'; DynamoDB has 32)."""
+"""The most levels of maps that every store can be asked for by name (the lowest limit in their
+documentations' pages of quotas)."""
 _MISSING: Final = object()
 
 
@@ -74,7 +74,7 @@ def values_at(fields: Any, by_path: Mapping[str, Iterable[Location]]) -> dict[st
 def projection(places: Iterable[Location]) -> list[Location]:
     """Return what to ask a store for, so that its answer has all of some locations.
 
-    None lies within another one, which DynamoDB refuses ("Two document paths overlap").
+    None lies within another one, which a store may refuse ("Two document paths overlap").
 
     Examples
     --------

@@ -311,10 +311,14 @@ def _cure(error: CosmosHttpResponseError, timestamp: Sequence[str]) -> str:
             # 'The index path corresponding to the specified order-by item is excluded.'
             path = "/".join(["", *(f'"{name}"' for name in timestamp), "?"])
             return f"Include the path {path} in the container's indexing policy: entries are read in its order."
+        case 401 if "Local Authorization is disabled" in str(error):
+            return "Leave out COSMOS_KEY: then the function's managed identity is used."
         case 401:
+            return "Check COSMOS_KEY."
+        case 403 if "RBAC" in str(error):
             return (
-                "Check COSMOS_KEY, or leave it out if the account allows no keys: then the function's "
-                "managed identity is used."
+                "Give the function's managed identity the role Cosmos DB Built-in Data Reader; a new "
+                "assignment takes minutes."
             )
         case 403:
             return (

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts.commands.options import USAGE, config_option, fail
 from deploy_scripts.package import PackageError
 from deploy_scripts.package.contents import zipped
@@ -87,11 +86,6 @@ def package(
     else:
         _write(made.zip_path, zipped(made.contents))
         _write(made.settings_path, made.settings_text.encode())
-    if twin.devices and not DigitalTwinInfo.load(made.settings).devices:
-        click.echo(
-            "There are too many devices for DIGITAL_TWIN_INFO: queries must say their types.",
-            err=True,
-        )
     click.echo(made.script, nl=False)
 
 

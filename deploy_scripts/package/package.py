@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
@@ -16,7 +17,7 @@ from deploy_scripts.package.script import filled_in
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from deploy_scripts.stage.hot_storage import storage_environment
-from deploy_scripts.stage.twin_info import digital_twin_info
+from deploy_scripts.stage.twin_info import digital_twin_info, packed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,13 @@ class Package:
         given = storage_environment(twin)
         if requests_per_second is not None:
             given["REQUESTS_PER_SECOND"] = requests_per_second
-        settings = _settings(twin, cloud, given)
+        info = digital_twin_info(twin, twin.devices)
+        _check(cloud, given | {"DIGITAL_TWIN_INFO": info})
+        packed_info = packed(info, given, name=cloud)
+        settings = dict(sorted({**given, "DIGITAL_TWIN_INFO": packed_info.setting}.items()))
+        files = contents(PROJECT, functions)
+        if packed_info.devices is not None:
+            files[packed_info.file] = json.dumps(packed_info.devices).encode()
         zip_path = output / f"hot-reader-{cloud}.zip"
         settings_path = output / f"hot-reader-{cloud}-settings{functions.settings_suffix}"
         variables = {
@@ -104,7 +111,7 @@ class Package:
         }
         return cls(
             zip_path,
-            contents(PROJECT, functions),
+            files,
             settings_path,
             settings,
             functions.spelled(settings),
@@ -129,20 +136,17 @@ def _check_layout(twin: TwinConfiguration, cloud: str) -> None:
         )
 
 
-def _settings(twin: TwinConfiguration, cloud: str, given: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the function's settings, read as the function will: a mistake shows now."""
-    info = digital_twin_info(twin, twin.devices, given)
-    found = dict(sorted({**given, "DIGITAL_TWIN_INFO": info}.items()))
+def _check(cloud: str, settings: Mapping[str, str]) -> None:
+    """Read settings as the function will: a mistake shows now."""
     try:
-        HotReaderSettings.load(found)
-        PROVIDERS[cloud].settings.load(found)
-        EndpointSettings.load_outside_aws({**found, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
+        HotReaderSettings.load(settings)
+        PROVIDERS[cloud].settings.load(settings)
+        EndpointSettings.load_outside_aws({**settings, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
     except ConfigurationError as error:
         raise PackageError(
             f"{error}. Where the hot storage is stands in the section {cloud!r} of {STORAGE_FILE} "
             "(docs/configuration.md)."
         ) from error
-    return found
 
 
 def _typed(path: Path) -> str:

@@ -24,7 +24,7 @@ from deploy_scripts.stage.stage import (
     read_stage_file,
     write_stage_file,
 )
-from deploy_scripts.stage.twin_info import digital_twin_info
+from deploy_scripts.stage.twin_info import digital_twin_info, packed
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def configure_stage(
     *,
     project: Path,
     stage: str,
+    keep_token: bool = False,
     dry_run: bool = False,
 ) -> list[str]:
     """Write what differs from the twin's configuration in a stage of a project.
@@ -78,6 +79,8 @@ def configure_stage(
         The Chalice project's directory.
     stage
         The stage's name.
+    keep_token
+        True to leave the token's place alone: the project is a copy that a deployment is tried in.
     dry_run
         True to write nothing.
 
@@ -128,7 +131,7 @@ def configure_stage(
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
-        changes += _keep_token(tokens, wanted, known, dry_run=dry_run)
+        changes += _keep_token(tokens, wanted, known, dry_run=dry_run or keep_token)
     paths = {name: stages.with_name(policy_file(stage, name)) for name in documents}
     written = {name: read_stage_file(path) for name, path in paths.items() if path.exists()}
     keys.grant(documents, written, tokens=tokens, table=table)
@@ -138,12 +141,17 @@ def configure_stage(
             changes.append(f"policy {path.name}")
             if not dry_run:
                 write_stage_file(path, policy)
+    variables = _variables(target, storage, remote, tokens, layout)
+    # A TwinMaker event brings its types along; an HTTP query may come without.
+    devices = twin.devices if API_HANDLER in documents else ()
+    info = packed(digital_twin_info(twin, devices), variables, name=stage)
+    changes += _keep_devices(project / info.file, info.devices, dry_run=dry_run)
     after = {
         **_DEFAULTS,
         **({"api_gateway_stage": "api"} if API_HANDLER in documents else {}),
         **before,
         **_policy_files(before, stage, documents),
-        "environment_variables": _variables(twin, target, storage, remote, tokens),
+        "environment_variables": variables | {"DIGITAL_TWIN_INFO": info.setting},
     }
     if after != before:
         changes.append(f"stage {stage} in {STAGES_FILE}: {_differences(before, after)}")
@@ -154,21 +162,33 @@ def configure_stage(
 
 
 def _variables(
-    twin: TwinConfiguration,
     stage: Stage,
     storage: Mapping[str, str],
     remote: Mapping[Read, Connection],
     tokens: TokenStore,
+    layout: ProviderLayout,
 ) -> dict[str, str]:
     known = (stage.environment or {}).items()
     variables = {read.remote_url_setting: each.url for read, each in remote.items()}
     variables |= storage
-    if twin.layout.crosses_clouds:
+    if layout.crosses_clouds:
         variables[TOKEN_VARIABLE] = tokens.reference
-    # A TwinMaker event brings its types along; an HTTP query may come without.
-    devices = twin.devices if API_HANDLER in stage.functions(twin.layout) else ()
-    variables["DIGITAL_TWIN_INFO"] = digital_twin_info(twin, devices, variables)
     return {name: value for name, value in known if name not in _MANAGED} | variables
+
+
+def _keep_devices(path: Path, devices: list[Any] | None, *, dry_run: bool) -> list[str]:
+    """Keep the file of the devices that have no room in the stage; remove one that isn't needed."""
+    if devices is None:
+        if not path.exists():
+            return []
+        if not dry_run:
+            path.unlink()
+        return [f"{path.name} removed: the stage has room for the devices"]
+    if path.exists() and read_stage_file(path) == devices:
+        return []
+    if not dry_run:
+        write_stage_file(path, devices)
+    return [f"{len(devices)} devices in {path.name}"]
 
 
 def _policy_files(

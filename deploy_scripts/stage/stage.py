@@ -12,6 +12,7 @@ from chalicelib.model.reads import HISTORY
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.whole_files import write_json
+from deploy_scripts.stage.twin_info import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +100,10 @@ class Stage:
                 **document.get("environment_variables", {}),
                 **stage.get("environment_variables", {}),
             }
+            if "DIGITAL_TWIN_INFO" in environment:
+                environment["DIGITAL_TWIN_INFO"] = unpacked(
+                    environment["DIGITAL_TWIN_INFO"], project
+                )
             handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
             of_handler = dict(handler.get("environment_variables", {}))
         except (KeyError, TypeError, ValueError, AttributeError) as error:

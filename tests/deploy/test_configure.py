@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from chalicelib.model.data_value import DataType
 from chalicelib.model.reads import LAST_ENTRY, READS
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage import check_token
@@ -204,6 +207,27 @@ def test_data_connectors_may_not_touch_dynamodb_and_hot_readers_may_only_query(p
             "dynamodb:Query"
         }
         assert not any(each.startswith(("ssm:", "secretsmanager:")) for each in actions(policy))
+
+
+def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(project):
+    (project.directory / "chalicelib").mkdir()
+    path = project.config / "config_iot_devices.json"
+    few = path.read_text()
+    (device, *_) = json.loads(few)
+    path.write_text(json.dumps([{**device, "id": f"device-{n}"} for n in range(300)]))
+    assert "300 devices" in project.ok("--dry-run")
+    assert not list(project.directory.glob("chalicelib/*"))
+    project.ok()
+    assert sum(len(f"{name}{value}") for name, value in project.variables.items()) < 4_096
+    stage = Stage.load(project.directory, "multicloud")
+    loaded = DigitalTwinInfo.load(stage.environment or {}).devices
+    assert loaded["device-299"] == {
+        each["name"]: DataType(each["dataType"]) for each in device["properties"]
+    }
+    assert "as it should be" in project.ok()
+    path.write_text(few)
+    assert "removed" in project.ok()
+    assert not list(project.directory.glob("chalicelib/*"))
 
 
 def test_a_layout_that_is_switched_leaves_nothing_of_the_one_before(project):

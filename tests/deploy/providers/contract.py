@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
+from chalicelib.model.data_value import DataType
 from chalicelib.model.timestamps import EpochMillisecondsFormat
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.hot_reader import HotReaderSettings
@@ -335,12 +336,17 @@ def test_offsets_may_be_mixed(command):
         HotReaderSettings.load(command.settings()).timestamp_format.read(with_offset)
 
 
-def test_devices_that_have_no_room_are_left_out_and_that_is_said(command, twin):
-    device = {"id": "d", "properties": [{"name": "p" * 200, "dataType": "DOUBLE"}]}
-    twin.write("config_iot_devices.json", [{**device, "id": f"d{n}"} for n in range(20)])
-    done = command.ok()
-    assert not DigitalTwinInfo.load(command.settings()).devices
-    assert "too many devices" in done.stderr
+def test_devices_that_have_no_room_in_the_settings_are_in_the_package(command, twin, monkeypatch):
+    device = {"id": "d", "properties": [{"name": "p" * 200, "dataType": "STRING"}]}
+    twin.write("config_iot_devices.json", [{**device, "id": f"d{n}"} for n in range(300)])
+    command.ok()
+    code = Path("code")
+    with zipfile.ZipFile(command.zip) as packaged:
+        packaged.extractall(code)
+    place = "chalicelib.settings.digital_twin_info.DEVICES_DIRECTORY"
+    monkeypatch.setattr(place, code / "chalicelib")
+    devices = DigitalTwinInfo.load(command.settings()).devices
+    assert devices == {f"d{n}": {"p" * 200: DataType("STRING")} for n in range(300)}
 
 
 def test_text_that_needs_quoting_survives(command, twin):

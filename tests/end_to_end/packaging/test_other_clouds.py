@@ -139,6 +139,8 @@ class Asked:
             self.authorized = requests.post(url, json=body, headers={HEADER: TOKEN}, timeout=30)
             self.without = requests.post(url, json=body, timeout=30)
             self.wrong = requests.post(url, json=body, headers={HEADER: TOKEN + "x"}, timeout=30)
+            payload["selected_properties"] = ["humidity"]
+            self.unknown = requests.post(url, json=body, headers={HEADER: TOKEN}, timeout=30)
         self.telemetry = telemetry
         self.modules = package.loaded()
 
@@ -166,6 +168,11 @@ def test_a_caller_with_the_token_gets_the_history(asked):
         (each.timestamp, {"doubleValue": float(each.values["pressure"])})
         for each in asked.telemetry
     ]
+
+
+def test_a_property_that_isnt_declared_is_refused(asked):
+    assert asked.unknown.status_code == 400
+    assert "humidity" in asked.unknown.json()["error"]["message"]
 
 
 def test_a_caller_without_the_token_gets_nothing(asked):

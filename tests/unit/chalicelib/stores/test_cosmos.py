@@ -447,7 +447,13 @@ class TestAFailure:
                 "The index path corresponding to the specified order-by item is excluded.",
                 ['Include the path /"timestamp"/? in the container\'s indexing policy'],
             ),
-            (401, "what Cosmos DB says", ["COSMOS_KEY", "allows no keys"]),
+            (401, "what Cosmos DB says", ["Check COSMOS_KEY"]),
+            (401, "Local Authorization is disabled. Use an AAD token", ["Leave out COSMOS_KEY"]),
+            (
+                403,
+                "principal [1] does not have required RBAC permissions",
+                ["Built-in Data Reader"],
+            ),
             (403, "what Cosmos DB says", ["Built-in Data Reader", "COSMOS_KEY", "firewall"]),
             (
                 404,
@@ -466,7 +472,8 @@ class TestAFailure:
         assert all(each in cure for each in cures)
         assert ("indexing policy" in cure) == ("index" in message)
         assert ("COSMOS_CONTAINER" in cure) == (status == 404)
-        assert ("COSMOS_KEY" in cure) == (status in (401, 403))
+        assert ("COSMOS_KEY" in cure) == (status in (401, 403) and "RBAC" not in message)
+        assert ("firewall" in cure) == (status == 403 and "RBAC" not in message)
         assert KEY not in str(told.value)
         assert len(account.queries) == 1
 
