@@ -49,6 +49,8 @@ class HotReader:
     page_values
         The most values on a page, also when a query asks for more or names no number; None for no
         such bound.
+    values_path
+        The stored name or path of the map that has all values; None if they are fields of the entry.
     clock
         Returns monotonic seconds; tests replace it.
 
@@ -94,6 +96,7 @@ class HotReader:
         *,
         page_bytes: int,
         page_values: int | None = None,
+        values_path: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -101,6 +104,7 @@ class HotReader:
         self._timestamps = timestamps
         self._page_bytes = page_bytes
         self._page_values = page_values
+        self._values_path = values_path
         self._clock = clock
 
     def history(self, query: HistoryQuery) -> HistoryPage:
@@ -119,6 +123,8 @@ class HotReader:
         query = self._bounded(query)
         flaws = Flaws()
         matches = _conditions(query, flaws)
+        if query.unsatisfiable:
+            return HistoryPage({}, None, flaws)
         resume = Resume.after(query, self._timestamps)
         order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=query.descending)
         page = PagesInProgress(query, self._timestamps, flaws, self._page_bytes, order.waiting)
@@ -158,7 +164,7 @@ class HotReader:
             None,
             None,
             descending=True,
-            properties=query.properties,
+            properties=query.places(self._values_path),
             limit=2,
         )
         values: dict[str, DataValue] = {}
@@ -214,7 +220,7 @@ class HotReader:
                 return iter(())
         asked: dict[str, Any] = {
             "descending": query.descending,
-            "properties": query.properties,
+            "properties": query.places(self._values_path),
             "limit": _entries_needed(query, resume.position),
         }
         if self._batches is not None and not query.filters:

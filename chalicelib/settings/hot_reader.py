@@ -35,6 +35,8 @@ class HotReaderSettings:
         Names of the stored entries' fields that hold the device's id and the instant.
     timestamp_format
         How the second one spells an instant.
+    values_path
+        The stored name or path of the map that has all values; None if they are fields of the entry.
     page_bytes
         The largest answer, in bytes.
     page_values
@@ -45,6 +47,7 @@ class HotReaderSettings:
     device_id_attribute: str
     timestamp_attribute: str
     timestamp_format: TimestampFormat
+    values_path: str | None
     page_bytes: int
     page_values: int | None
 
@@ -63,6 +66,7 @@ class HotReaderSettings:
             device_id_attribute=string(environment, "DEVICE_ID_ATTRIBUTE", "device_id"),
             timestamp_attribute=string(environment, "TIMESTAMP_ATTRIBUTE", "timestamp"),
             timestamp_format=timestamp_format(environment),
+            values_path=string(environment, "VALUES_PATH", "") or None,
             page_bytes=whole_number(
                 environment, "PAGE_BYTES", LARGEST_PAYLOAD, 65_536, LARGEST_PAYLOAD
             ),

@@ -43,6 +43,7 @@ def queries_of(client: Any, table: str = "hot", index: str | None = None) -> Dyn
 def read(store: HotStore, **changes: Any) -> list[StoredEntry]:
     asked: dict[str, Any] = {"lower": None, "upper": None, "descending": False, "limit": None}
     asked = asked | {"properties": ["n"]} | changes
+    asked["properties"] = {name: [(name,)] for name in asked["properties"]}
     return list(store.read("sensor", asked.pop("lower"), asked.pop("upper"), **asked))
 
 
