@@ -33,6 +33,7 @@ from chalicelib.tokens.inter_cloud_token import InterCloudToken
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
@@ -88,7 +89,7 @@ class _Entries:
 
     def read(
         self,
-        device_id: str,  # noqa: ARG002 - a store has several devices
+        device_id: DeviceId,  # noqa: ARG002 - a store has several devices
         lower: SortKey | None,
         upper: SortKey | None,
         *,

@@ -15,11 +15,17 @@ from chalicelib.model.errors import ConfigurationError, HotReaderError
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
-from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.problems import ConfigurationProblems
+from deploy_scripts.project_files.storage import ENTRY_KEYS, STORAGE_FILE
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PROVIDERS
+from deploy_scripts.stage.hot_storage import storage_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from deploy_scripts.stage.hot_storage import StorageSetting
 
 
 @click.command("load-telemetry")
@@ -29,11 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--cloud",
     type=click.Choice([*PROVIDERS]),
-    default="aws",
-    show_default=True,
-    help="The cloud of the hot storage.",
+    help="The cloud of the hot storage.  [default: the twin's]",
 )
-@click.option("--table", help="The DynamoDB table.  [default: DYNAMODB_TABLE_NAME]")
 @click.option("--device", "device_id", help="Only this device.")
 @click.option(
     "--interval",
@@ -47,24 +50,24 @@ def load_telemetry(
     config: Path,
     entries: int,
     seed: int,
-    cloud: str,
-    table: str | None,
+    cloud: str | None,
     device_id: str | None,
     interval: int,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
     """Load sample telemetry into a hot storage, which must exist.
 
-    The settings of the Hot Reader on that cloud, as environment variables, select it (docs/settings.md);
-    on AWS, --table does, too. Credentials come from the environment, as for any SDK.
+    It is where config_storage.json says, or the settings of the Hot Reader on that cloud as environment
+    variables, which win (docs/settings.md). Credentials come from the environment, as for any SDK.
     """
-    if table is not None and cloud != "aws":
-        raise click.UsageError("--table is for --cloud aws only")
-    chosen = [
-        device
-        for device in twin_configuration.devices(config)
-        if device_id is None or device.id == device_id
-    ]
+    try:
+        twin = TwinConfiguration.load(config)
+    except ConfigurationProblems as error:
+        fail(str(error), USAGE)
+    cloud = cloud or twin.layout.layer_3_hot
+    settings = storage_settings(twin, cloud=cloud)
+    _check_layout(settings)
+    chosen = [device for device in twin.devices if device_id is None or device.id == device_id]
     if not chosen:
         raise click.BadParameter(f"no device {device_id!r} in {config}", param_hint="--device")
     console = Console()
@@ -83,9 +86,9 @@ def load_telemetry(
             for entry in itertools.islice(generated, 5):
                 console.print(entry.device_id, entry.timestamp, entry.values)
         return
-    environment = os.environ if table is None else os.environ | {"DYNAMODB_TABLE_NAME": table}
+    named = {each.key.setting: each.value for each in settings}
     try:
-        writer = PROVIDERS[cloud].writer(environment)
+        writer = PROVIDERS[cloud].writer(named | os.environ)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except (HotReaderError, BotoCoreError) as error:
@@ -97,3 +100,14 @@ def load_telemetry(
             except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
                 fail(f"{writer.place} refuses: {error}", REFUSED)
         console.print(f"{entries:,} entries of {device} in {writer.place}")
+
+
+def _check_layout(settings: Iterable[StorageSetting]) -> None:
+    """Refuse a hot storage whose entries are laid out otherwise than sample telemetry is."""
+    for each in settings:
+        if each.key in ENTRY_KEYS and each.value != "native":
+            fail(
+                f"{STORAGE_FILE} says that {each.key.name} is {each.value}, and sample telemetry is "
+                "written by the defaults. Let your devices write it, or use a storage of its own.",
+                USAGE,
+            )

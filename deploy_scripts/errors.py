@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+from botocore.exceptions import ClientError
+
+_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 class VerbError(Exception):
@@ -15,3 +19,9 @@ class RefusedError(VerbError):
     """A cloud refused; the message says what, and holds no secret."""
 
     exit_code = 1
+
+
+def lacks_permission(error: Exception) -> bool:
+    """Say whether AWS refused because the credentials lack a permission."""
+    cause = error.__cause__ or error
+    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _DENIED

@@ -26,6 +26,12 @@ from tests.deploy import verbs
 
 botocore.session.create_loader = functools.cache(create_loader)
 for service in ("apigateway", "iam", "iottwinmaker", "lambda", "logs", "ssm", "sts"):
-    boto3.client(service, region_name="eu-central-1")
+    # Without credentials botocore would look for some, on the network last.
+    boto3.client(
+        service,
+        region_name="eu-central-1",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+    )
 boto3.DEFAULT_SESSION = None
 gc.freeze()  # the forks share it all as long as their garbage collectors don't touch it

@@ -7,15 +7,17 @@ types, and where a page ends (docs/architecture.md, 'Order' and the sections aft
 from __future__ import annotations
 
 import math
+import re
 import time
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.hot_reader.pages import PagesInProgress
 from chalicelib.hot_reader.resume import Resume
 from chalicelib.hot_reader.time_order import Run, TimeOrder
 from chalicelib.model.data_value import DataValue, UnrepresentableValueError, to_data_value
-from chalicelib.model.errors import HotStoreError
+from chalicelib.model.errors import HotStoreError, InvalidQueryError
 from chalicelib.model.results import Flaws, HistoryPage, LastEntry
 from chalicelib.stores.hot_store import BatchingHotStore
 
@@ -24,13 +26,17 @@ if TYPE_CHECKING:
 
     from chalicelib.hot_reader.next_token import Position
     from chalicelib.hot_reader.time_order import Single
-    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.entries import DeviceId, StoredEntry
     from chalicelib.model.query import HistoryQuery, LastEntryQuery
     from chalicelib.model.timestamps import TimestampFormat
     from chalicelib.stores.hot_store import HotStore
 
 _MOST_UNREADABLE: Final = 100
 """Entries at which the search for the newest readable one ends: it must not read a whole history."""
+_NUMBER: Final = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
+"""One string for each number, so that no two devices have the same entries."""
+_LONGEST_NUMBER: Final = 38
+"""Characters: no store keeps more digits."""
 _AHEAD_SECONDS: Final = 2.0
 """The longest time that a read goes on for pages ahead: nobody has asked for them yet."""
 
@@ -51,6 +57,8 @@ class HotReader:
         such bound.
     values_path
         The stored name or path of the map that has all values; None if they are fields of the entry.
+    numeric_device_ids
+        True if the store keeps devices' ids as numbers, False if as strings.
     clock
         Returns monotonic seconds; tests replace it.
 
@@ -97,6 +105,7 @@ class HotReader:
         page_bytes: int,
         page_values: int | None = None,
         values_path: str | None = None,
+        numeric_device_ids: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -105,6 +114,7 @@ class HotReader:
         self._page_bytes = page_bytes
         self._page_values = page_values
         self._values_path = values_path
+        self._numeric_device_ids = numeric_device_ids
         self._clock = clock
 
     def history(self, query: HistoryQuery) -> HistoryPage:
@@ -116,7 +126,8 @@ class HotReader:
         Raises
         ------
         InvalidQueryError
-            A filter doesn't fit its property's type, or the `next_token` isn't one of this query.
+            A filter doesn't fit its property's type, the `next_token` isn't one of this query, or the
+            store keeps numbers as ids and the device's isn't one.
         StoreUnavailableError, HotStoreError
             The store can't be read.
         """
@@ -154,13 +165,15 @@ class HotReader:
 
         Raises
         ------
+        InvalidQueryError
+            The store keeps numbers as ids, and the device's isn't one.
         StoreUnavailableError, HotStoreError
             The store can't be read.
         """
         flaws = Flaws()
         # Two entries are enough if the second one shows that the newest second is over.
         stored = self._store.read(
-            query.device_id,
+            self._stored_id(query.device_id),
             None,
             None,
             descending=True,
@@ -194,6 +207,16 @@ class HotReader:
                 )
         return LastEntry(values, flaws)
 
+    def _stored_id(self, device_id: str) -> DeviceId:
+        if not self._numeric_device_ids:
+            return device_id
+        if not _NUMBER.fullmatch(device_id) or len(device_id) > _LONGEST_NUMBER:
+            raise InvalidQueryError(
+                f"The device id {device_id!r} isn't a number such as 17, and this hot storage keeps ids as "
+                "numbers (DEVICE_ID_TYPE)."
+            )
+        return Decimal(device_id)
+
     def _bounded(self, query: HistoryQuery) -> HistoryQuery:
         if self._page_values is None:
             return query
@@ -223,10 +246,11 @@ class HotReader:
             "properties": query.places(self._values_path),
             "limit": _entries_needed(query, resume.position),
         }
+        device_id = self._stored_id(query.device_id)
         if self._batches is not None and not query.filters:
-            batches = self._batches.read_batches(query.device_id, lower, upper, **asked)
+            batches = self._batches.read_batches(device_id, lower, upper, **asked)
             return order.in_runs(batches, start, end)
-        return order.singly(self._store.read(query.device_id, lower, upper, **asked))
+        return order.singly(self._store.read(device_id, lower, upper, **asked))
 
 
 def _joined(pages: Sequence[HistoryPage]) -> HistoryPage:

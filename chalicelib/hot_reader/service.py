@@ -35,6 +35,7 @@ class HotReaderService:
             page_bytes=settings.page_bytes,
             page_values=settings.page_values,
             values_path=settings.values_path,
+            numeric_device_ids=settings.numeric_device_ids,
         )
 
     def answer(self, query: LastEntryQuery, record: RequestRecord) -> Answer:

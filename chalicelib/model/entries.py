@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.model.timestamps import SortKey
+
+DeviceId = str | Decimal
+"""A device's id as a store keeps it: a string, or a number."""
 
 
 class StoredEntry(NamedTuple):

@@ -12,8 +12,8 @@ Places = Mapping[str, Sequence[Location]]
 """By the name of each property, where its value may be, in the order of preference."""
 
 _DEEPEST: Final = 20
-"""The most levels of maps that every store can be asked for by name (Firestore documentation, 'Quotas and
-limits'; DynamoDB has 32)."""
+"""The most levels of maps that every store can be asked for by name (the lowest limit in their
+documentations' pages of quotas)."""
 _MISSING: Final = object()
 
 
@@ -76,7 +76,7 @@ def values_at(fields: Any, properties: Places) -> dict[str, Any]:
 def projection(places: Iterable[Location]) -> list[Location]:
     """Return what to ask a store for, so that its answer has all of some locations.
 
-    None lies within another one, which DynamoDB refuses ("Two document paths overlap").
+    None lies within another one, which a store may refuse ("Two document paths overlap").
 
     Examples
     --------

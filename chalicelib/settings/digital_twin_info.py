@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.data_value import DataType
@@ -20,6 +21,10 @@ _TWIN_INFO_EXAMPLE: Final = (
     '{"config": {"digital_twin_name": "my-twin"}, "config_providers": '
     '{"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}}'
 )
+
+
+DEVICES_DIRECTORY: Final = Path(__file__).parents[1]
+"""The directory, packaged with every function, of the files that `config_iot_devices` may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,24 @@ def _provider(providers: Any, key: str) -> str:
     return provider
 
 
+def _listed(name: str) -> Any:
+    """Read the list of devices from a file of the package."""
+    if Path(name).name != name:
+        raise _twin_info_error(f"config_iot_devices is {name!r}, which isn't a file's name")
+    try:
+        return json.loads((DEVICES_DIRECTORY / name).read_bytes())
+    except (OSError, ValueError) as error:
+        raise _twin_info_error(
+            f"config_iot_devices is the file {name}, which can't be read from the package ({error}); "
+            "write it anew with the deploy scripts, and deploy"
+        ) from error
+
+
 def _devices(listed: Any) -> dict[str, DeclaredDevice]:
+    if isinstance(listed, str):
+        listed = _listed(listed)
     if not isinstance(listed, list):
-        raise _twin_info_error("config_iot_devices must be a list")
+        raise _twin_info_error("config_iot_devices must be a list, or the name of a file with one")
     devices: dict[str, DeclaredDevice] = {}
     for number, device in enumerate(listed):
         where = f"config_iot_devices[{number}]"

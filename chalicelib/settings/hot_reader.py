@@ -33,6 +33,8 @@ class HotReaderSettings:
         The twin and its layout.
     device_id_attribute, timestamp_attribute
         Names of the stored entries' fields that hold the device's id and the instant.
+    numeric_device_ids
+        True if the first one holds numbers, False if it holds strings.
     timestamp_format
         How the second one spells an instant.
     values_path
@@ -46,6 +48,7 @@ class HotReaderSettings:
     twin: DigitalTwinInfo
     device_id_attribute: str
     timestamp_attribute: str
+    numeric_device_ids: bool
     timestamp_format: TimestampFormat
     values_path: str | None
     page_bytes: int
@@ -65,6 +68,7 @@ class HotReaderSettings:
             twin=DigitalTwinInfo.load(environment),
             device_id_attribute=string(environment, "DEVICE_ID_ATTRIBUTE", "device_id"),
             timestamp_attribute=string(environment, "TIMESTAMP_ATTRIBUTE", "timestamp"),
+            numeric_device_ids=_device_id_type(environment) == "number",
             timestamp_format=timestamp_format(environment),
             values_path=string(environment, "VALUES_PATH", "") or None,
             page_bytes=whole_number(
@@ -72,6 +76,13 @@ class HotReaderSettings:
             ),
             page_values=page_values or None,
         )
+
+
+def _device_id_type(environment: Environment) -> str:
+    given = string(environment, "DEVICE_ID_TYPE", "string").lower()
+    if given not in ("string", "number"):
+        raise ConfigurationError(f"DEVICE_ID_TYPE is {given!r}; it must be string or number")
+    return given
 
 
 TIMESTAMP_FORMATS: Final[Mapping[str, Callable[[bool], TimestampFormat]]] = {

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.cosmos import ContainerProxy
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.model.locations import Location, Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.cosmos import CosmosSettings
@@ -90,8 +91,8 @@ class CosmosHotStore:
         Returns the container; called at each read, because the SDK's client can't be made without a
         request to the account.
     device_id_attribute, timestamp_attribute
-        The fields with the partition key (a string) and the timestamp (a string or a number), each a
-        name or the names that lead to it, joined by dots. A document without a timestamp isn't an entry; one whose timestamp is of another type
+        The fields with the partition key and the timestamp, each a string or a number: a name, or the
+        names that lead to it, joined by dots. A document without a timestamp isn't an entry; one whose timestamp is of another type
         is an entry, which the Hot Reader counts as unreadable.
     """
 
@@ -108,7 +109,7 @@ class CosmosHotStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -122,7 +123,7 @@ class CosmosHotStore:
         query = {
             "query": self._query(columns, lower, upper, descending=descending),
             "parameters": _parameters(device=device_id, lower=lower, upper=upper),
-            "partition_key": device_id,
+            "partition_key": _json_value(device_id),
         }
         answered = {name: [(columns[each],) for each in properties[name]] for name in properties}
         entries = (
@@ -241,7 +242,7 @@ class LazyContainer:
         return container
 
     def _check_partition_key(self, container: Mapping[str, Any]) -> None:
-        paths = container.get("partitionKey", {}).get("paths", [])
+        paths = container["partitionKey"]["paths"]
         found = [[quoted or name for quoted, name in _PATH.findall(path)] for path in paths]
         if found == [self._device_id]:
             return
@@ -254,7 +255,7 @@ class LazyContainer:
             )
         raise HotStoreError(
             f"The container {self._settings.container!r} is partitioned by "
-            f"{', '.join(paths) or 'nothing'}, so a device's entries can't be read by its id, which "
+            f"{', '.join(paths)}, so a device's entries can't be read by its id, which "
             f"DEVICE_ID_ATTRIBUTE says is in {expected}. {cure}."
         )
 
@@ -297,7 +298,9 @@ def _explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
         CosmosClientTimeoutError,
         DecodeError,
     ) as error:
-        raise StoreUnavailableError(f"Cosmos DB can't be reached: {error}") from error
+        raise StoreUnavailableError(
+            f"Cosmos DB can't be reached: {error}. If that lasts, check COSMOS_ENDPOINT."
+        ) from error
     except AzureError as error:
         raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
 
@@ -309,10 +312,14 @@ def _cure(error: CosmosHttpResponseError, timestamp: Sequence[str]) -> str:
             # 'The index path corresponding to the specified order-by item is excluded.'
             path = "/".join(["", *(f'"{name}"' for name in timestamp), "?"])
             return f"Include the path {path} in the container's indexing policy: entries are read in its order."
+        case 401 if "Local Authorization is disabled" in str(error):
+            return "Leave out COSMOS_KEY: then the function's managed identity is used."
         case 401:
+            return "Check COSMOS_KEY."
+        case 403 if "RBAC" in str(error):
             return (
-                "Check COSMOS_KEY, or leave it out if the account allows no keys: then the function's "
-                "managed identity is used."
+                "Give the function's managed identity the role Cosmos DB Built-in Data Reader; a new "
+                "assignment takes minutes."
             )
         case 403:
             return (
@@ -340,13 +347,19 @@ def _field(place: Sequence[str]) -> str:
     return "c" + "".join(f"[{json.dumps(name, ensure_ascii=False)}]" for name in place)
 
 
-def _parameters(**values: SortKey | None) -> list[dict[str, object]]:
+def _parameters(**values: DeviceId | SortKey | None) -> list[dict[str, object]]:
     return [
-        # A numeric sort key counts milliseconds, so it is whole.
-        {"name": f"@{name}", "value": int(value) if isinstance(value, Decimal) else value}
+        {"name": f"@{name}", "value": _json_value(value)}
         for name, value in values.items()
         if value is not None
     ]
+
+
+def _json_value(value: DeviceId | SortKey) -> Any:
+    if not isinstance(value, Decimal):
+        return value
+    whole = value.to_integral_value()
+    return int(whole) if whole == value else float(value)
 
 
 def _sort_key(stored: Any) -> Any:

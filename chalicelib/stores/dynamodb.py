@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.model.entries import EntryBatch
+    from chalicelib.model.entries import DeviceId, EntryBatch
     from chalicelib.model.locations import Location, Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.dynamodb import DynamoDBSettings
@@ -79,7 +79,7 @@ class DynamoDBHotStore:
     table_name
         The hot table.
     device_id_attribute, timestamp_attribute
-        The names of the partition key (a string) and of the sort key (a string or a number).
+        The names of the partition key and of the sort key, each a string or a number.
     index_name
         The secondary index with these keys; None if they are the table's own.
     """
@@ -103,7 +103,7 @@ class DynamoDBHotStore:
         self._timestamp_attribute = timestamp_attribute
 
     def key_beyond_index(
-        self, device_id: str, lower: SortKey | None, upper: SortKey | None
+        self, device_id: DeviceId, lower: SortKey | None, upper: SortKey | None
     ) -> list[str] | None:
         """Return the names of the rest of the table's key; see `IndexQueries.key_beyond_index`."""
         request = self._request(device_id, lower, upper, descending=False, properties={}, limit=1)
@@ -114,7 +114,7 @@ class DynamoDBHotStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -132,7 +132,7 @@ class DynamoDBHotStore:
 
     def read_batches(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -162,7 +162,7 @@ class DynamoDBHotStore:
 
     def _request(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -171,7 +171,7 @@ class DynamoDBHotStore:
         limit: int | None,
     ) -> dict[str, Any]:
         names = {"#device": self._device_id_attribute}
-        values = {":device": {"S": device_id}}
+        values = {":device": _attribute(device_id)}
         condition = "#device = :device"
         if lower is not None or upper is not None:
             names["#time"] = self._timestamp_attribute
@@ -354,7 +354,7 @@ def _in_attributes(place: Location) -> Location:
     return tuple(itertools.chain.from_iterable((name, "M") for name in place))[:-1]
 
 
-def _attribute(key: SortKey) -> dict[str, str]:
+def _attribute(key: DeviceId | SortKey) -> dict[str, str]:
     return {"S": key} if isinstance(key, str) else {"N": str(key)}
 
 

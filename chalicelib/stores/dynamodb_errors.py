@@ -74,8 +74,8 @@ _INVALID: Final = {
         "the projection ALL, or one that includes the properties."
     ),
     "does not match schema type": (
-        "The partition key must be a string, and TIMESTAMP_FORMAT must say how the sort key is stored: "
-        "as a string or as a number."
+        "DEVICE_ID_TYPE must say how the partition key is stored, and TIMESTAMP_FORMAT how the sort key "
+        "is: as a string or as a number."
     ),
 }
 """By a part of the message of a ValidationException."""

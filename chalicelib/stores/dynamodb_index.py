@@ -14,7 +14,7 @@ from chalicelib.stores.hot_store import HotStore, in_identity_order
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.entries import DeviceId, StoredEntry
     from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
@@ -23,7 +23,7 @@ class IndexQueries(HotStore, Protocol):
     """Queries of an index, which yields entries of the same key in any order."""
 
     def key_beyond_index(
-        self, device_id: str, lower: SortKey | None, upper: SortKey | None
+        self, device_id: DeviceId, lower: SortKey | None, upper: SortKey | None
     ) -> list[str] | None:
         """Return the names of the table's key attributes that aren't keys of the index.
 
@@ -51,7 +51,7 @@ class DynamoDBIndexStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from google.cloud.firestore_v1.document import DocumentReference
     from google.cloud.firestore_v1.query import Query
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.firestore import FirestoreSettings
@@ -142,8 +143,8 @@ class FirestoreHotStore:
         The collection's path; its documents carry the device's id, the timestamp and the properties as
         fields.
     device_id_attribute, timestamp_attribute
-        The names of the fields with the device's id (a string) and the timestamp (a string, a number
-        or Firestore's own type).
+        The names of the fields with the device's id (a string or a number) and the timestamp (one of
+        them, or of Firestore's own type).
 
     Raises
     ------
@@ -161,7 +162,7 @@ class FirestoreHotStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -197,7 +198,7 @@ class FirestoreHotStore:
 
     def _query(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -206,12 +207,12 @@ class FirestoreHotStore:
     ) -> Query:
         timestamp = _path(self._timestamp_attribute)
         query = self._collection.where(
-            filter=FieldFilter(_path(self._device_id_attribute), "==", device_id)
+            filter=FieldFilter(_path(self._device_id_attribute), "==", _sent(device_id))
         )
         if lower is not None:
-            query = query.where(filter=FieldFilter(timestamp, ">=", _bound(lower)))
+            query = query.where(filter=FieldFilter(timestamp, ">=", _sent(lower)))
         if upper is not None:
-            query = query.where(filter=FieldFilter(timestamp, "<=", _bound(upper)))
+            query = query.where(filter=FieldFilter(timestamp, "<=", _sent(upper)))
         direction = query.DESCENDING if descending else query.ASCENDING
         places = itertools.chain([(self._timestamp_attribute,)], *properties.values())
         wanted = projection(place for place in places if all(map(_can_be_a_field, place)))
@@ -230,7 +231,7 @@ class FirestoreHotStore:
         fields = document.to_dict() or {}
         stored = fields[self._timestamp_attribute]
         key = _key(stored)
-        at = _bound(key) if isinstance(key, NativeTimestamp) else stored
+        at = _sent(key) if isinstance(key, NativeTimestamp) else stored
         values = values_at(fields, properties)
         return StoredEntry(key, values, document.id), [at, document.reference]
 
@@ -299,13 +300,15 @@ def _can_be_a_field(name: str) -> bool:
     )
 
 
-def _bound(key: SortKey) -> str | int | datetime:
+def _sent(key: DeviceId | SortKey) -> str | int | float | datetime:
     match key:
         case NativeTimestamp(instant):
             # Firestore keeps microseconds (API reference, 'Value'), which a `datetime` has.
             return _EPOCH + timedelta(microseconds=instant // 1_000)
         case Decimal():
-            return int(key)
+            whole = key.to_integral_value()
+            # Integers have 64 bits.
+            return int(key) if whole == key and abs(whole) < 2**63 else float(key)
     return key
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from chalicelib.model.entries import EntryBatch, StoredEntry
+    from chalicelib.model.entries import DeviceId, EntryBatch, StoredEntry
     from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
@@ -21,7 +21,7 @@ class HotStore(Protocol):
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
@@ -31,7 +31,7 @@ class HotStore(Protocol):
     ) -> Iterator[StoredEntry]:
         """Yield the entries whose key lies between two keys, in the order of the keys.
 
-        The order of keys is that of numbers, or of strings by their UTF-8 bytes; entries of the same
+        The order of keys is that of numbers or timestamps, or of strings by their UTF-8 bytes; entries of the same
         key follow each other in the order of their identities.
 
         The store's own pages are followed for as long as the caller takes entries, and no longer.
@@ -65,7 +65,7 @@ class BatchingHotStore(HotStore, Protocol):
 
     def read_batches(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: SortKey | None,
         upper: SortKey | None,
         *,

@@ -17,7 +17,7 @@ from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterClou
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.configure import configure_stage
 from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stage_token import managed_store, token_reference
+from deploy_scripts.tokens.stage_token import followed_reference, managed_store, token_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 @click.command()
 @stage_options
 @token_options
-@click.option(
-    "--table", help="The hot table, if it is on AWS.  [default: the stage's, or TWIN-hot-telemetry]"
-)
 @dry_run_option
 @reported_failures()
 def configure(
@@ -37,7 +34,6 @@ def configure(
     project: Path,
     store: str | None,
     token_name: str | None,
-    table: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
     """Write a stage's environment, policies and token from the twin's configuration.
@@ -49,14 +45,16 @@ def configure(
     import boto3
 
     twin = TwinConfiguration.load(config)
+    before = Stage.load(project, stage)
     chosen = token_reference(twin.name, stage, store, token_name)
     changes = configure_stage(
         twin,
         InterCloudConnections(config / CONNECTIONS_FILE),
-        managed_store(Stage.load(project, stage), twin.name, chosen, boto3.client),
+        managed_store(
+            before, twin.name, chosen or followed_reference(before, twin.name), boto3.client
+        ),
         project=project,
         stage=stage,
-        table=table,
         dry_run=dry_run,
     )
     show_changes(changes, dry_run=dry_run, otherwise=f"The stage {stage} is as it should be.")

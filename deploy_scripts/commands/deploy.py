@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 @stage_options
 @token_options
 @endpoint_option
-@click.option("--table", help="The hot table, if it is on AWS.")
 @registration_options
 @click.pass_context
 @reported_failures()
@@ -48,7 +47,6 @@ def deploy(
     store: str | None,
     token_name: str | None,
     endpoint: str | None,
-    table: str | None,
     workspace: str | None,
     create_workspace: bool,  # noqa: FBT001 - click passes options by name
     **registered: Any,
@@ -81,7 +79,7 @@ def deploy(
         check_names(in_twinmaker, twin.devices, **registered)
     where = {"config": config, "stage": stage, "project": project}
     _heading("configure")
-    ctx.invoke(configure, **where, store=store, token_name=token_name, table=table)
+    ctx.invoke(configure, **where, store=store, token_name=token_name)
     deployment.recover()
     if deployment.twin_moves_away:
         _heading("deregister")

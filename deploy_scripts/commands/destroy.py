@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @token_options
 @workspace_option
 @click.option("--delete-workspace", is_flag=True, help="Also the workspace, if we made it.")
+@click.option("--delete-logs", is_flag=True, help="Also the functions' logs, for good.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @dry_run_option
 @reported_failures()
@@ -41,6 +42,7 @@ def destroy(
     token_name: str | None,
     workspace: str | None,
     delete_workspace: bool,  # noqa: FBT001 - click passes options by name
+    delete_logs: bool,  # noqa: FBT001
     yes: bool,  # noqa: FBT001
     dry_run: bool,  # noqa: FBT001
 ) -> None:
@@ -49,6 +51,8 @@ def destroy(
     A thing that is gone already doesn't matter, and neither does a record of Chalice that is missing: then what
     AWS itself shows to be this twin's is deleted (docs/operations.md, 'A run was cut off'). The
     configuration files and the hot storage stay, and so does a token that wasn't made for this stage.
+    The functions' logs stay, and are named, unless --delete-logs is given. What your credentials may not
+    look at, and the layout doesn't have, is named, too.
     """
     import boto3
 
@@ -80,4 +84,5 @@ def destroy(
     deployment.delete_function_url()
     deployment.delete_stage()
     deployment.delete_token(tokens)
+    deployment.leave_logs(delete=delete_logs)
     click.echo("Dry run: nothing was changed." if dry_run else "Done.")

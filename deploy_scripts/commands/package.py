@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chalicelib.settings.digital_twin_info import DigitalTwinInfo
-from chalicelib.settings.hot_reader import TIMESTAMP_FORMATS
 from deploy_scripts.commands.options import USAGE, config_option, fail
 from deploy_scripts.package import PackageError
 from deploy_scripts.package.contents import zipped
@@ -46,15 +44,6 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="The directory for the zip and the settings.",
 )
-@click.option("--device-id-attribute", help="The field with the device's id.  [default: device_id]")
-@click.option("--timestamp-attribute", help="The field with the instant.  [default: timestamp]")
-@click.option(
-    "--timestamp-format",
-    help=f"{', '.join(TIMESTAMP_FORMATS)}.  [default: iso8601]",
-)
-@click.option(
-    "--mixed-offsets", is_flag=True, flag_value="true", help="Instants have offsets besides UTC."
-)
 @click.option(
     "--requests-per-second", help="Requests that one instance answers.  [default: no limit]"
 )
@@ -64,6 +53,7 @@ def package(
     cloud: str,
     config: Path,
     output: Path,
+    requests_per_second: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     **options: str | None,
 ) -> None:
@@ -71,7 +61,8 @@ def package(
 
     Writes a zip and a settings file without secrets; prints a shell script for the cloud's command
     line on standard output, and all else on standard error. Nothing is sent anywhere. An option about
-    the place of the functions fills in a name in the script; the others are to be filled in there.
+    the place of the functions fills in a name in the script; the others are to be filled in there. Where
+    the hot storage is, config_storage.json says (docs/configuration.md).
 
     Run again, it changes only what differs. Exit codes: 0 done, 2 something is wrong with the command
     or the configuration.
@@ -80,7 +71,14 @@ def package(
     _check_belong(given, cloud)
     try:
         twin = TwinConfiguration.load(config)
-        made = Package.make(twin, cloud, given, output=output, config=config)
+        made = Package.make(
+            twin,
+            cloud,
+            given,
+            requests_per_second=requests_per_second,
+            output=output,
+            config=config,
+        )
     except (ConfigurationProblems, PackageError) as error:
         fail(str(error), USAGE)
     if dry_run:
@@ -88,11 +86,6 @@ def package(
     else:
         _write(made.zip_path, zipped(made.contents))
         _write(made.settings_path, made.settings_text.encode())
-    if twin.devices and not DigitalTwinInfo.load(made.settings).devices:
-        click.echo(
-            "There are too many devices for DIGITAL_TWIN_INFO: queries must say their types.",
-            err=True,
-        )
     click.echo(made.script, nl=False)
 
 

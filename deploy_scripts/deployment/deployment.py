@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.errors import RefusedError
+from deploy_scripts.errors import RefusedError, lacks_permission
 from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
-from deploy_scripts.register.calls import twinmaker_client
+from deploy_scripts.register.calls import RegistrationError, twinmaker_client
 from deploy_scripts.register.registration import Registration
-from deploy_scripts.stage.stage_record import StageRecord
+from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.stage.stage_record import TWIN_FUNCTIONS, StageRecord
 from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
@@ -133,11 +135,35 @@ class Deployment:
     def leave_twinmaker(self, *, delete_workspace: bool = False) -> None:
         """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by.
 
+        A layout that has nothing in TwinMaker needs neither the service nor permissions for it.
+
         Raises
         ------
         RegistrationError
             Somebody else's entity uses what would be taken out.
         """
+        try:
+            self._leave_twinmaker(delete_workspace=delete_workspace)
+        except EndpointConnectionError:  # not each region has TwinMaker
+            if self._needs_twinmaker:
+                raise
+            self.report("TwinMaker can't be reached, and this layout has nothing in it.")
+        except RegistrationError as error:
+            if self._needs_twinmaker or not lacks_permission(error):
+                raise
+            self._not_looked_at(error, "This layout has nothing in TwinMaker.")
+
+    @property
+    def _needs_twinmaker(self) -> bool:
+        return self.layout.layer_4 == "aws" or self._record.has_twin_functions
+
+    def _not_looked_at(self, error: Exception, why: str) -> None:
+        self.report(
+            f"not looked at: {str(error).rstrip('.')}. {why} If there is something of this twin's all "
+            "the same, allow that and run destroy again."
+        )
+
+    def _leave_twinmaker(self, *, delete_workspace: bool) -> None:
         mark = "dry run" if self.dry_run else "ok"
         registration = Registration(
             self.twin,
@@ -146,13 +172,7 @@ class Deployment:
             boto3.client("iam"),
             report=lambda step: self.report(f"{mark} {step}"),
         )
-        try:
-            in_use = registration.functions_in_use()
-        except EndpointConnectionError:  # not each region has TwinMaker
-            if self.layout.layer_4 == "aws" or self._record.has_twin_functions:
-                raise
-            self.report("TwinMaker can't be reached, and this layout has nothing in it.")
-            return
+        in_use = registration.functions_in_use()
         own = set(self.deployed.lambda_arns.values())
         others = sorted(arn for arn in in_use - own if self._exists(arn))
         if others:
@@ -177,13 +197,18 @@ class Deployment:
 
     def delete_token(self, tokens: TokenStore) -> None:
         """Delete the stage's token, unless it wasn't made for this stage."""
-        if tokens.get() is None:
+        try:
+            ours = tokens.is_ours()
+        except ClientError as error:
+            if self.layout.crosses_clouds or not lacks_permission(error):
+                raise
+            self._not_looked_at(error, "This layout has no token.")
             return
-        if tokens.is_ours():
+        if ours:
             if not self.dry_run:
                 tokens.delete()
             self.report(f"{self._did('delete')} {tokens.reference}")
-        else:
+        elif ours is False:
             self.report(f"kept {tokens.reference}: it wasn't made for this stage")
 
     def delete_function_url(self) -> None:
@@ -201,6 +226,30 @@ class Deployment:
             self.report(f"{self._did('delete')} the REST API {api.id}")
         if self._record.resources:
             self.chalice("delete")
+
+    def leave_logs(self, *, delete: bool) -> None:
+        """Delete the log groups that Lambda has made for the functions, or say that they stay."""
+        logs = boto3.client("logs")
+        of_functions = {self.stage.log_group(each) for each in (*TWIN_FUNCTIONS, API_HANDLER)}
+        # The API handler's name is what the others' begin with.
+        named = {"logGroupNamePrefix": self.stage.log_group(API_HANDLER)}
+        try:
+            pages = [*logs.get_paginator("describe_log_groups").paginate(**named)]
+        except ClientError as error:
+            if delete or not lacks_permission(error):
+                raise
+            self._not_looked_at(error, "The functions' logs stay.")
+            return
+        for group in (each["logGroupName"] for page in pages for each in page["logGroups"]):
+            if group not in of_functions:
+                continue
+            if not delete:
+                self.report(f"kept the log group {group} (--delete-logs deletes it)")
+                continue
+            if not self.dry_run:
+                with suppress(logs.exceptions.ResourceNotFoundException):
+                    logs.delete_log_group(logGroupName=group)
+            self.report(f"{self._did('delete')} the log group {group}")
 
     def _update_record(self) -> None:
         if not self.dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
@@ -13,24 +14,17 @@ from deploy_scripts import PROJECT
 from deploy_scripts.package import PackageError
 from deploy_scripts.package.contents import contents
 from deploy_scripts.package.script import filled_in
+from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PACKAGED, PROVIDERS
-from deploy_scripts.stage.twin_info import digital_twin_info
+from deploy_scripts.stage.hot_storage import storage_environment
+from deploy_scripts.stage.twin_info import digital_twin_info, packed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-    from deploy_scripts.providers.provider import Functions
 
-ENTRY_SETTINGS: Final = (
-    "device_id_attribute",
-    "timestamp_attribute",
-    "timestamp_format",
-    "mixed_offsets",
-    "requests_per_second",
-)
-"""The options of every cloud: each is the setting of its name (docs/settings.md)."""
 _SOME_TOKEN: Final = "a-token-for-a-check-only"  # noqa: S105 - no function accepts it
 
 
@@ -64,6 +58,7 @@ class Package:
         cloud: str,
         options: Mapping[str, str],
         *,
+        requests_per_second: str | None = None,
         output: Path,
         config: Path,
     ) -> Self:
@@ -76,7 +71,9 @@ class Package:
         cloud
             The Hot Readers' cloud.
         options
-            The options that were given, by name: those of `ENTRY_SETTINGS` and the cloud's own.
+            The cloud's own options that were given, by name.
+        requests_per_second
+            The requests that one instance answers; None for no limit.
         output
             The directory that it will be written to.
         config
@@ -85,25 +82,27 @@ class Package:
         Raises
         ------
         PackageError
-            The layout has no Hot Readers there, an option or a setting is missing or malformed, or a
-            file can't be read.
+            The layout has no Hot Readers there, a setting is missing or malformed, or a file can't be
+            read.
         """
         _check_layout(twin, cloud)
         functions = PACKAGED[cloud]
-        own = _own(functions, options, cloud=cloud, twin=twin.name)
-        shared = {name.upper(): options[name] for name in ENTRY_SETTINGS if name in options}
-        of_store = {
-            option.setting: own[option.name]
-            for option in functions.options
-            if option.setting and option.name in own
-        }
-        settings = _settings(twin, cloud, shared | of_store)
+        given = storage_environment(twin)
+        if requests_per_second is not None:
+            given["REQUESTS_PER_SECOND"] = requests_per_second
+        info = digital_twin_info(twin, twin.devices)
+        _check(cloud, given | {"DIGITAL_TWIN_INFO": info})
+        packed_info = packed(info, given, name=cloud)
+        settings = dict(sorted({**given, "DIGITAL_TWIN_INFO": packed_info.setting}.items()))
+        files = contents(PROJECT, functions)
+        if packed_info.devices is not None:
+            files[packed_info.file] = json.dumps(packed_info.devices).encode()
         zip_path = output / f"hot-reader-{cloud}.zip"
         settings_path = output / f"hot-reader-{cloud}-settings{functions.settings_suffix}"
         variables = {
-            **{name.upper(): value for name, value in own.items()},
-            **functions.variables(own),
-            **shared,
+            **given,
+            **functions.variables(given),
+            **{name.upper(): value for name, value in options.items()},
             "ZIP": str(zip_path),
             "SETTINGS": str(settings_path),
             "SOURCE": str(zip_path.with_suffix("")),
@@ -112,7 +111,7 @@ class Package:
         }
         return cls(
             zip_path,
-            contents(PROJECT, functions),
+            files,
             settings_path,
             settings,
             functions.spelled(settings),
@@ -137,32 +136,17 @@ def _check_layout(twin: TwinConfiguration, cloud: str) -> None:
         )
 
 
-def _own(
-    functions: Functions, options: Mapping[str, str], *, cloud: str, twin: str
-) -> dict[str, str]:
-    """Return the values of a cloud's own options, given or by default."""
-    found = {}
-    for option in functions.options:
-        if option.name in options:
-            found[option.name] = options[option.name]
-        elif option.default is not None:
-            found[option.name] = option.default.format(twin=twin)
-        elif option.example is not None:
-            raise PackageError(f"--cloud {cloud} needs {option.flag}, such as {option.example}.")
-    return found
-
-
-def _settings(twin: TwinConfiguration, cloud: str, given: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the function's settings, read as the function will: a mistake shows now."""
-    info = digital_twin_info(twin, twin.devices, given)
-    found = dict(sorted({**given, "DIGITAL_TWIN_INFO": info}.items()))
+def _check(cloud: str, settings: Mapping[str, str]) -> None:
+    """Read settings as the function will: a mistake shows now."""
     try:
-        HotReaderSettings.load(found)
-        PROVIDERS[cloud].settings.load(found)
-        EndpointSettings.load_outside_aws({**found, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
+        HotReaderSettings.load(settings)
+        PROVIDERS[cloud].settings.load(settings)
+        EndpointSettings.load_outside_aws({**settings, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
     except ConfigurationError as error:
-        raise PackageError(str(error)) from error
-    return found
+        raise PackageError(
+            f"{error}. Where the hot storage is stands in the section {cloud!r} of {STORAGE_FILE} "
+            "(docs/configuration.md)."
+        ) from error
 
 
 def _typed(path: Path) -> str:

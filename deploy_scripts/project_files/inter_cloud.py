@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 CONNECTIONS_FILE: Final = "config_inter_cloud.json"
 
 _POLL_SECONDS: Final = 0.02
+_PATIENCE_SECONDS: Final = 10.0
+"""How long a writer waits for another one."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -108,13 +110,10 @@ class InterCloudConnections:
     ----------
     path
         The file; it may not exist yet.
-    patience
-        The seconds that a writer waits for another one.
     """
 
-    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._patience = patience
         self._warned = False
 
     def load(self) -> dict[str, Connection]:
@@ -218,12 +217,12 @@ class InterCloudConnections:
             descriptor = os.open(lock, flags, PRIVATE)
         except OSError as error:
             raise InterCloudError(f"{lock} can't be opened: {error.strerror}") from error
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         try:
             while not _lock(descriptor):
                 if time.monotonic() >= deadline:
                     raise InterCloudError(
-                        f"Another process has been writing {self.path} for {self._patience:g} "
+                        f"Another process has been writing {self.path} for {_PATIENCE_SECONDS:g} "
                         "seconds. Try again when it has ended."
                     )
                 time.sleep(_POLL_SECONDS)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy_scripts.errors import VerbError
+from deploy_scripts.project_files import strict_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from deploy_scripts.project_files.strict_json import Place
 
@@ -63,6 +65,41 @@ class ConfigurationProblems(VerbError):  # noqa: N818 - a name for what it holds
         count = len(self.problems)
         lines = [f"{count} problem{'' if count == 1 else 's'} in the twin's configuration:"]
         return "\n  ".join([*lines, *map(str, self.problems)])
+
+
+def read_document(directory: Path, file: str) -> Any:
+    """Read the JSON of a configuration file.
+
+    Raises
+    ------
+    ConfigurationProblems
+        It isn't there, can't be read, or isn't strict JSON.
+    """
+    try:
+        return strict_json.parse((directory / file).read_bytes())
+    except FileNotFoundError:
+        problem = Problem(file, "", "no such file", f"it in {directory}")
+    except OSError as error:
+        found = f"a file that can't be read ({error.strerror})"
+        problem = Problem(file, "", found, "one that can")
+    except strict_json.FlawError as error:
+        expected = "each key once in an object" if error.place else "plain JSON in UTF-8"
+        problem = Problem(file, path_of(error.place), error.found, expected)
+    raise ConfigurationProblems([problem])
+
+
+def all_of(*reads: Callable[[], Any]) -> list[Any]:
+    """Call several readers, and return what each returns; raise the mistakes of all of them."""
+    found: list[Any] = []
+    problems: list[Problem] = []
+    for read in reads:
+        try:
+            found.append(read())
+        except ConfigurationProblems as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationProblems(problems)
+    return found
 
 
 def path_of(place: Place) -> str:

@@ -6,8 +6,8 @@ docs/configuration.md.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import (
@@ -25,17 +25,20 @@ from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.layout import PROVIDER_RULE, PROVIDER_SPELLINGS, ProviderLayout
-from deploy_scripts.project_files import strict_json
+from deploy_scripts.project_files.misspelt import misspelt
 from deploy_scripts.project_files.problems import (
     MISSING,
     ConfigurationProblems,
     Problem,
+    all_of,
     path_of,
+    read_document,
     shown,
 )
+from deploy_scripts.project_files.storage import read_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from deploy_scripts.project_files.strict_json import Place
@@ -77,7 +80,17 @@ _EXPECTED: Final = {
     "value": "the constant's value",
 }
 """The rules in words, by file or key; `[]` stands for an element."""
-_LAYER_4: Final = re.compile(r"layer[\W_]*4[\W_]*p", re.IGNORECASE)
+_TELEMETRY_KEYS: Final = ("name", "dataType", "unitOfMeasure")
+_KEYS: Final = {
+    TWIN_FILE: ("digital_twin_name",),
+    PROVIDERS_FILE: ("layer_3_hot_provider", "layer_4_provider"),
+    DEVICES_FILE: ("id", "properties", "constProperties"),
+    "properties": _TELEMETRY_KEYS,
+    "constProperties": (*_TELEMETRY_KEYS, "value"),
+    "dataType": ("type", "nestedType"),
+    "nestedType": ("type", "nestedType"),
+}
+"""The keys of the objects in a file, or under a key; others belong to the larger deployer."""
 
 
 # --- what pydantic doesn't check by itself ----------------------------------------------------
@@ -247,11 +260,14 @@ class TwinConfiguration:
         Which cloud keeps the hot storage, and which one has the twin.
     devices
         The twin's devices, in the file's order.
+    storage
+        For each provider that `config_storage.json` has a section for, the settings that it states.
     """
 
     name: str
     layout: ProviderLayout
     devices: tuple[Device, ...]
+    storage: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, directory: Path) -> TwinConfiguration:
@@ -262,11 +278,14 @@ class TwinConfiguration:
         ConfigurationProblems
             The files have mistakes: it names every one.
         """
-        twin, providers, listed = _read(directory, TWIN_FILE, PROVIDERS_FILE, DEVICES_FILE)
+        files = (TWIN_FILE, PROVIDERS_FILE, DEVICES_FILE)
+        (twin, providers, listed), storage = all_of(
+            partial(_read, directory, *files), partial(read_storage, directory)
+        )
         layer_3_hot = providers.layer_3_hot_provider
         # Projects from before there was a layer 4 provider have both on one cloud.
         layout = ProviderLayout(layer_3_hot, providers.layer_4_provider or layer_3_hot)
-        return cls(twin.digital_twin_name, layout, listed)
+        return cls(twin.digital_twin_name, layout, listed, storage)
 
 
 def twin_name(directory: Path) -> str:
@@ -297,42 +316,26 @@ def devices(directory: Path) -> tuple[Device, ...]:
 def _read(directory: Path, *files: str) -> list[Any]:
     """Read files by their schemas; raise the mistakes of all of them."""
     parsed: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for file in files:
+
+    def read(file: str) -> None:
+        document = read_document(directory, file)
         twin = parsed.get(TWIN_FILE)
+        problems: list[Problem] = []
         try:
-            document = strict_json.parse((directory / file).read_bytes())
             parsed[file] = _SCHEMAS[file].validate_python(
                 document, context=twin and twin.digital_twin_name
             )
-        except FileNotFoundError:
-            problems.append(Problem(file, "", "no such file", f"it in {directory}"))
-        except OSError as error:
-            found = f"a file that can't be read ({error.strerror})"
-            problems.append(Problem(file, "", found, "one that can"))
-        except strict_json.FlawError as error:
-            expected = "each key once in an object" if error.place else "plain JSON in UTF-8"
-            problems.append(Problem(file, path_of(error.place), error.found, expected))
         except ValidationError as error:
-            problems += [*_problems(file, error), *_beside(file, document)]
-        else:
-            problems += _beside(file, document)
-    if problems:
-        raise ConfigurationProblems(problems)
+            problems += _problems(file, error)
+        for place, close in misspelt(document, file, _KEYS):
+            problems.append(Problem(file, path_of(place), "an unknown key", f"the key {close}"))
+        if file == DEVICES_FILE:
+            problems += (Problem(file, *each) for each in _repeated(document))
+        if problems:
+            raise ConfigurationProblems(problems)
+
+    all_of(*(partial(read, file) for file in files))
     return [*parsed.values()]
-
-
-def _beside(file: str, document: Any) -> list[Problem]:
-    """Find the mistakes that no schema sees, as they are between two values."""
-    found = _misspelt(document) if file == PROVIDERS_FILE else _repeated(document)
-    return [Problem(file, *each) for each in found]
-
-
-def _misspelt(document: Any) -> Iterator[tuple[str, str, str]]:
-    """Find keys that were meant to be `layer_4_provider`: they would be ignored."""
-    if isinstance(document, dict) and "layer_4_provider" not in document:
-        for key in filter(_LAYER_4.match, document):
-            yield path_of((key,)), "an unknown key", "the key layer_4_provider"
 
 
 def _repeated(document: Any) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.settings.dynamodb import DynamoDBSettings
-from deploy_scripts.providers.provider import Provider
+from deploy_scripts.providers.provider import Provider, StorageKey
 from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer, pauses
 
 if TYPE_CHECKING:
@@ -63,4 +63,20 @@ def _writer(environment: Environment) -> DynamoDBWriter:
     return DynamoDBWriter(boto3.client("dynamodb"), table_name)
 
 
-PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _writer)
+_STORAGE: Final = (
+    StorageKey(
+        "table",
+        "DYNAMODB_TABLE_NAME",
+        "the table's name: 3 to 255 letters, digits, '_', '.' and '-', and no ARN",
+        pattern=r"^[a-zA-Z0-9_.\-]{3,255}$",
+        default="{twin}-hot-telemetry",
+    ),
+    StorageKey(
+        "index",
+        "DYNAMODB_INDEX_NAME",
+        "a secondary index of the table: 3 to 255 letters, digits, '_', '.' and '-'",
+        pattern=r"^[a-zA-Z0-9_.\-]{3,255}$",
+    ),
+)
+"""The patterns are those of a name (DynamoDB developer guide, 'Naming rules')."""
+PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _STORAGE, _writer)

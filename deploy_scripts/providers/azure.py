@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.settings.cosmos import CosmosSettings
-from deploy_scripts.providers.provider import Functions, Option, Provider
+from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
 from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer, pauses
 
 if TYPE_CHECKING:
@@ -137,22 +137,24 @@ def _spelled(settings: Mapping[str, str]) -> str:
     return json.dumps(listed, indent=2) + "\n"
 
 
-def _variables(given: Mapping[str, str]) -> dict[str, str]:
+def _variables(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the account that an endpoint in Azure's own domain names."""
-    host = urlsplit(given["cosmos_endpoint"]).hostname or ""
+    host = urlsplit(settings["COSMOS_ENDPOINT"]).hostname or ""
     account, _, domain = host.partition(".")
     return {"COSMOS_ACCOUNT": account} if domain.startswith("documents.azure.") else {}
 
 
-_OPTIONS: Final = (
-    Option(
-        "cosmos_endpoint",
-        "the URL of the Cosmos DB account",
-        setting="COSMOS_ENDPOINT",
-        example="https://my-twin.documents.azure.com",
+_STORAGE: Final = (
+    StorageKey("endpoint", "COSMOS_ENDPOINT", "the URL of the Cosmos DB account"),
+    StorageKey("database", "COSMOS_DATABASE", "the database in the account", default="{twin}"),
+    StorageKey(
+        "container",
+        "COSMOS_CONTAINER",
+        "the container in the database",
+        default="hot-telemetry",
     ),
-    Option("database", "[default: the twin's name]", "COSMOS_DATABASE", default="{twin}"),
-    Option("container", "[default: hot-telemetry]", "COSMOS_CONTAINER", default="hot-telemetry"),
+)
+_OPTIONS: Final = (
     Option("app", "the function app"),
     Option("region", "the function app's"),
     Option("resource_group", "the function app's"),
@@ -165,6 +167,7 @@ PROVIDER: Final = Provider(
     "Azure",
     "Cosmos DB",
     CosmosSettings,
+    _STORAGE,
     _writer,
     Functions(
         directory="functions/azure",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.timestamps import Iso8601Format, NativeFormat
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import timestamp_format
-from deploy_scripts.providers.provider import Functions, Option, Provider
+from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
 from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer
 
 if TYPE_CHECKING:
@@ -129,24 +129,27 @@ def _spelled(settings: Mapping[str, str]) -> str:
     return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
 
 
-_OPTIONS: Final = (
-    Option(
+_STORAGE: Final = (
+    StorageKey(
         "collection",
-        "[default: TWIN-hot-telemetry]",
-        setting="FIRESTORE_COLLECTION",
+        "FIRESTORE_COLLECTION",
+        "the path of the collection",
         default="{twin}-hot-telemetry",
     ),
-    Option("database", "[default: (default)]", "FIRESTORE_DATABASE"),
+    StorageKey("database", "FIRESTORE_DATABASE", "the database in the project"),
+    StorageKey("project", "FIRESTORE_PROJECT", "the project, if it isn't the functions' own"),
+)
+_OPTIONS: Final = (
     Option("app", "the history's function  [default: hot-reader]"),
     Option("region", "the functions'"),
     Option("project", "the functions'"),
-    Option("firestore_project", "[default: the functions']", "FIRESTORE_PROJECT"),
 )
 PROVIDER: Final = Provider(
     "gcp",
     "Google Cloud",
     "Firestore",
     FirestoreSettings,
+    _STORAGE,
     _writer,
     Functions(
         directory="functions/gcp",

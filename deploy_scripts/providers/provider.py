@@ -27,6 +27,38 @@ class StoreSettings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StorageKey:
+    """A key of a cloud's section in `config_storage.json`.
+
+    Attributes
+    ----------
+    name
+        The key, such as `table`.
+    setting
+        The Hot Readers' setting with its value.
+    meaning
+        What it must be, in words.
+    kind
+        The type of its value: `str` or `bool`.
+    pattern
+        The regular expression that a string must match.
+    choices
+        The strings that it can be; empty for any.
+    default
+        The value where the file has none; `{twin}` in it stands for the twin's name. None for the
+        default of the function.
+    """
+
+    name: str
+    setting: str
+    meaning: str
+    kind: type[str] | type[bool] = str
+    pattern: str = r"^\S(.*\S)?$"
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """An option of `package` for one cloud.
 
@@ -38,20 +70,10 @@ class Option:
         Its name with underscores, such as `key_vault`.
     help
         Its line in `package --help`.
-    setting
-        The function's setting with the same value; None if there is none.
-    default
-        Its default, in which `{twin}` stands for the twin's name; None for the default of the script
-        and of the function.
-    example
-        An example for an option that has to be given; None if it needn't be.
     """
 
     name: str
     help: str
-    setting: str | None = None
-    default: str | None = None
-    example: str | None = None
 
     @property
     def flag(self) -> str:
@@ -78,7 +100,7 @@ class Functions:
     options
         The options of `package` for this cloud only.
     variables
-        Returns further variables of the script, from the values of the options by their names.
+        Returns further variables of the script, from the Hot Readers' settings.
     """
 
     directory: str
@@ -87,7 +109,7 @@ class Functions:
     settings_suffix: str
     spelled: Callable[[Mapping[str, str]], str]
     options: tuple[Option, ...]
-    variables: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _given: {}
+    variables: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _settings: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,8 @@ class Provider:
         The product that is its hot storage.
     settings
         The hot storage's settings.
+    storage
+        The keys of `config_storage.json` that say where the hot storage is.
     writer
         Opens the hot storage that the settings name, to write sample telemetry. It raises
         `ConfigurationError` if one is missing or malformed, and what the cloud's SDK raises.
@@ -115,5 +139,6 @@ class Provider:
     title: str
     store: str
     settings: type[StoreSettings]
+    storage: tuple[StorageKey, ...]
     writer: Callable[[Environment], Writer]
     functions: Functions | None = None

@@ -14,6 +14,8 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, READS
 from chalicelib.settings.token_reference import split_tokens
 from deploy_scripts.project_files.inter_cloud import connection_id
+from deploy_scripts.project_files.storage import STORAGE_KEYS
+from deploy_scripts.stage.hot_storage import in_stage, storage_settings
 from deploy_scripts.stage.policies import ConfigureError, policies, policy_file
 from deploy_scripts.stage.stage import (
     API_HANDLER,
@@ -22,7 +24,7 @@ from deploy_scripts.stage.stage import (
     read_stage_file,
     write_stage_file,
 )
-from deploy_scripts.stage.twin_info import digital_twin_info
+from deploy_scripts.stage.twin_info import digital_twin_info, packed
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -39,14 +41,12 @@ _TABLE: Final = "DYNAMODB_TABLE_NAME"
 _INDEX: Final = "DYNAMODB_INDEX_NAME"
 _MANAGED: Final = (
     "DIGITAL_TWIN_INFO",
-    _TABLE,
     TOKEN_VARIABLE,
     *(read.remote_url_setting for read in READS),
+    *(key.setting for key in STORAGE_KEYS["aws"]),
 )
 """The variables that follow from the configuration; one that doesn't any more is removed."""
 _DEFAULTS: Final[Mapping[str, Any]] = {"autogen_policy": False, "xray": True}
-KEPT_TABLE: Final = "hot_table"
-"""The key under which a stage without a hot table on AWS keeps its name; Chalice ignores it."""
 
 
 def configure_stage(
@@ -56,7 +56,6 @@ def configure_stage(
     *,
     project: Path,
     stage: str,
-    table: str | None = None,
     dry_run: bool = False,
 ) -> list[str]:
     """Write what differs from the twin's configuration in a stage of a project.
@@ -75,8 +74,6 @@ def configure_stage(
         The Chalice project's directory.
     stage
         The stage's name.
-    table
-        The hot table, if it is on AWS; None keeps the stage's, or else names it after the twin.
     dry_run
         True to write nothing.
 
@@ -109,11 +106,20 @@ def configure_stage(
             f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is deployed "
             "on AWS."
         )
-    usual = f"{twin.name}-hot-telemetry"
-    table = table or known.get(_TABLE) or before.get(KEPT_TABLE) or usual
+    storage = {
+        each.key.setting: each.value
+        for each in storage_settings(twin, target, cloud="aws")
+        # Elsewhere, what somebody chose waits in the stage for the hot storage to come back.
+        if layout.layer_3_hot == "aws" or each.origin == in_stage(target)
+    }
     remote = {} if layout.layer_3_hot == "aws" else _remote_readers(layout, connections)
-    index = known.get(_INDEX, "").strip() or None
-    documents = policies(target, layout, table=table, index=index, token=tokens.statement())
+    documents = policies(
+        target,
+        layout,
+        table=storage.get(_TABLE, ""),
+        index=storage.get(_INDEX),
+        token=tokens.statement(),
+    )
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
@@ -124,13 +130,17 @@ def configure_stage(
             changes.append(f"policy {path.name}")
             if not dry_run:
                 write_stage_file(path, policy)
+    variables = _variables(target, storage, remote, tokens, layout)
+    # A TwinMaker event brings its types along; an HTTP query may come without.
+    devices = twin.devices if API_HANDLER in documents else ()
+    info = packed(digital_twin_info(twin, devices), variables, name=stage)
+    changes += _keep_devices(project / info.file, info.devices, dry_run=dry_run)
     after = {
         **_DEFAULTS,
         **({"api_gateway_stage": "api"} if API_HANDLER in documents else {}),
-        **{key: value for key, value in before.items() if key != KEPT_TABLE},
-        **({KEPT_TABLE: table} if remote and table != usual else {}),
+        **before,
         **_policy_files(before, stage, documents),
-        "environment_variables": _variables(twin, target, table, remote, tokens),
+        "environment_variables": variables | {"DIGITAL_TWIN_INFO": info.setting},
     }
     if after != before:
         changes.append(f"stage {stage} in {STAGES_FILE}: {_differences(before, after)}")
@@ -141,22 +151,33 @@ def configure_stage(
 
 
 def _variables(
-    twin: TwinConfiguration,
     stage: Stage,
-    table: str,
+    storage: Mapping[str, str],
     remote: Mapping[Read, Connection],
     tokens: TokenStore,
+    layout: ProviderLayout,
 ) -> dict[str, str]:
     known = (stage.environment or {}).items()
     variables = {read.remote_url_setting: each.url for read, each in remote.items()}
-    if not remote:
-        variables[_TABLE] = table
-    if twin.layout.crosses_clouds:
+    variables |= storage
+    if layout.crosses_clouds:
         variables[TOKEN_VARIABLE] = tokens.reference
-    # A TwinMaker event brings its types along; an HTTP query may come without.
-    devices = twin.devices if API_HANDLER in stage.functions(twin.layout) else ()
-    variables["DIGITAL_TWIN_INFO"] = digital_twin_info(twin, devices, variables)
     return {name: value for name, value in known if name not in _MANAGED} | variables
+
+
+def _keep_devices(path: Path, devices: list[Any] | None, *, dry_run: bool) -> list[str]:
+    """Keep the file of the devices that have no room in the stage; remove one that isn't needed."""
+    if devices is None:
+        if not path.exists():
+            return []
+        if not dry_run:
+            path.unlink()
+        return [f"{path.name} removed: the stage has room for the devices"]
+    if path.exists() and read_stage_file(path) == devices:
+        return []
+    if not dry_run:
+        write_stage_file(path, devices)
+    return [f"{len(devices)} devices in {path.name}"]
 
 
 def _policy_files(

@@ -63,7 +63,7 @@ def policies(
         if connector is not None and layout.crosses_clouds:
             sid = "TellTheDeviceOfAnOldComponentType"
             yield _allow(sid, "arn:*:iottwinmaker:*:*:workspace/*", "iottwinmaker:GetEntity")
-        group = f"arn:*:logs:*:*:log-group:/aws/lambda/{stage.deployed_name(function)}"
+        group = f"arn:*:logs:*:*:log-group:{stage.log_group(function)}"
         log = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
         yield _allow("WriteItsLog", [group, f"{group}:*"], *log)
         yield _allow("SendTraces", "*", "xray:PutTraceSegments", "xray:PutTelemetryRecords")

@@ -6,10 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import APP_NAME, aws_surface
 from chalicelib.model.reads import HISTORY
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.whole_files import write_json
+from deploy_scripts.stage.twin_info import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +56,14 @@ class Stage:
         """The environment variables of the endpoints' function."""
         return {**(self.environment or {}), **self.handler_environment}
 
+    @property
+    def twin_name(self) -> str | None:
+        """The twin that the stage was written for; None if its environment doesn't say."""
+        try:
+            return DigitalTwinInfo.load(self.environment or {}).name
+        except ConfigurationError:
+            return None
+
     def functions(self, layout: ProviderLayout) -> tuple[str, ...]:
         """Return Chalice's names of the functions that a layout has on AWS."""
         local_connectors = HISTORY.local_function_setting in (self.environment or {})
@@ -63,6 +74,10 @@ class Stage:
         """Return the name that Chalice gives to a function on AWS."""
         prefix = f"{self.app_name}-{self.name}"
         return prefix if function == API_HANDLER else f"{prefix}-{function}"
+
+    def log_group(self, function: str) -> str:
+        """Return the name of the log group that Lambda makes for a function (Lambda developer guide)."""
+        return f"/aws/lambda/{self.deployed_name(function)}"
 
     @classmethod
     def load(cls, project: Path, name: str) -> Stage:
@@ -85,6 +100,10 @@ class Stage:
                 **document.get("environment_variables", {}),
                 **stage.get("environment_variables", {}),
             }
+            if "DIGITAL_TWIN_INFO" in environment:
+                environment["DIGITAL_TWIN_INFO"] = unpacked(
+                    environment["DIGITAL_TWIN_INFO"], project
+                )
             handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
             of_handler = dict(handler.get("environment_variables", {}))
         except (KeyError, TypeError, ValueError, AttributeError) as error:

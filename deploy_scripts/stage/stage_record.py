@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_TWIN_FUNCTIONS: Final = tuple(
+TWIN_FUNCTIONS: Final = tuple(
     name for read in READS for name in (read.hot_reader, read.data_connector)
 )
 """The functions that TwinMaker invokes."""
@@ -128,7 +128,7 @@ class StageRecord:
     @property
     def has_twin_functions(self) -> bool:
         """True if there are functions that TwinMaker invokes."""
-        return not self.deployed.lambda_arns.keys().isdisjoint(_TWIN_FUNCTIONS)
+        return not self.deployed.lambda_arns.keys().isdisjoint(TWIN_FUNCTIONS)
 
     def write(self) -> None:
         """Write the record, if it doesn't agree with AWS."""
@@ -168,7 +168,7 @@ class StageRecord:
     def _unrecorded(self) -> Iterator[Json]:
         """Yield the functions and roles of ours that the record lacks."""
         recorded = {each["name"] for each in self.resources}
-        for name in (*_TWIN_FUNCTIONS, API_HANDLER):
+        for name in (*TWIN_FUNCTIONS, API_HANDLER):
             function = role = None
             # Chalice's names: a role's has the function's name in app.py, the handler's has none.
             role_name = f"{self._prefix}-{name}"

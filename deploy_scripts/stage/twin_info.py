@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from chalicelib.settings.digital_twin_info import DEVICES_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from deploy_scripts.project_files.twin_configuration import Device, TwinConfiguration
 
+_DEVICES: Final = "config_iot_devices"
 _LARGEST_ENVIRONMENT: Final = 4_096
 """Bytes of all names and values (AWS Lambda developer guide, 'Quotas')."""
 
 
-def digital_twin_info(
-    twin: TwinConfiguration, devices: Iterable[Device], others: Mapping[str, str]
-) -> str:
-    """Spell `DIGITAL_TWIN_INFO`: with the devices, if there are any and Lambda has room.
+def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str:
+    """Spell `DIGITAL_TWIN_INFO`, with the devices if there are any.
 
-    Half of Lambda's room is left to the variables that people add. A Hot Reader on another cloud gets
-    the same, so that all type alike.
+    A Hot Reader on another cloud gets the same, so that all type alike.
 
     Parameters
     ----------
@@ -28,8 +29,6 @@ def digital_twin_info(
         The twin's configuration.
     devices
         The devices whose declared types the function needs.
-    others
-        The function's other variables.
 
     Returns
     -------
@@ -53,6 +52,58 @@ def digital_twin_info(
         }
         for device in devices
     ]
-    full = json.dumps(info | ({"config_iot_devices": listed} if listed else {}))
+    return json.dumps(info | ({_DEVICES: listed} if listed else {}))
+
+
+class PackedInfo(NamedTuple):
+    """`DIGITAL_TWIN_INFO` in the room that Lambda has.
+
+    Attributes
+    ----------
+    setting
+        The setting. If the devices have no room in it, it names the file.
+    file
+        Its path within the project.
+    devices
+        The JSON of the file; None if there needn't be one.
+    """
+
+    setting: str
+    file: str
+    devices: list[Any] | None
+
+
+def packed(info: str, others: Mapping[str, str], *, name: str) -> PackedInfo:
+    """Move the devices of a `DIGITAL_TWIN_INFO` into a file of the package if they are too many.
+
+    Half of Lambda's room is left to the variables that people add.
+
+    Parameters
+    ----------
+    info
+        The setting, with all devices.
+    others
+        The function's other variables.
+    name
+        The name that tells the file from those of other stages and clouds.
+    """
+    file = f"devices-{name}.json"
+    path = f"{DEVICES_DIRECTORY.name}/{file}"
     size = sum(len(f"{name}{value}".encode()) for name, value in others.items())
-    return full if size + len(full.encode()) <= _LARGEST_ENVIRONMENT // 2 else json.dumps(info)
+    document = json.loads(info)
+    if _DEVICES not in document or size + len(info.encode()) <= _LARGEST_ENVIRONMENT // 2:
+        return PackedInfo(info, path, None)
+    return PackedInfo(json.dumps(document | {_DEVICES: file}), path, document[_DEVICES])
+
+
+def unpacked(info: str, project: Path) -> str:
+    """Return a `DIGITAL_TWIN_INFO` of a project's stage with all devices in it, as far as it is one.
+
+    What is wrong with it stays, for `DigitalTwinInfo` to say.
+    """
+    try:
+        document = json.loads(info)
+        path = project / DEVICES_DIRECTORY.name / document[_DEVICES]
+        return json.dumps(document | {_DEVICES: json.loads(path.read_bytes())})
+    except (OSError, ValueError, TypeError, KeyError):
+        return info

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.token_reference import TokenReference, split_tokens
 from deploy_scripts.errors import VerbError
-from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
+from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE, token_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,19 @@ def token_reference(twin_name: str, stage: str, store: str | None, name: str | N
     if store == "secretsmanager":
         name = name.removeprefix("/")
     return f"{store or 'ssm'}:{name}"
+
+
+def followed_reference(stage: Stage, twin_name: str) -> str | None:
+    """Return the stage's reference, named after the twin if it was after another twin; None if it has none.
+
+    A reference that somebody chose stays.
+    """
+    stated = (stage.environment or {}).get(TOKEN_VARIABLE)
+    if stage.twin_name is not None:
+        for store in STORES:
+            if stated == token_reference(stage.twin_name, stage.name, store, None):
+                return token_reference(twin_name, stage.name, store, None)
+    return stated
 
 
 def managed_store(

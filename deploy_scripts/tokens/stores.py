@@ -13,7 +13,7 @@ from deploy_scripts.errors import RefusedError, VerbError
 from deploy_scripts.register.twin import MANAGED_BY, MANAGED_BY_TAG, TWIN_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from chalicelib.settings.token_reference import TokenReference
 
@@ -95,10 +95,14 @@ class TokenStore(ABC):
             return
         raise StoreRefusedError(message)  # not in the handler: no trace of what was sent
 
-    def is_ours(self) -> bool:
-        """Say whether the place is there and ours."""
+    def is_ours(self) -> bool | None:
+        """Say whether the place is ours; None if it isn't there."""
         found = _unless_gone(self._found_tags)
-        return found is not None and self._says_ours(found)
+        if found is None:
+            return None
+        # What was made before the tags named the twin has all but that one.
+        tags = {TWIN_TAG: self._twin} | {each["Key"]: each["Value"] for each in found}
+        return all(tags.get(each["Key"]) == each["Value"] for each in self._tags)
 
     def check_ours(self) -> None:
         """Check that the place is ours, or isn't there.
@@ -110,19 +114,13 @@ class TokenStore(ABC):
         botocore.exceptions.ClientError
             AWS refused.
         """
-        found = _unless_gone(self._found_tags)
-        if found is not None and not self._says_ours(found):
+        if self.is_ours() is False:
             raise ForeignTokenError(
                 f"{self.reference} is there and wasn't made for the stage {self._stage} of the twin "
                 f"{self._twin}, so it isn't overwritten. Let whoever made it change it "
                 "(docs/settings.md, 'Changing it without downtime'); or run configure with another "
                 "--token-name, which makes a token of the stage's own, and deploy."
             )
-
-    def _says_ours(self, found: Iterable[Mapping[str, str]]) -> bool:
-        # What was made before the tags named the twin has all but that one.
-        tags = {TWIN_TAG: self._twin} | {each["Key"]: each["Value"] for each in found}
-        return all(tags.get(each["Key"]) == each["Value"] for each in self._tags)
 
     def delete(self) -> bool:
         """Delete the token if its place is ours; say whether it was."""

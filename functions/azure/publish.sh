@@ -14,8 +14,8 @@ STORAGE_ACCOUNT="${STORAGE_ACCOUNT:?fill it in: 3 to 24 small letters and digits
 KEY_VAULT="${KEY_VAULT:?fill it in: 3 to 24 letters, digits and hyphens, globally unique}"
 COSMOS_ACCOUNT="${COSMOS_ACCOUNT:?fill it in: the name of the Cosmos DB account}"
 COSMOS_RESOURCE_GROUP="${COSMOS_RESOURCE_GROUP:-$RESOURCE_GROUP}"
-DATABASE="${DATABASE:?fill it in: the database in the account}"
-CONTAINER="${CONTAINER:-hot-telemetry}"
+COSMOS_DATABASE="${COSMOS_DATABASE:?fill it in: the database in the account}"
+COSMOS_CONTAINER="${COSMOS_CONTAINER:-hot-telemetry}"
 PYTHON_RUNTIME="${PYTHON_RUNTIME:-3.11}"
 
 # The function app, its storage and its identity.
@@ -32,7 +32,7 @@ PRINCIPAL=$(az functionapp identity assign --name "$APP" --resource-group "$RESO
 az cosmosdb sql role assignment create --account-name "$COSMOS_ACCOUNT" \
   --resource-group "$COSMOS_RESOURCE_GROUP" --principal-id "$PRINCIPAL" \
   --role-definition-id 00000000-0000-0000-0000-000000000001 \
-  --scope "/dbs/$DATABASE/colls/$CONTAINER" --output none
+  --scope "/dbs/$COSMOS_DATABASE/colls/$COSMOS_CONTAINER" --output none
 
 # A vault for the token: you may write into it, the function app may read.
 az keyvault create --name "$KEY_VAULT" --resource-group "$RESOURCE_GROUP" --location "$REGION" \

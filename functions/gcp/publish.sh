@@ -13,8 +13,8 @@ FIRESTORE_PROJECT="${FIRESTORE_PROJECT:-$PROJECT}"
 REGION="${REGION:?fill it in: the region, such as europe-west1, best that of the hot storage}"
 APP="${APP:-hot-reader}"
 PYTHON_RUNTIME="${PYTHON_RUNTIME:-3.11}"
-DATABASE="${DATABASE:-(default)}"
-COLLECTION="${COLLECTION:?fill it in: the path of the collection}"
+FIRESTORE_DATABASE="${FIRESTORE_DATABASE:-(default)}"
+FIRESTORE_COLLECTION="${FIRESTORE_COLLECTION:?fill it in: the path of the collection}"
 DEVICE_ID_ATTRIBUTE="${DEVICE_ID_ATTRIBUTE:-device_id}"
 TIMESTAMP_ATTRIBUTE="${TIMESTAMP_ATTRIBUTE:-timestamp}"
 
@@ -29,11 +29,11 @@ ACCOUNT="$APP@$PROJECT.iam.gserviceaccount.com"
 gcloud projects add-iam-policy-binding "$FIRESTORE_PROJECT" \
   --member="serviceAccount:$ACCOUNT" --role=roles/datastore.viewer --condition=None
 gcloud firestore indexes composite create --project="$FIRESTORE_PROJECT" \
-  --database="$DATABASE" --collection-group="${COLLECTION##*/}" \
+  --database="$FIRESTORE_DATABASE" --collection-group="${FIRESTORE_COLLECTION##*/}" \
   --field-config=field-path="$DEVICE_ID_ATTRIBUTE",order=ascending \
   --field-config=field-path="$TIMESTAMP_ATTRIBUTE",order=ascending
 gcloud firestore indexes composite create --project="$FIRESTORE_PROJECT" \
-  --database="$DATABASE" --collection-group="${COLLECTION##*/}" \
+  --database="$FIRESTORE_DATABASE" --collection-group="${FIRESTORE_COLLECTION##*/}" \
   --field-config=field-path="$DEVICE_ID_ATTRIBUTE",order=ascending \
   --field-config=field-path="$TIMESTAMP_ATTRIBUTE",order=descending
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import socket
@@ -43,9 +44,10 @@ class MotoServer:
             self.endpoint_url = f"http://{HOST}:{bound_port}"
             self.runtime = LambdaRuntime(endpoint_url=self.endpoint_url)
             self.account_id = moto_accounts.register(self.runtime, self.endpoint_url)
-            application = _with_account(
-                DomainDispatcherApplication(create_backend_app), self.account_id
-            )
+            dispatcher = DomainDispatcherApplication(create_backend_app)
+            # Moto matches some 200 patterns anew for each request; a host's backend doesn't change.
+            dispatcher.get_backend_for_host = functools.cache(dispatcher.get_backend_for_host)
+            application = _with_account(dispatcher, self.account_id)
             application = _with_function_urls(application, self.account_id, self.runtime)
             self._server = _Server(
                 HOST, bound_port, application, _RequestHandler, fd=listener.fileno()

@@ -13,6 +13,7 @@ from chalicelib.model.locations import values_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.model.locations import Places
     from tests.conformance.oracle import Stored
 
@@ -29,9 +30,9 @@ class MemoryStore:
     unique_keys = False
 
     def __init__(self) -> None:
-        self.entries: dict[str, list[StoredEntry]] = {}
+        self.entries: dict[DeviceId, list[StoredEntry]] = {}
 
-    def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
+    def put(self, device_id: DeviceId, entries: Sequence[Stored], key_type: str) -> None:
         rows = self.entries.setdefault(device_id, [])
         for each in entries:
             key = _KEYS[key_type](each.key)
@@ -43,7 +44,7 @@ class MemoryStore:
 
     def read(
         self,
-        device_id: str,
+        device_id: DeviceId,
         lower: Any,
         upper: Any,
         *,

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from chalicelib.model.data_value import DataType
 from chalicelib.model.reads import LAST_ENTRY, READS
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage import check_token
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REMOTE = "r" * 43
-PARAMETER = "/factory-twin/inter-cloud-token"
+PARAMETER = "/factory-twin/multicloud/inter-cloud-token"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,19 @@ class Project:
     def providers(self, layer_3_hot: str, layer_4: str) -> None:
         document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
         (self.config / "config_providers.json").write_text(json.dumps(document))
+
+    def rename(self, name: str) -> None:
+        (self.config / "config.json").write_text(json.dumps({"digital_twin_name": name}))
+
+    def storage(self, **keys: Any) -> None:
+        (self.config / "config_storage.json").write_text(json.dumps({"aws": keys}))
+
+    def write_variables(self, stage: str = "multicloud", **variables: str) -> None:
+        """Write into a stage's environment, as people do."""
+        path = self.directory / ".chalice" / "config.json"
+        document = json.loads(path.read_text())
+        document["stages"][stage]["environment_variables"] |= variables
+        path.write_text(json.dumps(document))
 
     def connect(self, token: str = REMOTE, last_entry_token: str | None = None) -> None:
         connections = InterCloudConnections(self.config / "config_inter_cloud.json")
@@ -76,6 +92,11 @@ class Project:
         done = self.run(*options, stage=stage)
         assert done.exit_code == 0, done.output
         return str(done.output)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        variables: dict[str, str] = self.stages["multicloud"]["environment_variables"]
+        return variables
 
     @property
     def stages(self) -> Any:
@@ -114,16 +135,22 @@ def token_in(aws: LocalAws) -> str:
     return str(found["Parameter"]["Value"])
 
 
-def test_the_committed_stages_are_what_configure_makes_of_the_example_twin(project):
-    before = project.files()
-    project.ok()
+def test_the_committed_stages_are_what_configure_makes_of_the_example_from_nothing(project):
+    committed = {name: content for name, content in project.files().items() if ".chalice" in name}
+    for name in committed:
+        if name.startswith(".chalice/policy-"):
+            (project.directory / name).unlink()
+    stages = project.directory / ".chalice" / "config.json"
+    document = json.loads(stages.read_text())
+    # `chalice local` has a stage of its own, which isn't deployed.
+    document["stages"] = {"local": document["stages"]["local"]}
+    stages.write_text(json.dumps(document))
     project.providers("aws", "aws")
     project.ok(stage="singlecloud")
     project.providers("aws", "azure")
-    assert project.files().keys() == before.keys()
-    for name, content in before.items():
-        if name.startswith(".chalice"):
-            assert json.loads(project.files()[name]) == json.loads(content), name
+    project.ok(stage="multicloud")
+    made = {name: content for name, content in project.files().items() if ".chalice" in name}
+    assert made == committed
 
 
 def test_a_token_is_made_and_kept_and_not_in_any_file(project, aws):
@@ -180,6 +207,27 @@ def test_data_connectors_may_not_touch_dynamodb_and_hot_readers_may_only_query(p
             "dynamodb:Query"
         }
         assert not any(each.startswith(("ssm:", "secretsmanager:")) for each in actions(policy))
+
+
+def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(project):
+    (project.directory / "chalicelib").mkdir()
+    path = project.config / "config_iot_devices.json"
+    few = path.read_text()
+    (device, *_) = json.loads(few)
+    path.write_text(json.dumps([{**device, "id": f"device-{n}"} for n in range(300)]))
+    assert "300 devices" in project.ok("--dry-run")
+    assert not list(project.directory.glob("chalicelib/*"))
+    project.ok()
+    assert sum(len(f"{name}{value}") for name, value in project.variables.items()) < 4_096
+    stage = Stage.load(project.directory, "multicloud")
+    loaded = DigitalTwinInfo.load(stage.environment or {}).devices
+    assert loaded["device-299"].types == {
+        each["name"]: DataType(each["dataType"]) for each in device["properties"]
+    }
+    assert "as it should be" in project.ok()
+    path.write_text(few)
+    assert "removed" in project.ok()
+    assert not list(project.directory.glob("chalicelib/*"))
 
 
 def test_a_layout_that_is_switched_leaves_nothing_of_the_one_before(project):
@@ -239,7 +287,8 @@ def test_everything_else_in_the_file_survives(project):
     document["stages"]["multicloud"]["reserved_concurrency"] = 5
     document["stages"]["another"] = {"environment_variables": {"A": "1"}}
     path.write_text(json.dumps(document))
-    project.ok("--table", "another-table")
+    project.storage(table="another-table")
+    project.ok()
     after = json.loads(path.read_text())
     assert after["mine"] == {"kept": True}
     assert after["stages"]["another"] == {"environment_variables": {"A": "1"}}
@@ -336,14 +385,15 @@ def test_a_run_that_is_cut_off_at_an_aws_call_ends_as_an_undisturbed_one(project
         made.meta.events.register("before-call.ssm", cut_off)
         return made
 
+    project.storage(table="t-1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
         # A `before-call` hook stands in for a kill at that moment.
-        assert project.run("--table", "t-1").exit_code == 1
-    project.ok("--table", "t-1")
+        assert project.run().exit_code == 1
+    project.ok()
     assert project.stages["multicloud"]["environment_variables"]["DYNAMODB_TABLE_NAME"] == "t-1"
     assert len(token_in(aws)) >= 43
-    assert "as it should be" in project.ok("--table", "t-1")
+    assert "as it should be" in project.ok()
 
 
 def test_a_token_that_aws_refuses_to_store_is_not_shown(project, monkeypatch):
@@ -487,29 +537,85 @@ def test_an_overwritten_parameter_keeps_its_key(aws):
     ssm.delete_parameter(Name="/keyed")
 
 
-def test_a_tables_own_name_is_kept_while_the_hot_storage_is_elsewhere(project):
-    def table() -> str | None:
-        name: str | None = project.stages["multicloud"]["environment_variables"].get(
-            "DYNAMODB_TABLE_NAME"
-        )
-        return name
+# --- where the hot storage is -------------------------------------------------------------------
 
-    project.ok("--table", "mine")
+
+def test_the_storage_file_says_all_about_the_hot_storage(project):
+    project.write_variables(DYNAMODB_TABLE_NAME="by-hand", TIMESTAMP_FORMAT="epoch_milliseconds")
+    project.storage(table="mine", device_id_attribute="deviceId", mixed_offsets=True)
+    project.ok()
+    assert project.variables["DYNAMODB_TABLE_NAME"] == "mine"
+    assert project.variables["DEVICE_ID_ATTRIBUTE"] == "deviceId"
+    assert project.variables["MIXED_OFFSETS"] == "true"
+    assert "TIMESTAMP_FORMAT" not in project.variables
+    (query,) = [
+        each
+        for each in project.policies()["api_handler"]["Statement"]
+        if each["Action"] == ["dynamodb:Query"]
+    ]
+    assert query["Resource"] == "arn:*:dynamodb:*:*:table/mine"
+    assert "as it should be" in project.ok()
+
+
+def test_what_the_storage_file_leaves_out_is_named_after_the_twin(project):
+    project.write_variables(DYNAMODB_TABLE_NAME="by-hand")
+    project.storage(timestamp_attribute="at")
+    project.ok()
+    assert project.variables["DYNAMODB_TABLE_NAME"] == "factory-twin-hot-telemetry"
+
+
+def test_without_a_section_what_somebody_wrote_into_the_stage_stays(project):
+    written = {"DYNAMODB_TABLE_NAME": "by-hand", "TIMESTAMP_FORMAT": "epoch_milliseconds"}
+    project.write_variables(**written)
+    project.ok()
+    assert written.items() <= project.variables.items()
+
+
+@pytest.mark.parametrize("how", ["in the file", "by hand"])
+def test_a_chosen_table_waits_while_the_hot_storage_is_elsewhere(project, how):
+    if how == "in the file":
+        project.storage(table="mine")
+    else:
+        project.write_variables(DYNAMODB_TABLE_NAME="mine")
+    project.ok()
     project.providers("azure", "aws")
     project.connect()
     project.ok()
-    assert (table(), project.stages["multicloud"]["hot_table"]) == (None, "mine")
     assert "as it should be" in project.ok()
     project.providers("aws", "aws")
     project.ok()
-    assert table() == "mine"
-    assert "hot_table" not in project.stages["multicloud"]
+    assert project.variables["DYNAMODB_TABLE_NAME"] == "mine"
 
 
-def test_the_usual_tables_name_needs_no_keeping(project):
-    project.providers("azure", "aws")
-    project.connect()
+# --- a twin that is renamed ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "reference"),
+    [
+        ((), "ssm:/{}/new/inter-cloud-token"),
+        (("--token-store", "secretsmanager"), "secretsmanager:{}/new/inter-cloud-token"),
+    ],
+)
+def test_names_that_nobody_chose_follow_the_twin(project, options, reference):
+    def names() -> tuple[str, str]:
+        variables = project.stages["new"]["environment_variables"]
+        return variables["DYNAMODB_TABLE_NAME"], variables["INTER_CLOUD_TOKEN"]
+
+    project.ok(*options, stage="new")
+    assert names() == ("factory-twin-hot-telemetry", reference.format("factory-twin"))
+    project.rename("other-twin")
+    project.ok(stage="new")
+    assert names() == ("other-twin-hot-telemetry", reference.format("other-twin"))
+    assert "factory-twin" not in json.dumps(
+        [project.stages["new"], project.policies("new")["api_handler"]]
+    )
+
+
+def test_names_that_someone_chose_stay_when_the_twin_is_renamed(project):
+    project.write_variables(DYNAMODB_TABLE_NAME="factory-twin-hot")
+    project.ok("--token-name", "/factory-twin/mine")
+    project.rename("other-twin")
     project.ok()
-    assert "hot_table" not in project.stages["multicloud"]
-    project.ok("--table", "another")
-    assert project.stages["multicloud"]["hot_table"] == "another"
+    assert project.variables["DYNAMODB_TABLE_NAME"] == "factory-twin-hot"
+    assert project.variables["INTER_CLOUD_TOKEN"] == "ssm:/factory-twin/mine"

@@ -564,7 +564,8 @@ for round in range(40):
     assert json.loads(path.read_text())["kept"] is True
 
 
-def test_a_writer_gives_up_when_another_one_doesnt_end(path):
+def test_a_writer_gives_up_when_another_one_doesnt_end(path, monkeypatch):
+    monkeypatch.setattr("deploy_scripts.project_files.inter_cloud._PATIENCE_SECONDS", 0.1)
     script = """
 with connections._locked():
     print("locked", flush=True)
@@ -574,13 +575,13 @@ with connections._locked():
         assert process.stdout
         assert process.stdout.readline() == b"locked\n"
         with pytest.raises(InterCloudError, match="Another process"):
-            put(InterCloudConnections(path, patience=0.1))
+            put(InterCloudConnections(path))
         process.communicate(b"g")
-    put(InterCloudConnections(path, patience=0.1))
+    put(InterCloudConnections(path))
 
 
 def test_a_killed_writer_leaves_no_lock(path):
     script = "\nwith connections._locked():\n os.kill(os.getpid(), signal.SIGKILL)\n"
     with start(path, script) as process:
         process.wait()
-    put(InterCloudConnections(path, patience=0.1))
+    put(InterCloudConnections(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -169,7 +170,9 @@ def test_what_was_chosen_outlives_the_next_deployments(world: World) -> None:
         return name
 
     world.providers("aws", "azure")
-    world.deploy("--table", "mine")
+    storage = {"aws": {"table": "mine"}}
+    (world.directory / "config" / "config_storage.json").write_text(json.dumps(storage))
+    world.deploy()
     assert limits() == (100, 200)
     where = ("--config", "config", "--project", str(world.directory), "--stage", "multicloud")
     assert world.process("publish", *where, "--rate", "7", "--burst", "11").code == 0

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
+from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.project_files.twin_configuration import PROVIDERS_FILE, TwinConfiguration
 from tests.deploy.conftest import TwinDirectory
 
@@ -148,8 +149,8 @@ def test_readers_are_published_by_stage_or_by_cloud_as_the_layout_needs(page):
 def test_a_page_shows_the_very_commands_that_package_prints(page, tmp_path, monkeypatch):
     (line,) = [line for line in command_lines(page) if line.startswith(f"{COMMAND}package ")]
     shutil.copytree(PROJECT / "config", tmp_path / "config")
-    (providers,) = blocks(page, "json")
-    (tmp_path / "config" / PROVIDERS_FILE).write_text(providers)
+    for name, text in zip((PROVIDERS_FILE, STORAGE_FILE), blocks(page, "json"), strict=False):
+        (tmp_path / "config" / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     printed = CliRunner().invoke(cli, [*arguments(line), "--config", "config"])
     assert printed.exit_code == 0, printed.output
@@ -198,12 +199,14 @@ def test_trying_on_ones_own_machine_touches_only_the_copy(page):
 
 @every_layout_page
 def test_the_files_that_a_page_shows_are_of_its_layout(page, tmp_path):
-    shown = blocks(page, "json")
-    assert shown
+    providers, *storage = blocks(page, "json")
     twin = TwinDirectory(tmp_path)
-    for text in shown:
-        twin.write(PROVIDERS_FILE, text)
-        assert TwinConfiguration.load(tmp_path).layout == layout_of(page)
+    twin.write(PROVIDERS_FILE, providers)
+    for text in storage:
+        twin.write(STORAGE_FILE, text)
+    configuration = TwinConfiguration.load(tmp_path)
+    assert configuration.layout == layout_of(page)
+    assert configuration.storage.keys() <= {configuration.layout.layer_3_hot}
 
 
 @every_layout_page

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TOKEN = "t" * 43
 NEW = "n" * 43
-PARAMETER = "/factory-twin/inter-cloud-token"
+PARAMETER = "/factory-twin/multicloud/inter-cloud-token"
 CONNECTION = "aws_l3_to_azure_l4_hot_reader"
 IDS = (CONNECTION, f"{CONNECTION}_last_entry")
 REMOTE = ("azure_l3_to_aws_l4_hot_reader", "azure_l3_to_aws_l4_hot_reader_last_entry")

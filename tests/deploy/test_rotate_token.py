@@ -37,7 +37,7 @@ LAYOUT = ProviderLayout("aws", "azure")
 MAX_AGE = 60
 FIRST = "a" * 43
 NEW = "n" * 43
-NAME = "/factory-twin/inter-cloud-token"
+NAME = "/factory-twin/multicloud/inter-cloud-token"
 MADE = {"managed-by": "multi-cloud-hot-reader", "stage": "multicloud"}
 OWNER = {"stage": "multicloud", "twin": "factory-twin"}
 

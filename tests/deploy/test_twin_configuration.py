@@ -15,6 +15,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.problems import ConfigurationProblems, Problem
+from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.project_files.twin_configuration import (
     Device,
     DeviceProperty,
@@ -74,12 +75,51 @@ def test_a_provider_may_be_spelled_in_several_ways(twin, spelled, provider):
     assert TwinConfiguration.load(twin.path).layout == ProviderLayout(provider, provider)
 
 
-@pytest.mark.parametrize("key", ["layer_4_providr", "layer4_provider", "Layer_4_Provider"])
+@pytest.mark.parametrize(
+    "key", ["layer_4", "layer_4_providr", "layer4_provider", "Layer_4_Provider"]
+)
 def test_a_misspelt_layer_4_provider_is_not_taken_for_a_missing_one(twin, key):
     twin.write("config_providers.json", {"layer_3_hot_provider": "azure", key: "aws"})
     assert str(only_problem(twin)) == (
         f"config_providers.json: {key}: found an unknown key; expected the key layer_4_provider"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "meant"),
+    [
+        ({"constProprties": []}, "constProprties", "constProperties"),
+        ({"properties": [{"name": "x", "dataType": "LONG", "unitOfMesure": "Bar"}]},
+         "properties[0].unitOfMesure", "unitOfMeasure"),
+        ({"properties": [{"name": "x", "dataType": "LONG", "unit": "Bar"}]},
+         "properties[0].unit", "unitOfMeasure"),
+        ({"properties": [{"name": "x", "dataType": {"type": "LIST", "nested_type": "LONG"}}]},
+         "properties[0].dataType.nested_type", "nestedType"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_is_told(twin, changes, path, meant):
+    twin.write(DEVICES_FILE, [{"id": "a", "properties": [], **changes}])
+    assert str(only_problem(twin)) == (
+        f"{DEVICES_FILE}: [0].{path}: found an unknown key; expected the key {meant}"
+    )
+
+
+def test_keys_of_the_larger_deployer_are_left_alone(twin):
+    twin.write(
+        "config.json",
+        {
+            "digital_twin_name": "factory-twin",
+            "hot_storage_size_in_days": 30,
+            "cold_storage_size_in_days": 90,
+            "mode": "debug",
+            "properties": {"digital_twin_nam": "x"},
+        },
+    )
+    layers = {f"layer_{each}_provider": "aws" for each in ("1", "2", "3_cold", "3_archive", "5")}
+    twin.write("config_providers.json", {"layer_3_hot_provider": "azure", **layers})
+    property_ = {"name": "x", "dataType": "LONG", "initValue": 7, "resource": "r", "values": []}
+    twin.write(DEVICES_FILE, [{"id": "a", "properties": [property_], "simulator": {}}])
+    assert TwinConfiguration.load(twin.path).layout == ProviderLayout("azure", "azure")
 
 
 def test_without_a_layer_4_provider_the_twin_is_where_the_hot_storage_is(twin):
@@ -404,12 +444,55 @@ def test_an_infinite_constant_is_a_problem(twin):
     assert only_problem(twin).path == "[0].constProperties[0].value"
 
 
+# --- where the hot storage is ---
+
+
+def test_the_storage_file_states_settings_by_provider(twin):
+    twin.write(STORAGE_FILE, {"aws": {"table": "hot", "mixed_offsets": False}, "gcp": {}})
+    assert TwinConfiguration.load(twin.path).storage == {
+        "aws": {"DYNAMODB_TABLE_NAME": "hot", "MIXED_OFFSETS": "false"},
+        "gcp": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ([], "found a list; expected an object with sections: aws, azure, gcp"),
+        ({"aws": 1}, "aws: found 1; expected an object: {table, index, device_id_attribute, "),
+        ({"google": {}}, "google: found an unknown key; expected the key gcp"),
+        ({"table": "t"}, "table: found an unknown key; expected one of the keys aws, azure, gcp"),
+        ({"azure": {"databse": "d"}}, "azure.databse: found an unknown key; expected the key database"),
+        ({"aws": {"container": "c"}}, "aws.container: found an unknown key; expected one of the keys"),
+        ({"aws": {"table": None}}, "aws.table: found null; expected the table's name"),
+        ({"aws": {"table": "arn:aws:dynamodb:eu-central-1:1:table/t"}}, "aws.table: found"),
+        ({"gcp": {"collection": " "}}, 'gcp.collection: found " "; expected the path'),
+        ({"gcp": {"timestamp_format": "unix"}}, 'timestamp_format: found "unix"; expected one of'),
+        ({"gcp": {"device_id_type": "integer"}}, "expected string or number"),
+        ({"gcp": {"mixed_offsets": "true"}}, 'found "true"; expected true or false'),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_storage_file_is_told(twin, document, problem):
+    twin.write(STORAGE_FILE, document)
+    told = only_problem(twin)
+    assert told.file == STORAGE_FILE
+    assert problem in str(told)
+
+
+def test_a_storage_file_that_is_damaged_is_a_problem(twin):
+    twin.write(STORAGE_FILE, '{"aws": {"table": "a", "table": "b"}}')
+    assert only_problem(twin) == Problem(
+        STORAGE_FILE, "aws.table", "the key more than once", "each key once in an object"
+    )
+
+
 # --- all mistakes together ---
 
 
 def test_every_mistake_in_every_file_is_reported_at_once(twin):
     twin.write("config.json", {"digital_twin_name": "a b"})
     twin.providers("azur", "awz")
+    twin.write(STORAGE_FILE, {"aws": {"tabel": "t"}, "ibm": {}})
     twin.write(
         DEVICES_FILE,
         [
@@ -426,6 +509,8 @@ def test_every_mistake_in_every_file_is_reported_at_once(twin):
         (DEVICES_FILE, "[0].properties[0].dataType"),
         (DEVICES_FILE, "[0].properties[0].unitOfMeasure"),
         (DEVICES_FILE, "[1].constProperties[0].value"),
+        (STORAGE_FILE, "aws.tabel"),
+        (STORAGE_FILE, "ibm"),
     ]
 
 
@@ -484,12 +569,12 @@ def documented() -> dict[str, list[Any]]:
 
 def test_the_documentation_has_an_example_of_each_file():
     examples = documented()
-    assert sorted(examples) == sorted([*FILES, CONNECTIONS_FILE])
+    assert sorted(examples) == sorted([*FILES, STORAGE_FILE, CONNECTIONS_FILE])
     assert all(examples.values())
 
 
 def test_the_documented_twin_is_valid(tmp_path):
-    for file in FILES:
+    for file in (*FILES, STORAGE_FILE):
         for example in documented()[file]:
             (tmp_path / file).write_text(json.dumps(example))
     assert [each.id for each in TwinConfiguration.load(tmp_path).devices] == ["pump-1"]

@@ -79,8 +79,6 @@ class InvocationResult:
         ``Unhandled`` when the invocation failed, else None (Lambda API, Invoke: ``FunctionError``).
     log_tail
         The end of the invocation's log, at most `LOG_TAIL_BYTES`.
-    request_id
-        The id that the function saw in its context.
     version
         The version that ran.
     """
@@ -88,7 +86,6 @@ class InvocationResult:
     payload: bytes
     function_error: str | None
     log_tail: bytes
-    request_id: str
     version: str
 
 

@@ -85,7 +85,6 @@ class LambdaRuntime:
                 payload=answer.payload,
                 function_error="Unhandled" if answer.failed else None,
                 log_tail=tail,
-                request_id=invocation.request_id,
                 version=spec.version,
             )
 

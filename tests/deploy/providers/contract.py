@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
+from chalicelib.model.data_value import DataType
 from chalicelib.model.timestamps import EpochMillisecondsFormat
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.hot_reader import HotReaderSettings
@@ -44,14 +45,15 @@ if TYPE_CHECKING:
 class Case:
     """A cloud, as the tests know it.
 
-    `answers` are the stub's, each to a call that has a word; `{2}` in one is the call's third word.
+    `storage` is the section of `config_storage.json` that its `settings` come from. `answers` are the
+    stub's, each to a call that has a word; `{2}` in one is the call's third word.
     `shows` and `makes` begin the calls that look for the token's secret and make it, and `file_flag`
-    names the file with it. `in_flags` are options, the commands that get their values, and where: a
-    flag, or a word's position.
+    names the file with it. `in_flags` are options, or keys of the storage, the commands that get their
+    values, and where: a flag, or a word's position.
     """
 
     cloud: str
-    required: tuple[str, ...]
+    storage: Mapping[str, str]
     settings: tuple[str, ...]
     read_settings: Callable[[str], dict[str, str]]
     places: Mapping[str, str]
@@ -74,18 +76,24 @@ class Command:
         self.zip = Path("dist") / f"hot-reader-{case.cloud}.zip"
         self.settings_file = Path("dist") / f"hot-reader-{case.cloud}-settings{suffix}"
         twin.providers(case.cloud, "aws")
+        self.storage()
 
-    def run(self, *options: str, required: bool = True) -> Result:
+    def storage(self, **keys: object) -> None:
+        """Write the hot storage's section, with keys besides the case's."""
+        section = {**self.case.storage, **keys}
+        self.twin.write("config_storage.json", {self.case.cloud: section})
+
+    def run(self, *options: str) -> Result:
         given = ["--cloud", self.case.cloud, "--config", str(self.twin.path), *options]
-        return CliRunner().invoke(package, [*given, *(self.case.required if required else ())])
+        return CliRunner().invoke(package, given)
 
     def ok(self, *options: str) -> Result:
         done = self.run(*options)
         assert done.exit_code == 0, done.output
         return done
 
-    def refused(self, *options: str, required: bool = True) -> str:
-        done = self.run(*options, required=required)
+    def refused(self, *options: str) -> str:
+        done = self.run(*options)
         assert done.exit_code == 2, done.output
         assert not done.stdout
         assert not Path("dist").exists()
@@ -304,11 +312,13 @@ def test_only_what_differs_from_a_default_is_written(command, case):
     assert set(command.settings()) == {"DIGITAL_TWIN_INFO", *case.settings}
 
 
-def test_options_say_how_entries_are_laid_out(command):
-    command.ok(
-        *("--device-id-attribute", "deviceId", "--timestamp-attribute", "ts"),
-        *("--timestamp-format", "epoch_milliseconds", "--requests-per-second", "50"),
+def test_the_storage_file_says_how_entries_are_laid_out(command):
+    command.storage(
+        device_id_attribute="deviceId",
+        timestamp_attribute="ts",
+        timestamp_format="epoch_milliseconds",
     )
+    command.ok("--requests-per-second", "50")
     loaded = HotReaderSettings.load(command.settings())
     assert (loaded.device_id_attribute, loaded.timestamp_attribute) == ("deviceId", "ts")
     assert isinstance(loaded.timestamp_format, EpochMillisecondsFormat)
@@ -316,20 +326,30 @@ def test_options_say_how_entries_are_laid_out(command):
 
 
 def test_offsets_may_be_mixed(command):
-    command.ok("--mixed-offsets")
+    command.storage(mixed_offsets=True)
+    command.ok()
     with_offset = "2026-01-30T17:00:00+02:00"
     assert HotReaderSettings.load(command.settings()).timestamp_format.read(with_offset)
+    command.storage()
     command.ok()
     with pytest.raises(ValueError, match="MIXED_OFFSETS"):
         HotReaderSettings.load(command.settings()).timestamp_format.read(with_offset)
 
 
-def test_devices_that_have_no_room_are_left_out_and_that_is_said(command, twin):
-    device = {"id": "d", "properties": [{"name": "p" * 200, "dataType": "DOUBLE"}]}
-    twin.write("config_iot_devices.json", [{**device, "id": f"d{n}"} for n in range(20)])
-    done = command.ok()
-    assert not DigitalTwinInfo.load(command.settings()).devices
-    assert "too many devices" in done.stderr
+def test_devices_that_have_no_room_in_the_settings_are_in_the_package(command, twin, monkeypatch):
+    device = {"id": "d", "properties": [{"name": "p" * 200, "dataType": "STRING"}]}
+    twin.write("config_iot_devices.json", [{**device, "id": f"d{n}"} for n in range(300)])
+    command.ok()
+    code = Path("code")
+    with zipfile.ZipFile(command.zip) as packaged:
+        packaged.extractall(code)
+    place = "chalicelib.settings.digital_twin_info.DEVICES_DIRECTORY"
+    monkeypatch.setattr(place, code / "chalicelib")
+    devices = DigitalTwinInfo.load(command.settings()).devices
+    types = {"p" * 200: DataType("STRING")}
+    assert {name: each.types for name, each in devices.items()} == {
+        f"d{n}": types for n in range(300)
+    }
 
 
 def test_text_that_needs_quoting_survives(command, twin):
@@ -342,7 +362,8 @@ def test_text_that_needs_quoting_survives(command, twin):
             }
         ],
     )
-    command.ok("--device-id-attribute", "gerät: \"x\" 'y' # z\\n")
+    command.storage(device_id_attribute="gerät: \"x\" 'y' # z\\n")
+    command.ok()
     assert command.settings()["DEVICE_ID_ATTRIBUTE"] == "gerät: \"x\" 'y' # z\\n"
 
 
@@ -370,7 +391,8 @@ def test_mistakes_in_the_configuration_are_told(command):
 
 
 def test_an_unknown_timestamp_format_is_told_at_packaging(command):
-    assert "TIMESTAMP_FORMAT is 'unix'" in command.refused("--timestamp-format", "unix")
+    command.storage(timestamp_format="unix")
+    assert f'{command.case.cloud}.timestamp_format: found "unix"' in command.refused()
 
 
 def test_a_malformed_limit_is_told_at_packaging(command):
@@ -445,7 +467,8 @@ def test_a_run_that_was_cut_off_before_publish_is_run_again(command, shell):
 def test_the_script_in_functions_does_the_same_with_names_from_the_environment(
     command, case, shell
 ):
-    printed = command.script("--database", "d")
+    command.storage(database="d")
+    printed = command.script()
     assert shell.run(without_publish(printed)).returncode == 0
     expected = shell.calls()
     shell.log.unlink()
@@ -479,15 +502,16 @@ def test_a_place_that_no_option_says_has_to_be_filled_in(command, shell):
 
 
 def test_every_option_ends_up_where_it_belongs(command, case, shell):
-    options = {option: f"{option.strip('-')}1" for option, _, _ in case.in_flags}
-    script = command.script(*(word for pair in options.items() for word in pair))
+    given = {name: f"{name.strip('-')}1" for name, _, _ in case.in_flags}
+    command.storage(**{name: value for name, value in given.items() if name[0] != "-"})
+    options = [word for pair in given.items() if pair[0][0] == "-" for word in pair]
+    script = command.script(*options)
     assert shell.run(without_publish(script)).returncode == 0
-    for option, start, flag in case.in_flags:
+    for name, start, flag in case.in_flags:
         found = [words for _, words, _ in shell.calls() if tuple(words[: len(start)]) == start]
         assert found
-        given = {words[int(flag)] if flag.isdigit() else flags(words)[flag] for words in found}
-        allowed = {options[option], f"{options[option]}-last-entry"}
-        assert given <= allowed, (option, start, flag)
+        values = {words[int(flag)] if flag.isdigit() else flags(words)[flag] for words in found}
+        assert values <= {given[name], f"{given[name]}-last-entry"}, (name, start, flag)
 
 
 def test_names_with_blanks_and_quotes_stay_one_word(command, shell):

@@ -37,7 +37,7 @@ def read_settings(text: str) -> dict[str, str]:
 def case() -> Case:
     return Case(
         cloud="azure",
-        required=("--cosmos-endpoint", ENDPOINT),
+        storage={"endpoint": ENDPOINT},
         settings=("COSMOS_ENDPOINT", "COSMOS_DATABASE", "COSMOS_CONTAINER"),
         read_settings=read_settings,
         places={
@@ -221,19 +221,23 @@ def test_the_settings_lead_to_the_container_without_a_key(command):
     at = CosmosSettings.load(command.settings())
     assert (at.endpoint, at.database, at.container) == (ENDPOINT, "factory-twin", "hot-telemetry")
     assert at.key is None
-    command.ok("--database", "d", "--container", "c")
+    command.storage(database="d", container="c")
+    command.ok()
     at = CosmosSettings.load(command.settings())
     assert (at.endpoint, at.database, at.container) == (ENDPOINT, "d", "c")
 
 
 def test_the_endpoint_is_needed(command):
-    assert "needs --cosmos-endpoint" in command.refused(required=False)
+    command.twin.write("config_storage.json", {"azure": {}})
+    refusal = command.refused()
+    assert "COSMOS_ENDPOINT is not set" in refusal
+    assert "the section 'azure' of config_storage.json" in refusal
 
 
 @pytest.mark.parametrize("endpoint", ["http://factory.documents.azure.com", "factory"])
 def test_an_endpoint_that_credentials_must_not_be_sent_to_is_told_at_packaging(command, endpoint):
-    refusal = command.refused("--cosmos-endpoint", endpoint, required=False)
-    assert "COSMOS_ENDPOINT" in refusal
+    command.storage(endpoint=endpoint)
+    assert "COSMOS_ENDPOINT" in command.refused()
 
 
 def test_the_account_is_in_the_function_apps_resource_group_unless_an_option_says_otherwise(
@@ -265,5 +269,6 @@ def test_the_function_app_gets_the_settings_file_and_a_reference_to_the_token(pu
 
 
 def test_an_endpoint_outside_azures_own_domain_has_its_account_filled_in(command):
-    done = command.run("--cosmos-endpoint", "https://cosmos.example.com", required=False)
+    command.storage(endpoint="https://cosmos.example.com")
+    done = command.ok()
     assert re.search(r"^COSMOS_ACCOUNT=$", done.stdout, re.MULTILINE)

@@ -40,7 +40,7 @@ def read_settings(text: str) -> dict[str, str]:
 def case() -> Case:
     return Case(
         cloud="gcp",
-        required=(),
+        storage={},
         settings=("FIRESTORE_COLLECTION",),
         read_settings=read_settings,
         places={"--project": "my-project", "--region": "europe-west1", "--app": "my-reader"},
@@ -54,11 +54,11 @@ def case() -> Case:
             ("--app", ("iam", "service-accounts", "create"), "3"),
             ("--project", ("functions",), "--project"),
             ("--project", ("secrets",), "--project"),
-            ("--firestore-project", ("firestore",), "--project"),
-            ("--firestore-project", ("projects", "add-iam-policy-binding"), "2"),
+            ("project", ("firestore",), "--project"),
+            ("project", ("projects", "add-iam-policy-binding"), "2"),
             ("--region", ("functions",), "--region"),
-            ("--database", ("firestore",), "--database"),
-            ("--collection", ("firestore",), "--collection-group"),
+            ("database", ("firestore",), "--database"),
+            ("collection", ("firestore",), "--collection-group"),
         ),
     )
 
@@ -155,7 +155,8 @@ def test_the_settings_lead_to_the_collection(command):
     command.ok()
     at = FirestoreSettings.load(command.settings())
     assert at == FirestoreSettings(None, "(default)", "factory-twin-hot-telemetry")
-    command.ok("--firestore-project", "p", "--database", "d", "--collection", "a/b/c")
+    command.storage(project="p", database="d", collection="a/b/c")
+    command.ok()
     at = FirestoreSettings.load(command.settings())
     assert at == FirestoreSettings("p", "d", "a/b/c")
 
@@ -186,8 +187,8 @@ def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(p
 
 
 def test_each_direction_of_reading_has_its_index(command, shell):
-    options = ("--device-id-attribute", "d", "--timestamp-attribute", "t", "--collection", "a/b/c")
-    assert shell.run(without_publish(command.script(*options))).returncode == 0
+    command.storage(device_id_attribute="d", timestamp_attribute="t", collection="a/b/c")
+    assert shell.run(without_publish(command.script())).returncode == 0
     indexes = [words for _, words, _ in shell.calls() if words[:2] == ["firestore", "indexes"]]
     assert [[word for word in words if "field-config" in word] for words in indexes] == [
         [

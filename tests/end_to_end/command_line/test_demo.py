@@ -75,14 +75,12 @@ def test_every_verb_has_help(verb):
 
 
 def test_a_dry_run_of_load_telemetry_shows_entries_and_needs_no_cloud():
-    done = CliRunner().invoke(
-        cli, ["load-telemetry", "--table", "any", "--dry-run", "--device", "pump-1"]
-    )
+    done = CliRunner().invoke(cli, ["load-telemetry", "--dry-run", "--device", "pump-1"])
     assert done.exit_code == 0, done.output
     assert "pump-1" in done.output
 
 
 def test_an_unknown_device_is_refused():
-    done = CliRunner().invoke(cli, ["load-telemetry", "--table", "any", "--device", "nobody"])
+    done = CliRunner().invoke(cli, ["load-telemetry", "--device", "nobody"])
     assert done.exit_code == 2
     assert "nobody" in done.output

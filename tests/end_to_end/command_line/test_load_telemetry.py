@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from click.testing import CliRunner
 
 from deploy_scripts.__main__ import cli
-from deploy_scripts.providers import PACKAGED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +22,9 @@ def test_a_missing_region_is_told_in_a_line(monkeypatch, tmp_path: Path):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    assert load("--table", "any", code=1) == "You must specify a region.\n"
+    assert load(code=1) == "You must specify a region.\n"
 
 
-def test_the_table_has_to_be_told(monkeypatch):
-    monkeypatch.delenv("DYNAMODB_TABLE_NAME", raising=False)
+def test_the_table_is_named_after_the_twin_unless_the_environment_names_it(monkeypatch):
+    monkeypatch.setenv("DYNAMODB_TABLE_NAME", "")
     assert "DYNAMODB_TABLE_NAME is not set" in load(code=2)
-
-
-def test_a_table_is_for_aws():
-    other, *_ = PACKAGED
-    assert "--table" in load("--cloud", other, "--table", "hot", code=2)

@@ -35,12 +35,7 @@ HEADER: Final = "X-Inter-Cloud-Token"
 TOKEN: Final = "token-of-the-packaged-functions"
 NOT_THEIRS: Final = (
     *("AWS_", "AZURE_", "GOOGLE_", "PYTHON", "VIRTUAL_ENV"),
-    *(
-        f"{each.setting.partition('_')[0]}_"
-        for f in PACKAGED.values()
-        for each in f.options
-        if each.setting
-    ),
+    *(f"{key.setting.partition('_')[0]}_" for each in PACKAGED for key in PROVIDERS[each].storage),
 )
 OF_THE_REST: Final = ("boto3", "botocore", "aws_lambda_powertools", "chalice", "moto", "rich")
 OF_OTHERS: Final = {"azure": ("google.cloud", "grpc", "flask"), "gcp": ("azure", "msal")}
@@ -61,14 +56,15 @@ class Package:
     def python(self) -> Path:
         return self.environment / "bin" / "python"
 
-    def write(self, *options: str) -> None:
-        """Run the command, and unzip what it made."""
+    def write(self, storage: Mapping[str, str]) -> None:
+        """Run the command for a hot storage, and unzip what it made."""
         (self.directory / "twin").mkdir()
         twin = TwinDirectory(self.directory / "twin")
         twin.providers(self.cloud, "aws")
+        twin.write("config_storage.json", {self.cloud: storage})
         output = self.directory / "dist"
         arguments = ["--cloud", self.cloud, "--config", str(twin.path), "--output", str(output)]
-        done = CliRunner().invoke(package, [*arguments, *options])
+        done = CliRunner().invoke(package, arguments)
         assert done.exit_code == 0, done.output
         with zipfile.ZipFile(output / f"hot-reader-{self.cloud}.zip") as written:
             written.extractall(self.code)
@@ -143,6 +139,8 @@ class Asked:
             self.authorized = requests.post(url, json=body, headers={HEADER: TOKEN}, timeout=30)
             self.without = requests.post(url, json=body, timeout=30)
             self.wrong = requests.post(url, json=body, headers={HEADER: TOKEN + "x"}, timeout=30)
+            payload["selected_properties"] = ["humidity"]
+            self.unknown = requests.post(url, json=body, headers={HEADER: TOKEN}, timeout=30)
         self.telemetry = telemetry
         self.modules = package.loaded()
 
@@ -152,13 +150,13 @@ def asked(
     cloud: str, telemetry: list[Entry], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Asked]:
     package = Package(cloud, tmp_path_factory.mktemp(cloud))
-    flags = {each.setting: each.flag for each in PACKAGED[cloud].options if each.setting}
+    keys = {each.setting: each.name for each in PROVIDERS[cloud].storage}
     with OtherCloud(PROVIDERS[cloud], package.directory, twin_name="factory-twin") as other:
         other.writer().write(telemetry)
         told = other.environment
-        package.write(*(f"{flags[name]}={told[name]}" for name in told if name in flags))
+        package.write({keys[name]: told[name] for name in told if name in keys})
         package.install()
-        secrets = {name: value for name, value in told.items() if name not in flags}
+        secrets = {name: value for name, value in told.items() if name not in keys}
         yield Asked(package, secrets, telemetry)
 
 
@@ -170,6 +168,11 @@ def test_a_caller_with_the_token_gets_the_history(asked):
         (each.timestamp, {"doubleValue": float(each.values["pressure"])})
         for each in asked.telemetry
     ]
+
+
+def test_a_property_that_isnt_declared_is_refused(asked):
+    assert asked.unknown.status_code == 400
+    assert "humidity" in asked.unknown.json()["error"]["message"]
 
 
 def test_a_caller_without_the_token_gets_nothing(asked):

@@ -19,7 +19,7 @@ CONNECTORS: Final = (
     "chalicelib.aws.data_connector_functions.digital_twin_data_connector_last_entry",
 )
 TABLE: Final = "arn:*:dynamodb:*:*:table/factory-twin-hot-telemetry"
-TOKEN: Final = "arn:*:ssm:*:*:parameter/factory-twin/inter-cloud-token"
+TOKEN: Final = "arn:*:ssm:*:*:parameter/factory-twin/multicloud/inter-cloud-token"
 QUERY: Final = {"dynamodb:Query": {TABLE}}
 GET_TOKEN: Final = {"ssm:GetParameter": {TOKEN}}
 LOGS: Final = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}

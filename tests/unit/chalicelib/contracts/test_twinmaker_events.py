@@ -159,7 +159,10 @@ class TestHistoryEvents:
     @pytest.mark.parametrize(
         ("value", "message"),
         [
-            ({"doubleValue": 1, "stringValue": "1"}, r"properties\.maxPressure has a value that is"),
+            (
+                {"doubleValue": 1, "stringValue": "1"},
+                r"properties\.maxPressure has a value that is",
+            ),
             ({"stringValue": "high"}, "The filter on maxPressure can't be applied"),
         ],
     )

@@ -152,6 +152,16 @@ class TestDevices:
             )
         }
 
+    def test_may_be_in_a_file_of_the_package(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("chalicelib.settings.digital_twin_info.DEVICES_DIRECTORY", tmp_path)
+        (tmp_path / "devices-multicloud.json").write_text(json.dumps([DEVICE]))
+        assert self.load("devices-multicloud.json") == self.load([DEVICE])
+
+    @pytest.mark.parametrize("name", ["devices-missing.json", "../devices-multicloud.json", "/"])
+    def test_in_a_file_that_isnt_in_the_package_are_refused(self, name):
+        with pytest.raises(ConfigurationError, match="config_iot_devices"):
+            self.load(name)
+
     def test_may_be_left_out(self):
         info = json.dumps(twin_info())
         assert DigitalTwinInfo.load({"DIGITAL_TWIN_INFO": info}).devices == {}
@@ -161,7 +171,7 @@ class TestDevices:
     @pytest.mark.parametrize(
         ("devices", "named"),
         [
-            ("sensor-1", "config_iot_devices must be a list"),
+            (7, "config_iot_devices must be a list"),
             ({"sensor-1": {}}, "config_iot_devices must be a list"),
             (["sensor-1"], r"config_iot_devices\[0\]"),
             ([{}], r"config_iot_devices\[0\]"),
@@ -231,6 +241,18 @@ class TestTheHotReader:
         )
         assert settings.device_id_attribute == "device_id"
         assert settings.timestamp_attribute == "timestamp"
+
+    @pytest.mark.parametrize(
+        ("given", "numeric"),
+        [(None, False), ("", False), ("String", False), (" NUMBER ", True)],
+    )
+    def test_takes_ids_of_devices_for_strings_unless_they_are_numbers(self, given, numeric):
+        settings = HotReaderSettings.load(environment(DEVICE_ID_TYPE=given))
+        assert settings.numeric_device_ids is numeric
+
+    def test_knows_no_other_type_of_device_ids(self):
+        with pytest.raises(ConfigurationError, match=r"DEVICE_ID_TYPE is 'uuid'.*string or number"):
+            HotReaderSettings.load(environment(DEVICE_ID_TYPE="uuid"))
 
     @pytest.mark.parametrize(
         ("name", "key"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from azure.cosmos import ContainerProxy
     from pytest_httpserver import HTTPServer
 
-    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.entries import DeviceId, StoredEntry
 
 TWIN = json.dumps(
     {
@@ -96,7 +96,7 @@ def store(local: LocalCosmos, container: ContainerProxy) -> cosmos.CosmosHotStor
     return store_in(local)
 
 
-def read(store: cosmos.CosmosHotStore, device_id: str, **asked: Any) -> Iterator[StoredEntry]:
+def read(store: cosmos.CosmosHotStore, device_id: DeviceId, **asked: Any) -> Iterator[StoredEntry]:
     asked = {"descending": False, "properties": ["n"], "limit": None, **asked}
     asked["properties"] = {name: [(name,)] for name in asked["properties"]}
     return store.read(device_id, asked.pop("lower", None), asked.pop("upper", None), **asked)
@@ -177,6 +177,15 @@ class TestTheKeys:
         assert len(list(read(store, device_id))) == 6
         # Only those that sort after text in Cosmos DB's order of types come before the newest entry.
         assert flaws.unreadable_timestamps >= 2
+
+    @pytest.mark.parametrize("number", [17, 17.5])
+    def test_and_device_ids_may_be_numbers(self, store, container, number):
+        for device_id in (number, str(number)):
+            container.upsert_item(
+                {"id": repr(device_id), "device_id": device_id, "timestamp": at(0)}
+            )
+        (entry,) = read(store, Decimal(str(number)))
+        assert entry.identity == repr(number)
 
     @pytest.mark.parametrize("descending", [False, True])
     def test_and_device_ids_may_be_within_maps_as_iot_hub_writes_them(
@@ -439,7 +448,13 @@ class TestAFailure:
                 "The index path corresponding to the specified order-by item is excluded.",
                 ['Include the path /"timestamp"/? in the container\'s indexing policy'],
             ),
-            (401, "what Cosmos DB says", ["COSMOS_KEY", "allows no keys"]),
+            (401, "what Cosmos DB says", ["Check COSMOS_KEY"]),
+            (401, "Local Authorization is disabled. Use an AAD token", ["Leave out COSMOS_KEY"]),
+            (
+                403,
+                "principal [1] does not have required RBAC permissions",
+                ["Built-in Data Reader"],
+            ),
             (403, "what Cosmos DB says", ["Built-in Data Reader", "COSMOS_KEY", "firewall"]),
             (
                 404,
@@ -458,7 +473,8 @@ class TestAFailure:
         assert all(each in cure for each in cures)
         assert ("indexing policy" in cure) == ("index" in message)
         assert ("COSMOS_CONTAINER" in cure) == (status == 404)
-        assert ("COSMOS_KEY" in cure) == (status in (401, 403))
+        assert ("COSMOS_KEY" in cure) == (status in (401, 403) and "RBAC" not in message)
+        assert ("firewall" in cure) == (status == 403 and "RBAC" not in message)
         assert KEY not in str(told.value)
         assert len(account.queries) == 1
 

@@ -12,6 +12,9 @@ from botocore.session import Session
 from werkzeug import Response
 
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.settings.dynamodb import DynamoDBSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.stores import dynamodb
 from chalicelib.stores.dynamodb import DynamoDBHotStore
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import page_session
@@ -44,7 +47,8 @@ def read(store: HotStore, **changes: Any) -> list[StoredEntry]:
     asked: dict[str, Any] = {"lower": None, "upper": None, "descending": False, "limit": None}
     asked = asked | {"properties": ["n"]} | changes
     asked["properties"] = {name: [(name,)] for name in asked["properties"]}
-    return list(store.read("sensor", asked.pop("lower"), asked.pop("upper"), **asked))
+    device_id = asked.pop("device_id", "sensor")
+    return list(store.read(device_id, asked.pop("lower"), asked.pop("upper"), **asked))
 
 
 @pytest.fixture
@@ -104,7 +108,7 @@ class TestARefusal:
             (
                 VALIDATION,
                 INVALID + "Condition parameter type does not match schema type",
-                "TIMESTAMP_FORMAT must say how the sort key is stored",
+                "DEVICE_ID_TYPE must say how the partition key is stored, and TIMESTAMP_FORMAT",
             ),
         ],
     )
@@ -204,7 +208,46 @@ class TestAnIndex:
         limits = [json.loads(each["body"]).get("Limit") for each in queries]
         assert limits == [1, None, None, None]
 
+    def test_is_read_if_the_settings_name_one(self, monkeypatch):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        providers = {"layer_3_hot_provider": "aws", "layer_4_provider": "aws"}
+        info = {"config": {"digital_twin_name": "t"}, "config_providers": providers}
+        environment = {"DYNAMODB_TABLE_NAME": "hot", "DIGITAL_TWIN_INFO": json.dumps(info)}
+        entries = HotReaderSettings.load(environment)
+        for name, kind in ((" ", DynamoDBHotStore), ("by-time", DynamoDBIndexStore)):
+            settings = DynamoDBSettings.load(environment | {"DYNAMODB_INDEX_NAME": name})
+            assert type(dynamodb.connect(settings, entries)) is kind
+
     def test_that_isnt_there_is_named(self, client):
         store = DynamoDBIndexStore(queries_of(client, "readings", "by-name"))
         with pytest.raises(HotStoreError, match=r"'by-name' of the table .* DYNAMODB_INDEX_NAME"):
             read(store)
+
+
+@pytest.fixture(scope="module")
+def numbered(client: Any) -> DynamoDBHotStore:
+    client.create_table(
+        TableName="numbered",
+        KeySchema=[
+            {"AttributeName": "device_id", "KeyType": "HASH"},
+            {"AttributeName": "timestamp", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "device_id", "AttributeType": "N"},
+            {"AttributeName": "timestamp", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = {"device_id": {"N": "17"}, "timestamp": {"S": "2026-01-30T17:00:00Z"}}
+    client.put_item(TableName="numbered", Item=item)
+    return queries_of(client, "numbered")
+
+
+class TestANumericDeviceId:
+    def test_is_found(self, numbered):
+        assert len(read(numbered, device_id=Decimal(17))) == 1
+        assert read(numbered, device_id=Decimal("17.5")) == []
+
+    def test_that_is_asked_for_as_a_string_names_the_setting(self, numbered):
+        with pytest.raises(HotStoreError, match="DEVICE_ID_TYPE must say"):
+            read(numbered, device_id="17")

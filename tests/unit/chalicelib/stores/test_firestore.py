@@ -68,7 +68,8 @@ def read(store: FirestoreHotStore, **changes: Any) -> Iterator[StoredEntry]:
     asked: dict[str, Any] = {"lower": None, "upper": None, "descending": False, "limit": None}
     asked = asked | {"properties": ["n"]} | changes
     asked["properties"] = {name: [(name,)] for name in asked["properties"]}
-    return store.read("sensor", asked.pop("lower"), asked.pop("upper"), **asked)
+    device_id = asked.pop("device_id", "sensor")
+    return store.read(device_id, asked.pop("lower"), asked.pop("upper"), **asked)
 
 
 def documents(*numbers: int) -> dict[str, dict[str, Any]]:
@@ -466,6 +467,13 @@ class TestEntries:
         assert [str(each.key)[-8:] for each in entries] == [".999997Z", ".999998Z", ".999999Z"]
         middle = entries[1].key
         assert list(read(store, lower=middle, upper=middle)) == entries[1:2]
+
+    @pytest.mark.parametrize("number", [17, 17.5, 2**63 - 1, 10.0**30])
+    def test_may_be_those_of_a_device_whose_id_is_a_number(self, database, collection, number):
+        put(collection, {"timestamp": "1"}, device_id=str(number))
+        collection.document("of the number").set({"device_id": number, "timestamp": "1"})
+        (entry,) = read(store_at(database, collection.id), device_id=Decimal(number))
+        assert entry.identity == "of the number"
 
     def test_are_only_those_of_the_device(self, database, collection):
         put(collection, {"timestamp": "1"}, device_id="another")
