@@ -35,7 +35,8 @@ def configure(
     store: str | None,
     token_name: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
-) -> None:
+    trial: bool = False,  # noqa: FBT001, FBT002 - from deploy, with dry_run: the project is a copy
+) -> list[str]:
     """Write a stage's environment, policies and token from the twin's configuration.
 
     Run again, it changes only what differs. Endpoint, region and credentials come from the
@@ -55,6 +56,8 @@ def configure(
         ),
         project=project,
         stage=stage,
-        dry_run=dry_run,
+        keep_token=trial,
+        dry_run=dry_run and not trial,
     )
     show_changes(changes, dry_run=dry_run, otherwise=f"The stage {stage} is as it should be.")
+    return changes

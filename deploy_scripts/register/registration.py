@@ -75,6 +75,7 @@ class Registration:
         create_workspace: bool = False,
         entities: bool = False,
         adopt: bool = False,
+        foreseen: bool = False,
         dry_run: bool = False,
     ) -> Summary:
         """Make TwinMaker agree with the devices.
@@ -119,7 +120,7 @@ class Registration:
         instances = self._entities(wanted if entities else {})
         new = {"role_arn": role_arn, "s3_location": s3_location}
         check_names(self._twin, devices, entities=entities, **new)
-        for arn in dict.fromkeys(readers.values()):
+        for arn in () if foreseen else dict.fromkeys(readers.values()):
             describe = self._lambda.get_function_configuration
             call(f"Lambda function {arn}", describe, FunctionName=arn)
         found = self._workspace.look()

@@ -56,6 +56,7 @@ def configure_stage(
     *,
     project: Path,
     stage: str,
+    keep_token: bool = False,
     dry_run: bool = False,
 ) -> list[str]:
     """Write what differs from the twin's configuration in a stage of a project.
@@ -74,6 +75,8 @@ def configure_stage(
         The Chalice project's directory.
     stage
         The stage's name.
+    keep_token
+        True to leave the token's place alone: the project is a copy that a deployment is tried in.
     dry_run
         True to write nothing.
 
@@ -123,7 +126,7 @@ def configure_stage(
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
-        changes += _keep_token(tokens, wanted, known, dry_run=dry_run)
+        changes += _keep_token(tokens, wanted, known, dry_run=dry_run or keep_token)
     for function, policy in documents.items():
         path = stages.with_name(policy_file(stage, function))
         if not path.exists() or read_stage_file(path) != policy:
