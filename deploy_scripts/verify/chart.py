@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from deploy_scripts.project_files.twin_configuration import Device
 
+MOST_PANELS: Final = 24
+"""Panels of a chart. Arranging hundreds takes minutes, and nobody looks at them."""
 _NUMERIC: Final = frozenset({"DOUBLE", "INTEGER", "LONG"})
 
 
