@@ -222,7 +222,8 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
     stage = Stage.load(project.directory, "multicloud")
     loaded = DigitalTwinInfo.load(stage.environment or {}).devices
     assert loaded["device-299"].types == {
-        each["name"]: DataType(each["dataType"]) for each in device["properties"]
+        each["name"]: DataType(each["dataType"])
+        for each in [*device["properties"], *device["constProperties"]]
     }
     assert "as it should be" in project.ok()
     path.write_text(few)
