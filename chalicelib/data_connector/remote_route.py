@@ -52,6 +52,8 @@ class RemoteRoute:
     ) -> dict[str, Any]:
         """Answer TwinMaker's event; see `DataConnector.answer`."""
         query = self._parse(event, device.resolve(event, self._twin_name))
+        if isinstance(query, HistoryQuery) and query.unsatisfiable:
+            return {"propertyValues": []}
         ask = partial(self._ask, seconds=seconds - _ANSWER_MARGIN, trace_id=trace_id, record=record)
         if self._read_ahead is not None and isinstance(query, HistoryQuery):
             answer = _reading_ahead(self._read_ahead, query, ask, record)

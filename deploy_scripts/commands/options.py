@@ -48,6 +48,13 @@ def stage_name(_context: click.Context, _parameter: click.Parameter, value: str)
     return value
 
 
+def key_arn(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the ARN of a KMS key; refuse an alias, which no policy takes."""
+    if value is not None and not re.fullmatch(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+", value):
+        raise click.BadParameter("use the key's ARN, such as arn:aws:kms:REGION:ACCOUNT:key/ID")
+    return value
+
+
 stage_option = click.option(
     "--stage",
     required=True,
@@ -71,6 +78,12 @@ token_store_option = click.option(
 token_name_option = click.option(
     "--token-name",
     help="Its name there.  [default: the stage's, or /TWIN/STAGE/inter-cloud-token]",
+)
+kms_key_option = click.option(
+    "--kms-key",
+    callback=key_arn,
+    help="The ARN of the KMS key of the token or the hot table, where you manage it and configure can't "
+    "look it up.",
 )
 workspace_option = click.option(
     "--workspace", help="TwinMaker's workspace.  [default: the twin's name]"

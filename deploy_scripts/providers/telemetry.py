@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 DEVICE_ID: Final = "device_id"
 TIMESTAMP: Final = "timestamp"
 """The fields of a stored entry that hold the device's id and its time: the Hot Readers' defaults."""
+ENTRIES_AT_AN_END: Final = 3
+"""Entries that a look into a hot storage takes from each end of a device's history."""
+SOME_ENTRIES: Final = 50
+"""Entries that a look takes of whatever devices."""
 _LONGEST_PAUSE: Final = 5.0
 
 

@@ -12,8 +12,9 @@ from azure.cosmos.exceptions import CosmosHttpResponseError
 from click.testing import CliRunner
 
 from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.__main__ import cli
-from deploy_scripts.providers.azure import CosmosWriter, document_id, json_value
+from deploy_scripts.providers.azure import CosmosProbe, CosmosWriter, document_id, json_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.azure.cosmos import LocalCosmos
 from tests.deploy.providers.contract import *  # noqa: F403
@@ -211,6 +212,29 @@ def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
         missing = load(told | {"COSMOS_DATABASE": "none"}, "--entries", "1", code=1)
         assert "COSMOS_DATABASE" in missing
         assert "COSMOS_ENDPOINT is not set" in load({"COSMOS_ENDPOINT": ""}, code=2)
+
+
+# --- looking into it --------------------------------------------------------------------------
+
+
+def test_a_look_finds_the_ends_of_a_device_and_some_of_whatever_device(container: ContainerProxy):
+    keys = [f"2026-01-30T17:00:0{second}Z" for second in range(9)] + [1769792400]
+    for key in keys:
+        body = {"id": str(key), "device_id": "looked-1", "meta": {"at": key}}
+        container.upsert_item({**body, "payload": {"speed": 88}})
+    container.upsert_item({"id": "x", "device_id": "looked-2"})
+    info = {
+        "config": {"digital_twin_name": "twin"},
+        "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
+    }
+    entries = HotReaderSettings.load(
+        {"DIGITAL_TWIN_INFO": json.dumps(info), "TIMESTAMP_ATTRIBUTE": "meta.at"}
+    )
+    probe = CosmosProbe(container, entries)
+    found = [each["meta"]["at"] for each in probe.ends("looked-1")]
+    # Numbers come before strings (query language, 'ORDER BY').
+    assert found == [1769792400, *keys[:2], *reversed(keys[6:9])]
+    assert {each["device_id"] for each in probe.some()} >= {"looked-1", "looked-2"}
 
 
 # --- functions --------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,12 @@ from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.exceptions import PermissionDenied
 
 from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
 from deploy_scripts.package.contents import contents
 from deploy_scripts.providers import PACKAGED
-from deploy_scripts.providers.gcp import FirestoreWriter, document_id, field_value
+from deploy_scripts.providers.gcp import FirestoreProbe, FirestoreWriter, document_id, field_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.gcp.firestore import LocalFirestore
 from tests.deploy.providers.contract import *  # noqa: F403
@@ -146,6 +149,28 @@ def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
         assert [type(each) for each in timestamps] == [DatetimeWithNanoseconds] * 7
         done = CliRunner().invoke(cli, command, env={"FIRESTORE_COLLECTION": ""})
         assert (done.exit_code, "FIRESTORE_COLLECTION is not set" in done.output) == (2, True)
+
+
+# --- looking into it --------------------------------------------------------------------------
+
+
+def test_a_look_finds_the_ends_of_a_device_and_some_of_whatever_device(client: Client):
+    keys = [datetime(2026, 1, 30, 17, 0, second, tzinfo=UTC) for second in range(9)]
+    collection = client.collection("looked-at")
+    for key in [*keys, "2026-01-30T17:00:00Z"]:
+        collection.document(str(key)).set({"id": 17, "at.time": key, "payload": {"speed": 88}})
+    collection.document("x").set({"id": 18})
+    info = {
+        "config": {"digital_twin_name": "twin"},
+        "config_providers": {"layer_3_hot_provider": "gcp", "layer_4_provider": "aws"},
+    }
+    names = {"DEVICE_ID_ATTRIBUTE": "id", "TIMESTAMP_ATTRIBUTE": "at.time"}
+    entries = HotReaderSettings.load({"DIGITAL_TWIN_INFO": json.dumps(info), **names})
+    probe = FirestoreProbe(client, "looked-at", entries)
+    found = [each["at.time"] for each in probe.ends(Decimal(17))]
+    # Timestamps come before strings (guide, 'Value type ordering').
+    assert found == [*keys[:3], "2026-01-30T17:00:00Z", *reversed(keys[-2:])]
+    assert {each["id"] for each in probe.some()} == {17, 18}
 
 
 # --- functions --------------------------------------------------------------------------------
