@@ -733,7 +733,7 @@ def test_a_type_that_appears_meanwhile_without_our_tags_is_a_conflict(world: Wor
         ({"s3_location": "bucket"}, "The S3 location.* is 'bucket'"),
         ({"twin": Twin("factory-twin", "my factory")}, "The workspace's id is 'my factory'"),
         ({"twin": Twin("my twin", "factory")}, "component type's id is 'my twin-sensor-1'"),
-        ({"twin": Twin("t" * 110, "factory")}, "The name of the role's policy .* 141 characters"),
+        ({"twin": Twin("t" * 110, "factory")}, "The name of the role's policy, .* 141 characters"),
     ],
 )
 def test_arguments_that_cant_be_right_are_refused_before_anything_is_written(
