@@ -50,6 +50,8 @@ class RemoteRoute:
     ) -> dict[str, Any]:
         """Answer TwinMaker's event; see `DataConnector.answer`."""
         query = self._parse(event, self._device_before(deadline, event))
+        if isinstance(query, HistoryQuery) and query.unsatisfiable:
+            return {"propertyValues": []}
         ask = partial(self._ask, deadline=deadline, trace_id=trace_id, record=record)
         if self._read_ahead is not None and isinstance(query, HistoryQuery):
             answer = _reading_ahead(self._read_ahead, query, ask, record)

@@ -127,8 +127,8 @@ def _unpack(token: str) -> Any:
 def _digest(position: Position, query: HistoryQuery) -> str:
     """Hash a position together with the query that it belongs to.
 
-    The page size isn't part of it, and neither are the declared types: both may change from page to
-    page (a new deployment between two pages, say), and neither moves a position.
+    The page size isn't part of it, and neither are declared types and sources: they may change from page
+    to page (a new deployment between two pages, say), and don't move a position.
     """
     parts = [
         position,

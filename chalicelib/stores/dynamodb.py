@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -13,16 +14,18 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.locations import projection, value_at, values_at
 from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import ItemColumns, page_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from chalicelib.model.entries import DeviceId, EntryBatch
+    from chalicelib.model.locations import Location, Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.dynamodb import DynamoDBSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -48,6 +51,8 @@ _GROWTH: Final = 4
 """The factor by which further requests grow when the caller takes more than its estimate."""
 _LARGEST_LIMIT: Final = 1_000_000
 """Items; a page ends at 1 MB, long before that."""
+_LONGEST_EXPRESSION: Final = 4_096
+"""Bytes (Amazon DynamoDB developer guide, 'Quotas', 'Expression parameters')."""
 
 
 def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> HotStore:
@@ -101,7 +106,7 @@ class DynamoDBHotStore:
         self, device_id: DeviceId, lower: SortKey | None, upper: SortKey | None
     ) -> list[str] | None:
         """Return the names of the rest of the table's key; see `IndexQueries.key_beyond_index`."""
-        request = self._request(device_id, lower, upper, descending=False, properties=(), limit=1)
+        request = self._request(device_id, lower, upper, descending=False, properties={}, limit=1)
         position = self._query(request).get("LastEvaluatedKey")
         if position is None:
             return None
@@ -114,7 +119,7 @@ class DynamoDBHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
@@ -132,7 +137,7 @@ class DynamoDBHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[EntryBatch]:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
@@ -144,9 +149,9 @@ class DynamoDBHotStore:
             page = self._query(request)
             items: Any = page["Items"]
             if isinstance(items, ItemColumns):
-                yield ColumnBatch(items, self._timestamp_attribute)
+                yield ColumnBatch(items, self._timestamp_attribute, properties)
             elif items:
-                yield ItemBatch(items, self._timestamp_attribute)
+                yield ItemBatch(items, self._timestamp_attribute, properties)
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -162,7 +167,7 @@ class DynamoDBHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> dict[str, Any]:
         names = {"#device": self._device_id_attribute}
@@ -181,12 +186,13 @@ class DynamoDBHotStore:
         if upper is not None:
             values[":upper"] = _attribute(upper)
 
-        wanted = sorted({self._timestamp_attribute, *properties})
-        placeholders = {f"#p{number}": name for number, name in enumerate(wanted)}
+        wanted, placeholders = _projection(
+            [(self._timestamp_attribute,), *itertools.chain(*properties.values())]
+        )
         request: dict[str, Any] = {
             "TableName": self._table_name,
             "KeyConditionExpression": condition,
-            "ProjectionExpression": ", ".join(placeholders),
+            "ProjectionExpression": wanted,
             "ExpressionAttributeNames": names | placeholders,
             "ExpressionAttributeValues": values,
             "ScanIndexForward": not descending,
@@ -226,43 +232,58 @@ class ItemBatch:
         At least one, as they came.
     timestamp_attribute
         The name of the sort key.
+    properties
+        Where the values are; see `HotStore.read`.
 
     Examples
     --------
-    >>> batch = ItemBatch([{"time": {"S": "2026-01-30T17:00:00Z"}, "p": {"N": "4.20"}}], "time")
-    >>> batch.entry(0).values["p"]
+    >>> item = {"time": {"S": "2026-01-30T17:00:00Z"}, "payload": {"M": {"p": {"N": "4.20"}}}}
+    >>> batch = ItemBatch([item], "time", {"pressure": [("payload", "p")]})
+    >>> batch.entry(0).values["pressure"]
     Decimal('4.20')
-    >>> batch.column("p", 0, 1)
+    >>> batch.column("pressure", 0, 1)
     StoredColumn(kind='number', values=['4.20'], rows=None)
     """
 
     def __init__(
-        self, items: Sequence[Mapping[str, Mapping[str, Any]]], timestamp_attribute: str
+        self,
+        items: Sequence[Mapping[str, Mapping[str, Any]]],
+        timestamp_attribute: str,
+        properties: Places,
     ) -> None:
         self._items = items
-        self._timestamp_attribute = timestamp_attribute
+        self._properties = {
+            name: [_in_attributes(place) for place in places] for name, places in properties.items()
+        }
         (kind,) = items[0][timestamp_attribute]
         keys = [item[timestamp_attribute][kind] for item in items]
         self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
-        values = {name: _plain(attribute) for name, attribute in self._items[index].items()}
+        attributes = values_at(self._items[index], self._properties)
+        values = {name: _plain(attribute) for name, attribute in attributes.items()}
         return StoredEntry(self.keys[index], values)
 
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
         """Return a property's values; see `EntryBatch.column`."""
-        items, rows = self._items[first:last], None
-        if not all([name in item for item in items]):  # noqa: C419 - a list takes half the time
-            rows = [row for row, item in enumerate(items) if name in item]
-            items = [items[row] for row in rows]
-        if not items:
+        places, rows = self._properties[name], None
+        attributes: list[Any]
+        if len(places) == 1 and len(places[0]) == 1:
+            (top,) = places[0]
+            attributes = [item.get(top) for item in self._items[first:last]]
+        else:
+            attributes = [value_at(item, places) for item in self._items[first:last]]
+        if None in attributes:
+            rows = [row for row, attribute in enumerate(attributes) if attribute is not None]
+            attributes = [attributes[row] for row in rows]
+        if not attributes:
             return StoredColumn("text", (), ())
-        (kind,) = items[0][name]
+        (kind,) = attributes[0]
         if kind not in _COLUMN_KINDS:
             return None
         try:
-            values = [item[name][kind] for item in items]
+            values = [attribute[kind] for attribute in attributes]
         except KeyError:  # one is stored as another type
             return None
         return StoredColumn(_COLUMN_KINDS[kind], values, rows)
@@ -277,10 +298,25 @@ class ColumnBatch:
         At least one.
     timestamp_attribute
         The name of the sort key.
+    properties
+        Where the values are; see `HotStore.read`.
     """
 
-    def __init__(self, items: ItemColumns, timestamp_attribute: str) -> None:
-        self._columns = items.columns
+    def __init__(
+        self,
+        items: ItemColumns,
+        timestamp_attribute: str,
+        properties: Places,
+    ) -> None:
+        # No column is a map, so nothing is within one.
+        columns: Mapping[Location, Any] = {
+            (name,): column for name, column in items.columns.items()
+        }
+        self._columns = {
+            name: columns[found]
+            for name, places in properties.items()
+            if (found := next(filter(columns.__contains__, places), None))
+        }
         kind, keys = items.columns[timestamp_attribute]
         self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
 
@@ -297,6 +333,25 @@ class ColumnBatch:
             return StoredColumn("text", (), ())
         kind, values = self._columns[name]
         return StoredColumn(_COLUMN_KINDS[kind], values[first:last], None)
+
+
+def _projection(places: Iterable[Location]) -> tuple[str, dict[str, str]]:
+    """Return a ProjectionExpression, and the names that its placeholders stand for.
+
+    If it would be too long, it names attributes of the item as a whole.
+    """
+    for wanted in (projection(places), projection(place[:1] for place in places)):
+        names = dict.fromkeys(itertools.chain(*wanted))
+        placeholders = {name: f"#p{number}" for number, name in enumerate(names)}
+        expression = ", ".join(".".join(map(placeholders.__getitem__, each)) for each in wanted)
+        if len(expression) <= _LONGEST_EXPRESSION:
+            break
+    return expression, {placeholder: name for name, placeholder in placeholders.items()}
+
+
+def _in_attributes(place: Location) -> Location:
+    """Spell a location in the AttributeValues of an item, where `M` leads into a map."""
+    return tuple(itertools.chain.from_iterable((name, "M") for name in place))[:-1]
 
 
 def _attribute(key: DeviceId | SortKey) -> dict[str, str]:

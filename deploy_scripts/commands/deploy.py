@@ -17,6 +17,7 @@ from deploy_scripts.commands.options import (
     dry_run_option,
     endpoint_option,
     fail,
+    kms_key_option,
     registration_options,
     reported_failures,
     show_changes,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @stage_options
 @token_options
 @endpoint_option
+@kms_key_option
 @registration_options
 @dry_run_option
 @click.pass_context
@@ -56,6 +58,7 @@ def deploy(
     store: str | None,
     token_name: str | None,
     endpoint: str | None,
+    kms_key: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     **registered: Any,
 ) -> None:
@@ -87,7 +90,7 @@ def deploy(
     steps = _Steps(
         ctx,
         {"config": config, "stage": stage},
-        {"store": store, "token_name": token_name},
+        {"store": store, "token_name": token_name, "kms_key": kms_key},
         {"endpoint": endpoint},
         registered,
         store_of(before, twin.name),

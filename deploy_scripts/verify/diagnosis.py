@@ -9,6 +9,8 @@ import requests
 import urllib3
 from botocore import exceptions as botocore_errors
 
+from chalicelib.tokens.aws_stores import key_is_refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -164,6 +166,8 @@ def aws_problem(error: Exception) -> tuple[str, str]:
     advice = "See AWS's message; run this again if it may pass."
     if re.search("AccessDenied|Unauthorized", code):
         advice = "Your credentials lack the permission that the message names."
+        if isinstance(error, botocore_errors.ClientError) and key_is_refused(error):
+            advice = "Your credentials lack kms:Decrypt on the key that it is encrypted with."
     elif re.search("Token|Signature|Credential", code):
         advice = "Your credentials are invalid or expired: log in again."
     return f"AWS refused: {short(error)}", advice

@@ -221,7 +221,7 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
     assert sum(len(f"{name}{value}") for name, value in project.variables.items()) < 4_096
     stage = Stage.load(project.directory, "multicloud")
     loaded = DigitalTwinInfo.load(stage.environment or {}).devices
-    assert loaded["device-299"] == {
+    assert loaded["device-299"].types == {
         each["name"]: DataType(each["dataType"]) for each in device["properties"]
     }
     assert "as it should be" in project.ok()
@@ -521,6 +521,28 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
     assert not aws.client("ssm").describe_parameters()["Parameters"]
 
 
+def test_the_key_of_the_token_is_granted_to_its_function_and_stays(project, aws):
+    key = aws.client("kms").create_key()["KeyMetadata"]
+    aws.client("ssm").put_parameter(
+        Name="/mine", Value="m" * 43, Type="SecureString", KeyId=key["KeyId"]
+    )
+    shown = project.ok("--token-name", "/mine")
+    assert "note: the key of the table factory-twin-hot-telemetry isn't known" in shown
+    (granted,) = (
+        each
+        for each in project.policies()["api_handler"]["Statement"]
+        if "kms:Decrypt" in each["Action"]
+    )
+    assert granted["Resource"] == key["Arn"]
+    assert "as it should be" in project.ok()
+
+
+def test_an_alias_in_place_of_a_keys_arn_is_refused(project):
+    refused = project.run("--kms-key", "alias/mine")
+    assert refused.exit_code == 2
+    assert "use the key's ARN" in refused.output
+
+
 def test_an_overwritten_parameter_keeps_its_key(aws):
     ssm = aws.client("ssm")
     key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
@@ -585,6 +607,15 @@ def test_a_chosen_table_waits_while_the_hot_storage_is_elsewhere(project, how):
     project.providers("aws", "aws")
     project.ok()
     assert project.variables["DYNAMODB_TABLE_NAME"] == "mine"
+
+
+def test_a_storage_that_no_function_could_start_with_is_refused(project):
+    project.storage(timestamp_format="native")
+    before = project.files()
+    done = project.run()
+    assert done.exit_code == 2
+    assert "TIMESTAMP_FORMAT is 'native'" in done.output
+    assert project.files() == before
 
 
 # --- a twin that is renamed ---------------------------------------------------------------------

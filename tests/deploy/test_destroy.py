@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.destroy import destroy
+from deploy_scripts.tokens.stage_token import default_token_name
 from deploy_scripts.tokens.stores import ParameterStore
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TOKEN: Final = "/factory-twin/inter-cloud-token"
+TOKEN: Final = default_token_name("factory-twin", "multicloud")
 LOGS: Final = "/aws/lambda/hot-reader-multicloud"
 OF_STAGE: Final = [LOGS, f"{LOGS}-digital-twin-data-connector"]
 OF_OTHERS: Final = [f"{LOGS}-2", "/aws/lambda/somebody-elses"]

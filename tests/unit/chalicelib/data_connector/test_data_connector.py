@@ -315,6 +315,19 @@ class TestAcrossClouds:
                 )
             assert server.connections == 0
 
+    def test_a_filter_that_a_constant_does_not_meet_is_not_sent(self, record):
+        serial = {"definition": {"dataType": {"type": "STRING"}}, "value": {"stringValue": "SN-1"}}
+        asked = event(
+            propertyFilters=[
+                {"propertyName": "serial", "operator": "=", "value": {"stringValue": "SN-2"}}
+            ]
+        )
+        asked["properties"]["serial"] = serial
+        with Scripted(response(500)) as server:
+            connector = connector_of(across_clouds(server.url))
+            answer = connector.answer(asked, PATIENCE_SECONDS, "trace-1", record)
+            assert (answer, server.connections) == ({"propertyValues": []}, 0)
+
     @pytest.mark.parametrize("left", [29.0, 0.2])
     def test_the_functions_own_time_less_a_margin_bounds_the_call(self, monkeypatch, record, left):
         given = []

@@ -131,6 +131,7 @@ def test_a_history_query_travels_as_the_contract_says():
         device_id="temperature-sensor-1",
         selected_properties=("temperature", "status"),
         property_types={"temperature": DataType("DOUBLE"), "status": DataType("STRING")},
+        property_sources={"temperature": "Body.t"},
         entity_id="machine-1",
         component_name="temperature-sensor-1",
         start=parse_instant("2026-01-30T18:00:00+01:00"),
@@ -159,6 +160,7 @@ def test_a_history_query_travels_as_the_contract_says():
             "end_time": "2026-01-30T18:00:00.000000001Z",
             "selected_properties": ["temperature", "status"],
             "property_types": {"temperature": "DOUBLE", "status": "STRING"},
+            "property_sources": {"temperature": "Body.t"},
             "property_filters": [
                 {"propertyName": "temperature", "operator": ">", "value": {"doubleValue": 20}}
             ],
@@ -181,6 +183,7 @@ def test_a_last_entry_query_travels_without_a_range():
         "iot_device_id": "device-1",
         "selected_properties": ["temperature"],
         "property_types": {},
+        "property_sources": {},
         "entity_id": None,
         "component_name": None,
     }

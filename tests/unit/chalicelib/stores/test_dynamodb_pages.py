@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,10 @@ from chalicelib.stores.dynamodb_pages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.entries import EntryBatch, StoredEntry
+    from chalicelib.model.locations import Places
 
 SHAPE: Any = Session().get_service_model("dynamodb").operation_model("Query").output_shape
 TIME = "timestamp"
@@ -72,10 +74,18 @@ def parsed(parser: JSONParser, body: bytes) -> dict[str, Any]:
     return page
 
 
+def places_of(names: Iterable[str]) -> Places:
+    return {name: [(name,)] for name in names}
+
+
 def entries(items: Any) -> list[StoredEntry]:
     if not items:
         return []
-    batch = ColumnBatch(items, TIME) if isinstance(items, ItemColumns) else ItemBatch(items, TIME)
+    batch: EntryBatch
+    if isinstance(items, ItemColumns):
+        batch = ColumnBatch(items, TIME, places_of(items.columns))
+    else:
+        batch = ItemBatch(items, TIME, places_of(itertools.chain(*items)))
     return [batch.entry(index) for index in range(len(batch.keys))]
 
 
@@ -93,10 +103,12 @@ def test_columns_are_those_of_the_items(page: Any):
     ours, standard = (parsed(each, orjson.dumps(page)) for each in (PageParser(), JSONParser()))
     if not isinstance(ours["Items"], ItemColumns):
         return
-    columns, items = ColumnBatch(ours["Items"], TIME), ItemBatch(standard["Items"], TIME)
+    names = [*page["Items"][0], "missing"]
+    columns = ColumnBatch(ours["Items"], TIME, places_of(names))
+    items = ItemBatch(standard["Items"], TIME, places_of(names))
     last = len(columns.keys)
     assert columns.keys == items.keys
-    for name in [*page["Items"][0], "missing"]:
+    for name in names:
         for first in range(last):
             assert columns.column(name, first, last) == items.column(name, first, last)
 
