@@ -56,7 +56,10 @@ def _row(hop: HopResult) -> str:
 def _chart(series: Sequence[Series]) -> str:
     if not series:
         return "<p>No telemetry could be read.</p>"
-    drawn = svg(series[:MOST_PANELS])
+    try:
+        drawn = svg(series[:MOST_PANELS])
+    except ValueError as error:
+        return f"<p>The telemetry can't be drawn: {html.escape(str(error))}</p>"
     if len(series) <= MOST_PANELS:
         return drawn
     return f"<p>The first {MOST_PANELS} of {len(series):,} properties:</p>\n{drawn}"

@@ -113,19 +113,19 @@ def test_what_is_inherited_is_no_difference() -> None:
                     PUMP.properties[1],
                 )
             },
-            "property pressure changed (dataType)",
+            "property pressure changed (dataType DOUBLE in Bar, was LONG in Bar)",
         ),
         (
             {"properties": (DeviceProperty("pressure", DataType("DOUBLE")), PUMP.properties[1])},
-            "property pressure changed (dataType)",
+            "property pressure changed (dataType DOUBLE in Bar, was DOUBLE)",
         ),
         (
             {"constants": (dataclasses.replace(PUMP.constants[0], value=17.0), PUMP.constants[1])},
-            "property maxPressure changed (defaultValue)",
+            'property maxPressure changed (defaultValue {"doubleValue": 16.0}, was {"doubleValue": 17.0})',
         ),
         (
             {"constants": (PUMP.constants[0], dataclasses.replace(PUMP.constants[1], value=True))},
-            "property oiled changed (defaultValue)",
+            'property oiled changed (defaultValue {"booleanValue": false}, was {"booleanValue": true})',
         ),
     ],
 )
@@ -136,7 +136,8 @@ def test_a_changed_property_is_named(changed: dict[str, Any], line: str) -> None
 
 def test_another_lambda_function_is_a_difference_of_that_function_only() -> None:
     found = shown(described(last=f"{ARN}-old"))
-    expected = ["function attributePropertyValueReaderByEntity changed (lambda)"]
+    values = f'lambda {{"arn": "{ARN}"}}, was {{"arn": "{ARN}-old"}}'
+    expected = [f"function attributePropertyValueReaderByEntity changed ({values})"]
     assert differences(described(), found) == {"functions": expected}
 
 

@@ -522,6 +522,20 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
     assert not aws.client("ssm").describe_parameters()["Parameters"]
 
 
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "REGIONAL"), ("EDGE", "EDGE")])
+def test_an_api_is_regional_unless_the_stage_says_otherwise(project, chosen, expected):
+    """A stage of an earlier version says nothing."""
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    stage = document["stages"]["multicloud"]
+    del stage["api_gateway_endpoint_type"]
+    if chosen:
+        stage["api_gateway_endpoint_type"] = chosen
+    path.write_text(json.dumps(document))
+    project.ok()
+    assert project.stages["multicloud"]["api_gateway_endpoint_type"] == expected
+
+
 def test_the_key_of_the_token_is_granted_to_its_function_and_stays(project, aws):
     key = aws.client("kms").create_key()["KeyMetadata"]
     aws.client("ssm").put_parameter(

@@ -857,12 +857,29 @@ def test_aws_that_cannot_be_reached_is_reported(azure_aws, monkeypatch):
 def test_the_page_escapes_everything():
     evil = "<script>alert('1')</script> & $x^"
     hop = HopResult(evil, evil, 1.0, evil, (evil,))
-    series = Series("pump <script>", "<b>", [("2026-01-30T17:00:00Z", 1.0)])
+    series = Series("pump <script> $x_$ \ud800 \x1b", "<b> $x_$", [("2026-01-30T17:00:00Z", 1.0)])
     text = page(Verified(evil, (hop,), (series,)))
     assert "<script" not in text
     assert "<b>alert" not in text
     assert text.count("&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt; &amp; $x^") >= 5
     assert "What to do" in text
+
+
+@pytest.mark.parametrize(
+    "values", [(1e308, -1e308), (1e308,), (1.7e308, 1.7e308), (2**63 - 1, -(2**63)), (5e-324, 0.0)]
+)
+def test_every_finite_value_can_be_drawn(values):
+    text = page(
+        Verified("s", (), (Series("p", "K", [("2026-01-30T17:00:00Z", v) for v in values]),))
+    )
+    assert text.count('<g id="axes_') == 1
+
+
+def test_a_chart_that_cannot_be_drawn_leaves_the_rest_of_the_page():
+    hop = HopResult("token", "is there", 1.0)
+    text = page(Verified("s", (hop,), (Series("p", "K", [("9999-12-31T23:59:59Z", 1.0)] * 2),)))
+    assert "All of 1 hops are well" in text
+    assert "The telemetry can't be drawn: Date ordinal" in text
 
 
 def test_the_page_of_a_large_twin_has_a_chart_that_can_be_drawn():

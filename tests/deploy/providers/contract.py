@@ -330,11 +330,12 @@ def test_the_storage_file_says_how_entries_are_laid_out(command):
         timestamp_attribute="ts",
         timestamp_format="epoch_milliseconds",
     )
-    command.ok("--requests-per-second", "50")
+    command.ok("--requests-per-second", "50", "--log-level", "WARNING")
     loaded = HotReaderSettings.load(command.settings())
     assert (loaded.device_id_attribute, loaded.timestamp_attribute) == ("deviceId", "ts")
     assert isinstance(loaded.timestamp_format, EpochMillisecondsFormat)
     assert command.settings()["REQUESTS_PER_SECOND"] == "50"
+    assert command.settings()["POWERTOOLS_LOG_LEVEL"] == "WARNING"
 
 
 def test_offsets_may_be_mixed(command):
