@@ -75,8 +75,10 @@ def test_a_source_is_in_a_propertys_configuration() -> None:
     definition = wanted["propertyDefinitions"]["speed"]
     assert definition["configuration"] == {"source": "Vehicle.Speed"}
     assert differences(wanted, shown(wanted)) == {}
-    for found in (other, none):
-        assert lines(wanted, shown(found)) == ["property speed changed (configuration)"]
+    for found, was in ((other, '{"source": "payload.speed"}'), (none, "nothing")):
+        assert lines(wanted, shown(found)) == [
+            f'property speed changed (configuration {{"source": "Vehicle.Speed"}}, was {was})'
+        ]
 
 
 def test_what_twinmaker_adds_is_no_difference() -> None:
