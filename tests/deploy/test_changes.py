@@ -98,7 +98,7 @@ def test_what_was_changed_by_hand_is_named_and_put_right(world: World) -> None:
     named = [
         f"role {role}: its policy",
         f"function {FUNCTION}: timeout, tags, {', '.join(f'variable {each}' for each in variables)}",
-        f"function {FUNCTION}: reserved concurrency taken away, was 5",
+        f"function {FUNCTION}: reserved concurrency removed, was 5",
         f"REST API {api['id']}: paths",
         f"REST API {api['id']}: compression or endpoint type",
     ]
