@@ -119,6 +119,21 @@ def test_values_that_are_elsewhere_are_found(values, cure):
     assert cure in said
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"payload": {"pressure": 1, "power": 2}}, "readable: "),
+        ({"pressure": 1, "power": 2}, "unreadable: values aren't in the map payload"),
+        ({"body": {"pressure": 1, "power": 2}}, "unreadable: values aren't fields of the entries"),
+    ],
+)
+def test_values_are_looked_for_where_the_settings_say(values, said):
+    judgement = judged(
+        {"timestamp": AT, **values}, properties=("pressure", "power"), VALUES_PATH="payload"
+    )
+    assert judgement.startswith(said)
+
+
 def test_a_property_that_entries_lack_is_no_flaw():
     said = judged({"timestamp": AT, "pressure": 1}, properties=("pressure", "power"))
     assert said == "readable: "
