@@ -44,7 +44,7 @@ _PROJECT: Final[dict[str, Any]] = {
 """Files as the larger deployer has them, with keys that only it knows."""
 
 
-def entries() -> list[tuple[datetime, dict[str, Any]]]:
+def measured() -> list[tuple[datetime, dict[str, Any]]]:
     """Return what the pump has measured in the last minutes."""
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     return [
@@ -109,7 +109,7 @@ class ExistingProject(Deployment):
             "verify", _STAGE, "--workspace", WORKSPACE, "--strict", "--html", "page.html"
         )
         assert "All is well" in verified
-        assert "looked into" in verified
+        assert "looked into" in verified, verified
         assert "<svg" in (self.directory / "page.html").read_text()
         self._read_by_twinmaker()
 

@@ -18,7 +18,7 @@ from deploy_scripts.providers.aws import DynamoDBWriter
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.aws.account import LocalAws
 from tests.deploy.deployment import AWAY, Account
-from tests.deploy.existing_storage import PUMP, ExistingProject, documented, entries
+from tests.deploy.existing_storage import PUMP, ExistingProject, documented, measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,7 +188,7 @@ def test_a_table_that_something_else_fills_is_charted(
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    for at, values in entries():
+    for at, values in measured():
         decimals = {**values, "pressure": Decimal(str(values["pressure"]))}
         stored = TypeSerializer().serialize({device_id: PUMP, **item(at, decimals)})["M"]
         client.put_item(TableName=name, Item=stored)
