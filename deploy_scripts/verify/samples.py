@@ -166,10 +166,12 @@ def _of_properties(
     device: Device, entries: Sequence[Entry], values_path: str | None
 ) -> Iterator[tuple[Remark, str]]:
     """Look elsewhere for properties that no entry has where a Hot Reader looks."""
-    names = [each.name for each in device.properties]
-    places = {name: locations(name, values_path) for name in names}
-    present = {name for entry in entries for name in values_at(entry, places)}
-    missing = [name for name in names if name not in present]
+    places = {
+        each.name: locations(each.source or each.name, values_path) for each in device.properties
+    }
+    names = [*places]
+    there = {name for entry in entries for name in values_at(entry, places)}
+    missing = [name for name in names if name not in there]
     fatal = len(missing) == len(names)
     found = {name: path for name in missing if (path := _path_to(name, entries)) is not None}
     above = {path[:-1] for path in found.values()}

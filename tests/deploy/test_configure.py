@@ -222,7 +222,8 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
     stage = Stage.load(project.directory, "multicloud")
     loaded = DigitalTwinInfo.load(stage.environment or {}).devices
     assert loaded["device-299"].types == {
-        each["name"]: DataType(each["dataType"]) for each in device["properties"]
+        each["name"]: DataType(each["dataType"])
+        for each in [*device["properties"], *device["constProperties"]]
     }
     assert "as it should be" in project.ok()
     path.write_text(few)
@@ -519,6 +520,20 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
     )
     assert done.exit_code == 2
     assert not aws.client("ssm").describe_parameters()["Parameters"]
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "REGIONAL"), ("EDGE", "EDGE")])
+def test_an_api_is_regional_unless_the_stage_says_otherwise(project, chosen, expected):
+    """A stage of an earlier version says nothing."""
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    stage = document["stages"]["multicloud"]
+    del stage["api_gateway_endpoint_type"]
+    if chosen:
+        stage["api_gateway_endpoint_type"] = chosen
+    path.write_text(json.dumps(document))
+    project.ok()
+    assert project.stages["multicloud"]["api_gateway_endpoint_type"] == expected
 
 
 def test_the_key_of_the_token_is_granted_to_its_function_and_stays(project, aws):

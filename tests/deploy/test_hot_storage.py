@@ -120,14 +120,28 @@ def test_values_that_are_elsewhere_are_found(values, cure):
 
 
 @pytest.mark.parametrize(
+    ("values", "values_path"),
+    [
+        ({"Motor.speed": 1, "pressure": 1}, ""),
+        ({"Motor": {"speed": 1}, "pressure": 1}, ""),
+        ({"Body": {"Motor": {"speed": 1}, "pressure": 1}}, "Body"),
+    ],
+)
+def test_values_that_are_where_the_reader_looks_are_no_flaw(values, values_path):
+    speed = DeviceProperty("speed", DataType("DOUBLE"), source="Motor.speed")
+    pump = Device("pump-1", (speed, DeviceProperty("pressure", DataType("DOUBLE"))))
+    found = judge(pump, [{"timestamp": AT, **values}], settings(VALUES_PATH=values_path))
+    assert (found.readable, found.remarks) == (True, {})
+
+
+@pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"payload": {"pressure": 1, "power": 2}}, "readable: "),
         ({"pressure": 1, "power": 2}, "unreadable: values aren't in the map payload"),
         ({"body": {"pressure": 1, "power": 2}}, "unreadable: values aren't fields of the entries"),
     ],
 )
-def test_values_are_looked_for_where_the_settings_say(values, said):
+def test_values_that_are_not_where_the_settings_say_are_a_flaw(values, said):
     judgement = judged(
         {"timestamp": AT, **values}, properties=("pressure", "power"), VALUES_PATH="payload"
     )

@@ -300,6 +300,18 @@ def test_the_function_app_gets_the_settings_file_and_a_reference_to_the_token(pu
     ]
 
 
+def test_an_instance_answers_several_requests_at_once(published):
+    """Azure lets an instance of Python answer one, unless it is set."""
+    (words,) = published.shell.words("functionapp", "scale", "config", "set")
+    assert flags(words)["--trigger-settings"] == "perInstanceConcurrency=4"
+    assert flags(words)["--trigger-type"] == "http"
+
+
+def test_a_host_that_doesnt_start_is_given_up(published):
+    (words,) = published.shell.words("functionapp", "deployment", "source", "config-zip")
+    assert flags(words)["--timeout"] == "600"
+
+
 def test_an_endpoint_outside_azures_own_domain_has_its_account_filled_in(command):
     command.storage(endpoint="https://cosmos.example.com")
     done = command.ok()

@@ -217,6 +217,13 @@ def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(p
         assert code == contents(PROJECT, PACKAGED["gcp"])
 
 
+def test_an_instance_of_both_functions_answers_several_requests_at_once(published):
+    """More than one takes a whole CPU, and one is what Google Cloud allows unless it is set."""
+    for words in published.shell.words("functions", "deploy"):
+        assert flags(words)["--concurrency"] == "4"
+        assert flags(words)["--cpu"] == "1"
+
+
 def test_each_direction_of_reading_has_its_index(command, shell):
     command.storage(device_id_attribute="d", timestamp_attribute="t", collection="a/b/c")
     assert shell.run(without_publish(command.script())).returncode == 0
