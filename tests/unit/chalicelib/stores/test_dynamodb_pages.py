@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chalicelib.model.entries import StoredColumn
 from chalicelib.model.locations import locations
-from chalicelib.stores.dynamodb import ColumnBatch, ItemBatch
+from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch
 from chalicelib.stores.dynamodb_pages import (
     ItemColumns,
     PageParser,
