@@ -177,9 +177,12 @@ def _of_properties(
     above = {path[:-1] for path in found.values()}
     alike = all(path[-1] == name for name, path in found.items())
     if len(found) == len(names) and len(above) == 1 and alike:
-        values_path = ".".join(above.pop())
-        flaw = f"values aren't fields of the entries, but of the map {values_path} in them"
-        yield Remark(flaw, f"set VALUES_PATH={values_path}", fatal), names[0]
+        map_of_all = ".".join(above.pop())
+        flaw = f"values aren't fields of the entries, but of the map {map_of_all} in them"
+        cure = f"set VALUES_PATH={map_of_all}"
+        if not map_of_all:
+            flaw, cure = f"values aren't in the map {values_path}", "leave out VALUES_PATH"
+        yield Remark(flaw, cure, fatal), names[0]
         return
     for name, path in found.items():
         source = ".".join(path)
