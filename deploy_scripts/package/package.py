@@ -137,13 +137,15 @@ def _check_layout(twin: TwinConfiguration, cloud: str) -> None:
 def _check(cloud: str, settings: Mapping[str, str]) -> None:
     """Read settings as the function will: a mistake shows now."""
     try:
-        HotReaderSettings.load(settings)
-        PROVIDERS[cloud].settings.load(settings)
         EndpointSettings.load_outside_aws({**settings, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
     except ConfigurationError as error:
+        raise PackageError(str(error)) from error
+    try:
+        HotReaderSettings.load(settings)
+        PROVIDERS[cloud].settings.load(settings)
+    except ConfigurationError as error:
         raise PackageError(
-            f"{error}. Where the hot storage is stands in the section {cloud!r} of {STORAGE_FILE} "
-            "(docs/configuration.md)."
+            f"{error}. The section {cloud!r} of {STORAGE_FILE} says it (docs/configuration.md)."
         ) from error
 
 

@@ -585,6 +585,15 @@ def test_the_documented_twin_is_valid(tmp_path):
     assert [each.id for each in TwinConfiguration.load(tmp_path).devices] == ["pump-1"]
 
 
+def test_the_documented_existing_storage_is_valid(twin):
+    page = (PROJECT / "docs" / "existing-storage.md").read_text()
+    examples = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert examples
+    for example in examples:
+        twin.write(STORAGE_FILE, example)
+        assert TwinConfiguration.load(twin.path).storage.keys() == json.loads(example).keys()
+
+
 @pytest.mark.parametrize("read", READS)
 def test_the_documented_connections_are_found(tmp_path, read):
     layout = ProviderLayout("azure", "aws")

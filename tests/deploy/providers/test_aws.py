@@ -162,14 +162,8 @@ def milliseconds(at: datetime) -> int:
             {"device_id": "S", "timestamp": "N"},
             lambda at, values: {"timestamp": milliseconds(at), "payload": values},
         ),
-        (
-            "AWS IoT's rules",
-            1,
-            {"device_id": "S", "timestamp": "N"},
-            lambda at, values: {"timestamp": milliseconds(at), **values},
-        ),
     ],
-    ids=["larger deployer", "older project", "rule DynamoDB", "rule DynamoDBv2"],
+    ids=["larger deployer", "older project", "IoT rule"],
 )
 def test_a_table_that_something_else_fills_is_charted(
     tmp_path, account, heading, number, keys, item

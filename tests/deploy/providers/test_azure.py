@@ -263,7 +263,7 @@ def test_the_endpoint_is_needed(command):
     command.twin.write("config_storage.json", {"azure": {}})
     refusal = command.refused()
     assert "COSMOS_ENDPOINT is not set" in refusal
-    assert "the section 'azure' of config_storage.json" in refusal
+    assert "The section 'azure' of config_storage.json" in refusal
 
 
 @pytest.mark.parametrize("endpoint", ["http://factory.documents.azure.com", "factory"])
