@@ -19,7 +19,7 @@ from deploy_scripts.commands.configure import configure
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
+from deploy_scripts.tokens.stores import ForeignTokenError, ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage import check_token
 from local_cloud.aws.account import LocalAws
@@ -425,7 +425,7 @@ def test_a_token_that_aws_refuses_to_store_is_not_shown(project, monkeypatch):
 
 
 @pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
-def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
+def test_a_token_of_ours_can_be_changed_and_deleted_and_a_foreign_one_stays(aws, store):
     client = aws.client(store)
     make = ParameterStore if store == "ssm" else SecretsManager
     ours, foreign = make(client, "/ours"), make(client, "/foreign")
@@ -440,6 +440,8 @@ def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
     assert not ours.delete()
     assert ours.get() is None
     assert not foreign.delete()
+    with pytest.raises(ForeignTokenError):
+        foreign.put("p" * 43)
     assert foreign.get() == "f" * 43
     if store == "ssm":
         client.delete_parameter(Name="/foreign")
