@@ -196,7 +196,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "propertyValues": [
             {
-                "entityPropertyReference": _reference(query, name),
+                "entityPropertyReference": reference(query, name),
                 "values": [
                     {"time": time, "value": {kind: content}}
                     for time, kind, content in zip(
@@ -216,7 +216,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
 def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
     """Return the document of `history_answer` as JSON, written column by column."""
     properties = ",".join(
-        f'{{"entityPropertyReference":{_json(_reference(query, name))},'
+        f'{{"entityPropertyReference":{_json(reference(query, name))},'
         f'"values":[{_values_json(values)}]}}'
         for name, values in page.values.items()
         if values
@@ -263,19 +263,19 @@ def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]
     """
     return {
         "propertyValues": {
-            name: {"propertyReference": _reference(query, name), "propertyValue": value}
+            name: {"propertyReference": reference(query, name), "propertyValue": value}
             for name, value in entry.values.items()
         }
     }
 
 
-def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
+def reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
     """Return the reference to a property: of the query's entity or, without one, of the device."""
-    reference: dict[str, Any] = {"propertyName": name}
+    its_reference: dict[str, Any] = {"propertyName": name}
     if query.entity_id is None:
-        reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
+        its_reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
     else:
-        reference["entityId"] = query.entity_id
+        its_reference["entityId"] = query.entity_id
     if query.component_name is not None:
-        reference["componentName"] = query.component_name
-    return reference
+        its_reference["componentName"] = query.component_name
+    return its_reference

@@ -6,6 +6,8 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError
 
@@ -60,9 +62,7 @@ class LocalRoute:
                 f"The local Hot Reader {self._function!r} can't be invoked: {error}. Check "
                 f"{self._read.local_function_setting} and the function's policy."
             ) from error
-        answer = json.loads(payload)
-        if not isinstance(answer, dict):
-            answer = {}
+        answer = _object_in(payload)
         if response.get("FunctionError"):
             raise HotReaderError(
                 f"The local Hot Reader {self._function!r} failed: {answer.get('errorMessage')}"
@@ -78,6 +78,14 @@ class LocalRoute:
     def _invoke(self, event: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
         response = _lambda_client().invoke(FunctionName=self._function, Payload=json.dumps(event))
         return response, response["Payload"].read()
+
+
+def _object_in(payload: bytes) -> dict[str, Any]:
+    try:
+        answer = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 @lru_cache(maxsize=1)

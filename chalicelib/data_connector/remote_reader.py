@@ -16,14 +16,10 @@ import orjson
 import requests
 import urllib3
 
-from chalicelib.contracts.wire_contract import (
-    FOLLOWING_PAGES,
-    LEFT_OUT_HEADER,
-    TOKEN_HEADER,
-    flaws_of,
-)
+from chalicelib.contracts import answer_check
+from chalicelib.contracts.wire_contract import LEFT_OUT_HEADER, TOKEN_HEADER, flaws_of
 from chalicelib.data_connector.deadline import Deadline, OutOfTimeError, in_time
-from chalicelib.data_connector.failed_try import Failure, refusal
+from chalicelib.data_connector.failed_try import Failure, Response, refusal
 from chalicelib.data_connector.session import Exchange, new_session
 from chalicelib.model.errors import (
     InvalidQueryError,
@@ -36,6 +32,7 @@ from chalicelib.tokens.aws_stores import inter_cloud_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from chalicelib.model.query import LastEntryQuery
     from chalicelib.model.results import Flaws
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
@@ -83,8 +80,6 @@ class RemoteReader:
     ----------
     settings
         The URL, the token, retries and time-outs.
-    answer_type
-        The type that `propertyValues` must have in an answer.
     sleep, clock, uniform
         Functions that wait for seconds, return monotonic seconds, and draw a random number between
         two; tests replace them.
@@ -93,7 +88,6 @@ class RemoteReader:
     def __init__(
         self,
         settings: RemoteReaderSettings,
-        answer_type: type,
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -101,7 +95,6 @@ class RemoteReader:
     ) -> None:
         self._settings = settings
         self._token = inter_cloud_token(settings.token)
-        self._answer_type = answer_type
         self._sleep = sleep
         self._clock = clock
         self._uniform = uniform
@@ -115,6 +108,7 @@ class RemoteReader:
     def read(
         self,
         envelope: Mapping[str, Any],
+        query: LastEntryQuery,
         *,
         seconds: float,
         before_retry: Callable[[str, float], None] = lambda _reason, _pause: None,
@@ -125,6 +119,8 @@ class RemoteReader:
         ----------
         envelope
             See `chalicelib.contracts.wire_contract.envelope`.
+        query
+            The query that is in it, which the answer must fit.
         seconds
             The time of the whole call, all tries and pauses together.
         before_retry
@@ -150,7 +146,7 @@ class RemoteReader:
         attempts = 0
         while (left := deadline.seconds_left()) >= _SHORTEST_TRY:
             attempts += 1
-            outcome = self._try(body, headers, left)
+            outcome = self._try(body, headers, query, left)
             if not isinstance(outcome, Failure):
                 document, flaws = outcome
                 return RemoteAnswer(document, attempts, flaws)
@@ -183,7 +179,7 @@ class RemoteReader:
             ) from None
 
     def _try(
-        self, body: bytes, headers: Mapping[str, str], seconds: float
+        self, body: bytes, headers: Mapping[str, str], query: LastEntryQuery, seconds: float
     ) -> tuple[dict[str, Any], Flaws] | Failure:
         """Send one request, and abandon it after its own time in whatever state it is."""
         longest = self._settings.longest_try
@@ -191,61 +187,31 @@ class RemoteReader:
         own = longest if seconds >= 2 * longest else seconds
         exchange = Exchange(self._session)
         try:
-            return in_time(own, lambda: self._exchange(exchange, body, headers, own))
+            response = in_time(own, lambda: self._exchange(exchange, body, headers, own))
         except OutOfTimeError:
             self._session = self._new_session()
             exchange.abandon()
             return Failure(f"no complete answer within {own:.1f} s", worth_a_retry=True)
-
-    def _exchange(
-        self, exchange: Exchange, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> tuple[dict[str, Any], Flaws] | Failure:
-        # The second one only ends a thread that can't be abandoned, as it is still sending.
-        timeouts = (min(self._settings.connect_timeout, seconds), 2 * seconds)
-        try:
-            with exchange.post(
-                self._settings.url, data=body, headers=headers, timeout=timeouts
-            ) as response:
-                content = _content(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return Failure(self._in_words(error), worth_a_retry=True)
-        if response.status_code != 200:
-            return refusal(response, content)
-        document = self._document(content)
+        if response.status != 200:
+            return refusal(response)
+        document = _document(response.content, query)
         if isinstance(document, Failure):
             return document
         return document, flaws_of(response.headers.get(LEFT_OUT_HEADER))
 
-    def _document(self, content: bytes) -> dict[str, Any] | Failure:
-        if len(content) > LARGEST_PAYLOAD:
-            return Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
-        try:
-            document: Any = orjson.loads(content)
-        except orjson.JSONDecodeError as error:
-            return Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
-        if not isinstance(document, dict) or not self._is_answer(document):
-            return Failure(
-                "the answer has no propertyValues of this kind of read; is the URL a Hot Reader's, "
-                "and of the right kind?",
-                200,
+    def _exchange(
+        self, exchange: Exchange, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> Response:
+        # The second one only ends a thread that can't be abandoned, as it is still sending.
+        timeouts = (min(self._settings.connect_timeout, seconds), 2 * seconds)
+        with exchange.post(
+            self._settings.url, data=body, headers=headers, timeout=timeouts
+        ) as response:
+            return Response(
+                response.status_code, response.reason, response.headers, _content(response)
             )
-        return document
-
-    def _is_answer(self, document: dict[str, Any]) -> bool:
-        values = document.get("propertyValues")
-        if self._answer_type is dict:
-            return isinstance(values, dict) and all(
-                isinstance(each, dict) for each in values.values()
-            )
-        following = document.get(FOLLOWING_PAGES, [])
-        return (
-            isinstance(values, list)
-            and all(
-                isinstance(each, dict) and isinstance(each.get("values"), list) for each in values
-            )
-            and isinstance(following, list)
-            and all(isinstance(each, dict) and self._is_answer(each) for each in following)
-        )
 
     @staticmethod
     def _in_words(error: Exception) -> str:
@@ -284,6 +250,19 @@ def _keys_in(url: str) -> list[str]:
     values += [*plain, *(quote(value, safe="") for value in plain)]
     secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
     return sorted(secret - {""}, key=len, reverse=True)
+
+
+def _document(content: bytes, query: LastEntryQuery) -> dict[str, Any] | Failure:
+    if len(content) > LARGEST_PAYLOAD:
+        return Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
+    try:
+        document: dict[str, Any] = orjson.loads(content)
+        answer_check.check(query, document)
+    except orjson.JSONDecodeError as error:
+        return Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
+    except answer_check.WrongAnswerError as error:
+        return Failure(f"the answer breaks the contract: {error}", 200)
+    return document
 
 
 def _content(response: requests.Response) -> bytes:

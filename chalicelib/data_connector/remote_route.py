@@ -42,7 +42,7 @@ class RemoteRoute:
         self._parse = twinmaker.QUERY_PARSERS[read]
         self._twin_name = twin_name
         self._source_cloud = settings.source_cloud
-        self._reader = RemoteReader(settings, read.answer_type)
+        self._reader = RemoteReader(settings)
         self._read_ahead = ReadAhead(settings.read_ahead) if settings.read_ahead else None
 
     def answer(
@@ -82,7 +82,7 @@ class RemoteRoute:
         try:
             with record.subsegment("remote hot reader"):
                 answer = self._reader.read(
-                    envelope, seconds=deadline.seconds_left(), before_retry=before_retry
+                    envelope, query, seconds=deadline.seconds_left(), before_retry=before_retry
                 )
             attempts = answer.attempts
         except RemoteReaderError as error:

@@ -267,8 +267,24 @@ def across_clouds(url: str, **variables: str) -> dict[str, str]:
     }
 
 
-HISTORY_ANSWER = {"propertyValues": [{"values": [{"x": 1}]}], "nextToken": "t"}
-LAST_ENTRY_ANSWER: dict[str, Any] = {"propertyValues": {"temperature": {"propertyValue": {}}}}
+REFERENCE = {
+    "propertyName": "temperature",
+    "entityId": "machine-1",
+    "componentName": "telemetry",
+}
+VALUE = {"doubleValue": 20.5}
+HISTORY_ANSWER = {
+    "propertyValues": [
+        {
+            "entityPropertyReference": REFERENCE,
+            "values": [{"time": "2026-01-30T17:00:00Z", "value": VALUE}],
+        }
+    ],
+    "nextToken": "t",
+}
+LAST_ENTRY_ANSWER: dict[str, Any] = {
+    "propertyValues": {"temperature": {"propertyReference": REFERENCE, "propertyValue": VALUE}}
+}
 
 
 class TestAcrossClouds:
@@ -332,7 +348,7 @@ class TestAcrossClouds:
     def test_the_functions_own_time_less_a_margin_bounds_the_call(self, monkeypatch, record, left):
         given = []
 
-        def read(_reader, _envelope, *, seconds, before_retry):
+        def read(_reader, _envelope, _query, *, seconds, before_retry):
             given.append(seconds)
             return RemoteAnswer({"propertyValues": []}, 1, Flaws())
 
