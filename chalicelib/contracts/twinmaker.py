@@ -85,7 +85,8 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
         next_token=document.token("nextToken"),
     )
-    return _checked(query, document)
+    filtered = [each.property_name for each in query.filters]
+    return _checked(query.with_constants(_constants(document, filtered)), document)
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
@@ -115,7 +116,6 @@ def _checked(query: Query, document: Document) -> Query:
     known = document.get("properties")
     if isinstance(known, Mapping):
         query.check_known(known)
-    query = query.with_constants(_constants(document, query.properties))
     return replace(query, property_sources=_sources(document, query.properties))
 
 
@@ -143,23 +143,36 @@ def _types(document: Document) -> dict[str, DataType]:
 def _sources(document: Document, names: Iterable[str]) -> dict[str, str]:
     """Return where the properties of some names are stored: their definitions' `configuration` says so."""
     definitions = _definitions(document)
-    configured = {name: _member(definitions.get(name), "configuration") for name in names}
-    return {name: each[SOURCE] for name, each in configured.items() if each.get(SOURCE)}
+    sources = {}
+    for name in names:
+        key = f"properties.{name}.definition.configuration.{SOURCE}"
+        source = _member(definitions.get(name), "configuration").get(SOURCE)
+        if source:
+            sources[name] = Document({key: source}, "the event").text(key)
+    return sources
 
 
 def _constants(document: Document, names: Iterable[str]) -> dict[str, Any]:
-    """Return what TwinMaker itself keeps of some properties: the entity's value, or else the type's."""
+    """Return what TwinMaker itself keeps of filtered properties: the entity's value, or else the type's."""
     constants = {}
     definitions = _definitions(document)
     for name in definitions.keys() & names:
         definition = definitions[name]
+        elsewhere = [definition.get(flag) for flag in ("isTimeSeries", "isStoredExternally")]
+        if any(elsewhere):
+            continue
         value = _member(document.get("properties")[name], "value")
         value = value or _member(definition, "defaultValue")
-        if value and not (definition.get("isTimeSeries") or definition.get("isStoredExternally")):
+        if value:
             try:
                 constants[name] = plain_value(value)
             except UnrepresentableValueError as error:
                 raise InvalidQueryError(f"properties.{name} has a value that is {error}") from error
+        elif elsewhere == [False, False]:
+            raise InvalidQueryError(
+                f"The property {name!r} is no telemetry and has no value, so nothing can be filtered by "
+                "it. Give it a value in the entity or the component type."
+            )
     return constants
 
 
@@ -183,7 +196,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "propertyValues": [
             {
-                "entityPropertyReference": _reference(query, name),
+                "entityPropertyReference": reference(query, name),
                 "values": [
                     {"time": time, "value": {kind: content}}
                     for time, kind, content in zip(
@@ -203,7 +216,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
 def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
     """Return the document of `history_answer` as JSON, written column by column."""
     properties = ",".join(
-        f'{{"entityPropertyReference":{_json(_reference(query, name))},'
+        f'{{"entityPropertyReference":{_json(reference(query, name))},'
         f'"values":[{_values_json(values)}]}}'
         for name, values in page.values.items()
         if values
@@ -250,19 +263,19 @@ def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]
     """
     return {
         "propertyValues": {
-            name: {"propertyReference": _reference(query, name), "propertyValue": value}
+            name: {"propertyReference": reference(query, name), "propertyValue": value}
             for name, value in entry.values.items()
         }
     }
 
 
-def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
+def reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
     """Return the reference to a property: of the query's entity or, without one, of the device."""
-    reference: dict[str, Any] = {"propertyName": name}
+    its_reference: dict[str, Any] = {"propertyName": name}
     if query.entity_id is None:
-        reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
+        its_reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
     else:
-        reference["entityId"] = query.entity_id
+        its_reference["entityId"] = query.entity_id
     if query.component_name is not None:
-        reference["componentName"] = query.component_name
-    return reference
+        its_reference["componentName"] = query.component_name
+    return its_reference

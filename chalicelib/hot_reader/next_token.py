@@ -14,6 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.limits import LONGEST_NEXT_TOKEN
 
 if TYPE_CHECKING:
     from chalicelib.model.query import HistoryQuery
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 _VERSION: Final = 4
 """Raised with each change of the format, so that a token of another one is refused, not misread."""
 _MOST_IN_SECOND: Final = 2**31 - 1
-_LONGEST: Final = 17_880
-"""Characters; TwinMaker's limit (API reference, GetPropertyValueHistory)."""
 
 
 class Position(NamedTuple):
@@ -113,7 +112,7 @@ def _not_ours() -> InvalidQueryError:
 
 
 def _unpack(token: str) -> Any:
-    if len(token) > _LONGEST:
+    if len(token) > LONGEST_NEXT_TOKEN:
         raise ValueError("too long")
     try:
         packed = base64.b64decode(

@@ -103,6 +103,11 @@ def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def registration_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a registration in TwinMaker."""
     for option in (
+        click.option(
+            "--prune",
+            is_flag=True,
+            help="Remove component types and entities of devices that left the configuration.",
+        ),
         click.option("--entities/--no-entities", help="Also make an entity for each device."),
         click.option("--s3-location", help="The ARN of a bucket; needed to create the workspace."),
         click.option("--role-arn", help="The workspace's role; needed to create the workspace."),

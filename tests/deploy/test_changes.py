@@ -90,13 +90,15 @@ def test_what_was_changed_by_hand_is_named_and_put_right(world: World) -> None:
     (api,) = gateway.get_rest_apis()["items"]
     gateway.create_deployment(restApiId=api["id"], stageName="api")
     compression = {"op": "replace", "path": "/minimumCompressionSize", "value": "7"}
-    gateway.update_rest_api(restApiId=api["id"], patchOperations=[compression])
+    edge = {"op": "replace", "path": "/endpointConfiguration/types/REGIONAL", "value": "EDGE"}
+    assert api["endpointConfiguration"]["types"] == ["REGIONAL"]
+    gateway.update_rest_api(restApiId=api["id"], patchOperations=[compression, edge])
     tried = world.deploy("--dry-run")
     variables = ("A", "DIGITAL_TWIN_INFO", "DYNAMODB_TABLE_NAME", "INTER_CLOUD_TOKEN")
     named = [
         f"role {role}: its policy",
         f"function {FUNCTION}: timeout, tags, {', '.join(f'variable {each}' for each in variables)}",
-        f"function {FUNCTION}: reserved concurrency taken away, was 5",
+        f"function {FUNCTION}: reserved concurrency removed, was 5",
         f"REST API {api['id']}: paths",
         f"REST API {api['id']}: compression or endpoint type",
     ]
@@ -104,6 +106,23 @@ def test_what_was_changed_by_hand_is_named_and_put_right(world: World) -> None:
     assert writes(tried) == []
     assert deployed_by_chalice(world.deploy(), "changed: ") == named
     assert world.everything() == deployed
+
+
+def test_a_device_that_left_the_configuration_is_named_and_pruned_when_asked(world: World) -> None:
+    world.providers("azure", "aws")
+    world.deploy()
+    devices = world.config / "config_iot_devices.json"
+    (device,) = json.loads(devices.read_text())
+    devices.write_text(json.dumps([device | {"id": "temperature-sensor-2"}]))
+    type_1, type_2 = (f"factory-twin-temperature-sensor-{number}" for number in (1, 2))
+    named = world.deploy().output
+    assert f"component type {type_1}: left over" in named
+    tried = world.deploy("--prune", "--dry-run")
+    pruned = world.deploy("--prune")
+    assert registered(tried, "dry run") == registered(pruned, "ok")
+    types = world.twinmaker().list_component_types(workspaceId="killed")["componentTypeSummaries"]
+    ours = [each["componentTypeId"] for each in types]
+    assert [each for each in ours if not each.startswith("com.amazon.")] == [type_2]
 
 
 @pytest.mark.parametrize("library", ["thing==1.0", "nowhere==1.0"])
