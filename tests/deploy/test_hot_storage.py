@@ -135,6 +135,18 @@ def test_values_that_are_where_the_reader_looks_are_no_flaw(values, values_path)
 
 
 @pytest.mark.parametrize(
+    ("values", "cure"),
+    [
+        ({"Body": {"Motor": {"pressure": 1}, "power": 2}}, "the source Motor.pressure in"),
+        ({"Body": {"power": 2}, "Pressure": 1}, "VALUES_PATH=Body doesn't lead to it"),
+    ],
+)
+def test_a_source_is_named_as_it_is_within_the_values_path(values, cure):
+    said = judged({"timestamp": AT, **values}, properties=("pressure", "power"), VALUES_PATH="Body")
+    assert cure in said
+
+
+@pytest.mark.parametrize(
     ("values", "said"),
     [
         ({"pressure": 1, "power": 2}, "unreadable: values aren't in the map payload"),
