@@ -31,9 +31,10 @@ from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from chalicelib.model.entries import DeviceId
+    from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
 TOKEN: Final = "token-of-the-benchmarks"  # noqa: S105 - protects nothing
@@ -93,7 +94,7 @@ class _Entries:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],  # noqa: ARG002 - entries are there already
+        properties: Places,  # noqa: ARG002 - entries are there already
         limit: int | None,  # noqa: ARG002 - only what is taken is made
     ) -> Iterator[StoredEntry]:
         first = 0 if lower is None else bisect.bisect_left(self._keys, lower)

@@ -71,14 +71,17 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
     ):
         at, directory = cloud.endpoints, options["directory"]
         console.print(
-            f"\n[bold]Ready.[/bold] {directory / ENDPOINTS_FILE} has the URLs and the token.\n"
-            f"  HTTP        {at.hot_reader_url}\n"
-            f"              {at.hot_reader_last_entry_url}\n"
-            f"  TwinMaker   {at.twinmaker_url}, workspace {at.workspace_id}\n"
-            f"  AWS         {at.aws_url}, region {at.region}\n"
-            f"For SDKs in another shell: . {directory / ENVIRONMENT_FILE}\n"
-            f"Logs: {directory}/*.log\n"
-            "Ctrl-C stops everything.",
+            "\n[bold]Ready.[/bold] "
+            + escape(
+                f"{directory / ENDPOINTS_FILE} has the URLs and the token.\n"
+                f"  HTTP        {at.hot_reader_url}\n"
+                f"              {at.hot_reader_last_entry_url}\n"
+                f"  TwinMaker   {at.twinmaker_url}, workspace {at.workspace_id}\n"
+                f"  AWS         {at.aws_url}, region {at.region}\n"
+                f"For SDKs in another shell: . {directory / ENVIRONMENT_FILE}\n"
+                f"Logs: {directory}/*.log\n"
+                "Ctrl-C stops everything."
+            ),
             soft_wrap=True,
         )
         ready = True
@@ -142,7 +145,7 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     _log_to(directory / "local-cloud.log")
 
     def report(step: str) -> None:
-        console.print(f"[green]ok[/green] {step}")
+        console.print(f"[green]ok[/green] {escape(step)}")
 
     console.print("Starting the local cloud ...")
     with ExitStack() as running:

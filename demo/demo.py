@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 from botocore.exceptions import ClientError
+from rich.text import Text
 
 from chalicelib.model.instants import NANOSECONDS, parse_instant, utc_text
 from chalicelib.model.reads import HISTORY
@@ -87,17 +88,16 @@ class Demo:
         for table in result.tables():
             self._console.print(table)
         page.write_text(result.page())
-        self._console.print(f"Chart and table: [bold]{page}[/bold]", soft_wrap=True)
+        self._console.print("Chart and table:", Text(str(page), "bold"), soft_wrap=True)
 
     def _step(self, title: str, action: Callable[[], str]) -> None:
-        self._console.print(f"[bold cyan]>[/bold cyan] {title}")
+        self._console.print(Text.assemble(("> ", "bold cyan"), title))
         started = time.perf_counter()
         result = action()
         step = Step(title, result, (time.perf_counter() - started) * 1000)
         self._steps.append(step)
-        self._console.print(
-            f"  [green]ok[/green] {result} [dim]({step.milliseconds:,.0f} ms)[/dim]"
-        )
+        took = f" ({step.milliseconds:,.0f} ms)"
+        self._console.print(Text.assemble("  ", ("ok ", "green"), result, (took, "dim")))
 
     # The steps
 

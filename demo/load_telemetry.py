@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
+from rich.text import Text
 
 from chalicelib.model.errors import ConfigurationError, HotReaderError
 from demo import sample_telemetry
@@ -72,19 +73,22 @@ def load_telemetry(
         raise click.BadParameter(f"no device {device_id!r} in {config}", param_hint="--device")
     console = Console()
     telemetry = {
-        device.id: sample_telemetry.generate(
-            device,
-            entries,
-            end=sample_telemetry.latest_round_minute(),
-            interval=timedelta(seconds=interval),
-            seed=seed,
+        device.id: sample_telemetry.as_stored(
+            sample_telemetry.generate(
+                device,
+                entries,
+                end=sample_telemetry.latest_round_minute(),
+                interval=timedelta(seconds=interval),
+                seed=seed,
+            ),
+            [device],
         )
         for device in chosen
     }
     if dry_run:
         for generated in telemetry.values():
             for entry in itertools.islice(generated, 5):
-                console.print(entry.device_id, entry.timestamp, entry.values)
+                console.print(Text(entry.device_id), Text(entry.timestamp), entry.values)
         return
     named = {each.key.setting: each.value for each in settings}
     try:
@@ -99,7 +103,7 @@ def load_telemetry(
                 writer.write(generated, progress=lambda more: advance(entries, more))
             except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
                 fail(f"{writer.place} refuses: {error}", REFUSED)
-        console.print(f"{entries:,} entries of {device} in {writer.place}")
+        console.print(Text(f"{entries:,} entries of {device} in {writer.place}"))
 
 
 def _check_layout(settings: Iterable[StorageSetting]) -> None:

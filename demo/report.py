@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
+from rich.text import Text
 
 from deploy_scripts.verify.chart import svg
 
@@ -73,16 +74,17 @@ class Report:
         table.add_column("answer", overflow="fold")
         table.add_column("ms", justify="right")
         for step in self.steps:
-            table.add_row(step.title, step.result, f"{step.milliseconds:,.0f}")
+            table.add_row(Text(step.title), Text(step.result), f"{step.milliseconds:,.0f}")
         return table
 
     def _side_by_side(self) -> Table:
-        table = Table(title=f"{self.device.id}, read by TwinMaker on AWS", title_justify="left")
+        title = Text(f"{self.device.id}, read by TwinMaker on AWS")
+        table = Table(title=title, title_justify="left")
         table.add_column("")
         for reading in self.readings:
             table.add_column(reading.title, justify="right")
         for name, cells in self._comparison():
-            table.add_row(name, *cells)
+            table.add_row(*map(Text, (name, *cells)))
         return table
 
     def _comparison(self) -> list[tuple[str, list[str]]]:
@@ -106,11 +108,10 @@ class Report:
             table.add_column(column, justify="left" if column == "series" else "right")
         for each in self.series:
             values = [value for _, value in each.points]
-            table.add_row(
-                each.title,
-                f"{len(values):,}",
-                *(f"{value:,.2f} {each.unit}" for value in (min(values), max(values), values[-1])),
-            )
+            shown = [
+                f"{value:,.2f} {each.unit}" for value in (min(values), max(values), values[-1])
+            ]
+            table.add_row(*map(Text, (each.title, f"{len(values):,}", *shown)))
         return table
 
     def page(self) -> str:

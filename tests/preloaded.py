@@ -21,6 +21,7 @@ import chalicelib.http.hot_reader_endpoints
 import chalicelib.observability.powertools
 import chalicelib.stores.dynamodb
 import deploy_scripts.__main__
+import deploy_scripts.deployment.chalice_stage
 from tests import forked
 from tests.deploy import verbs
 

@@ -84,6 +84,18 @@ class Document:
             raise InvalidQueryError(f"{key} must be a list of 1 to {_MOST_NAMES} property names")
         return tuple(dict.fromkeys(value))
 
+    def sources(self, key: str) -> dict[str, str]:
+        """Return stored names or paths by property name; none if they are missing."""
+        value = self._content.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping) or not all(map(_is_text, value.values())):
+            raise InvalidQueryError(
+                f'{key} must be an object such as {{"speed": "Vehicle.Speed"}}, of strings of 1 to '
+                f"{_LONGEST_TEXT} bytes"
+            )
+        return dict(value)
+
     def instant(self, key: str) -> int:
         """Return an ISO 8601 timestamp as nanoseconds since 1970."""
         try:

@@ -6,15 +6,17 @@ docs/architecture.md, "TwinMaker's interface".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
 from chalicelib.contracts.parsing import Document, check_range
-from chalicelib.model.data_value import DataType
+from chalicelib.model.data_value import DataType, UnrepresentableValueError
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
+from chalicelib.model.property_filter import plain_value
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 Event = Mapping[str, Any]
 DEVICE_ID_PROPERTY: Final = "iotDeviceId"
 """The static property of a component type that holds the device's id."""
+SOURCE: Final = "source"
+"""The key of a property definition's `configuration` with the property's stored name or path."""
 Query = TypeVar("Query", bound=LastEntryQuery)
 _SCALARS: Final = frozenset(
     {"booleanValue", "doubleValue", "integerValue", "longValue", "stringValue"}
@@ -81,7 +85,8 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
         next_token=document.token("nextToken"),
     )
-    return _checked(query, document)
+    filtered = [each.property_name for each in query.filters]
+    return _checked(query.with_constants(_constants(document, filtered)), document)
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
@@ -105,26 +110,70 @@ QUERY_PARSERS: Final[Mapping[Read, Callable[[Event, str], LastEntryQuery]]] = {
 
 
 def _checked(query: Query, document: Document) -> Query:
-    """Check a query's entity, and its properties against the event's definitions."""
+    """Check a query's entity and properties, and read the rest of the event's definitions."""
     if (query.entity_id is None) != (query.component_name is None):
         raise InvalidQueryError("entityId and componentName must be given both, or neither")
-    definitions = document.get("properties")
-    if isinstance(definitions, Mapping):
-        query.check_known(definitions)
-    return query
+    known = document.get("properties")
+    if isinstance(known, Mapping):
+        query.check_known(known)
+    return replace(query, property_sources=_sources(document, query.properties))
+
+
+def _definitions(document: Document) -> dict[str, Mapping[str, Any]]:
+    """Return the properties' definitions by name; an empty one where there is none."""
+    properties = document.get("properties")
+    if not isinstance(properties, Mapping):
+        return {}
+    return {name: _member(described, "definition") for name, described in properties.items()}
+
+
+def _member(described: Any, name: str) -> Mapping[str, Any]:
+    member = described.get(name) if isinstance(described, Mapping) else None
+    return member if isinstance(member, Mapping) else {}
 
 
 def _types(document: Document) -> dict[str, DataType]:
-    definitions = document.get("properties")
-    if not isinstance(definitions, Mapping):
-        return {}
-    types = {}
-    for name, definition in definitions.items():
-        declared = definition.get("definition", {}) if isinstance(definition, Mapping) else {}
-        data_type = declared.get("dataType") if isinstance(declared, Mapping) else None
-        if data_type is not None:
-            types[name] = DataType.parse(data_type, f"properties.{name}.definition.dataType")
-    return types
+    return {
+        name: DataType.parse(declared, f"properties.{name}.definition.dataType")
+        for name, definition in _definitions(document).items()
+        if (declared := definition.get("dataType")) is not None
+    }
+
+
+def _sources(document: Document, names: Iterable[str]) -> dict[str, str]:
+    """Return where the properties of some names are stored: their definitions' `configuration` says so."""
+    definitions = _definitions(document)
+    sources = {}
+    for name in names:
+        key = f"properties.{name}.definition.configuration.{SOURCE}"
+        source = _member(definitions.get(name), "configuration").get(SOURCE)
+        if source:
+            sources[name] = Document({key: source}, "the event").text(key)
+    return sources
+
+
+def _constants(document: Document, names: Iterable[str]) -> dict[str, Any]:
+    """Return what TwinMaker itself keeps of filtered properties: the entity's value, or else the type's."""
+    constants = {}
+    definitions = _definitions(document)
+    for name in definitions.keys() & names:
+        definition = definitions[name]
+        elsewhere = [definition.get(flag) for flag in ("isTimeSeries", "isStoredExternally")]
+        if any(elsewhere):
+            continue
+        value = _member(document.get("properties")[name], "value")
+        value = value or _member(definition, "defaultValue")
+        if value:
+            try:
+                constants[name] = plain_value(value)
+            except UnrepresentableValueError as error:
+                raise InvalidQueryError(f"properties.{name} has a value that is {error}") from error
+        elif elsewhere == [False, False]:
+            raise InvalidQueryError(
+                f"The property {name!r} is no telemetry and has no value, so nothing can be filtered by "
+                "it. Give it a value in the entity or the component type."
+            )
+    return constants
 
 
 def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
@@ -147,7 +196,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "propertyValues": [
             {
-                "entityPropertyReference": _reference(query, name),
+                "entityPropertyReference": reference(query, name),
                 "values": [
                     {"time": time, "value": {kind: content}}
                     for time, kind, content in zip(
@@ -167,7 +216,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
 def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
     """Return the document of `history_answer` as JSON, written column by column."""
     properties = ",".join(
-        f'{{"entityPropertyReference":{_json(_reference(query, name))},'
+        f'{{"entityPropertyReference":{_json(reference(query, name))},'
         f'"values":[{_values_json(values)}]}}'
         for name, values in page.values.items()
         if values
@@ -214,19 +263,19 @@ def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]
     """
     return {
         "propertyValues": {
-            name: {"propertyReference": _reference(query, name), "propertyValue": value}
+            name: {"propertyReference": reference(query, name), "propertyValue": value}
             for name, value in entry.values.items()
         }
     }
 
 
-def _reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
+def reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
     """Return the reference to a property: of the query's entity or, without one, of the device."""
-    reference: dict[str, Any] = {"propertyName": name}
+    its_reference: dict[str, Any] = {"propertyName": name}
     if query.entity_id is None:
-        reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
+        its_reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
     else:
-        reference["entityId"] = query.entity_id
+        its_reference["entityId"] = query.entity_id
     if query.component_name is not None:
-        reference["componentName"] = query.component_name
-    return reference
+        its_reference["componentName"] = query.component_name
+    return its_reference

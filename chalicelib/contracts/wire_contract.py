@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import orjson
@@ -21,6 +21,7 @@ from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.results import Flaws
 
+Query = TypeVar("Query", bound=LastEntryQuery)
 TARGET_LAYER: Final = "L3-Hot-Read"
 MESSAGE_TYPE: Final = "query"
 TOKEN_HEADER: Final = "X-Inter-Cloud-Token"  # noqa: S105 - a header's name
@@ -34,7 +35,7 @@ FOLLOWING_PAGES: Final = "followingPages"
 
 _LEFT_OUT: Final = re.compile(r"\b(values|timestamps)=([0-9]{1,9})\b")
 _COUNTS: Final = ("max_results", "pages_ahead")
-_JSON_PARAMETERS: Final = ("property_types", "property_filters")
+_JSON_PARAMETERS: Final = ("property_types", "property_sources", "property_filters")
 
 
 def left_out(flaws: Flaws) -> str:
@@ -122,6 +123,7 @@ def _payload(query: LastEntryQuery) -> dict[str, Any]:
         "property_types": {
             name: query.property_types[name].to_json() for name in query.property_types
         },
+        "property_sources": dict(query.property_sources),
         "entity_id": query.entity_id,
         "component_name": query.component_name,
     }
@@ -175,7 +177,8 @@ def payload_of(envelope: Any) -> Mapping[str, Any]:
 def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Turn the parameters of a GET into a payload.
 
-    Lists may be repeated or separated by commas; `property_types` and `property_filters` are JSON.
+    Lists may be repeated or separated by commas; `property_types`, `property_sources` and `property_filters` are
+    JSON.
 
     Raises
     ------
@@ -238,10 +241,11 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
     document = Document(payload, "payload")
     start, end = document.instant("start_time"), document.instant("end_time")
     check_range(start, end, "start_time", "end_time")
-    return HistoryQuery(
+    query = HistoryQuery(
         device_id=document.text("iot_device_id"),
         selected_properties=document.names("selected_properties"),
         property_types=_types(document),
+        property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
         start=start,
@@ -252,18 +256,21 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         next_token=document.token("next_token"),
         pages_ahead=document.pages_ahead("pages_ahead"),
     )
+    return _checked(query)
 
 
 def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
     """Read the payload of a last entry query; see `history_query`."""
     document = Document(payload, "payload")
-    return LastEntryQuery(
+    query = LastEntryQuery(
         device_id=document.text("iot_device_id"),
         selected_properties=document.names("selected_properties"),
         property_types=_types(document),
+        property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
     )
+    return _checked(query)
 
 
 QUERY_PARSERS: Final[Mapping[Read, Callable[[Mapping[str, Any]], LastEntryQuery]]] = {
@@ -271,6 +278,17 @@ QUERY_PARSERS: Final[Mapping[Read, Callable[[Mapping[str, Any]], LastEntryQuery]
     LAST_ENTRY: last_entry_query,
 }
 """The parser of each read's payloads."""
+
+
+def _checked(query: Query) -> Query:
+    """Check that every source is one of a property that is read: another may be a misspelt one."""
+    for name in query.property_sources:
+        if name not in query.properties:
+            raise InvalidQueryError(
+                f"property_sources names {name[:256]!r}, which the query neither selects nor filters "
+                "by"
+            )
+    return query
 
 
 def _types(document: Document) -> dict[str, DataType]:

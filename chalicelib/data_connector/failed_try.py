@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from chalicelib.model.errors import HotStoreError
 
 if TYPE_CHECKING:
-    import requests
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,29 @@ class Failure:
     retry_after: float = 0.0
 
 
-def refusal(response: requests.Response, content: bytes) -> Failure:
+class Response(NamedTuple):
+    """An answer that arrived, whole or up to the largest that is read."""
+
+    status: int
+    reason: str | None
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def refusal(response: Response) -> Failure:
     """Read an answer whose status isn't 200."""
-    status = response.status_code
+    status = response.status
     reason = response.reason or "an error"
     code = None
     try:
-        error = orjson.loads(content)["error"]
-        code = error["code"]
-        reason = f"{code}: {error['message']}"
+        error = orjson.loads(response.content)["error"]
+        words = error["code"], error["message"]
     except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        words = None
+    if words and all(isinstance(each, str) for each in words):
+        code, message = words
+        reason = f"{code}: {message}"
+    else:
         # Not the contract's error answer; it may come from a proxy or gateway before the reader.
         reason = f"{reason}, without the contract's error answer"
     if 300 <= status < 400:

@@ -165,6 +165,7 @@ def _digest(query: HistoryQuery) -> bytes:
         query.device_id,
         query.selected_properties,
         {name: declared.to_json() for name, declared in query.property_types.items()},
+        dict(query.property_sources),
         query.entity_id,
         query.component_name,
         query.start,

@@ -55,6 +55,8 @@ class HotReader:
     page_values
         The most values on a page, also when a query asks for more or names no number; None for no
         such bound.
+    values_path
+        The stored name or path of the map that has all values; None if they are fields of the entry.
     numeric_device_ids
         True if the store keeps devices' ids as numbers, False if as strings.
     clock
@@ -102,6 +104,7 @@ class HotReader:
         *,
         page_bytes: int,
         page_values: int | None = None,
+        values_path: str | None = None,
         numeric_device_ids: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,6 +113,7 @@ class HotReader:
         self._timestamps = timestamps
         self._page_bytes = page_bytes
         self._page_values = page_values
+        self._values_path = values_path
         self._numeric_device_ids = numeric_device_ids
         self._clock = clock
 
@@ -130,6 +134,8 @@ class HotReader:
         query = self._bounded(query)
         flaws = Flaws()
         matches = _conditions(query, flaws)
+        if query.unsatisfiable:
+            return HistoryPage({}, None, flaws)
         resume = Resume.after(query, self._timestamps)
         order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=query.descending)
         page = PagesInProgress(query, self._timestamps, flaws, self._page_bytes, order.waiting)
@@ -171,7 +177,7 @@ class HotReader:
             None,
             None,
             descending=True,
-            properties=query.properties,
+            properties=query.places(self._values_path),
             limit=2,
         )
         values: dict[str, DataValue] = {}
@@ -237,7 +243,7 @@ class HotReader:
                 return iter(())
         asked: dict[str, Any] = {
             "descending": query.descending,
-            "properties": query.properties,
+            "properties": query.places(self._values_path),
             "limit": _entries_needed(query, resume.position),
         }
         device_id = self._stored_id(query.device_id)

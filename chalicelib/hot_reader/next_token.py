@@ -14,6 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.limits import LONGEST_NEXT_TOKEN
 
 if TYPE_CHECKING:
     from chalicelib.model.query import HistoryQuery
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 _VERSION: Final = 4
 """Raised with each change of the format, so that a token of another one is refused, not misread."""
 _MOST_IN_SECOND: Final = 2**31 - 1
-_LONGEST: Final = 17_880
-"""Characters; TwinMaker's limit (API reference, GetPropertyValueHistory)."""
 
 
 class Position(NamedTuple):
@@ -113,7 +112,7 @@ def _not_ours() -> InvalidQueryError:
 
 
 def _unpack(token: str) -> Any:
-    if len(token) > _LONGEST:
+    if len(token) > LONGEST_NEXT_TOKEN:
         raise ValueError("too long")
     try:
         packed = base64.b64decode(
@@ -127,8 +126,8 @@ def _unpack(token: str) -> Any:
 def _digest(position: Position, query: HistoryQuery) -> str:
     """Hash a position together with the query that it belongs to.
 
-    The page size isn't part of it, and neither are the declared types: both may change from page to
-    page (a new deployment between two pages, say), and neither moves a position.
+    The page size isn't part of it, and neither are declared types and sources: they may change from page
+    to page (a new deployment between two pages, say), and don't move a position.
     """
     parts = [
         position,

@@ -15,6 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.limits import LONGEST_STRING, MOST_ELEMENTS
 
 if TYPE_CHECKING:
     from chalicelib.model.entries import StoredColumn
@@ -25,9 +26,6 @@ DataValue = dict[str, Any]
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER_LIMIT: Final = 2**31
 _LONG_LIMIT: Final = 2**63
-_LONGEST_TEXT: Final = 256
-_MOST_ELEMENTS: Final = 50
-"""TwinMaker's own limits (API reference, 'DataValue')."""
 DEEPEST_NESTING: Final = 32
 """Levels of nesting; DynamoDB's own limit (developer guide, 'Quotas')."""
 
@@ -196,9 +194,9 @@ def _string(stored: Any, _declared: DataType | None) -> DataValue:
         text = _digits(stored)
     else:
         raise UnrepresentableValueError(f"a {type(stored).__name__} is not a scalar")
-    if not 0 < len(text) <= _LONGEST_TEXT:
+    if not 0 < len(text) <= LONGEST_STRING:
         raise UnrepresentableValueError(
-            f"{len(text)} characters; TwinMaker takes 1 to {_LONGEST_TEXT}"
+            f"{len(text)} characters; TwinMaker takes 1 to {LONGEST_STRING}"
         )
     return {"stringValue": text}
 
@@ -229,8 +227,8 @@ def _map(stored: Any, declared: DataType | None) -> DataValue:
 
 
 def _check_size(stored: Sized) -> None:
-    if len(stored) > _MOST_ELEMENTS:
-        raise UnrepresentableValueError(f"{len(stored)} elements; TwinMaker takes {_MOST_ELEMENTS}")
+    if len(stored) > MOST_ELEMENTS:
+        raise UnrepresentableValueError(f"{len(stored)} elements; TwinMaker takes {MOST_ELEMENTS}")
 
 
 def _element(item: Any, nested: DataType | None) -> DataValue:
@@ -337,7 +335,7 @@ def _longs(texts: Sequence[str]) -> tuple[str, list[int]] | None:
 
 
 def _strings(texts: Sequence[str]) -> tuple[str, list[str]] | None:
-    if texts and not (all(texts) and max(map(len, texts)) <= _LONGEST_TEXT):
+    if texts and not (all(texts) and max(map(len, texts)) <= LONGEST_STRING):
         return None
     return "stringValue", list(texts)
 

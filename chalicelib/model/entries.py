@@ -22,7 +22,7 @@ class StoredEntry(NamedTuple):
     key
         Its sort key: a string, or a `Decimal` with all digits.
     values
-        Property values by name, as plain values: str, bool, int, float, Decimal, list, dict, None.
+        Values by the properties' names, as plain values: str, bool, int, float, Decimal, list, dict, None.
         A number keeps its digits, so a store that has them yields Decimal, not float.
     identity
         An id that distinguishes and orders entries of the same key, in a store that allows several.

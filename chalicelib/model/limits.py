@@ -8,3 +8,9 @@ LARGEST_PAYLOAD: Final = 6_291_556
 """Bytes that a Lambda function can be sent or answer with (AWS Lambda developer guide, 'Quotas')."""
 LARGEST_TWINMAKER_PAGE: Final = 200
 """Values (TwinMaker API reference, GetPropertyValueHistory, `maxResults`)."""
+LONGEST_NEXT_TOKEN: Final = 17_880
+"""Characters (TwinMaker API reference, GetPropertyValueHistory, `nextToken`)."""
+LONGEST_STRING: Final = 256
+"""Characters (TwinMaker API reference, 'DataValue')."""
+MOST_ELEMENTS: Final = 50
+"""Elements of a list or a map (TwinMaker API reference, 'DataValue')."""

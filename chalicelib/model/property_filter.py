@@ -168,15 +168,27 @@ def _plain(kind: str, raw: Any, depth: int = 1) -> Any:
     if depth > DEEPEST_NESTING:
         raise UnrepresentableValueError(f"nested more than {DEEPEST_NESTING} levels deep")
     if kind == "listValue" and isinstance(raw, list):
-        return [_plain_data_value(item, depth) for item in raw]
+        return [plain_value(item, depth) for item in raw]
     if kind == "mapValue" and isinstance(raw, Mapping):
-        return {name: _plain_data_value(item, depth) for name, item in raw.items()}
+        return {name: plain_value(item, depth) for name, item in raw.items()}
     return raw
 
 
-def _plain_data_value(value: Any, depth: int) -> Any:
+def plain_value(value: Any, depth: int = 0) -> Any:
+    """Take a DataValue, and those inside of it, out of their wrapping.
+
+    Raises
+    ------
+    UnrepresentableValueError
+        It isn't a DataValue with one kind, or is nested too deep.
+
+    Examples
+    --------
+    >>> plain_value({"listValue": [{"doubleValue": 1.5}]})
+    [1.5]
+    """
     given = _given(value)
     if len(given) != 1:
-        raise UnrepresentableValueError("an element is not a DataValue with one kind")
+        raise UnrepresentableValueError("not a DataValue with one kind")
     ((kind, raw),) = given.items()
     return _plain(kind, raw, depth + 1)

@@ -8,13 +8,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
+from chalicelib.model.data_value import UnrepresentableValueError
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.locations import locations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
     from chalicelib.model.data_value import DataType
+    from chalicelib.model.locations import Places
     from chalicelib.model.property_filter import PropertyFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredDevice:
+    """What the twin's configuration says of a device.
+
+    Attributes
+    ----------
+    types
+        The declared types of its properties, constant ones included.
+    sources
+        Stored names or paths of its properties, where they differ from the properties' names.
+    constants
+        The values of its constant properties.
+    """
+
+    types: Mapping[str, DataType]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +52,8 @@ class LastEntryQuery:
         Names of the properties to return, each once, at least one.
     property_types
         Declared types by property name; a property without one is typed by its stored value.
+    property_sources
+        Stored names or paths by property name; a property without one is stored by its own name.
     entity_id, component_name
         The entity and component that the answer's property references name; both None for a query
         that isn't about an entity.
@@ -37,6 +62,7 @@ class LastEntryQuery:
     device_id: str
     selected_properties: tuple[str, ...]
     property_types: Mapping[str, DataType] = field(default_factory=dict)
+    property_sources: Mapping[str, str] = field(default_factory=dict)
     entity_id: str | None = None
     component_name: str | None = None
 
@@ -44,6 +70,13 @@ class LastEntryQuery:
     def properties(self) -> tuple[str, ...]:
         """The properties to read: the selected ones."""
         return self.selected_properties
+
+    def places(self, values_path: str | None) -> Places:
+        """Return where the values of the properties are, within the map that has all of them, if any."""
+        return {
+            name: locations(self.property_sources.get(name, name), values_path)
+            for name in self.properties
+        }
 
     def check_known(self, known: Collection[str]) -> None:
         """Refuse a property that doesn't exist.
@@ -60,36 +93,53 @@ class LastEntryQuery:
                     f"{', '.join(sorted(known)) or 'none'}."
                 )
 
-    def declared_by(self, devices: Mapping[str, Mapping[str, DataType]]) -> Self:
-        """Fill in the types that the twin's configuration declares for the device.
+    def with_constants(self, constants: Mapping[str, Any]) -> Self:  # noqa: ARG002 - no filters here
+        """Apply the filters on constant properties; see `HistoryQuery.with_constants`."""
+        return self
 
-        A type that the query itself gives wins. A device that isn't listed changes nothing.
+    def declared_by(self, devices: Mapping[str, DeclaredDevice]) -> Self:
+        """Fill in what the twin's configuration says of the device.
+
+        A type or a source that the query itself gives wins. A device that isn't listed changes nothing.
 
         Parameters
         ----------
         devices
-            Declared types by device id and property name.
+            The listed devices, by id.
 
         Raises
         ------
         InvalidQueryError
-            The device is listed and a property of the query isn't among its properties.
+            The device is listed, and a property of the query isn't among its properties, or a selected
+            one is constant.
 
         Examples
         --------
         >>> from chalicelib.model.data_value import DataType
         >>> query = LastEntryQuery(device_id="pump-1", selected_properties=("pressure",))
-        >>> query.declared_by({"pump-1": {"pressure": DataType("DOUBLE")}}).property_types
+        >>> pump = DeclaredDevice(types={"pressure": DataType("DOUBLE")})
+        >>> query.declared_by({"pump-1": pump}).property_types
         {'pressure': DataType(type='DOUBLE', nested=None)}
-        >>> query.declared_by({"pump-1": {}})
+        >>> query.declared_by({"pump-1": DeclaredDevice(types={})})
         Traceback (most recent call last):
         chalicelib.model.errors.InvalidQueryError: The property 'pressure' is unknown. The device 'pump-1' has none.
         """
         declared = devices.get(self.device_id)
         if declared is None:
             return self
-        self.check_known({*declared, *self.property_types})
-        return replace(self, property_types={**declared, **self.property_types})
+        self.check_known({*declared.types, *self.property_types})
+        for name in self.selected_properties:
+            if name in declared.constants:
+                raise InvalidQueryError(
+                    f"The property {name!r} is a constant of the device {self.device_id!r}, so no "
+                    "entry has it. It can be filtered by; to learn its value, look it up in the "
+                    "twin's configuration."
+                )
+        return replace(
+            self,
+            property_types={**declared.types, **self.property_types},
+            property_sources={**declared.sources, **self.property_sources},
+        ).with_constants(declared.constants)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +160,8 @@ class HistoryQuery(LastEntryQuery):
         The end of the page before; None for the first page.
     pages_ahead
         The most pages, of those that follow, to read along with this one.
+    unsatisfiable
+        True if no entry can meet a filter that was on a constant property.
     """
 
     start: int
@@ -119,9 +171,55 @@ class HistoryQuery(LastEntryQuery):
     max_results: int | None = None
     next_token: str | None = None
     pages_ahead: int = 0
+    unsatisfiable: bool = False
 
     @property
     def properties(self) -> tuple[str, ...]:
         """The properties to read: the selected ones and those of filters, each once."""
         filtered = (each.property_name for each in self.filters)
         return tuple(dict.fromkeys((*self.selected_properties, *filtered)))
+
+    def with_constants(self, constants: Mapping[str, Any]) -> Self:
+        """Apply the filters on constant properties: they hold for all entries of the device, or for none.
+
+        Parameters
+        ----------
+        constants
+            The values of constant properties by name.
+
+        Returns
+        -------
+        HistoryQuery
+            The query without these filters; `unsatisfiable` if one of them doesn't hold.
+
+        Raises
+        ------
+        InvalidQueryError
+            A filter doesn't fit its property's type.
+
+        Examples
+        --------
+        >>> from chalicelib.model.property_filter import PropertyFilter
+        >>> small = PropertyFilter("maxPressure", "<", {"doubleValue": 20})
+        >>> query = HistoryQuery(
+        ...     device_id="pump-1", selected_properties=("p",), start=0, end=9, filters=(small,)
+        ... )
+        >>> query = query.with_constants({"maxPressure": 25.0})
+        >>> query.filters, query.unsatisfiable
+        ((), True)
+        """
+        left: list[PropertyFilter] = []
+        unsatisfiable = self.unsatisfiable
+        for each in self.filters:
+            name = each.property_name
+            if name not in constants:
+                left.append(each)
+                continue
+            holds = each.condition(self.property_types.get(name))
+            try:
+                unsatisfiable |= not holds(constants[name])
+            except UnrepresentableValueError as error:
+                raise InvalidQueryError(
+                    f"The filter on {name} can't be applied to the constant's value: {error}"
+                ) from error
+        return replace(self, filters=tuple(left), unsatisfiable=unsatisfiable)

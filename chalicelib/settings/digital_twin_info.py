@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError, InvalidQueryError
 from chalicelib.model.layout import PROVIDER_RULE, PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.model.query import DeclaredDevice
 from chalicelib.settings.environment import required
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ class DigitalTwinInfo:
     layout
         The providers.
     devices
-        For each listed device the declared types of its properties. Empty if none is listed.
+        What the configuration says of each listed device. Empty if none is listed.
     """
 
     name: str
     layout: ProviderLayout
-    devices: Mapping[str, Mapping[str, DataType]]
+    devices: Mapping[str, DeclaredDevice]
 
     @classmethod
     def load(cls, environment: Environment) -> DigitalTwinInfo:
@@ -101,27 +102,37 @@ def _listed(name: str) -> Any:
         ) from error
 
 
-def _devices(listed: Any) -> dict[str, dict[str, DataType]]:
+def _devices(listed: Any) -> dict[str, DeclaredDevice]:
     if isinstance(listed, str):
         listed = _listed(listed)
     if not isinstance(listed, list):
         raise _twin_info_error("config_iot_devices must be a list, or the name of a file with one")
-    devices: dict[str, dict[str, DataType]] = {}
+    devices: dict[str, DeclaredDevice] = {}
     for number, device in enumerate(listed):
         where = f"config_iot_devices[{number}]"
         try:
             device_id = device["id"]
-            properties = {
-                str(each["name"]): DataType.parse(each["dataType"], f"{where}.{each['name']}")
-                for each in [*device["properties"], *device.get("constProperties", [])]
-            }
+            constants = device.get("constProperties", [])
+            declared = DeclaredDevice(
+                types={
+                    str(each["name"]): DataType.parse(each["dataType"], f"{where}.{each['name']}")
+                    for each in [*device["properties"], *constants]
+                },
+                sources={
+                    str(each["name"]): str(each["source"])
+                    for each in device["properties"]
+                    if each.get("source")
+                },
+                constants={str(each["name"]): each["value"] for each in constants},
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise _twin_info_error(
-                f"{where} must have an id and properties, each with a name and a dataType"
+                f"{where} must have an id and properties, each with a name and a dataType, and "
+                "constProperties, if any, with a value, too"
             ) from error
         except InvalidQueryError as error:
             raise _twin_info_error(str(error)) from error
         if not isinstance(device_id, str) or not device_id or device_id in devices:
             raise _twin_info_error(f"{where}.id must be a unique string")
-        devices[device_id] = properties
+        devices[device_id] = declared
     return devices

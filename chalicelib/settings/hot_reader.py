@@ -37,6 +37,8 @@ class HotReaderSettings:
         True if the first one holds numbers, False if it holds strings.
     timestamp_format
         How the second one spells an instant.
+    values_path
+        The stored name or path of the map that has all values; None if they are fields of the entry.
     page_bytes
         The largest answer, in bytes.
     page_values
@@ -48,6 +50,7 @@ class HotReaderSettings:
     timestamp_attribute: str
     numeric_device_ids: bool
     timestamp_format: TimestampFormat
+    values_path: str | None
     page_bytes: int
     page_values: int | None
 
@@ -67,6 +70,7 @@ class HotReaderSettings:
             timestamp_attribute=string(environment, "TIMESTAMP_ATTRIBUTE", "timestamp"),
             numeric_device_ids=_device_id_type(environment) == "number",
             timestamp_format=timestamp_format(environment),
+            values_path=string(environment, "VALUES_PATH", "") or None,
             page_bytes=whole_number(
                 environment, "PAGE_BYTES", LARGEST_PAYLOAD, 65_536, LARGEST_PAYLOAD
             ),

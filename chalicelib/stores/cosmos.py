@@ -28,16 +28,18 @@ from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponse
 
 from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.locations import locations, values_at
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.stores.hot_store import in_identity_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from azure.core.credentials import TokenCredential
     from azure.cosmos import ContainerProxy
 
     from chalicelib.model.entries import DeviceId
+    from chalicelib.model.locations import Location, Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.cosmos import CosmosSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -112,38 +114,37 @@ class CosmosHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
-        names = sorted(properties)
+        places = sorted({*itertools.chain(*properties.values())})
+        columns = {place: f"p{number}" for number, place in enumerate(places)}
         query = {
-            "query": self._query(names, lower, upper, descending=descending),
+            "query": self._query(columns, lower, upper, descending=descending),
             "parameters": _parameters(device=device_id, lower=lower, upper=upper),
             "partition_key": _json_value(device_id),
         }
+        answered = {name: [(columns[each],) for each in properties[name]] for name in properties}
         entries = (
-            StoredEntry(
-                _sort_key(document["k"]),
-                {
-                    name: document[column]
-                    for name, column in zip(names, map(_column, itertools.count()), strict=False)
-                    if column in document
-                },
-                document["i"],
-            )
+            StoredEntry(_sort_key(document["k"]), values_at(document, answered), document["i"])
             for document in self._documents(query, limit)
         )
         # A second key in ORDER BY would need a composite index.
         return in_identity_order(entries, descending=descending)
 
     def _query(
-        self, names: list[str], lower: SortKey | None, upper: SortKey | None, *, descending: bool
+        self,
+        columns: Mapping[Location, str],
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
     ) -> str:
         """Return the query; names are quoted and columns renamed, so a name may hold any character."""
         key = _field(self._timestamp)
-        columns = [f"{key} AS k", "c.id AS i"]
-        columns += [f"{_field([name])} AS {_column(number)}" for number, name in enumerate(names)]
+        selected = [f"{key} AS k", "c.id AS i"]
+        selected += [f"{_field(place)} AS {column}" for place, column in columns.items()]
         # Redundant as long as the partition is the device's, which `LazyContainer` checks.
         conditions = [f"{_field(self._device_id)} = @device"]
         # Whether ORDER BY leaves out documents without the field depends on the indexing policy.
@@ -153,7 +154,7 @@ class CosmosHotStore:
         if upper is not None:
             conditions.append(f"{key} <= @upper")
         return (
-            f"SELECT {', '.join(columns)} FROM c WHERE {' AND '.join(conditions)} "  # noqa: S608
+            f"SELECT {', '.join(selected)} FROM c WHERE {' AND '.join(conditions)} "  # noqa: S608
             f"ORDER BY {key} {'DESC' if descending else 'ASC'}"
         )
 
@@ -242,7 +243,7 @@ class LazyContainer:
 
     def _check_partition_key(self, container: Mapping[str, Any]) -> None:
         paths = container["partitionKey"]["paths"]
-        found = [[quoted or name for quoted, name in _PATH.findall(path)] for path in paths]
+        found = [tuple(quoted or name for quoted, name in _PATH.findall(path)) for path in paths]
         if found == [self._device_id]:
             return
         expected = "/".join(["", *self._device_id])
@@ -336,18 +337,14 @@ def _retry_after(error: CosmosHttpResponseError) -> int:
     return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1
 
 
-def _place(attribute: str) -> list[str]:
-    """Return the names that lead to a field. One with a dot of its own can't be told from two names."""
-    return attribute.split(".")
+def _place(attribute: str) -> Location:
+    """Return the names that lead to a key: a query has one order, so a dot always leads into a map."""
+    return locations(attribute)[-1]
 
 
 def _field(place: Sequence[str]) -> str:
     """Quote a field's names; a string constant is escaped as in JSON (query language, 'Constants')."""
     return "c" + "".join(f"[{json.dumps(name, ensure_ascii=False)}]" for name in place)
-
-
-def _column(number: int) -> str:
-    return f"p{number}"
 
 
 def _parameters(**values: DeviceId | SortKey | None) -> list[dict[str, object]]:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+import itertools
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import botocore
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from chalicelib.model.entries import StoredColumn, StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.locations import projection
+from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch
 from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import ItemColumns, page_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.model.entries import DeviceId, EntryBatch
+    from chalicelib.model.entries import DeviceId, EntryBatch, StoredEntry
+    from chalicelib.model.locations import Location, Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.dynamodb import DynamoDBSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -48,6 +49,8 @@ _GROWTH: Final = 4
 """The factor by which further requests grow when the caller takes more than its estimate."""
 _LARGEST_LIMIT: Final = 1_000_000
 """Items; a page ends at 1 MB, long before that."""
+_LONGEST_EXPRESSION: Final = 4_096
+"""Bytes (Amazon DynamoDB developer guide, 'Quotas', 'Expression parameters')."""
 
 
 def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> HotStore:
@@ -101,7 +104,7 @@ class DynamoDBHotStore:
         self, device_id: DeviceId, lower: SortKey | None, upper: SortKey | None
     ) -> list[str] | None:
         """Return the names of the rest of the table's key; see `IndexQueries.key_beyond_index`."""
-        request = self._request(device_id, lower, upper, descending=False, properties=(), limit=1)
+        request = self._request(device_id, lower, upper, descending=False, properties={}, limit=1)
         position = self._query(request).get("LastEvaluatedKey")
         if position is None:
             return None
@@ -114,7 +117,7 @@ class DynamoDBHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
@@ -132,7 +135,7 @@ class DynamoDBHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[EntryBatch]:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
@@ -144,9 +147,9 @@ class DynamoDBHotStore:
             page = self._query(request)
             items: Any = page["Items"]
             if isinstance(items, ItemColumns):
-                yield ColumnBatch(items, self._timestamp_attribute)
+                yield ColumnBatch(items, self._timestamp_attribute, properties)
             elif items:
-                yield ItemBatch(items, self._timestamp_attribute)
+                yield ItemBatch(items, self._timestamp_attribute, properties)
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -162,7 +165,7 @@ class DynamoDBHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> dict[str, Any]:
         names = {"#device": self._device_id_attribute}
@@ -181,12 +184,13 @@ class DynamoDBHotStore:
         if upper is not None:
             values[":upper"] = _attribute(upper)
 
-        wanted = sorted({self._timestamp_attribute, *properties})
-        placeholders = {f"#p{number}": name for number, name in enumerate(wanted)}
+        wanted, placeholders = _projection(
+            [(self._timestamp_attribute,), *itertools.chain(*properties.values())]
+        )
         request: dict[str, Any] = {
             "TableName": self._table_name,
             "KeyConditionExpression": condition,
-            "ProjectionExpression": ", ".join(placeholders),
+            "ProjectionExpression": wanted,
             "ExpressionAttributeNames": names | placeholders,
             "ExpressionAttributeValues": values,
             "ScanIndexForward": not descending,
@@ -217,121 +221,19 @@ class DynamoDBHotStore:
             raise HotStoreError(f"DynamoDB can't be queried: {error}") from error
 
 
-class ItemBatch:
-    """The items of a page; see `EntryBatch`.
+def _projection(places: Iterable[Location]) -> tuple[str, dict[str, str]]:
+    """Return a ProjectionExpression, and the names that its placeholders stand for.
 
-    Parameters
-    ----------
-    items
-        At least one, as they came.
-    timestamp_attribute
-        The name of the sort key.
-
-    Examples
-    --------
-    >>> batch = ItemBatch([{"time": {"S": "2026-01-30T17:00:00Z"}, "p": {"N": "4.20"}}], "time")
-    >>> batch.entry(0).values["p"]
-    Decimal('4.20')
-    >>> batch.column("p", 0, 1)
-    StoredColumn(kind='number', values=['4.20'], rows=None)
+    If it would be too long, it names attributes of the item as a whole.
     """
-
-    def __init__(
-        self, items: Sequence[Mapping[str, Mapping[str, Any]]], timestamp_attribute: str
-    ) -> None:
-        self._items = items
-        self._timestamp_attribute = timestamp_attribute
-        (kind,) = items[0][timestamp_attribute]
-        keys = [item[timestamp_attribute][kind] for item in items]
-        self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
-
-    def entry(self, index: int) -> StoredEntry:
-        """Return one entry."""
-        values = {name: _plain(attribute) for name, attribute in self._items[index].items()}
-        return StoredEntry(self.keys[index], values)
-
-    def column(self, name: str, first: int, last: int) -> StoredColumn | None:
-        """Return a property's values; see `EntryBatch.column`."""
-        items, rows = self._items[first:last], None
-        if not all([name in item for item in items]):  # noqa: C419 - a list takes half the time
-            rows = [row for row, item in enumerate(items) if name in item]
-            items = [items[row] for row in rows]
-        if not items:
-            return StoredColumn("text", (), ())
-        (kind,) = items[0][name]
-        if kind not in _COLUMN_KINDS:
-            return None
-        try:
-            values = [item[name][kind] for item in items]
-        except KeyError:  # one is stored as another type
-            return None
-        return StoredColumn(_COLUMN_KINDS[kind], values, rows)
-
-
-class ColumnBatch:
-    """The items of a page that came as columns; see `EntryBatch`.
-
-    Parameters
-    ----------
-    items
-        At least one.
-    timestamp_attribute
-        The name of the sort key.
-    """
-
-    def __init__(self, items: ItemColumns, timestamp_attribute: str) -> None:
-        self._columns = items.columns
-        kind, keys = items.columns[timestamp_attribute]
-        self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
-
-    def entry(self, index: int) -> StoredEntry:
-        """Return one entry."""
-        values = {
-            name: _PLAIN[kind](values[index]) for name, (kind, values) in self._columns.items()
-        }
-        return StoredEntry(self.keys[index], values)
-
-    def column(self, name: str, first: int, last: int) -> StoredColumn | None:
-        """Return a property's values; see `EntryBatch.column`."""
-        if name not in self._columns:
-            return StoredColumn("text", (), ())
-        kind, values = self._columns[name]
-        return StoredColumn(_COLUMN_KINDS[kind], values[first:last], None)
+    for wanted in (projection(places), projection(place[:1] for place in places)):
+        names = dict.fromkeys(itertools.chain(*wanted))
+        placeholders = {name: f"#p{number}" for number, name in enumerate(names)}
+        expression = ", ".join(".".join(map(placeholders.__getitem__, each)) for each in wanted)
+        if len(expression) <= _LONGEST_EXPRESSION:
+            break
+    return expression, {placeholder: name for name, placeholder in placeholders.items()}
 
 
 def _attribute(key: DeviceId | SortKey) -> dict[str, str]:
     return {"S": key} if isinstance(key, str) else {"N": str(key)}
-
-
-def _plain(attribute: Mapping[str, Any]) -> Any:
-    """Return the plain value of an AttributeValue (API reference, 'AttributeValue')."""
-    ((kind, value),) = attribute.items()
-    return _PLAIN[kind](value)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _binary(value: str | bytes) -> bytes:
-    """Read a binary value: decoded by botocore, or still Base64 as it travels."""
-    return base64.b64decode(value) if isinstance(value, str) else value
-
-
-_PLAIN: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "S": _same,
-    "N": Decimal,
-    "BOOL": _same,
-    "NULL": lambda _: None,
-    "L": lambda items: [_plain(item) for item in items],
-    "M": lambda items: {name: _plain(item) for name, item in items.items()},
-    "SS": list,
-    "NS": lambda numbers: [Decimal(number) for number in numbers],
-    "B": _binary,
-    "BS": lambda values: [_binary(value) for value in values],
-}
-_COLUMN_KINDS: Final[Mapping[str, Literal["number", "text", "boolean"]]] = {
-    "N": "number",
-    "S": "text",
-    "BOOL": "boolean",
-}

@@ -51,7 +51,7 @@ def cure(error: ClientError, table: str, index: str | None) -> str:
             "Check DYNAMODB_TABLE_NAME: the table must be in the function's own account and region."
         )
     if code == "AccessDeniedException" and "kms" in message.lower():
-        return "Let the function's policy allow kms:Decrypt on the table's key."
+        return "Let the function's policy allow kms:Decrypt on the table's key: run configure."
     if code == "AccessDeniedException":
         resource = f"table/{table}" if index is None else f"table/{table}/index/{index}"
         return f"Let the function's policy allow dynamodb:Query on {resource}."

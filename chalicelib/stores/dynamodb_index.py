@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from chalicelib.stores.hot_store import HotStore, in_identity_order
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from chalicelib.model.entries import DeviceId, StoredEntry
+    from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
 
@@ -55,21 +56,23 @@ class DynamoDBIndexStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
         if self._table_key is None:
             # Two requests at once ask twice, and learn the same.
             self._table_key = self._index.key_beyond_index(device_id, lower, upper)
-        # Without one there is no entry, or a single one.
-        table_key = self._table_key or []
+        # Longer than the name of any property, so that none is another's. Without a key there is no
+        # entry, or a single one.
+        longer = "_" * max(map(len, properties), default=0)
+        table_key = {f"{longer}_{name}": [(name,)] for name in self._table_key or ()}
         entries = self._index.read(
             device_id,
             lower,
             upper,
             descending=descending,
-            properties={*properties, *table_key},
+            properties={**properties, **table_key},
             # One entry more shows that no other has the key of the last one.
             limit=None if limit is None else limit + 1,
         )
@@ -79,7 +82,7 @@ class DynamoDBIndexStore:
         return in_identity_order(identified, descending=descending)
 
 
-def _identity(values: Mapping[str, Any], table_key: list[str]) -> str:
+def _identity(values: Mapping[str, Any], table_key: Iterable[str]) -> str:
     return json.dumps([values[name] for name in table_key], default=_spelled)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import time
@@ -37,15 +38,17 @@ from chalicelib.model.errors import (
     StoreUnavailableError,
 )
 from chalicelib.model.instants import NativeTimestamp
+from chalicelib.model.locations import projection, values_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from google.cloud.firestore_v1.base_document import DocumentSnapshot
     from google.cloud.firestore_v1.document import DocumentReference
     from google.cloud.firestore_v1.query import Query
 
     from chalicelib.model.entries import DeviceId
+    from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.firestore import FirestoreSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -164,7 +167,7 @@ class FirestoreHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
@@ -176,7 +179,7 @@ class FirestoreHotStore:
             try:
                 for document in query.limit(size).stream(retry=_NO_RETRY, timeout=_QUERY_SECONDS):
                     received += 1
-                    entry, position = self._entry(document)
+                    entry, position = self._entry(document, properties)
                     yield entry
             except GoogleAPIError as error:
                 # Received documents are kept: only a try that brought none counts.
@@ -200,7 +203,7 @@ class FirestoreHotStore:
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
     ) -> Query:
         timestamp = _path(self._timestamp_attribute)
         query = self._collection.where(
@@ -211,21 +214,25 @@ class FirestoreHotStore:
         if upper is not None:
             query = query.where(filter=FieldFilter(timestamp, "<=", _sent(upper)))
         direction = query.DESCENDING if descending else query.ASCENDING
-        wanted = {self._timestamp_attribute, *filter(_can_be_a_field, properties)}
+        places = itertools.chain([(self._timestamp_attribute,)], *properties.values())
+        wanted = projection(place for place in places if all(map(_can_be_a_field, place)))
         return (
             query.order_by(timestamp, direction)
             .order_by("__name__", direction)
-            .select(_path(name) for name in sorted(wanted))
+            .select(_path(*place) for place in wanted)
         )
 
     def _entry(
-        self, document: DocumentSnapshot[DocumentReference]
+        self,
+        document: DocumentSnapshot[DocumentReference],
+        properties: Places,
     ) -> tuple[StoredEntry, list[Any]]:
         """Return a document's entry, and its position among others."""
-        values = document.to_dict() or {}
-        stored = values[self._timestamp_attribute]
+        fields = document.to_dict() or {}
+        stored = fields[self._timestamp_attribute]
         key = _key(stored)
         at = _sent(key) if isinstance(key, NativeTimestamp) else stored
+        values = values_at(fields, properties)
         return StoredEntry(key, values, document.id), [at, document.reference]
 
     def _explained(self, error: GoogleAPIError) -> HotReaderError:
@@ -279,9 +286,9 @@ class FirestoreHotStore:
         )
 
 
-def _path(name: str) -> str:
-    """Quote a field's name, so that dots and quotes in it have no other meaning."""
-    return FieldPath(name).to_api_repr()
+def _path(*names: str) -> str:
+    """Quote the names that lead to a field, so that dots and quotes in them have no other meaning."""
+    return FieldPath(*names).to_api_repr()
 
 
 def _can_be_a_field(name: str) -> bool:

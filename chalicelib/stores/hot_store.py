@@ -9,9 +9,10 @@ import itertools
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from chalicelib.model.entries import DeviceId, EntryBatch, StoredEntry
+    from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
 
@@ -25,7 +26,7 @@ class HotStore(Protocol):
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield the entries whose key lies between two keys, in the order of the keys.
@@ -44,7 +45,7 @@ class HotStore(Protocol):
         descending
             True for exactly the reverse order.
         properties
-            The properties that the caller will look at; others may be left out.
+            Where the values are that the caller will look at. Others may be left out.
         limit
             An estimate of the entries that the caller will take: a hint for the size of the store's
             pages, never a bound on what is yielded. None if there is no estimate.
@@ -69,7 +70,7 @@ class BatchingHotStore(HotStore, Protocol):
         upper: SortKey | None,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[EntryBatch]:
         """Yield what `read` yields, in batches that aren't empty, and under the same terms."""

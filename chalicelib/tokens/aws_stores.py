@@ -17,6 +17,7 @@ from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters.base import BaseProvider
+    from botocore.exceptions import ClientError
 
     from chalicelib.settings.token_reference import TokenReference
 
@@ -26,6 +27,17 @@ def inter_cloud_token(reference: TokenReference) -> InterCloudToken:
     if reference.store is None:
         return InterCloudToken(reference)
     return InterCloudToken(reference, _StoreEntry(reference).fetch)
+
+
+def key_is_refused(error: ClientError) -> bool:
+    """Say whether the KMS key of an entry is what may not be used.
+
+    Only the message shows it: 'The ciphertext refers to a customer master key that ... you are not
+    allowed to access' (SSM), 'Access to KMS is not allowed' (Secrets Manager), or KMS's own, which names
+    the action.
+    """
+    message = error.response["Error"].get("Message", "")
+    return any(each in message for each in ("KMS", "kms:", "ciphertext"))
 
 
 class _StoreEntry:
@@ -78,9 +90,12 @@ class _StoreEntry:
         if isinstance(cause, ClientError):
             status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if status < 500 and "Throttl" not in cause.response["Error"]["Code"]:
-                return ConfigurationError(
-                    f"{message}. Check that it exists and that the function's policy allows it."
-                )
+                advice = "Check that it exists and that the function's policy allows it."
+                if key_is_refused(cause):
+                    advice = (
+                        "Let the function's policy allow kms:Decrypt on its key: run configure."
+                    )
+                return ConfigurationError(f"{message}. {advice}")
         if isinstance(cause, ParamValidationError):
             return ConfigurationError(f"{message}. Check its name.")
         return StoreUnavailableError(message)

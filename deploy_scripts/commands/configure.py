@@ -8,6 +8,7 @@ import click
 
 from deploy_scripts.commands.options import (
     dry_run_option,
+    kms_key_option,
     reported_failures,
     show_changes,
     stage_options,
@@ -16,6 +17,7 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.configure import configure_stage
+from deploy_scripts.stage.kms_keys import KmsKeys
 from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.stage_token import followed_reference, managed_store, token_reference
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @stage_options
 @token_options
+@kms_key_option
 @dry_run_option
 @reported_failures()
 def configure(
@@ -34,8 +37,10 @@ def configure(
     project: Path,
     store: str | None,
     token_name: str | None,
+    kms_key: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
-) -> None:
+    trial: bool = False,  # noqa: FBT001, FBT002 - from deploy, with dry_run: the project is a copy
+) -> list[str]:
     """Write a stage's environment, policies and token from the twin's configuration.
 
     Run again, it changes only what differs. Endpoint, region and credentials come from the
@@ -53,8 +58,11 @@ def configure(
         managed_store(
             before, twin.name, chosen or followed_reference(before, twin.name), boto3.client
         ),
+        KmsKeys(boto3.client, kms_key, lambda note: click.echo(f"note: {note}")),
         project=project,
         stage=stage,
-        dry_run=dry_run,
+        keep_token=trial,
+        dry_run=dry_run and not trial,
     )
     show_changes(changes, dry_run=dry_run, otherwise=f"The stage {stage} is as it should be.")
+    return changes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +14,13 @@ from chalicelib.model.layout import aws_surface
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.options import (
     USAGE,
+    dry_run_option,
     endpoint_option,
     fail,
+    kms_key_option,
     registration_options,
     reported_failures,
+    show_changes,
     stage_options,
     token_options,
 )
@@ -22,20 +28,25 @@ from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.publish.aws_endpoints import first_changes
 from deploy_scripts.register.names import check_names
 from deploy_scripts.register.twin import Twin
-from deploy_scripts.stage.deployed import DeployedStage
 from deploy_scripts.stage.stage import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from deploy_scripts.deployment.deployment import Deployment
+    from deploy_scripts.tokens.stores import TokenStore
 
 
 @click.command()
 @stage_options
 @token_options
 @endpoint_option
+@kms_key_option
 @registration_options
+@dry_run_option
 @click.pass_context
 @reported_failures()
 def deploy(
@@ -47,22 +58,24 @@ def deploy(
     store: str | None,
     token_name: str | None,
     endpoint: str | None,
-    workspace: str | None,
-    create_workspace: bool,  # noqa: FBT001 - click passes options by name
+    kms_key: str | None,
+    dry_run: bool,  # noqa: FBT001 - click passes options by name
     **registered: Any,
 ) -> None:
     """Configure, `chalice deploy`, then publish or register, as the layout needs.
 
-    Each step can be run by itself, and all of them again: what is right already isn't touched, and
-    what a run left that was cut off is taken up. To see what a step would change, give its own verb
-    --dry-run.
+    All of it is tried first, in a copy of the project, and nothing is written if any of it can't be
+    done. --dry-run shows what each step would change, and ends there. Each step can be run by itself,
+    and all of them again: what is right already isn't touched, and what a run left that was cut off is
+    taken up.
 
     If the twin was on AWS and isn't any more, its component types and entities, as far as they were
-    made by register, are taken out of TwinMaker before their functions are deleted: they couldn't be
+    made by register, are removed from TwinMaker before their functions are deleted: they couldn't be
     read any more. The workspace and your dashboards stay. If an entity of somebody else's uses them,
     nothing is removed and deploy ends there.
     """
     from deploy_scripts.deployment.deployment import Deployment, store_of
+    from deploy_scripts.deployment.trial_copy import trial_copy
 
     twin = TwinConfiguration.load(config)
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
@@ -70,32 +83,82 @@ def deploy(
     if endpoint and not aws_surface(twin.layout).endpoints:
         fail("--endpoint is for hot storage on AWS and the twin on another cloud.", USAGE)
     before = Stage.load(project, stage)
-    tokens = store_of(before, twin.name)
-    in_twinmaker = Twin(twin.name, workspace or twin.name)
+    in_twinmaker = Twin(twin.name, registered["workspace"] or twin.name)
+    if twin.layout.layer_4 == "aws":
+        names = {name: registered[name] for name in ("role_arn", "s3_location", "entities")}
+        check_names(in_twinmaker, twin.devices, **names)
+    steps = _Steps(
+        ctx,
+        {"config": config, "stage": stage},
+        {"store": store, "token_name": token_name, "kms_key": kms_key},
+        {"endpoint": endpoint},
+        registered,
+        store_of(before, twin.name),
+    )
 
-    # Before anything is written: it may not be this twin's place, or have names that AWS refuses.
-    deployment = Deployment(twin.layout, in_twinmaker, project, before, connections, click.echo)
-    if twin.layout.layer_4 == "aws":
-        check_names(in_twinmaker, twin.devices, **registered)
-    where = {"config": config, "stage": stage, "project": project}
-    _heading("configure")
-    ctx.invoke(configure, **where, store=store, token_name=token_name)
-    deployment.recover()
-    if deployment.twin_moves_away:
-        _heading("deregister")
-        deployment.leave_twinmaker()
-    _heading("chalice deploy")
-    deployment.chalice("deploy")
-    deployment.remove_connections(twin.layout, DeployedStage.load(project, stage))
-    if tokens is not None and not twin.layout.crosses_clouds:
-        deployment.delete_token(tokens)
-    if aws_surface(twin.layout).endpoints:
-        _heading("publish")
-        ctx.invoke(publish, **where, endpoint=endpoint)
-    if twin.layout.layer_4 == "aws":
-        _heading("register")
-        registered |= {"workspace": workspace, "create_workspace": create_workspace}
-        ctx.invoke(register, **where, **registered)
+    def deployment(project: Path, *, dry_run: bool = False) -> Deployment:
+        found = (twin.layout, in_twinmaker, project, before, connections)
+        return Deployment(*found, click.echo, dry_run=dry_run)
+
+    tried = io.StringIO()
+    with trial_copy(project) as copy, nullcontext() if dry_run else redirect_stdout(tried):
+        trial = deployment(copy, dry_run=True)
+        steps.deploy(trial)
+        if dry_run or trial.changed:
+            steps.connect(trial)
+    if dry_run:
+        click.echo("Dry run: nothing was changed.")
+        return
+    found = deployment(project)
+    if trial.changed:
+        steps.deploy(found)
+    else:
+        click.echo(tried.getvalue(), nl=False)
+    steps.connect(found)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of `deploy`, with the options of each verb."""
+
+    ctx: click.Context
+    twin: dict[str, Any]
+    configured: dict[str, Any]
+    published: dict[str, Any]
+    registered: dict[str, Any]
+    tokens: TokenStore | None
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Configure the stage, and deploy it; note in the deployment whether that changes anything."""
+        _heading("configure")
+        trial = {"dry_run": True, "trial": True} if deployment.dry_run else {}
+        where = self.twin | {"project": deployment.project}
+        configured = self.ctx.invoke(configure, **where, **self.configured, **trial)
+        deployment.changed = bool(configured)
+        deployment.recover()
+        if deployment.twin_moves_away:
+            _heading("deregister")
+            deployment.leave_twinmaker()
+        _heading("chalice deploy")
+        deployment.deploy_stage()
+        deployment.remove_connections(deployment.layout, deployment.deployed_now)
+        if self.tokens is not None and not deployment.layout.crosses_clouds:
+            deployment.delete_token(self.tokens)
+
+    def connect(self, deployment: Deployment) -> None:
+        """Publish the endpoints, or register the twin."""
+        where = self.twin | {"project": deployment.project, "dry_run": deployment.dry_run}
+        if aws_surface(deployment.layout).endpoints:
+            _heading("publish")
+            if deployment.dry_run and not deployment.has_endpoints:
+                changes = first_changes(deployment.layout, self.published["endpoint"])
+                show_changes(changes, dry_run=True, otherwise="")
+            else:
+                self.ctx.invoke(publish, **where, **self.published)
+        if deployment.layout.layer_4 == "aws":
+            _heading("register")
+            foreseen = deployment.foreseen if deployment.dry_run else None
+            self.ctx.invoke(register, **where, **self.registered, foreseen=foreseen)
 
 
 def _heading(step: str) -> None:

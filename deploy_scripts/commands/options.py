@@ -48,6 +48,13 @@ def stage_name(_context: click.Context, _parameter: click.Parameter, value: str)
     return value
 
 
+def key_arn(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the ARN of a KMS key; refuse an alias, which no policy takes."""
+    if value is not None and not re.fullmatch(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+", value):
+        raise click.BadParameter("use the key's ARN, such as arn:aws:kms:REGION:ACCOUNT:key/ID")
+    return value
+
+
 stage_option = click.option(
     "--stage",
     required=True,
@@ -72,6 +79,12 @@ token_name_option = click.option(
     "--token-name",
     help="Its name there.  [default: the stage's, or /TWIN/STAGE/inter-cloud-token]",
 )
+kms_key_option = click.option(
+    "--kms-key",
+    callback=key_arn,
+    help="The ARN of the KMS key of the token or the hot table, where you manage it and configure can't "
+    "look it up.",
+)
 workspace_option = click.option(
     "--workspace", help="TwinMaker's workspace.  [default: the twin's name]"
 )
@@ -90,6 +103,11 @@ def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def registration_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a registration in TwinMaker."""
     for option in (
+        click.option(
+            "--prune",
+            is_flag=True,
+            help="Remove component types and entities of devices that left the configuration.",
+        ),
         click.option("--entities/--no-entities", help="Also make an entity for each device."),
         click.option("--s3-location", help="The ARN of a bucket; needed to create the workspace."),
         click.option("--role-arn", help="The workspace's role; needed to create the workspace."),

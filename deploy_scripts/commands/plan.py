@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import botocore.session
 import click
 from rich.console import Console
 
@@ -71,9 +72,9 @@ def plan(
 ) -> None:
     """Check the configuration and show what it deploys, without asking any cloud.
 
-    For each cloud: its functions, HTTP endpoints and inter-cloud connections, and the TwinMaker
-    component types with the functions that they point at. Then what is missing before
-    `chalice deploy --stage STAGE` can work.
+    For each cloud: the names of hot storage and token with their origin, its functions, HTTP endpoints
+    and inter-cloud connections, and the TwinMaker component types with the functions that they point
+    at. Then what is missing before `chalice deploy --stage STAGE` can work, and what AWS would refuse.
 
     The exit code is 0 if the configuration is valid, even if something is missing, and 2 if it
     isn't: then every mistake is a line on standard error.
@@ -85,7 +86,11 @@ def plan(
         for problem in error.problems:
             click.echo(problem, err=True)
         sys.exit(USAGE)
-    planned = Plan.make(configuration, Stage.load(project, stage), connections, endpoint)
+    # Read from the environment and AWS's own configuration files, as any AWS SDK does.
+    region = botocore.session.get_session().get_config_variable("region")
+    planned = Plan.make(
+        configuration, Stage.load(project, stage), connections, endpoint, region=region
+    )
     if chart is not None:
         try:
             chart.write_text(views.mermaid(planned), encoding="utf-8")

@@ -36,6 +36,7 @@ def register(
     project: Path,
     workspace: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
+    foreseen: Callable[[str], str] | None = None,  # from deploy, with dry_run: a function's ARN
     **settings: Any,
 ) -> None:
     """Make TwinMaker agree with the twin's configuration.
@@ -58,8 +59,8 @@ def register(
     console = Console()
     configured = TwinConfiguration.load(config)
     functions = reader_functions(configured.layout)
-    deployed = DeployedStage.load(project, stage)
-    readers = {read: deployed.lambda_arn(name) for read, name in functions.items()}
+    arn_of = foreseen or DeployedStage.load(project, stage).lambda_arn
+    readers = {read: arn_of(name) for read, name in functions.items()}
     registration = Registration(
         Twin(configured.name, workspace or configured.name),
         twinmaker_client(),
@@ -67,7 +68,8 @@ def register(
         boto3.client("iam"),
         report=step_printer(console, dry_run=dry_run),
     )
-    summary = registration.register(configured.devices, readers, dry_run=dry_run, **settings)
+    settings |= {"foreseen": foreseen is not None, "dry_run": dry_run}
+    summary = registration.register(configured.devices, readers, **settings)
     if summary.agrees:
         console.print("TwinMaker agrees with the configuration.")
     elif dry_run:

@@ -44,6 +44,7 @@ BROKEN: Final = 1
     show_default=True,
     help="The form of the output.",
 )
+@click.option("--strict", is_flag=True, help="End with exit code 1 if there are warnings, too.")
 def verify(
     stage: str,
     config: Path,
@@ -53,6 +54,7 @@ def verify(
     last_entry_url: str | None,
     page_file: Path | None,
     output: str,
+    strict: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
     """Walk the read path of a deployed stage and say what is wrong at the first broken hop.
 
@@ -61,8 +63,8 @@ def verify(
     endpoints only, over https, and never shown.
 
     Endpoints, region and credentials of AWS come from the environment, as for any AWS SDK. Exit codes:
-    0 all is well, 1 a hop is broken, 2 something is wrong with the command, or the configuration can't
-    be read.
+    0 all is well, 1 a hop is broken (with --strict, or there is a warning), 2 something is wrong with
+    the command, or the configuration can't be read.
     """
     from deploy_scripts.verify.verification import Verification
     from deploy_scripts.verify.walk import Walk
@@ -85,11 +87,14 @@ def verify(
             page_file.write_text(page(verified), encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"{page_file} can't be written: {error.strerror}") from error
-    if verified.ok:
-        if text:
-            console.print(f"[bold green]All is well[/bold green] with the stage {escape(stage)}.")
-        return
-    sys.exit(USAGE if verified.unreadable else BROKEN)
+    if not verified.ok:
+        sys.exit(USAGE if verified.unreadable else BROKEN)
+    warnings = f", but for the warnings ({verified.warnings})" if verified.warnings else ""
+    if text:
+        well = "[bold green]All is well[/bold green]"
+        console.print(f"{well} with the stage {escape(stage)}{warnings}.", highlight=False)
+    if strict and warnings:
+        sys.exit(BROKEN)
 
 
 def _check_urls_are_used(config: Path) -> None:
@@ -111,6 +116,9 @@ def _show(console: Console, hop: HopResult) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for warning in hop.warnings:
+        line = f"  [bold yellow]warning:[/bold yellow] {escape(warning)}"
+        console.print(line, highlight=False, soft_wrap=True)
     if hop.advice is not None:
         console.print(
             f"  [bold]What to do:[/bold] {escape(hop.advice)}", highlight=False, soft_wrap=True

@@ -5,23 +5,27 @@ Each step goes on from where a run was cut off; a thing that is gone already is 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.model.errors import ConfigurationError
+from deploy_scripts import PROJECT
+from deploy_scripts.deployment.comparison import foreseen_arn
 from deploy_scripts.errors import RefusedError, lacks_permission
 from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.calls import RegistrationError, twinmaker_client
 from deploy_scripts.register.registration import Registration
-from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.stage.deployed import DeployedStage
+from deploy_scripts.stage.stage import API_HANDLER, Stage
 from deploy_scripts.stage.stage_record import TWIN_FUNCTIONS, StageRecord
 from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
@@ -32,9 +36,10 @@ if TYPE_CHECKING:
     from chalicelib.model.layout import ProviderLayout
     from deploy_scripts.project_files.inter_cloud import InterCloudConnections
     from deploy_scripts.register.twin import Twin
-    from deploy_scripts.stage.deployed import DeployedStage
-    from deploy_scripts.stage.stage import Stage
     from deploy_scripts.tokens.stores import TokenStore
+
+
+_CHALICE_STAGE: Final = "deploy_scripts.deployment.chalice_stage"
 
 
 def store_of(stage: Stage, twin_name: str) -> TokenStore | None:
@@ -64,7 +69,13 @@ class Deployment:
     report
         Gets a line for each step.
     dry_run
-        True to change nothing: each step then reports what it would do.
+        True to change nothing: each step then reports what it would do. `deploy`'s are for a copy of
+        the project (`trial_copy`), whose stage and record are written.
+
+    Attributes
+    ----------
+    changed
+        True if a step has changed something, or would.
 
     Raises
     ------
@@ -83,6 +94,7 @@ class Deployment:
     connections: InterCloudConnections
     report: Callable[[str], None]
     dry_run: bool = False
+    changed: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._lambda: Any = boto3.client("lambda")
@@ -94,9 +106,29 @@ class Deployment:
         return self._record.deployed
 
     @property
+    def deployed_now(self) -> DeployedStage:
+        """The stage as `deploy_stage` left it; in a dry run, as it was found."""
+        if self.dry_run:
+            return self.deployed
+        return DeployedStage.load(self.project, self.stage.name)
+
+    @property
+    def has_endpoints(self) -> bool:
+        """True if the stage has endpoints, and the token that they are to have."""
+        tokens = store_of(Stage.load(self.project, self.stage.name), self.twin.name)
+        token = tokens.get() if tokens else None
+        return self.deployed.rest_api is not None and token is not None
+
+    @property
     def twin_moves_away(self) -> bool:
         """True if TwinMaker has the twin, and the layout has it on another cloud."""
         return self.layout.layer_4 != "aws" and self._record.has_twin_functions
+
+    def foreseen(self, function: str) -> str:
+        """Return the ARN that a function has, or will have, by its name in app.py."""
+        known = self.deployed.lambda_arns.get(function)
+        name = f"function:{self.stage.deployed_name(function)}"
+        return known or foreseen_arn(boto3.client("sts"), "lambda", name)
 
     def chalice(self, verb: str) -> None:
         """Run `chalice VERB --stage STAGE` in the project, showing what it prints.
@@ -115,12 +147,44 @@ class Deployment:
         if done.returncode:
             raise RefusedError(f"`chalice {verb}` failed; see above.")
 
+    def deploy_stage(self) -> None:
+        """Deploy what differs of the functions, their roles and the REST API.
+
+        Raises
+        ------
+        RefusedError
+            It failed.
+        """
+        options = ["--dry-run"] if self.dry_run else []
+        # Python looks in the working directory first, so app.py and chalicelib are the project's.
+        paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(  # noqa: S603 - our own command line
+            [sys.executable, "-m", _CHALICE_STAGE, self.stage.name, *options],
+            cwd=self.project,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            stdout=subprocess.PIPE if self.dry_run else None,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RefusedError("`chalice deploy` failed; see above.")
+        if self.dry_run:
+            changes = done.stdout.splitlines()
+            self.changed = self.changed or bool(changes)
+            for change in changes:
+                self.report(f"would change: {change}")
+            if not changes:
+                self.report("Functions, their roles and the API are as they should be.")
+
     def recover(self) -> None:
         """Make Chalice's record agree with AWS, so that Chalice finds what a run that was cut off left.
 
         A REST API besides the recorded one is deleted if it was never deployed: then it has no URL.
         """
-        self._update_record()
+        self._record.write()
+        self.changed = self.changed or bool(self._record.changes)
+        for change in self._record.changes:
+            self.report(change)
         for api in self._record.spare_apis:
             if api.reachable:
                 self.report(
@@ -129,8 +193,11 @@ class Deployment:
                     f"--rest-api-id {api.id}"
                 )
             else:
-                self._record.delete_api(api)
-                self.report(f"deleted the REST API {api.id}: a run that was cut off left it")
+                if not self.dry_run:
+                    self._record.delete_api(api)
+                self.report(
+                    f"{self._did('delete')} the REST API {api.id}: a run that was cut off left it"
+                )
 
     def leave_twinmaker(self, *, delete_workspace: bool = False) -> None:
         """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by.
@@ -140,7 +207,7 @@ class Deployment:
         Raises
         ------
         RegistrationError
-            Somebody else's entity uses what would be taken out.
+            Somebody else's entity uses what would be removed.
         """
         try:
             self._leave_twinmaker(delete_workspace=delete_workspace)
@@ -219,7 +286,10 @@ class Deployment:
 
     def delete_stage(self) -> None:
         """Delete the functions, their roles and every REST API that leads to them."""
-        self._update_record()
+        if not self.dry_run:
+            self._record.write()
+        for change in self._record.changes:
+            self.report(change)
         for api in self._record.spare_apis:
             if not self.dry_run:
                 self._record.delete_api(api)
@@ -251,13 +321,9 @@ class Deployment:
                     logs.delete_log_group(logGroupName=group)
             self.report(f"{self._did('delete')} the log group {group}")
 
-    def _update_record(self) -> None:
-        if not self.dry_run:
-            self._record.write()
-        for change in self._record.changes:
-            self.report(change)
-
     def _did(self, verb: str) -> str:
+        """Note a change, and return what was or would be done as it is reported."""
+        self.changed = True
         return f"would {verb}" if self.dry_run else f"{verb.removesuffix('e')}ed"
 
     def _exists(self, arn: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import READS
@@ -11,8 +11,11 @@ from chalicelib.settings.data_connector import DataConnectorSettings
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.settings.logs import LogSettings
 from deploy_scripts.project_files.inter_cloud import connection_id
+from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PROVIDERS
+from deploy_scripts.stage.hot_storage import storage_environment
 from deploy_scripts.stage.stage import API_HANDLER, STAGES_FILE
 
 if TYPE_CHECKING:
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.stage.stage import Stage
-
-_LONGEST_NAME: Final = 64
-"""Characters of a Lambda function's name, and of its role's (IAM's service model, `roleNameType`)."""
 
 
 def missing(
@@ -42,14 +42,12 @@ def missing(
                 f"{PROVIDERS[layout.layer_3_hot].title}, then save the URL and the token that read "
                 f"the {read.title}."
             )
-    functions = stage.functions(layout)
-    for name in map(stage.deployed_name, functions):
-        if len(name) > _LONGEST_NAME:
-            yield (
-                f"The name {name} has {len(name)} characters, and Lambda takes {_LONGEST_NAME}: "
-                f"choose a shorter stage, or a shorter app_name in {STAGES_FILE}."
-            )
-    if functions:
+    if layout.layer_3_hot in configuration.storage:
+        try:
+            PROVIDERS[layout.layer_3_hot].settings.load(storage_environment(configuration))
+        except ConfigurationError as error:
+            yield f"{STORAGE_FILE}: {error}"
+    if stage.functions(layout):
         yield from _of_stage(configuration, stage)
 
 
@@ -80,7 +78,7 @@ def _of_stage(configuration: TwinConfiguration, stage: Stage) -> Iterator[str]:
 def _flaws(layout: ProviderLayout, stage: Stage) -> Iterator[str]:
     functions = stage.functions(layout)
     environment = stage.endpoints_environment if API_HANDLER in functions else stage.environment
-    loads: list[Callable[..., object]] = []
+    loads: list[Callable[..., object]] = [LogSettings.load]
     if layout.layer_3_hot == "aws":
         loads += [HotReaderSettings.load, PROVIDERS["aws"].settings.load]
     if API_HANDLER in functions:

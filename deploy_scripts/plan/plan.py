@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.model.layout import ProviderLayout, component_type_function
 from chalicelib.model.reads import READS
+from deploy_scripts.plan.limits import limits
 from deploy_scripts.plan.missing import missing
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.providers import PROVIDERS
+from deploy_scripts.stage.hot_storage import AFTER_THE_TWIN, in_stage, storage_settings
 from deploy_scripts.stage.stage import API_HANDLER
+from deploy_scripts.tokens.stage_token import default_references, followed_reference
+from deploy_scripts.tokens.stores import STORES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from deploy_scripts.project_files.inter_cloud import InterCloudConnections
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
@@ -34,6 +38,25 @@ class Function:
 
     name: str
     deployed_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name on a cloud that isn't a function's.
+
+    Attributes
+    ----------
+    what
+        Such as `table`.
+    value
+        The name; a token's is where it is kept.
+    origin
+        Where it comes from: `config_storage.json`, the stage, or the twin's name.
+    """
+
+    what: str
+    value: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +124,8 @@ class Cloud:
         The hot storage, if it is there.
     has_twin
         True if the twin is there.
+    names
+        The names by which its functions find the hot storage and the token.
     functions, endpoints, connections, component_types
         The resources that are deployed, saved and registered for it.
     """
@@ -108,6 +133,7 @@ class Cloud:
     provider: str
     store: str | None
     has_twin: bool
+    names: tuple[Name, ...] = ()
     functions: tuple[Function, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     connections: tuple[PlannedConnection, ...] = ()
@@ -145,6 +171,7 @@ class Plan:
         stage: Stage,
         connections: InterCloudConnections,
         endpoint: str | None = None,
+        region: str | None = None,
     ) -> Plan:
         """Make a plan.
 
@@ -159,6 +186,8 @@ class Plan:
         endpoint
             The chosen kind of endpoints on AWS; None for that of the saved connections, or else
             `api-gateway`.
+        region
+            The region on AWS; None if it isn't known.
 
         Raises
         ------
@@ -176,6 +205,7 @@ class Plan:
                 provider,
                 PROVIDERS[provider].store if layout.layer_3_hot == provider else None,
                 layout.layer_4 == provider,
+                _names(provider, configuration, stage),
                 _functions(provider, layout, stage),
                 _endpoints(provider, layout, kind),
                 planned if layout.layer_4 == provider else (),
@@ -184,7 +214,15 @@ class Plan:
             for provider in dict.fromkeys((layout.layer_3_hot, layout.layer_4))
         )
         unsaved = [read for read, each in zip(READS, planned, strict=False) if not each.saved_as]
-        found = dict.fromkeys(missing(configuration, stage, unsaved))
+        endpoint_kinds = {each.kind for cloud in clouds for each in cloud.endpoints}
+        refused = limits(
+            configuration,
+            stage,
+            token=next((name.value for name in _token(configuration, stage)), None),
+            function_url=FUNCTION_URL in endpoint_kinds,
+            region=region,
+        )
+        found = dict.fromkeys([*refused, *missing(configuration, stage, unsaved)])
         return cls(configuration.name, stage.name, layout, clouds, tuple(found))
 
 
@@ -203,6 +241,31 @@ def _connections(
         )
         for read, each in saved.items()
     )
+
+
+def _names(provider: str, twin: TwinConfiguration, stage: Stage) -> tuple[Name, ...]:
+    if not _functions(provider, twin.layout, stage):
+        return ()
+    names: list[Name] = []
+    if provider == twin.layout.layer_3_hot:
+        on_aws = provider == "aws"
+        names += (
+            Name(each.key.name.replace("_", " "), each.value, each.origin)
+            for each in storage_settings(twin, stage if on_aws else None)
+        )
+    if provider == "aws":
+        names += _token(twin, stage)
+    return tuple(names)
+
+
+def _token(twin: TwinConfiguration, stage: Stage) -> Iterator[Name]:
+    """Yield where the token is kept on AWS, if the layout has one there."""
+    if not twin.layout.crosses_clouds or not stage.functions(twin.layout):
+        return
+    defaults = default_references(twin.name, stage.name)
+    reference = followed_reference(stage, twin.name) or defaults[0]
+    if reference.partition(":")[0] in STORES:  # else it may be a token itself
+        yield Name("token", reference, AFTER_THE_TWIN if reference in defaults else in_stage(stage))
 
 
 def _functions(provider: str, layout: ProviderLayout, stage: Stage) -> tuple[Function, ...]:

@@ -48,6 +48,7 @@ def _roles(cloud: Cloud) -> str:
 def _sections(cloud: Cloud) -> dict[str, list[tuple[str, ...]]]:
     """Return the rows of each section by its title."""
     return {
+        "names": [(each.what, each.value, each.origin) for each in cloud.names],
         "functions": [(each.name, each.deployed_name or "") for each in cloud.functions],
         "endpoints": [
             (each.path, each.reads, f"by {each.function}", ENDPOINT_KINDS.get(each.kind or "", ""))

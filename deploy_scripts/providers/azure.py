@@ -12,14 +12,23 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
-from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer, pauses
+from deploy_scripts.providers.telemetry import (
+    DEVICE_ID,
+    ENTRIES_AT_AN_END,
+    SOME_ENTRIES,
+    TIMESTAMP,
+    Writer,
+    pauses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from azure.cosmos import ContainerProxy
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.providers.telemetry import Entry
 
@@ -126,6 +135,59 @@ def _writer(environment: Environment) -> CosmosWriter:
     return CosmosWriter(LazyContainer(CosmosSettings.load(environment), DEVICE_ID).open())
 
 
+# --- looking into it --------------------------------------------------------------------------
+
+
+class CosmosProbe:
+    """A look into a container that is partitioned by the device's id.
+
+    Parameters
+    ----------
+    container
+        The container.
+    entries
+        The settings of a Hot Reader that reads it.
+    """
+
+    def __init__(self, container: ContainerProxy, entries: HotReaderSettings) -> None:
+        self.place = f"the Cosmos DB container {container.id}"
+        self._container = container
+        device_id, timestamp = map(
+            _quoted, (entries.device_id_attribute, entries.timestamp_attribute)
+        )
+        self._query = f"SELECT * FROM c WHERE {device_id} = @device ORDER BY {timestamp}"  # noqa: S608
+
+    def ends(self, device_id: DeviceId) -> list[Mapping[str, Any]]:
+        """Return a device's first and last documents; see `Probe.ends`."""
+        found: list[Mapping[str, Any]] = []
+        for order in ("ASC", "DESC"):
+            documents = self._container.query_items(
+                f"{self._query} {order}",
+                parameters=[{"name": "@device", "value": json_value(device_id)}],
+                partition_key=json_value(device_id),
+                max_item_count=ENTRIES_AT_AN_END,
+            )
+            found += itertools.islice(documents, ENTRIES_AT_AN_END)
+        return found
+
+    def some(self) -> list[Mapping[str, Any]]:
+        """Return the first documents of the container; see `Probe.some`."""
+        documents = self._container.read_all_items(max_item_count=SOME_ENTRIES)
+        return list(itertools.islice(documents, SOME_ENTRIES))
+
+
+def _quoted(path: str) -> str:
+    """Quote a field's path; each name is escaped as in JSON (query language, 'Constants')."""
+    return "c" + "".join(f"[{json.dumps(name)}]" for name in path.split("."))
+
+
+def _probe(environment: Environment) -> CosmosProbe:
+    from chalicelib.stores.cosmos import LazyContainer
+
+    settings, entries = CosmosSettings.load(environment), HotReaderSettings.load(environment)
+    return CosmosProbe(LazyContainer(settings, entries.device_id_attribute).open(), entries)
+
+
 # --- functions --------------------------------------------------------------------------------
 
 
@@ -169,6 +231,7 @@ PROVIDER: Final = Provider(
     CosmosSettings,
     _STORAGE,
     _writer,
+    _probe,
     Functions(
         directory="functions/azure",
         entry="function_app.py",

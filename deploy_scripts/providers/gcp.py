@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.timestamps import Iso8601Format, NativeFormat
 from chalicelib.settings.firestore import FirestoreSettings
-from chalicelib.settings.hot_reader import timestamp_format
+from chalicelib.settings.hot_reader import HotReaderSettings, timestamp_format
 from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
-from deploy_scripts.providers.telemetry import DEVICE_ID, TIMESTAMP, Writer
+from deploy_scripts.providers.telemetry import (
+    DEVICE_ID,
+    ENTRIES_AT_AN_END,
+    SOME_ENTRIES,
+    TIMESTAMP,
+    Writer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from google.cloud.firestore import Client
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.providers.telemetry import Entry
 
@@ -118,6 +125,55 @@ def _writer(environment: Environment) -> FirestoreWriter:
     )
 
 
+# --- looking into it --------------------------------------------------------------------------
+
+
+class FirestoreProbe:
+    """A look into a collection, by the indexes that a Hot Reader needs.
+
+    Parameters
+    ----------
+    client
+        A client of the database.
+    collection
+        The collection's path.
+    entries
+        The settings of a Hot Reader that reads it.
+    """
+
+    def __init__(self, client: Client, collection: str, entries: HotReaderSettings) -> None:
+        self.place = f"the Firestore collection {collection}"
+        self._collection = client.collection(collection)
+        self._entries = entries
+
+    def ends(self, device_id: DeviceId) -> list[Mapping[str, Any]]:
+        """Return a device's first and last documents; see `Probe.ends`."""
+        from google.cloud.firestore_v1.base_query import FieldFilter
+        from google.cloud.firestore_v1.field_path import FieldPath
+
+        device, time = (
+            FieldPath(name).to_api_repr()
+            for name in (self._entries.device_id_attribute, self._entries.timestamp_attribute)
+        )
+        of_device = self._collection.where(filter=FieldFilter(device, "==", field_value(device_id)))
+        return [
+            document.to_dict() or {}
+            for order in (of_device.ASCENDING, of_device.DESCENDING)
+            for document in of_device.order_by(time, order).limit(ENTRIES_AT_AN_END).stream()
+        ]
+
+    def some(self) -> list[Mapping[str, Any]]:
+        """Return the first documents by their ids; see `Probe.some`."""
+        return [each.to_dict() or {} for each in self._collection.limit(SOME_ENTRIES).stream()]
+
+
+def _probe(environment: Environment) -> FirestoreProbe:
+    from chalicelib.stores.firestore import client_of
+
+    settings, entries = FirestoreSettings.load(environment), HotReaderSettings.load(environment)
+    return FirestoreProbe(client_of(settings), settings.collection, entries)
+
+
 # --- functions --------------------------------------------------------------------------------
 
 
@@ -151,6 +207,7 @@ PROVIDER: Final = Provider(
     FirestoreSettings,
     _STORAGE,
     _writer,
+    _probe,
     Functions(
         directory="functions/gcp",
         entry="main.py",

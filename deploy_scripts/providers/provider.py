@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.providers.telemetry import Writer
 
@@ -24,6 +25,27 @@ class StoreSettings(Protocol):
         chalicelib.model.errors.ConfigurationError
             One is missing or malformed.
         """
+
+
+class Probe(Protocol):
+    """A look into a hot storage with the operator's own credentials, past the Hot Readers.
+
+    Entries are returned as they are stored, whole, the numbers of their keys as numbers. What a cloud's
+    SDK raises is passed on.
+
+    Attributes
+    ----------
+    place
+        The storage's name in messages, such as `the DynamoDB table hot`.
+    """
+
+    place: str
+
+    def ends(self, device_id: DeviceId) -> Sequence[Mapping[str, Any]]:
+        """Return a few of a device's oldest entries, and of its newest, by the keys' own order."""
+
+    def some(self) -> Sequence[Mapping[str, Any]]:
+        """Return a few entries of whatever device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +153,10 @@ class Provider:
     writer
         Opens the hot storage that the settings name, to write sample telemetry. It raises
         `ConfigurationError` if one is missing or malformed, and what the cloud's SDK raises.
+    probe
+        Opens the hot storage that the settings name, those of entries included, to look into it. It raises
+        `ConfigurationError` if a setting is missing or malformed, `HotReaderError` if the storage isn't
+        one that these settings can read, and what the cloud's SDK raises.
     functions
         The packaging of its functions; None for AWS, where Chalice deploys them.
     """
@@ -141,4 +167,5 @@ class Provider:
     settings: type[StoreSettings]
     storage: tuple[StorageKey, ...]
     writer: Callable[[Environment], Writer]
+    probe: Callable[[Environment], Probe]
     functions: Functions | None = None

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 DEVICE_ID: Final = "device_id"
 TIMESTAMP: Final = "timestamp"
 """The fields of a stored entry that hold the device's id and its time: the Hot Readers' defaults."""
+ENTRIES_AT_AN_END: Final = 3
+"""Entries that a look into a hot storage takes from each end of a device's history."""
+SOME_ENTRIES: Final = 50
+"""Entries that a look takes of whatever devices."""
 _LONGEST_PAUSE: Final = 5.0
 
 
@@ -27,7 +31,7 @@ class Entry:
     timestamp
         Its time, in the device's own spelling.
     values
-        The plain values by property name; a Decimal keeps all digits of a number.
+        The plain values by name; a Decimal keeps all digits of a number.
     """
 
     device_id: str

@@ -6,6 +6,7 @@ case, as Chalice makes it, and is throttled before anybody learns of it.
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -120,8 +121,18 @@ def publish(
         changes += save(layout, connections, urls, accepted, dry_run=dry_run)
     if endpoint == API_GATEWAY:  # only now: until here callers may still know the Function URL
         removed = function_url.remove(lambda_, saved_urls, dry_run=dry_run)
-        changes += [f"{each}: taken away" for each in removed]
+        changes += [f"{each}: removed" for each in removed]
     return endpoint, changes
+
+
+def first_changes(layout: ProviderLayout, endpoint: str | None) -> list[str]:
+    """Return a line for each change that `publish` makes once endpoints are deployed for the first time."""
+    url = "Function URL" if endpoint == FUNCTION_URL else "API"
+    made = [f"Function URL of the new {API_HANDLER}"] if endpoint == FUNCTION_URL else []
+    connections = [
+        f"connection {connection_id(layout, read)}: the {url}'s {read.path}" for read in READS
+    ]
+    return [_throttling(FIRST_RATE, FIRST_BURST), *made, *connections]
 
 
 def _check_function_url(
@@ -144,7 +155,10 @@ def _check_function_url(
 def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) -> list[str]:
     # The record names the API's stage in the URL only.
     where = {"restApiId": api.id, "stageName": urlsplit(api.url).path.strip("/")}
-    settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
+    settings: dict[str, Any] = {}
+    # A deployment that was cut off may have left an API without a stage, and then another is tried.
+    with suppress(gateway.exceptions.NotFoundException) if dry_run else nullcontext():
+        settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
     known = (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit"))
     rate = wanted.rate or _set_before(known[0]) or FIRST_RATE
     burst = wanted.burst or _set_before(known[1]) or FIRST_BURST
@@ -159,7 +173,11 @@ def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) 
                 for name, limit in limits.items()
             ],
         )
-    return [f"throttling of the API: {rate:g} requests per second, bursts of {burst}"]
+    return [_throttling(rate, burst)]
+
+
+def _throttling(rate: float, burst: float) -> str:
+    return f"throttling of the API: {rate:g} requests per second, bursts of {burst}"
 
 
 def _set_before(limit: float | None) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, SOURCE
 from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.register.resources import Resources
@@ -49,6 +50,7 @@ def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
     """
     definitions = {
         each.name: _definition(each.data_type, each.unit, "isTimeSeries", "isStoredExternally")
+        | ({"configuration": {SOURCE: each.source}} if each.source else {})
         for each in device.properties
     }
     for each in device.constants:
@@ -136,9 +138,24 @@ def _differences(
                 yield f"{noun} {name} removed"
         else:
             shown = parts(found[name])
-            changed = [part for part, value in parts(wanted[name]).items() if value != shown[part]]
+            changed = [
+                f"{part} {_in_words(value)}, was {_in_words(shown[part])}"
+                for part, value in parts(wanted[name]).items()
+                if value != shown[part]
+            ]
             if changed:
-                yield f"{noun} {name} changed ({', '.join(changed)})"
+                yield f"{noun} {name} changed ({'; '.join(changed)})"
+
+
+def _in_words(value: Any) -> str:
+    """Show a member of a definition: a type as `LIST of DOUBLE in Bar`, all else as JSON."""
+    if isinstance(value, dict):
+        value = {name: each for name, each in value.items() if each is not None}
+        if value.keys() <= {"type", "nestedType", "unitOfMeasure"} and value:
+            nested = f" of {_in_words(value['nestedType'])}" if "nestedType" in value else ""
+            unit = f" in {value['unitOfMeasure']}" if "unitOfMeasure" in value else ""
+            return f"{value['type']}{nested}{unit}"
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _property(definition: Json) -> Json:
@@ -185,9 +202,15 @@ class ComponentTypes(Resources):
             if summary["componentTypeId"].startswith(prefix) and self.workspace.owns(summary)
         }
 
+    def functions_of(self, type_id: str) -> set[str]:
+        """Return the ARNs of the functions that a type points at."""
+        functions = (self.look(type_id) or {}).get("functions", {}).values()
+        used = [each.get("implementedBy", {}).get("lambda") for each in functions]
+        return {each["arn"] for each in used if each}
+
     def left_over(self) -> list[Change]:
         """Find those that were made for the twin and aren't wanted any more."""
-        reason = "its device isn't in the configuration"
+        reason = "its device isn't in the configuration; --prune removes it"
         return [
             Change(self.kind, type_id, Outcome.LEFT_OVER, (reason,))
             for type_id, summary in self.own().items()

@@ -13,28 +13,37 @@ from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.register.component_types import component_type_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.twin import Twin
 
 
-def check_names(
+def check_names(twin: Twin, devices: Sequence[Device], **registered: Any) -> None:
+    """Refuse names that AWS doesn't allow, without asking AWS.
+
+    The parameters are those of `name_flaws`.
+
+    Raises
+    ------
+    ConfigurationError
+        A name isn't allowed.
+    """
+    for flaw in name_flaws(twin, devices, **registered):
+        raise ConfigurationError(flaw)
+
+
+def name_flaws(
     twin: Twin,
     devices: Sequence[Device],
     *,
     role_arn: str | None = None,
     s3_location: str | None = None,
     entities: bool = False,
-) -> None:
-    """Refuse names that AWS doesn't allow, without asking AWS.
+) -> Iterator[str]:
+    """Yield in sentences which names AWS doesn't allow.
 
     The parameters are those of `Registration.register`.
-
-    Raises
-    ------
-    ConfigurationError
-        A name isn't allowed.
     """
     names = [
         ("Id", twin.workspace_id, "The workspace's id"),
@@ -49,10 +58,16 @@ def check_names(
             names.append(("EntityId", device.id, "The device's id, as an entity's id,"))
         title = f"Device {device.id}: the property's name"
         names += [("Name", each.name, title) for each in (*device.properties, *device.constants)]
-    for shape, name, title in names:
-        if name is not None:
-            check_name(shape, name, title)
-    check_name("policyNameType", twin.policy_name, "The name of the role's policy", service="iam")
+    policy = "The name of the role's policy, made of the workspace's and the twin's,"
+    of_iam = [("policyNameType", twin.policy_name, policy)]
+    for service, listed in (("iottwinmaker", names), ("iam", of_iam)):
+        for shape, name, title in listed:
+            if name is None:
+                continue
+            try:
+                check_name(shape, name, title, service=service)
+            except ConfigurationError as error:
+                yield str(error)
 
 
 def check_name(shape: str, name: str, title: str, *, service: str = "iottwinmaker") -> None:

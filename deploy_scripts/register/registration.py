@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy_scripts.register.calls import call
+from deploy_scripts.register.calls import call, call_if_there
 from deploy_scripts.register.component_types import (
     ComponentTypes,
     component_type,
@@ -18,7 +18,7 @@ from deploy_scripts.register.summary import Change, Outcome, Summary
 from deploy_scripts.register.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
@@ -59,7 +59,7 @@ class Registration:
         polling: Polling | None = None,
     ) -> None:
         self._twin = twin
-        self._lambda = lambda_
+        self._describe = lambda_.get_function_configuration
         self._iam = iam
         self._report = report
         self._workspace = Workspace(twinmaker, twin)
@@ -75,12 +75,14 @@ class Registration:
         create_workspace: bool = False,
         entities: bool = False,
         adopt: bool = False,
+        prune: bool = False,
+        foreseen: bool = False,
         dry_run: bool = False,
     ) -> Summary:
         """Make TwinMaker agree with the devices.
 
-        A component type of ours whose device isn't there any more is reported as left over, and
-        stays: entities that people made may use it.
+        A component type of ours whose device isn't there any more is reported as left over; it is
+        removed only with `prune`.
 
         Parameters
         ----------
@@ -101,6 +103,11 @@ class Registration:
         adopt
             Take over component types and entities of the same ids that nobody's tags are on, such
             as the larger deployer's.
+        prune
+            Remove the component types that are left over, and entities of ours that use them. One
+            that reads by functions of another stage stays.
+        foreseen
+            With `dry_run`: the functions may still have to be deployed.
         dry_run
             Only look and compare.
 
@@ -111,7 +118,8 @@ class Registration:
         NotOursError
             Something of the same id isn't ours; nothing was written.
         RegistrationError
-            AWS refused. What was written stays, and another run goes on from there.
+            An entity of somebody else's uses what is to be pruned (nothing was written), or AWS
+            refused: what was written stays, and another run goes on from there.
         """
         ids = {device.id: component_type_id(self._twin.name, device.id) for device in devices}
         types = self._types({ids[each.id]: component_type(each, readers) for each in devices})
@@ -119,9 +127,8 @@ class Registration:
         instances = self._entities(wanted if entities else {})
         new = {"role_arn": role_arn, "s3_location": s3_location}
         check_names(self._twin, devices, entities=entities, **new)
-        for arn in dict.fromkeys(readers.values()):
-            describe = self._lambda.get_function_configuration
-            call(f"Lambda function {arn}", describe, FunctionName=arn)
+        for arn in () if foreseen else dict.fromkeys(readers.values()):
+            call(f"Lambda function {arn}", self._describe, FunctionName=arn)
         found = self._workspace.look()
         role = role_of(self._twin, found, **new, create=create_workspace)
         policy = RolePolicy(self._iam, self._twin, role)
@@ -131,6 +138,11 @@ class Registration:
         plans = [(each, each.plan(adopt=adopt)) for each in (types, instances)]
         planned = [of_workspace, of_policy, *(each.change for _, plan in plans for each in plan)]
         left_over = types.left_over() if found else []
+        pruned = [each.id for each in left_over if prune and self._reads_here(types, each, readers)]
+        left_over = [each for each in left_over if each.id not in pruned]
+        # A device's own entity is put right, if it has a component of a type that goes.
+        using = instances.own(pruned) if pruned else []
+        groups = [[each for each in group if each not in ids] for group in using]
         if not dry_run:
             if found is None:
                 self._workspace.create(role, str(s3_location))
@@ -142,7 +154,29 @@ class Registration:
                 resources.carry_out(plan)
         for change in (*(planned if dry_run else ()), *left_over):
             self._report(str(change))
-        return Summary((*planned, *left_over))
+        removed = self._remove(groups, pruned, dry_run=dry_run)
+        return Summary((*planned, *left_over, *removed))
+
+    def _reads_here(self, types: ComponentTypes, each: Change, readers: Mapping[Read, str]) -> bool:
+        others = types.functions_of(each.id) - {*readers.values()}
+        return not any(
+            call_if_there(f"Lambda function {arn}", self._describe, FunctionName=arn)
+            for arn in others
+        )
+
+    def _remove(
+        self, groups: Iterable[list[str]], type_ids: list[str], *, dry_run: bool
+    ) -> list[Change]:
+        """Remove groups of entities, one after the other, and then component types."""
+        types, entities = self._types({}), self._entities({})
+        removed = []
+        for resources, ids in (*((entities, group) for group in groups), (types, type_ids)):
+            if not dry_run:
+                resources.remove(ids)
+            for each in ids:
+                removed.append(Change(resources.kind, each, Outcome.REMOVED))
+                self._report(str(removed[-1]))
+        return removed
 
     def _types(self, wanted: Mapping[str, Json]) -> ComponentTypes:
         return ComponentTypes(self._workspace, wanted, self._report, self._polling)
@@ -161,13 +195,7 @@ class Registration:
         if self._workspace.look() is None:
             return set()
         types = self._types({})
-        shown = [types.look(type_id) or {} for type_id in types.own()]
-        return {
-            function["implementedBy"]["lambda"]["arn"]
-            for each in shown
-            for function in each.get("functions", {}).values()
-            if function.get("implementedBy", {}).get("lambda")
-        }
+        return {arn for type_id in types.own() for arn in types.functions_of(type_id)}
 
     def deregister(
         self,
@@ -199,14 +227,9 @@ class Registration:
             self._report(str(change))
 
         if found is not None:
-            types, entities = self._types({}), self._entities({})
-            type_ids = [*types.own()]
-            groups = entities.own(type_ids)
-            for resources, ids in (*((entities, group) for group in groups), (types, type_ids)):
-                if not dry_run:
-                    resources.remove(ids)
-                for each in ids:
-                    note(Change(resources.kind, each, Outcome.REMOVED))
+            type_ids = [*self._types({}).own()]
+            groups = self._entities({}).own(type_ids)
+            removed += self._remove(groups, type_ids, dry_run=dry_run)
             if role_arn := found.get("role"):
                 note(RolePolicy(self._iam, self._twin, role_arn).remove(dry_run=dry_run))
         workspace = self._workspace

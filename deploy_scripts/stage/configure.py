@@ -15,6 +15,7 @@ from chalicelib.model.reads import HISTORY, READS
 from chalicelib.settings.token_reference import split_tokens
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.project_files.storage import STORAGE_KEYS
+from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.hot_storage import in_stage, storage_settings
 from deploy_scripts.stage.policies import ConfigureError, policies, policy_file
 from deploy_scripts.stage.stage import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.inter_cloud import Connection, InterCloudConnections
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+    from deploy_scripts.stage.kms_keys import KmsKeys
     from deploy_scripts.tokens.stores import TokenStore
 
 _TABLE: Final = "DYNAMODB_TABLE_NAME"
@@ -46,6 +48,9 @@ _MANAGED: Final = (
     *(key.setting for key in STORAGE_KEYS["aws"]),
 )
 """The variables that follow from the configuration; one that doesn't any more is removed."""
+_API: Final = {"api_gateway_stage": "api", "api_gateway_endpoint_type": "REGIONAL"}
+"""The caller is one other cloud: it needs no CloudFront before the API (API Gateway developer guide,
+'API endpoint types')."""
 _DEFAULTS: Final[Mapping[str, Any]] = {"autogen_policy": False, "xray": True}
 
 
@@ -53,9 +58,11 @@ def configure_stage(
     twin: TwinConfiguration,
     connections: InterCloudConnections,
     tokens: TokenStore,
+    keys: KmsKeys,
     *,
     project: Path,
     stage: str,
+    keep_token: bool = False,
     dry_run: bool = False,
 ) -> list[str]:
     """Write what differs from the twin's configuration in a stage of a project.
@@ -70,10 +77,14 @@ def configure_stage(
         The inter-cloud connections.
     tokens
         The store of the stage's token.
+    keys
+        Finds the KMS keys of what the functions read.
     project
         The Chalice project's directory.
     stage
         The stage's name.
+    keep_token
+        True to leave the token's place alone: the project is a copy that a deployment is tried in.
     dry_run
         True to write nothing.
 
@@ -90,6 +101,8 @@ def configure_stage(
         The token has to change, and its place isn't ours.
     StageError
         The stage's files can't be used.
+    chalicelib.model.errors.ConfigurationError
+        A setting of the hot storage is malformed.
     StoreRefusedError, botocore.exceptions.ClientError
         The token can't be written or read.
     """
@@ -112,21 +125,29 @@ def configure_stage(
         # Elsewhere, what somebody chose waits in the stage for the hot storage to come back.
         if layout.layer_3_hot == "aws" or each.origin == in_stage(target)
     }
-    remote = {} if layout.layer_3_hot == "aws" else _remote_readers(layout, connections)
+    remote = {}
+    if layout.layer_3_hot == "aws":
+        PROVIDERS["aws"].settings.load(storage)  # as the functions will, which couldn't start
+    else:
+        remote = _remote_readers(layout, connections)
+    table = storage.get(_TABLE, "")
     documents = policies(
         target,
         layout,
-        table=storage.get(_TABLE, ""),
+        table=table,
         index=storage.get(_INDEX),
         token=tokens.statement(),
     )
     changes = []
     if layout.crosses_clouds:
         wanted = remote[HISTORY].token if remote else None
-        changes += _keep_token(tokens, wanted, known, dry_run=dry_run)
+        changes += _keep_token(tokens, wanted, known, dry_run=dry_run or keep_token)
+    paths = {name: stages.with_name(policy_file(stage, name)) for name in documents}
+    written = {name: read_stage_file(path) for name, path in paths.items() if path.exists()}
+    keys.grant(documents, written, tokens=tokens, table=table)
     for function, policy in documents.items():
-        path = stages.with_name(policy_file(stage, function))
-        if not path.exists() or read_stage_file(path) != policy:
+        path = paths[function]
+        if written.get(function) != policy:
             changes.append(f"policy {path.name}")
             if not dry_run:
                 write_stage_file(path, policy)
@@ -137,7 +158,7 @@ def configure_stage(
     changes += _keep_devices(project / info.file, info.devices, dry_run=dry_run)
     after = {
         **_DEFAULTS,
-        **({"api_gateway_stage": "api"} if API_HANDLER in documents else {}),
+        **(_API if API_HANDLER in documents else {}),
         **before,
         **_policy_files(before, stage, documents),
         "environment_variables": variables | {"DIGITAL_TWIN_INFO": info.setting},

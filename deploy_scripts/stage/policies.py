@@ -5,7 +5,7 @@ docs/architecture.md, 'Credential isolation'.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.reads import READS
 from deploy_scripts.errors import VerbError
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from deploy_scripts.stage.stage import Stage
 
 Statement = dict[str, Any]
+
+QUERY_SID: Final = "QueryTheHotTable"
+"""The id of the statement that lets a function read the hot table."""
 
 
 class ConfigureError(VerbError):
@@ -54,7 +57,7 @@ def policies(
             resource = f"arn:*:dynamodb:*:*:table/{table}"
             if index is not None:
                 resource += f"/index/{index}"
-            yield _allow("QueryTheHotTable", resource, "dynamodb:Query")
+            yield _allow(QUERY_SID, resource, "dynamodb:Query")
         elif not layout.crosses_clouds:
             resource = _local_reader(connector, stage.environment or {})
             yield _allow("InvokeTheLocalHotReader", resource, "lambda:InvokeFunction")

@@ -44,16 +44,20 @@ def token_reference(twin_name: str, stage: str, store: str | None, name: str | N
     return f"{store or 'ssm'}:{name}"
 
 
+def default_references(twin_name: str, stage: str) -> list[str]:
+    """Return the references to a stage's token whose name nobody chose: one for each store."""
+    return [str(token_reference(twin_name, stage, store, None)) for store in STORES]
+
+
 def followed_reference(stage: Stage, twin_name: str) -> str | None:
     """Return the stage's reference, named after the twin if it was after another twin; None if it has none.
 
     A reference that somebody chose stays.
     """
     stated = (stage.environment or {}).get(TOKEN_VARIABLE)
-    if stage.twin_name is not None:
-        for store in STORES:
-            if stated == token_reference(stage.twin_name, stage.name, store, None):
-                return token_reference(twin_name, stage.name, store, None)
+    before = default_references(stage.twin_name, stage.name) if stage.twin_name else []
+    if stated in before:
+        return default_references(twin_name, stage.name)[before.index(stated)]
     return stated
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Found = TypeVar("Found")
 
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
+READ_TOKEN_SID: Final = "ReadTheToken"  # noqa: S105 - the id of a statement
+"""The id of the statement that lets a function read the token."""
 _STAGE_TAG: Final = "stage"
 _GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
 
@@ -132,7 +134,20 @@ class TokenStore(ABC):
     def statement(self) -> dict[str, Any]:
         """Return the policy statement that lets a function read the token, and nothing else."""
         action, resource = self._permission()
-        return {"Sid": "ReadTheToken", "Effect": "Allow", "Action": [action], "Resource": resource}
+        return {"Sid": READ_TOKEN_SID, "Effect": "Allow", "Action": [action], "Resource": resource}
+
+    def key_id(self) -> str | None:
+        """Return the KMS key that the place is under, as whoever chose it named it; None for AWS's own.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            AWS refused.
+        """
+        return _unless_gone(self._found_key)
+
+    @abstractmethod
+    def _found_key(self) -> str | None: ...
 
     @abstractmethod
     def _read(self) -> str: ...
@@ -168,14 +183,15 @@ class ParameterStore(TokenStore):
             if _code(error) != "ParameterAlreadyExists":
                 raise
             self.check_ours()
-            self._client.put_parameter(**parameter, **self._key(), Overwrite=True)
+            key = self._found_key()  # without it, SSM would take its own
+            chosen = {} if key is None else {"KeyId": key}
+            self._client.put_parameter(**parameter, **chosen, Overwrite=True)
 
-    def _key(self) -> dict[str, str]:
-        """Return the KMS key that the parameter is under: else SSM would take its own."""
+    def _found_key(self) -> str | None:
         only = {"Key": "Name", "Option": "Equals", "Values": [self._name]}
         pages = self._client.get_paginator("describe_parameters").paginate(ParameterFilters=[only])
-        keys = [each["KeyId"] for page in pages for each in page["Parameters"] if "KeyId" in each]
-        return {"KeyId": keys[0]} if keys else {}
+        keys = (each.get("KeyId") for page in pages for each in page["Parameters"])
+        return next(keys, None)
 
     def _found_tags(self) -> list[Mapping[str, str]]:
         found = self._client.list_tags_for_resource(ResourceType="Parameter", ResourceId=self._name)
@@ -209,6 +225,10 @@ class SecretsManager(TokenStore):
             if _code(error) not in _GONE:
                 raise
             self._client.create_secret(Name=self._name, SecretString=token, Tags=self._tags)
+
+    def _found_key(self) -> str | None:
+        key: str | None = self._client.describe_secret(SecretId=self._name).get("KmsKeyId")
+        return key
 
     def _found_tags(self) -> list[Mapping[str, str]]:
         return list(self._client.describe_secret(SecretId=self._name).get("Tags", []))

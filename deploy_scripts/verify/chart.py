@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from deploy_scripts.project_files.twin_configuration import Device
 
+MOST_PANELS: Final = 24
+"""Panels of a chart. Arranging hundreds takes minutes, and nobody looks at them."""
+_LARGEST: Final = 1e300
+"""Values from here on are scaled."""
 _NUMERIC: Final = frozenset({"DOUBLE", "INTEGER", "LONG"})
 
 
@@ -63,9 +67,7 @@ def series_of(device: Device, answered: Iterable[Mapping[str, Any]]) -> Iterator
             if isinstance(number, int | float) and math.isfinite(number)
         ]
         if points:
-            # A dollar sign would start a formula.
-            title, unit = f"{device.id} {each.name}", each.unit or ""
-            yield Series(title.replace("$", r"\$"), unit.replace("$", r"\$"), points)
+            yield Series(f"{device.id} {each.name}", each.unit or "", points)
 
 
 def svg(series: Sequence[Series]) -> str:
@@ -80,6 +82,11 @@ def svg(series: Sequence[Series]) -> str:
     -------
     str
         An `<svg>` element.
+
+    Raises
+    ------
+    ValueError
+        A time isn't ISO 8601, or too near to an end of the calendar.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
@@ -91,9 +98,12 @@ def svg(series: Sequence[Series]) -> str:
             datetime.fromtimestamp(parse_instant(time) / NANOSECONDS, UTC)
             for time, _ in each.points
         ]
-        panel.plot(times, [value for _, value in each.points], linewidth=1.1, color=f"C{number}")
-        panel.set_title(f"{each.title} ({len(each.points):,} values)", loc="left", fontsize=10)
-        panel.set_ylabel(each.unit, fontsize=9)
+        values, unit = _scaled([value for _, value in each.points], each.unit)
+        panel.plot(times, values, linewidth=1.1, color=f"C{number}")
+        title = f"{each.title} ({len(each.points):,} values)"
+        # Else a dollar sign would begin a formula.
+        panel.set_title(_printable(title), loc="left", fontsize=10, parse_math=False)
+        panel.set_ylabel(_printable(unit), fontsize=9, parse_math=False)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
@@ -104,3 +114,17 @@ def svg(series: Sequence[Series]) -> str:
     figure.savefig(drawing, format="svg", metadata={"Date": None})
     element = drawing.getvalue()
     return element[element.index("<svg") :]
+
+
+def _scaled(values: list[float], unit: str) -> tuple[list[float], str]:
+    """Scale values whose distances a double can't express: matplotlib computes with them."""
+    largest = max(map(abs, values), default=0)
+    if largest < _LARGEST:
+        return values, unit
+    power = math.floor(math.log10(largest))
+    return [value / 10**power for value in values], f"1e{power} {unit}"
+
+
+def _printable(text: str) -> str:
+    """Replace what no font has, such as control characters and halves of a character."""
+    return "".join(each if each.isprintable() else "?" for each in text)

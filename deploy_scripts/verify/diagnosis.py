@@ -1,4 +1,4 @@
-"""Advice for an endpoint's, AWS's or TwinMaker's refusals, and for no answer at all."""
+"""Advice for an endpoint's, its platform's, AWS's or TwinMaker's refusals, and for no answer at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 import urllib3
 from botocore import exceptions as botocore_errors
+
+from chalicelib.tokens.aws_stores import key_is_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +68,26 @@ _REFUSALS: Final = {
 }
 """HTTP statuses, or their first digits, and the advice."""
 
+_PLATFORM_PAGES: Final = {
+    "Function host is not running": "The function app is there, but its host doesn't start: see its log "
+    "(az webapp log tail) and 'Diagnose and solve problems' in the portal. Mostly it is a setting, a "
+    "Key Vault reference or a package for another Python.",
+    "upstream connect error|no healthy upstream": "The platform's proxy finds no instance that listens: "
+    "see the first error in the function's log after its start, and run this again.",
+    "Rate exceeded|no available instance": "The platform has no instance free: raise the most instances "
+    "(--max-instances) or what each takes at once (--concurrency), and run this again.",
+    "Internal server error": "What runs the function got no answer out of it: see its log "
+    "(/aws/lambda/NAME on AWS). It may fail at its start, or run out of memory or time.",
+    "Endpoint request timed out": "The function took longer than API Gateway's 29 s: see its log.",
+    "Too Many Requests|Limit Exceeded": "API Gateway throttles: run this again later, or raise its rate "
+    "and burst (publish --rate, --burst).",
+    "ConcurrentInvocationLimitExceeded": "All of the function's concurrency is in use: run this again "
+    "later, or raise what is reserved for it.",
+    "Missing Authentication Token": "API Gateway answers so for a path that isn't there: check the URL, "
+    "and deploy again.",
+}
+"""Patterns of the pages of platforms, which answer in place of a Hot Reader, and the advice."""
+
 _READS: Final = {
     "ConnectorFailureException": "The connector's Lambda function failed, or TwinMaker may not invoke "
     "it. See the message and the function's log group /aws/lambda/NAME; if it wasn't invoked at all, "
@@ -121,8 +143,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [getattr(each, "reason", None), *each.args, each.__cause__, each.__context__]
 
 
-def refusal_advice(status: int) -> str:
-    """Return the advice for an endpoint's answer that isn't the contract's."""
+def refusal_advice(status: int, page: str = "") -> str:
+    """Return the advice for a refusal: by the platform's own page, if it is one, or by its status."""
+    for pattern, advice in _PLATFORM_PAGES.items():
+        if re.search(pattern, page, re.IGNORECASE):
+            return advice
     of_class = _REFUSALS.get(status // 100, "That isn't a Hot Reader's answer: check the URL.")
     return _REFUSALS.get(status, of_class)
 
@@ -141,6 +166,8 @@ def aws_problem(error: Exception) -> tuple[str, str]:
     advice = "See AWS's message; run this again if it may pass."
     if re.search("AccessDenied|Unauthorized", code):
         advice = "Your credentials lack the permission that the message names."
+        if isinstance(error, botocore_errors.ClientError) and key_is_refused(error):
+            advice = "Your credentials lack kms:Decrypt on the key that it is encrypted with."
     elif re.search("Token|Signature|Credential", code):
         advice = "Your credentials are invalid or expired: log in again."
     return f"AWS refused: {short(error)}", advice

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -20,14 +22,13 @@ from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import LAST_ENTRY
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS, check_reader_url
 from deploy_scripts.verify.diagnosis import no_answer, refusal_advice, short
-from deploy_scripts.verify.hop import BrokenHopError
+from deploy_scripts.verify.hop import BrokenHopError, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
-    from deploy_scripts.verify.hop import Finding
 
 HOUR: Final = 3_600 * NANOSECONDS
 MAX_RESULTS: Final = 25
@@ -36,25 +37,48 @@ _CONNECT_SECONDS: Final = 5
 _ANSWER_SECONDS: Final = 30
 """API Gateway gives a request 29 seconds."""
 _STORE_TROUBLE: Final = frozenset({500, 503})
+_LONGEST_PAGE: Final = 200
+"""Characters that are shown of an answer that isn't the contract's."""
+_TAGS: Final = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EndpointAnswer:
     """An HTTP answer.
 
     Attributes
     ----------
+    read
+        The read that was asked for.
     status
         Its status.
-    document
-        Its JSON; None if it is something else.
-    trace_id
-        The id that finds the request in the logs.
+    content
+        Its body.
+    left_out
+        The header that says what was left out, spelled as the contract has it; empty if nothing was.
+    sent_trace_id
+        The trace id of the request.
     """
 
+    read: Read
     status: int
-    document: Any
-    trace_id: str
+    content: bytes = field(repr=False)
+    left_out: str
+    sent_trace_id: str
+
+    @cached_property
+    def document(self) -> Any:
+        """Its JSON; None if it is something else."""
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def trace_id(self) -> str:
+        """The id that finds the request in the logs."""
+        stated = self.document.get("trace_id") if isinstance(self.document, dict) else None
+        return stated if isinstance(stated, str) else self.sent_trace_id
 
     @property
     def error(self) -> Mapping[str, Any] | None:
@@ -62,11 +86,25 @@ class EndpointAnswer:
         error = self.document.get("error") if isinstance(self.document, dict) else None
         return error if isinstance(error, dict) and "code" in error else None
 
+    @property
+    def is_store_trouble(self) -> bool:
+        """True if a Hot Reader itself says that it has trouble behind it."""
+        return self.status in _STORE_TROUBLE and self.error is not None
+
+    @property
+    def page(self) -> str:
+        """The text of an answer that isn't the contract's, shortened."""
+        text = " ".join(_TAGS.sub(" ", self.content.decode(errors="replace")).split())
+        return text if len(text) <= _LONGEST_PAGE else f"{text[:_LONGEST_PAGE]}..."
+
     def __str__(self) -> str:
         """Return the status, the error and the trace id."""
-        said = f"{self.status} without the contract's error answer"
         if self.error is not None:
             said = short(f"{self.status} {self.error['code']}: {self.error.get('message')}")
+        else:
+            said = (
+                f"{self.status} without the contract's error answer: {self.page or 'it is empty'}"
+            )
         return f"{said} (trace id {self.trace_id})"
 
 
@@ -111,19 +149,15 @@ class Endpoint:
             query, source_cloud=self.source_cloud, timestamp=time.time_ns(), trace_id=trace_id
         )
         try:
-            status, content = _post(self.url, envelope, token)
+            status, left_out, content = _post(self.url, envelope, token)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             seconds = (_CONNECT_SECONDS, _ANSWER_SECONDS)
             raise BrokenHopError(*no_answer(error, urlsplit(self.url).netloc, seconds)) from error
-        try:
-            document = json.loads(content)
-        except (ValueError, RecursionError):
-            document = None
-        stated = document.get("trace_id") if isinstance(document, dict) else None
-        return EndpointAnswer(status, document, stated if isinstance(stated, str) else trace_id)
+        flaws = wire_contract.flaws_of(left_out)
+        return EndpointAnswer(self.read, status, content, wire_contract.left_out(flaws), trace_id)
 
 
-def _post(url: str, envelope: Mapping[str, Any], token: str) -> tuple[int, bytes]:
+def _post(url: str, envelope: Mapping[str, Any], token: str) -> tuple[int, str | None, bytes]:
     give_up = time.monotonic() + _ANSWER_SECONDS
     with requests.Session() as session:
         # Neither ~/.netrc nor, for this machine, a proxy.
@@ -144,7 +178,8 @@ def _post(url: str, envelope: Mapping[str, Any], token: str) -> tuple[int, bytes
                     raise requests.ReadTimeout
                 if len(content) > LARGEST_PAYLOAD:
                     break
-            return response.status_code, content
+            left_out = response.headers.get(wire_contract.LEFT_OUT_HEADER)
+            return response.status_code, left_out, content
 
 
 def last_hour(
@@ -171,31 +206,36 @@ def _what(device: Device, names: Sequence[str]) -> dict[str, Any]:
         "device_id": device.id,
         "selected_properties": tuple(types),
         "property_types": types,
+        "property_sources": {
+            each.name: each.source
+            for each in device.properties
+            if each.source and each.name in types
+        },
     }
 
 
 def check_endpoint(endpoint: Endpoint, device: Device, token: str) -> Finding[EndpointAnswer]:
     """Check that an endpoint is there, refuses a wrong token and accepts the right one.
 
-    An answer that shows trouble behind the endpoint is passed on to `check_store`.
+    An answer that shows trouble behind the endpoint is passed on to `check_hot_storage`.
     """
     names = [each.name for each in device.properties]
     query: LastEntryQuery = last_hour(device, names)
     if endpoint.read is LAST_ENTRY:
         query = LastEntryQuery(**_what(device, names))
     refusal = endpoint.ask(query, secrets.token_urlsafe(32))
-    if refusal.status not in _STORE_TROUBLE:
+    if not refusal.is_store_trouble:
         _check_refusal(endpoint, refusal)
     answer = endpoint.ask(query, token)
     where = endpoint.public_url
-    if answer.status in _STORE_TROUBLE:
-        return f"{where} answers, though with a {answer.status}", answer
+    if answer.is_store_trouble:
+        return Finding(f"{where} answers, though with a {answer.status}", answer)
     if answer.status != 200:
         _refused(endpoint, answer)
     if refusal.status != 401:
         _check_refusal(endpoint, refusal)
     _check_shape(endpoint, answer)
-    return f"{where}: a wrong token is refused, the right one accepted", answer
+    return Finding(f"{where}: a wrong token is refused, the right one accepted", answer)
 
 
 def _check_refusal(endpoint: Endpoint, answer: EndpointAnswer) -> None:
@@ -216,7 +256,9 @@ def _check_refusal(endpoint: Endpoint, answer: EndpointAnswer) -> None:
 
 
 def _refused(endpoint: Endpoint, answer: EndpointAnswer) -> NoReturn:
-    raise BrokenHopError(f"{endpoint.public_url} answers {answer}.", refusal_advice(answer.status))
+    page = "" if answer.error else answer.page
+    problem = f"{endpoint.public_url} answers {answer}."
+    raise BrokenHopError(problem, refusal_advice(answer.status, page))
 
 
 def _check_shape(endpoint: Endpoint, answer: EndpointAnswer) -> None:
@@ -232,22 +274,3 @@ def _check_shape(endpoint: Endpoint, answer: EndpointAnswer) -> None:
             f"{endpoint.read.title} (docs/openapi.yaml).",
             "Check that the URL is a Hot Reader's, and that the two URLs aren't swapped.",
         )
-
-
-def check_store(
-    history: EndpointAnswer, last_entry: EndpointAnswer, device_id: str
-) -> Finding[None]:
-    """Judge by the endpoints' answers whether the hot storage could be read."""
-    for answer in (history, last_entry):
-        if answer.status in _STORE_TROUBLE:
-            raise BrokenHopError(
-                f"The Hot Reader couldn't read: {answer}.",
-                "The store is unavailable, throttles, or refuses."
-                if answer.status == 503
-                else "The Hot Reader's log has the reason under the trace id: often its settings "
-                "(table, token) or a permission. Without a trace id there, it can't start.",
-            )
-    if not last_entry.document["propertyValues"]:
-        return f"readable, but it has nothing of {device_id} yet", None
-    count = sum(len(each["values"]) for each in history.document["propertyValues"])
-    return f"{device_id}: {count} values of the last hour, and a last entry", None

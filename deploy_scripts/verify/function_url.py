@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deploy_scripts.publish.function_url import PUBLIC, FunctionUrl
-from deploy_scripts.verify.hop import BrokenHopError
+from deploy_scripts.verify.hop import BrokenHopError, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from deploy_scripts.verify.hop import Finding
 
 
 def check_function_url(
@@ -39,4 +37,4 @@ def check_function_url(
             "its Function URL, as that needs: AWS answers 403.",
             f"Run {again}. If AWS refuses, the account blocks public access to functions.",
         )
-    return f"{found.url}, open to everyone who has the token", None
+    return Finding(f"{found.url}, open to everyone who has the token", None)

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from deploy_scripts.verify.chart import Series
 
 Value = TypeVar("Value")
-Finding = tuple[str, Value]
-"""A hop's finding in words, and the value that later hops need."""
+
+
+class Finding(NamedTuple, Generic[Value]):
+    """The finding of a hop that isn't broken.
+
+    Attributes
+    ----------
+    detail
+        The finding, in words.
+    value
+        The value that later hops need.
+    warnings
+        What is wrong all the same, each with what to do about it.
+    """
+
+    detail: str
+    value: Value
+    warnings: tuple[str, ...] = ()
 
 
 class BrokenHopError(Exception):
@@ -46,17 +62,20 @@ class HopResult:
     milliseconds
         The time that the hop took.
     advice
-        What to do about the problem; None if all is well.
+        What to do about the problem; None if the hop isn't broken.
+    warnings
+        What is wrong although the hop isn't broken, each with what to do about it.
     """
 
     title: str
     detail: str
     milliseconds: float
     advice: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """True if all is well."""
+        """True if the hop isn't broken."""
         return self.advice is None
 
 
@@ -83,8 +102,13 @@ class Verified:
 
     @property
     def ok(self) -> bool:
-        """True if every hop is well."""
+        """True if no hop is broken."""
         return all(hop.ok for hop in self.hops)
+
+    @property
+    def warnings(self) -> int:
+        """The number of warnings."""
+        return sum(len(hop.warnings) for hop in self.hops)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON document, without the telemetry."""

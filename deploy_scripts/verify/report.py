@@ -6,16 +6,13 @@ import html
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from deploy_scripts.verify.chart import svg
+from deploy_scripts.verify.chart import MOST_PANELS, svg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deploy_scripts.verify.chart import Series
     from deploy_scripts.verify.hop import HopResult, Verified
-
-_MOST_PANELS: Final = 24
-"""Panels of a chart. Arranging hundreds takes minutes, and nobody looks at them."""
 
 
 def page(verified: Verified) -> str:
@@ -48,6 +45,7 @@ def _mark(result: HopResult | Verified) -> str:
 
 def _row(hop: HopResult) -> str:
     advice = f"<p><b>What to do:</b> {html.escape(hop.advice)}</p>" if hop.advice else ""
+    advice += "".join(f"<p><b>Warning:</b> {html.escape(each)}</p>" for each in hop.warnings)
     return (
         f'<tr><td class="{_mark(hop)}">{_mark(hop)}</td><td>{html.escape(hop.title)}</td>'
         f"<td>{html.escape(hop.detail)}{advice}</td>"
@@ -58,10 +56,13 @@ def _row(hop: HopResult) -> str:
 def _chart(series: Sequence[Series]) -> str:
     if not series:
         return "<p>No telemetry could be read.</p>"
-    drawn = svg(series[:_MOST_PANELS])
-    if len(series) <= _MOST_PANELS:
+    try:
+        drawn = svg(series[:MOST_PANELS])
+    except ValueError as error:
+        return f"<p>The telemetry can't be drawn: {html.escape(str(error))}</p>"
+    if len(series) <= MOST_PANELS:
         return drawn
-    return f"<p>The first {_MOST_PANELS} of {len(series):,} properties:</p>\n{drawn}"
+    return f"<p>The first {MOST_PANELS} of {len(series):,} properties:</p>\n{drawn}"
 
 
 _TEMPLATE: Final = """<!doctype html>

@@ -25,7 +25,7 @@ from deploy_scripts.stage.stage import (
     read_stage_file,
 )
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
-from deploy_scripts.verify.hop import BrokenHopError
+from deploy_scripts.verify.hop import BrokenHopError, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.inter_cloud import Connection
-    from deploy_scripts.verify.hop import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def check_configuration(config: Path, project: Path, stage: str) -> Finding[Subj
                 f"{connection.id}.",
                 f"If the connection is right, {again}.",
             )
-    return f"{twin.name}: {layout}, {len(twin.devices)} devices", subject
+    return Finding(f"{twin.name}: {layout}, {len(twin.devices)} devices", subject)
 
 
 def _connections(
@@ -125,7 +124,7 @@ def check_record(project: Path, subject: Subject) -> Finding[DeployedStage]:
             problem = f"The stage {stage!r} was deployed without a REST API."
             raise BrokenHopError(problem, _deploy(stage))
         names.append(f"REST API at {deployed.rest_api.url}")
-    return ", ".join(names), deployed
+    return Finding(", ".join(names), deployed)
 
 
 def _deploy(stage: str) -> str:
@@ -161,7 +160,7 @@ def check_function(
             "The stage was changed after it was deployed, or the function by hand. "
             f"{_deploy(stage)}",
         )
-    return f"{state}, {found.get('Runtime')}, environment as in the stage", None
+    return Finding(f"{state}, {found.get('Runtime')}, environment as in the stage", None)
 
 
 def function_environment(project: Path, stage: Stage, function: str) -> dict[str, str]:
@@ -197,6 +196,7 @@ def check_token(
     detail = f"{where} holds a token"
     if len(tokens) > 1:
         detail = f"{where} holds two tokens, current and previous"
-    if any(each.token not in tokens for each in connections):
-        detail += f"; note: not the one in {CONNECTIONS_FILE}"
-    return detail, tokens
+    if all(each.token in tokens for each in connections):
+        return Finding(detail, tokens)
+    warning = f"It isn't the token in {CONNECTIONS_FILE}: if that one is right, run configure."
+    return Finding(detail, tokens, (warning,))

@@ -5,26 +5,28 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.instants import utc_text
-from deploy_scripts.register.calls import RegistrationError, twinmaker_client
+from deploy_scripts.register.calls import twinmaker_client
 from deploy_scripts.register.component_types import component_type, component_type_id, differences
+from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import read_advice
 from deploy_scripts.verify.endpoint import HOUR, MAX_RESULTS
-from deploy_scripts.verify.hop import BrokenHopError
+from deploy_scripts.verify.hop import BrokenHopError, Finding
+from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
-    from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Twin
-    from deploy_scripts.verify.hop import Finding
+
+_EACH_SHOWN: Final = 5
+"""Devices of which each has its own number; of more than these, only all together."""
 
 
 def check_workspace(workspace_id: str, stage: str) -> Finding[Any]:
@@ -38,7 +40,7 @@ def check_workspace(workspace_id: str, stage: str) -> Finding[Any]:
             "Name the right one with --workspace, or let it be made: "
             f"{_register(stage)} --create-workspace --role-arn ARN --s3-location ARN",
         ) from error
-    return f"{workspace_id}, role {found.get('role', 'missing')}", twinmaker
+    return Finding(f"{workspace_id}, role {found.get('role', 'missing')}", twinmaker)
 
 
 def _register(stage: str) -> str:
@@ -50,20 +52,12 @@ def check_component_types(
     twin: Twin,
     devices: Sequence[Device],
     readers: Mapping[Read, str],
-    registration: Registration,
     stage: str,
 ) -> Finding[None]:
     """Check that each device's component type is active and reads by the stage's functions."""
-    for device in devices:
-        _check_component_type(twinmaker, twin, device, readers, f"Run {_register(stage)}")
-    # Register's care goes further: tags, and the policy of the workspace's role. What it finds doesn't
-    # break the hop: a type or a role may be somebody else's and work.
-    try:
-        agrees = registration.register(devices, readers, dry_run=True).agrees
-    except (ConfigurationError, RegistrationError):
-        agrees = False
-    note = "" if agrees else "; note: register --dry-run shows more to do"
-    return f"{len(devices)} active, reading by the functions of the stage{note}", None
+    run = f"Run {_register(stage)}"
+    side_by_side(lambda each: _check_component_type(twinmaker, twin, each, readers, run), devices)
+    return Finding(f"{len(devices)} active, reading by the functions of the stage", None)
 
 
 def _check_component_type(
@@ -134,13 +128,13 @@ def find_entities(
 ) -> Finding[list[Readable]]:
     """Check that each device has an entity, if entities were made."""
     run = f"Run {_register(stage)} --entities"
-    found = [_readable(twinmaker, twin, device, run) for device in devices]
+    found = side_by_side(lambda device: _readable(twinmaker, twin, device, run), devices)
     without = [each.device.id for each in found if not each.has_entity]
     if not without:
-        return f"{len(found)} active", found
+        return Finding(f"{len(found)} active", found)
     if len(without) == len(found):
-        return "none was made; reading by component type", found
-    raise BrokenHopError(f"Other devices have an entity, but not {', '.join(without)}.", f"{run}.")
+        return Finding("none was made; reading by component type", found)
+    raise BrokenHopError(f"Other devices have an entity, but not {first_few(without)}.", f"{run}.")
 
 
 def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
@@ -165,31 +159,49 @@ def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
 
 def read_last_entries(
     twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
-) -> Finding[None]:
-    """Check that GetPropertyValue answers for each device."""
-    shown = []
-    for each in readables:
-        if each.has_entity and each.names:  # it reads telemetry by entity only
-            with _reading(each):
-                answer = twinmaker.get_property_value(
-                    workspaceId=workspace_id, selectedProperties=each.names, **each.target
-                )
-            shown.append(f"{each.device.id}: {len(answer.get('propertyValues', {}))} values")
-    return ", ".join(shown) or "left out: it reads by entity, and there is none", None
+) -> Finding[int]:
+    """Check that GetPropertyValue answers for each device; return the number of values."""
+    read = [each for each in readables if each.names and each.has_entity]
+    if not read:
+        return Finding("left out: it reads by entity, and there is none", 0)
+
+    def count(readable: Readable) -> int:
+        with _reading(readable):
+            answer = twinmaker.get_property_value(
+                workspaceId=workspace_id, selectedProperties=readable.names, **readable.target
+            )
+        return len(answer.get("propertyValues", {}))
+
+    return _counted("", read, side_by_side(count, read))
 
 
 def read_histories(
     twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
-) -> Finding[None]:
-    """Check that GetPropertyValueHistory answers for each device."""
-    shown = []
-    for each in readables:
-        if each.names:
-            with _reading(each):
-                answer = last_hour(twinmaker, workspace_id, each, each.names)
-            count = sum(len(part.get("values", [])) for part in answer)
-            shown.append(f"{each.device.id}: {count} values")
-    return f"last hour, at most {MAX_RESULTS}: {', '.join(shown)}", None
+) -> Finding[int]:
+    """Check that GetPropertyValueHistory answers for each device; return the number of values."""
+    read = [each for each in readables if each.names]
+
+    def count(readable: Readable) -> int:
+        with _reading(readable):
+            answer = last_hour(twinmaker, workspace_id, readable, readable.names)
+        return sum(len(part.get("values", [])) for part in answer)
+
+    return _counted(f"last hour, at most {MAX_RESULTS}: ", read, side_by_side(count, read))
+
+
+def _counted(title: str, readables: Sequence[Readable], counts: Sequence[int]) -> Finding[int]:
+    """Say how many values came of each device; of many devices, of all and of which none."""
+    ids = [each.device.id for each in readables]
+    if len(ids) <= _EACH_SHOWN:
+        shown = ", ".join(
+            f"{name}: {count} values" for name, count in zip(ids, counts, strict=True)
+        )
+        return Finding(f"{title}{shown}", sum(counts))
+    without = [name for name, count in zip(ids, counts, strict=True) if not count]
+    shown = f"{sum(counts):,} values of {len(ids) - len(without)} devices"
+    if without:
+        shown += f", none of {first_few(without)}"
+    return Finding(f"{title}{shown}", sum(counts))
 
 
 def last_hour(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -10,21 +11,22 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
+from chalicelib.model.reads import HISTORY, READS
 from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
     connection_id,
 )
-from deploy_scripts.register.registration import Registration
-from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.twin import Twin, reader_functions
+from deploy_scripts.stage.hot_storage import storage_environment
 from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 from deploy_scripts.verify import endpoint, stage, twinmaker
-from deploy_scripts.verify.chart import numeric_names, series_of
+from deploy_scripts.verify.chart import MOST_PANELS, numeric_names, series_of
 from deploy_scripts.verify.function_url import check_function_url
-from deploy_scripts.verify.hop import BrokenHopError, Verified
+from deploy_scripts.verify.hop import BrokenHopError, Finding, Verified
+from deploy_scripts.verify.hot_storage import Storage, check_hot_storage
+from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.stage.deployed import DeployedStage
     from deploy_scripts.verify.chart import Series
+    from deploy_scripts.verify.endpoint import EndpointAnswer
     from deploy_scripts.verify.stage import Subject
     from deploy_scripts.verify.walk import Walk
 
@@ -96,32 +99,51 @@ class Verification:
             environment = stage.function_environment(self.project, subject.stage, name)
             what = deployed.lambda_arns[name], self.stage, environment
             walk.take(f"Lambda function {name}", stage.check_function, self._client, *what)
+        answers: Sequence[EndpointAnswer] = ()
         if layout.crosses_clouds:
             reference = subject.environment[TOKEN_VARIABLE]
             tokens = walk.take("token", stage.check_token, self._client, reference, connections)
             walk.keep_secret(*tokens)
-            self._walk_endpoints(subject, deployed, tokens[0])
+            answers = self._walk_endpoints(subject, deployed, tokens[0])
+        values = 0
+        if self._asked is not None:
+            storage = Storage(layout.layer_3_hot, self._settings(subject), self._devices)
+            asked = self._asked.id
+            values = walk.take("hot storage", check_hot_storage, storage, answers, asked)
         if layout.layer_4 == "aws":
-            self._walk_twinmaker(subject, deployed)
+            values += self._walk_twinmaker(subject, deployed)
+        if not values:
+            walk.take("values", _no_values)
 
-    def _walk_endpoints(self, subject: Subject, deployed: DeployedStage, token: str) -> None:
+    @property
+    def _asked(self) -> Device | None:
+        """The device that endpoints are asked for."""
+        return next((each for each in self._devices if each.properties), None)
+
+    def _settings(self, subject: Subject) -> dict[str, str]:
+        """Return the Hot Readers' settings: the stage's; on another cloud the file's and this shell's."""
+        if subject.twin.layout.layer_3_hot == "aws":
+            return stage.function_environment(self.project, subject.stage, subject.functions[0])
+        own = {"DIGITAL_TWIN_INFO": subject.environment["DIGITAL_TWIN_INFO"]}
+        return storage_environment(subject.twin) | os.environ | own
+
+    def _walk_endpoints(
+        self, subject: Subject, deployed: DeployedStage, token: str
+    ) -> list[EndpointAnswer]:
         urls = {read: each.url for read, each in subject.connections.items()}
         urls = {**(urls or self._urls_on_aws(subject, deployed)), **self.urls}
-        device = next((each for each in self._devices if each.properties), None)
-        if device is None:
-            return
+        if self._asked is None:
+            return []
         endpoints = {
             read: endpoint.Endpoint(read, url, subject.twin.layout.layer_4)
             for read, url in urls.items()
         }
-        answers = {
-            read: self.walk.take(
-                f"endpoint {read.hot_reader}", endpoint.check_endpoint, each, device, token
+        answers = [
+            self.walk.take(
+                f"endpoint {read.hot_reader}", endpoint.check_endpoint, each, self._asked, token
             )
             for read, each in endpoints.items()
-        }
-        both = answers[HISTORY], answers[LAST_ENTRY]
-        self.walk.take("hot storage", endpoint.check_store, *both, device.id)
+        ]
 
         def read(charted: Device, names: Sequence[str]) -> Iterable[Mapping[str, Any]]:
             query = endpoint.last_hour(charted, names, max_results=_CHART_RESULTS, descending=True)
@@ -129,6 +151,7 @@ class Verification:
             return answer.document["propertyValues"] if answer.status == 200 else ()
 
         self._read = read
+        return answers
 
     def _urls_on_aws(self, subject: Subject, deployed: DeployedStage) -> dict[Read, str]:
         """Return the URLs of the stage's own endpoints: as published, or else its API's."""
@@ -146,7 +169,7 @@ class Verification:
             self.walk.take("Function URL", check_function_url, self._client, *what)
         return urls
 
-    def _walk_twinmaker(self, subject: Subject, deployed: DeployedStage) -> None:
+    def _walk_twinmaker(self, subject: Subject, deployed: DeployedStage) -> int:
         walk, devices, name = self.walk, self._devices, subject.twin.name
         twin = Twin(name, self.workspace_id or name)
         functions = reader_functions(subject.twin.layout)
@@ -154,19 +177,17 @@ class Verification:
         client = walk.take(
             "TwinMaker workspace", twinmaker.check_workspace, twin.workspace_id, self.stage
         )
-        clients = client, self._client("lambda"), self._client("iam")
-        registration = Registration(twin, *clients, polling=Polling(pauses=0))
         walk.take(
             "TwinMaker component types",
             twinmaker.check_component_types,
-            *(client, twin, devices, readers, registration, self.stage),
+            *(client, twin, devices, readers, self.stage),
         )
         readables = walk.take(
             "TwinMaker entities", twinmaker.find_entities, client, twin, devices, self.stage
         )
         what = client, twin.workspace_id, readables
-        walk.take("TwinMaker GetPropertyValue", twinmaker.read_last_entries, *what)
-        walk.take("TwinMaker GetPropertyValueHistory", twinmaker.read_histories, *what)
+        values = walk.take("TwinMaker GetPropertyValue", twinmaker.read_last_entries, *what)
+        values += walk.take("TwinMaker GetPropertyValueHistory", twinmaker.read_histories, *what)
         by_device = {each.device.id: each for each in readables}
 
         def read(charted: Device, names: Sequence[str]) -> Iterable[Mapping[str, Any]]:
@@ -175,13 +196,24 @@ class Verification:
             return twinmaker.last_hour(client, twin.workspace_id, readable, names, **page)
 
         self._read = read
+        return values
 
     def _series(self) -> Iterator[Series]:
-        """Read recent telemetry of each device, as far as the path is open."""
-        for device in self._devices if self._read else ():
-            names = numeric_names(device)
-            try:
-                found = self._read(device, names) if self._read and names else ()
-                yield from series_of(device, found)
-            except (BrokenHopError, BotoCoreError, ClientError, KeyError, TypeError):
-                continue  # the hops say what is wrong
+        """Read recent telemetry of a few devices, as far as the path is open."""
+        charted = [each for each in self._devices if numeric_names(each)][:MOST_PANELS]
+        for device, found in zip(charted, side_by_side(self._recent, charted), strict=True):
+            yield from series_of(device, found)
+
+    def _recent(self, device: Device) -> Sequence[Mapping[str, Any]]:
+        try:
+            return [*self._read(device, numeric_names(device))] if self._read else ()
+        except (BrokenHopError, BotoCoreError, ClientError, KeyError, TypeError):
+            return ()  # the hops say what is wrong
+
+
+def _no_values() -> Finding[None]:
+    warning = (
+        "No value of any device came, neither of the last hour nor the newest: there is nothing to "
+        "chart. See the hop 'hot storage'; compare the devices' ids with those that are stored."
+    )
+    return Finding("none", None, (warning,))

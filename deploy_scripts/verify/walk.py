@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,9 +12,23 @@ from deploy_scripts.verify.diagnosis import aws_problem
 from deploy_scripts.verify.hop import BrokenHopError, HopResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from deploy_scripts.verify.hop import Finding, Value
+
+Subject = TypeVar("Subject")
+Looked = TypeVar("Looked")
+_AT_ONCE: Final = 8
+"""Looks side by side: fewer than the ten connections that a client of botocore keeps."""
+
+
+def side_by_side(look: Callable[[Subject], Looked], subjects: Iterable[Subject]) -> list[Looked]:
+    """Look at several things at once; return what was seen of each, in their order.
+
+    The first error that a look ends in is raised, and no further look begins.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(look, subjects))
 
 
 class Walk:
@@ -44,7 +59,7 @@ class Walk:
         """
         started = time.perf_counter()
         try:
-            detail, value = hop(*arguments)
+            found = hop(*arguments)
         except BrokenHopError as error:
             self._note(title, started, error.problem, error.advice)
             raise
@@ -52,13 +67,24 @@ class Walk:
             problem, advice = aws_problem(error)
             self._note(title, started, problem, advice)
             raise BrokenHopError(problem, advice) from error
-        self._note(title, started, detail)
-        return value
+        self._note(title, started, found.detail, warnings=found.warnings)
+        return found.value
 
-    def _note(self, title: str, started: float, detail: str, advice: str | None = None) -> None:
-        milliseconds = (time.perf_counter() - started) * 1000
-        shown = None if advice is None else self._presentable(advice)
-        result = HopResult(title, self._presentable(detail), milliseconds, shown)
+    def _note(
+        self,
+        title: str,
+        started: float,
+        detail: str,
+        advice: str | None = None,
+        warnings: Iterable[str] = (),
+    ) -> None:
+        result = HopResult(
+            title,
+            self._presentable(detail),
+            milliseconds=(time.perf_counter() - started) * 1000,
+            advice=None if advice is None else self._presentable(advice),
+            warnings=tuple(map(self._presentable, warnings)),
+        )
         self.results.append(result)
         self._report(result)
 

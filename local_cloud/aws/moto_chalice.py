@@ -7,17 +7,21 @@ only, and insist on things that are optional: ``info.description``, and the ``ur
 is rewritten on its way in.
 
 Besides, each deployment gives moto's stage anew, while API Gateway's keeps its settings, such as
-throttling: a deployment is only what a stage points at (API Gateway API reference, Stage).
+throttling: a deployment is only what a stage points at (API Gateway API reference, Stage). And moto's
+API forgets two things that it is given: the type of its endpoint when it is imported, and its
+``minimumCompressionSize`` when it is updated.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
-from moto.apigateway.models import APIGatewayBackend
+from moto.apigateway.models import APIGatewayBackend, RestAPI
+from moto.apigateway.responses import APIGatewayResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from local_cloud.aws.moto_repairs import Repair
 
@@ -69,6 +73,28 @@ def _wrap_put(original: Callable[..., Any]) -> Callable[..., Any]:
     return put_rest_api
 
 
+def _wrap_import_response(original: Callable[..., Any]) -> Callable[..., Any]:
+    def import_rest_api(response: Any) -> Any:
+        status, headers, content = original(response)
+        kind = response._get_param("endpointConfigurationTypes")
+        api = response.backend.get_rest_api(json.loads(content)["id"])
+        if kind:
+            api.endpoint_configuration["types"] = [kind]
+        return status, headers, json.dumps(api.to_dict())
+
+    return import_rest_api
+
+
+def _wrap_patch(original: Callable[..., Any]) -> Callable[..., Any]:
+    def apply_patch_operations(api: Any, operations: Iterable[Mapping[str, Any]]) -> None:
+        original(api, operations)
+        for each in operations:
+            if each["path"] == "/minimumCompressionSize":
+                api.minimum_compression_size = int(each["value"]) if each["value"] else None
+
+    return apply_patch_operations
+
+
 def _wrap_create_deployment(original: Callable[..., Any]) -> Callable[..., Any]:
     def create_deployment(
         backend: Any, function_id: str, name: str, *args: Any, **kwargs: Any
@@ -115,4 +141,6 @@ REPAIRS: Final[tuple[Repair, ...]] = (
     (APIGatewayBackend, "import_rest_api", _wrap_import),
     (APIGatewayBackend, "put_rest_api", _wrap_put),
     (APIGatewayBackend, "create_deployment", _wrap_create_deployment),
+    (APIGatewayResponse, "import_rest_api", _wrap_import_response),
+    (RestAPI, "apply_patch_operations", _wrap_patch),
 )

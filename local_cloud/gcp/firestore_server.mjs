@@ -161,12 +161,27 @@ function matcher(where) {
   };
 }
 
+function fieldNames(path) {
+  return path.match(/`(?:\\[\\`]|[^\\`])+`|[^.`]+/g).map(fieldName);
+}
+
+// Takes fields as the stand-in keeps them, and the names that lead to each wanted one.
+function masked(fields, wanted) {
+  const kept = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const within = wanted.filter(([first]) => first === name).map(([, ...rest]) => rest);
+    if (within.some((rest) => rest.length === 0)) kept[name] = field;
+    else if (within.length && field.type === "map_value") {
+      kept[name] = Object.create(field, { value: { value: masked(field.value, within) } });
+    }
+  }
+  return kept;
+}
+
 function projected(document, select) {
   const paths = select.fields.map(({ field_path }) => field_path);
-  const names = new Set(paths.filter((path) => path !== NAME).map(fieldName));
-  const fields = Object.entries(document.fields).filter(([name]) => names.has(name));
   const copy = Object.create(document);
-  copy.fields = Object.fromEntries(fields);
+  copy.fields = masked(document.fields, paths.filter((path) => path !== NAME).map(fieldNames));
   return copy;
 }
 

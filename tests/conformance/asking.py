@@ -179,6 +179,9 @@ def event_of(payload: dict[str, Any]) -> dict[str, Any]:
     for name, declared in types.items():
         data_type = {"type": declared} if isinstance(declared, str) else declared
         definitions[name] = {"definition": {"dataType": data_type}}
+    for name, source in (payload.get("property_sources") or {}).items():
+        definition = definitions[name].setdefault("definition", {})
+        definition["configuration"] = {"source": source}
     device = {"iotDeviceId": {"value": {"stringValue": payload["iot_device_id"]}}}
     event = {
         "workspaceId": "conformance",
@@ -230,14 +233,14 @@ def pages(asker: Asker, device_id: str, selected: list[str], **more: Any) -> lis
     return all_pages
 
 
-def ask_last_entry(asker: Asker, device_id: str, selected: list[str]) -> Answered:
-    payload = {"iot_device_id": device_id, "selected_properties": selected}
+def ask_last_entry(asker: Asker, device_id: str, selected: list[str], **more: Any) -> Answered:
+    payload = {"iot_device_id": device_id, "selected_properties": selected, **more}
     return asker.ask(LAST_ENTRY, payload)
 
 
-def last_entry(asker: Asker, device_id: str, selected: list[str]) -> dict[str, Any]:
+def last_entry(asker: Asker, device_id: str, selected: list[str], **more: Any) -> dict[str, Any]:
     """Return the plain values of the newest entry."""
-    found = ask_last_entry(asker, device_id, selected).document["propertyValues"]
+    found = ask_last_entry(asker, device_id, selected, **more).document["propertyValues"]
     return {name: only(each["propertyValue"]) for name, each in found.items()}
 
 

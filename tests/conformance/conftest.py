@@ -118,9 +118,9 @@ class Direct:
 
     tables: Tables
 
-    def asker(self, spelling: Spelling, page_bytes: int) -> Asker:
+    def asker(self, spelling: Spelling, page_bytes: int, **more: Any) -> Asker:
         store = self.tables.store(spelling.key_type)
-        return DirectAsker(HotReader(store, spelling.timestamps, page_bytes=page_bytes))
+        return DirectAsker(HotReader(store, spelling.timestamps, page_bytes=page_bytes, **more))
 
 
 @dataclass
@@ -149,8 +149,10 @@ class Subject:
         self.entries += entries
         self.readers.tables.put(self.device_id, entries, key_type)
 
-    def reader(self, spelling: str = "iso8601", *, page_bytes: int = LARGEST_PAYLOAD) -> Asker:
-        return self.readers.asker(SPELLINGS[spelling], page_bytes)
+    def reader(
+        self, spelling: str = "iso8601", *, page_bytes: int = LARGEST_PAYLOAD, **more: Any
+    ) -> Asker:
+        return self.readers.asker(SPELLINGS[spelling], page_bytes, **more)
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.entries import StoredEntry
 from chalicelib.model.instants import NativeTimestamp, parse_instant
+from chalicelib.model.locations import values_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from chalicelib.model.entries import DeviceId
+    from chalicelib.model.locations import Places
     from tests.conformance.oracle import Stored
 
 _KEYS: dict[str, Callable[[str], Any]] = {
@@ -47,7 +49,7 @@ class MemoryStore:
         upper: Any,
         *,
         descending: bool,
-        properties: Collection[str],
+        properties: Places,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         rows = self.entries.get(device_id, [])
@@ -55,4 +57,5 @@ class MemoryStore:
         first = 0 if lower is None else bisect.bisect_left(keys, lower)
         last = len(keys) if upper is None else bisect.bisect_right(keys, upper)
         chosen = rows[first:last]
-        yield from reversed(chosen) if descending else chosen
+        for row in reversed(chosen) if descending else chosen:
+            yield row._replace(values=values_at(row.values, properties))

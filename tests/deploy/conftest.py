@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local_cloud.aws.account import LocalAws
+from local_cloud.twinmaker import LocalTwinMaker
+from tests.deploy.killing import World
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NAME = "factory-twin"
@@ -16,7 +21,7 @@ DEVICES: list[dict[str, Any]] = [
         "id": "pump-1",
         "properties": [
             {"name": "pressure", "dataType": "DOUBLE", "unitOfMeasure": "Bar"},
-            {"name": "running", "dataType": "BOOLEAN"},
+            {"name": "running", "dataType": "BOOLEAN", "source": "Pump.Running"},
         ],
         "constProperties": [{"name": "maxPressure", "dataType": "DOUBLE", "value": 16.0}],
     },
@@ -57,3 +62,11 @@ def twin(tmp_path: Path) -> TwinDirectory:
     path = tmp_path / "twin"
     path.mkdir()
     return TwinDirectory(path)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with LocalAws() as aws, LocalTwinMaker(invoke=lambda _arn, _event: {}) as twinmaker:
+        made = World(tmp_path, aws, twinmaker)
+        yield made
+        made.close()

@@ -12,6 +12,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -24,6 +25,7 @@ from botocore.config import Config
 
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
+from deploy_scripts.deployment.comparison import MARK
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests import forked
@@ -42,6 +44,8 @@ WORKSPACE: Final = "killed"
 NOWHERE: Final = "http://127.0.0.1:1"
 REMOTE_TOKEN: Final = "r" * 43
 
+_READS: Final = re.compile(r"^GET |^(\w+\.)?(Get|List|Describe)[A-Z]\w+$|-list$")
+
 Moment = Literal["before", "after"]
 
 _VOLATILE: Final = frozenset(
@@ -49,9 +53,14 @@ _VOLATILE: Final = frozenset(
         *("CodeSha256", "CodeSize", "CreateDate", "LastModified", "LastModifiedDate", "RevisionId"),
         *("RoleId", "Sid", "createdDate", "creationDateTime", "deploymentId", "id", "parentId"),
         *("ResponseMetadata", "rootResourceId", "updateDateTime", "Version", "lastUpdatedDate"),
-        *("createdBy", "version", "LastModifiedUser"),
+        *("createdBy", "version", "LastModifiedUser", MARK),
     }
 )
+
+
+def is_write(request: str) -> bool:
+    """Tell whether a request to AWS changes something."""
+    return _READS.search(request) is None
 
 
 @dataclass

@@ -37,7 +37,7 @@ def shown(wanted: dict[str, Any]) -> dict[str, Any]:
     return {
         "componentTypeId": "x",
         "propertyDefinitions": {
-            name: {**definition, **flags, "displayName": name, "configuration": {}}
+            name: {"configuration": {}, **definition, **flags, "displayName": name}
             for name, definition in wanted["propertyDefinitions"].items()
         },
         "functions": {
@@ -65,6 +65,20 @@ def test_the_devices_id_is_an_external_id_with_a_default() -> None:
     definition = described()["propertyDefinitions"]["iotDeviceId"]
     assert definition["isExternalId"]
     assert definition["defaultValue"] == {"stringValue": "pump-1"}
+
+
+def test_a_source_is_in_a_propertys_configuration() -> None:
+    speed = DeviceProperty("speed", DataType("DOUBLE"), source="Vehicle.Speed")
+    moved = DeviceProperty("speed", DataType("DOUBLE"), source="payload.speed")
+    nowhere = DeviceProperty("speed", DataType("DOUBLE"))
+    wanted, other, none = (described(Device("car-1", (each,))) for each in (speed, moved, nowhere))
+    definition = wanted["propertyDefinitions"]["speed"]
+    assert definition["configuration"] == {"source": "Vehicle.Speed"}
+    assert differences(wanted, shown(wanted)) == {}
+    for found, was in ((other, '{"source": "payload.speed"}'), (none, "nothing")):
+        assert lines(wanted, shown(found)) == [
+            f'property speed changed (configuration {{"source": "Vehicle.Speed"}}, was {was})'
+        ]
 
 
 def test_what_twinmaker_adds_is_no_difference() -> None:
@@ -101,19 +115,19 @@ def test_what_is_inherited_is_no_difference() -> None:
                     PUMP.properties[1],
                 )
             },
-            "property pressure changed (dataType)",
+            "property pressure changed (dataType DOUBLE in Bar, was LONG in Bar)",
         ),
         (
             {"properties": (DeviceProperty("pressure", DataType("DOUBLE")), PUMP.properties[1])},
-            "property pressure changed (dataType)",
+            "property pressure changed (dataType DOUBLE in Bar, was DOUBLE)",
         ),
         (
             {"constants": (dataclasses.replace(PUMP.constants[0], value=17.0), PUMP.constants[1])},
-            "property maxPressure changed (defaultValue)",
+            'property maxPressure changed (defaultValue {"doubleValue": 16.0}, was {"doubleValue": 17.0})',
         ),
         (
             {"constants": (PUMP.constants[0], dataclasses.replace(PUMP.constants[1], value=True))},
-            "property oiled changed (defaultValue)",
+            'property oiled changed (defaultValue {"booleanValue": false}, was {"booleanValue": true})',
         ),
     ],
 )
@@ -124,7 +138,8 @@ def test_a_changed_property_is_named(changed: dict[str, Any], line: str) -> None
 
 def test_another_lambda_function_is_a_difference_of_that_function_only() -> None:
     found = shown(described(last=f"{ARN}-old"))
-    expected = ["function attributePropertyValueReaderByEntity changed (lambda)"]
+    values = f'lambda {{"arn": "{ARN}"}}, was {{"arn": "{ARN}-old"}}'
+    expected = [f"function attributePropertyValueReaderByEntity changed ({values})"]
     assert differences(described(), found) == {"functions": expected}
 
 

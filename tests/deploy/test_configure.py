@@ -19,7 +19,7 @@ from deploy_scripts.commands.configure import configure
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
+from deploy_scripts.tokens.stores import ForeignTokenError, ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage import check_token
 from local_cloud.aws.account import LocalAws
@@ -221,8 +221,9 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
     assert sum(len(f"{name}{value}") for name, value in project.variables.items()) < 4_096
     stage = Stage.load(project.directory, "multicloud")
     loaded = DigitalTwinInfo.load(stage.environment or {}).devices
-    assert loaded["device-299"] == {
-        each["name"]: DataType(each["dataType"]) for each in device["properties"]
+    assert loaded["device-299"].types == {
+        each["name"]: DataType(each["dataType"])
+        for each in [*device["properties"], *device["constProperties"]]
     }
     assert "as it should be" in project.ok()
     path.write_text(few)
@@ -424,7 +425,7 @@ def test_a_token_that_aws_refuses_to_store_is_not_shown(project, monkeypatch):
 
 
 @pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
-def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
+def test_a_token_of_ours_can_be_changed_and_deleted_and_a_foreign_one_stays(aws, store):
     client = aws.client(store)
     make = ParameterStore if store == "ssm" else SecretsManager
     ours, foreign = make(client, "/ours"), make(client, "/foreign")
@@ -439,6 +440,8 @@ def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
     assert not ours.delete()
     assert ours.get() is None
     assert not foreign.delete()
+    with pytest.raises(ForeignTokenError):
+        foreign.put("p" * 43)
     assert foreign.get() == "f" * 43
     if store == "ssm":
         client.delete_parameter(Name="/foreign")
@@ -521,6 +524,42 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
     assert not aws.client("ssm").describe_parameters()["Parameters"]
 
 
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "REGIONAL"), ("EDGE", "EDGE")])
+def test_an_api_is_regional_unless_the_stage_says_otherwise(project, chosen, expected):
+    """A stage of an earlier version says nothing."""
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    stage = document["stages"]["multicloud"]
+    del stage["api_gateway_endpoint_type"]
+    if chosen:
+        stage["api_gateway_endpoint_type"] = chosen
+    path.write_text(json.dumps(document))
+    project.ok()
+    assert project.stages["multicloud"]["api_gateway_endpoint_type"] == expected
+
+
+def test_the_key_of_the_token_is_granted_to_its_function_and_stays(project, aws):
+    key = aws.client("kms").create_key()["KeyMetadata"]
+    aws.client("ssm").put_parameter(
+        Name="/mine", Value="m" * 43, Type="SecureString", KeyId=key["KeyId"]
+    )
+    shown = project.ok("--token-name", "/mine")
+    assert "note: the key of the table factory-twin-hot-telemetry isn't known" in shown
+    (granted,) = (
+        each
+        for each in project.policies()["api_handler"]["Statement"]
+        if "kms:Decrypt" in each["Action"]
+    )
+    assert granted["Resource"] == key["Arn"]
+    assert "as it should be" in project.ok()
+
+
+def test_an_alias_in_place_of_a_keys_arn_is_refused(project):
+    refused = project.run("--kms-key", "alias/mine")
+    assert refused.exit_code == 2
+    assert "use the key's ARN" in refused.output
+
+
 def test_an_overwritten_parameter_keeps_its_key(aws):
     ssm = aws.client("ssm")
     key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
@@ -585,6 +624,15 @@ def test_a_chosen_table_waits_while_the_hot_storage_is_elsewhere(project, how):
     project.providers("aws", "aws")
     project.ok()
     assert project.variables["DYNAMODB_TABLE_NAME"] == "mine"
+
+
+def test_a_storage_that_no_function_could_start_with_is_refused(project):
+    project.storage(timestamp_format="native")
+    before = project.files()
+    done = project.run()
+    assert done.exit_code == 2
+    assert "TIMESTAMP_FORMAT is 'native'" in done.output
+    assert project.files() == before
 
 
 # --- a twin that is renamed ---------------------------------------------------------------------

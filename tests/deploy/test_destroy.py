@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.destroy import destroy
+from deploy_scripts.tokens.stage_token import default_token_name
 from deploy_scripts.tokens.stores import ParameterStore
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TOKEN: Final = "/factory-twin/inter-cloud-token"
+TOKEN: Final = default_token_name("factory-twin", "multicloud")
 LOGS: Final = "/aws/lambda/hot-reader-multicloud"
 OF_STAGE: Final = [LOGS, f"{LOGS}-digital-twin-data-connector"]
 OF_OTHERS: Final = [f"{LOGS}-2", "/aws/lambda/somebody-elses"]
@@ -111,6 +112,20 @@ def test_a_token_is_deleted_without_being_read(project):
         project.destroy()
     assert project.token.get() is None
     assert not read
+
+
+@pytest.mark.parametrize("named", ["{arn}", "the-token-itself-of-good-length"])
+def test_a_stage_whose_token_configure_doesnt_look_after_is_destroyed(project, named):
+    found = project.aws.client("ssm").get_parameter(Name=TOKEN)["Parameter"]
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    variables = document["stages"]["multicloud"]["environment_variables"]
+    variables["INTER_CLOUD_TOKEN"] = named.format(arn=f"ssm:{found['ARN']}")
+    path.write_text(json.dumps(document))
+    shown = project.destroy()
+    assert "kept the token that INTER_CLOUD_TOKEN holds or names" in shown
+    assert named not in shown
+    assert project.token.get() is not None
 
 
 def test_the_functions_logs_stay_and_are_named(project):

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from local_cloud.aws.account import LocalAws
-from local_cloud.twinmaker import LocalTwinMaker
-from tests.deploy.killing import Kill, Run, World
+from tests.deploy.killing import Kill, is_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.deploy.killing import Run, World
 
 # Up to half a minute each on an idle machine, and many times that on a slow one that has more to do.
 pytestmark = pytest.mark.timeout(1800)
 FEWEST_WRITES: Final = 5
-READS: Final = re.compile(
-    r"^GET |^(\w+\.)?(Get|List|Describe)[A-Z]\w+$|-list$|^DELETE .*/concurrency$"
-)
-"""Requests that change nothing: Chalice takes a limit of concurrency away from functions that have none."""
 LAYOUTS: Final = [("azure", "aws"), ("aws", "azure")]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with LocalAws() as aws, LocalTwinMaker(invoke=lambda _arn, _event: {}) as twinmaker:
-        made = World(tmp_path, aws, twinmaker)
-        yield made
-        made.close()
 
 
 def kills(undisturbed: Run) -> list[Kill]:
@@ -44,7 +28,7 @@ def kills(undisturbed: Run) -> list[Kill]:
     after = [
         Kill(number, "after")
         for number, what in enumerate(undisturbed.requests, 1)
-        if not READS.search(what)
+        if is_write(what)
     ]
     assert len(after) >= FEWEST_WRITES
     return [*after, *(Kill(number, "before") for number in undisturbed.changed)]

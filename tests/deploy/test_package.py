@@ -33,7 +33,7 @@ OF_EVERY_HOT_READER: Final = {
     "http": ("endpoint", "hot_reader_endpoints"),
     "model": (
         *("data_value", "entries", "errors", "instants", "layout", "limits"),
-        *("property_filter", "query", "reads", "results", "timestamps"),
+        *("locations", "property_filter", "query", "reads", "results", "timestamps"),
     ),
     "observability": ("json_lines", "request_record"),
     "settings": (

@@ -36,6 +36,7 @@ HOT_READERS = tuple(read.hot_reader for read in READS)
 DATA_CONNECTORS = tuple(read.data_connector for read in READS)
 LAYOUTS = [ProviderLayout(*pair) for pair in itertools.product(PROVIDERS, PROVIDERS)]
 TOKEN = "a-secret-token-of-the-tests"
+ENDPOINT = PROVIDERS["azure"].storage[0].setting
 LOCAL_READERS = {
     "LOCAL_HOT_READER_NAME": "reader",
     "LOCAL_HOT_READER_LAST_ENTRY_NAME": "last-entry-reader",
@@ -273,6 +274,60 @@ def test_names_on_aws_are_those_that_chalice_gives(twin):
     assert handler.deployed_name == "app-dev"
 
 
+# --- names and where they come from ---
+
+
+def origins(plan: Plan, provider: str) -> dict[str, tuple[str, str]]:
+    return {each.what: (each.value, each.origin) for each in on(plan, provider).names}
+
+
+def stage_of(twin_name: str, **more: str) -> Stage:
+    """A stage with endpoints that was written for a twin."""
+    environment = environment_of(ProviderLayout("aws", "azure"), **more)
+    info = environment["DIGITAL_TWIN_INFO"].replace("factory-twin", twin_name)
+    return Stage("dev", "app", environment | {"DIGITAL_TWIN_INFO": info})
+
+
+def test_names_that_nobody_chose_are_named_after_the_twin(twin):
+    stage = stage_of(
+        "old-twin",
+        DYNAMODB_TABLE_NAME="old-twin-hot-telemetry",
+        INTER_CLOUD_TOKEN="ssm:/old-twin/dev/inter-cloud-token",
+    )
+    assert origins(plan_of(twin, ProviderLayout("aws", "azure"), stage), "aws") == {
+        "table": ("factory-twin-hot-telemetry", "named after the twin"),
+        "token": ("ssm:/factory-twin/dev/inter-cloud-token", "named after the twin"),
+    }
+
+
+def test_names_that_someone_wrote_into_the_stage_come_from_the_stage(twin):
+    stage = stage_of(
+        "factory-twin",
+        DYNAMODB_TABLE_NAME="mine",
+        VALUES_PATH="payload",
+        INTER_CLOUD_TOKEN="ssm:/mine",
+    )
+    assert origins(plan_of(twin, ProviderLayout("aws", "azure"), stage), "aws") == {
+        "table": ("mine", "the stage dev"),
+        "values path": ("payload", "the stage dev"),
+        "token": ("ssm:/mine", "the stage dev"),
+    }
+
+
+def test_names_in_the_storage_file_come_from_there(twin):
+    section = {"collection": "factory-twin-hot-data", "timestamp_format": "native"}
+    twin.write("config_storage.json", {"gcp": section, "aws": {"table": "not-used"}})
+    assert origins(plan_of(twin, ProviderLayout("gcp", "aws")), "gcp") == {
+        "collection": ("factory-twin-hot-data", "config_storage.json"),
+        "timestamp format": ("native", "config_storage.json"),
+    }
+
+
+def test_a_token_that_stands_in_the_stage_itself_is_not_shown(twin):
+    stage = stage_of("factory-twin", DYNAMODB_TABLE_NAME="t-1")
+    assert TOKEN not in text_of(plan_of(twin, ProviderLayout("aws", "azure"), stage))
+
+
 # --- what is missing ---
 
 
@@ -352,6 +407,92 @@ def test_a_stage_of_another_twin_is_pointed_out(twin):
     twin.write("config.json", {"digital_twin_name": "other-twin"})
     (missing,) = plan_of(twin, ProviderLayout("aws", "aws")).missing
     assert "for the twin factory-twin, the configuration for other-twin" in missing
+
+
+@pytest.mark.parametrize(
+    ("layout", "section", "flaw"),
+    [
+        (("aws", "azure"), {"timestamp_format": "native"}, "TIMESTAMP_FORMAT is 'native'"),
+        (("azure", "aws"), {"endpoint": "http://factory.example.com"}, ENDPOINT),
+    ],
+)
+def test_a_storage_that_no_function_could_start_with_is_pointed_out(twin, layout, section, flaw):
+    save(twin, ProviderLayout(*layout))
+    twin.write("config_storage.json", {layout[0]: section})
+    (missing,) = plan_of(twin, ProviderLayout(*layout)).missing
+    assert missing.startswith(f"config_storage.json: {flaw}")
+
+
+def test_a_log_level_that_is_none_is_pointed_out(twin):
+    layout = ProviderLayout("aws", "aws")
+    environment = environment_of(layout, POWERTOOLS_LOG_LEVEL="LOUD")
+    (missing,) = plan_of(twin, layout, Stage("dev", "app", environment)).missing
+    assert "POWERTOOLS_LOG_LEVEL is 'LOUD'" in missing
+
+
+# --- what AWS would refuse ---
+
+
+@pytest.mark.parametrize(("length", "fits"), [(52, True), (53, False), (60, False)])
+def test_a_twin_whose_role_policy_would_have_too_long_a_name_is_pointed_out(twin, length, fits):
+    twin.write("config.json", {"digital_twin_name": "t" * length})
+    layout = ProviderLayout("aws", "aws")
+    info = environment_of(layout)["DIGITAL_TWIN_INFO"].replace("factory-twin", "t" * length)
+    stage = Stage("dev", "app", environment_of(layout, DIGITAL_TWIN_INFO=info))
+    missing = plan_of(twin, layout, stage).missing
+    if fits:
+        assert missing == ()
+    else:
+        assert f"{24 + 2 * length} characters; AWS allows 128" in missing[0]
+        assert "Choose a shorter digital_twin_name" in missing[0]
+
+
+@pytest.mark.parametrize("device_id", ["d", "dev-", ".dev"])
+def test_a_device_id_that_makes_no_entity_is_pointed_out_where_entities_are(twin, device_id):
+    twin.device(id=device_id)
+    (missing,) = plan_of(twin, ProviderLayout("aws", "aws")).missing
+    assert f"The device's id, as an entity's id, is '{device_id}'" in missing
+    assert "deploy without --entities" in missing
+    assert plan_of(twin, ProviderLayout("aws", "gcp")).missing == ()
+
+
+@pytest.mark.parametrize("reference", [None, "ssm:aws-token", "ssm:/SSM/token"])
+def test_a_token_where_ssm_takes_none_is_pointed_out(twin, reference):
+    if reference is None:
+        twin.write("config.json", {"digital_twin_name": "aws-twin"})
+    stage = stage_of("aws-twin") if reference is None else stage_of("factory-twin")
+    stated = {"INTER_CLOUD_TOKEN": reference or "ssm:/aws-twin/dev/inter-cloud-token"}
+    stage = Stage("dev", "app", {**(stage.environment or {}), **stated})
+    (missing,) = plan_of(twin, ProviderLayout("aws", "azure"), stage).missing
+    assert "SSM takes no name that begins with aws or ssm" in missing
+
+
+@pytest.mark.parametrize(
+    ("layout", "endpoint", "region", "refused"),
+    [
+        (("aws", "gcp"), "function-url", "eu-south-2", "Lambda has no Function URLs in eu-south-2"),
+        (("aws", "gcp"), "function-url", "eu-central-1", None),
+        (("aws", "gcp"), "api-gateway", "eu-south-2", None),
+        (("aws", "aws"), None, "eu-north-1", "TwinMaker isn't in eu-north-1"),
+        (("aws", "aws"), None, "us-gov-west-1", None),
+        (("aws", "aws"), None, None, None),
+    ],
+)
+def test_a_region_that_lacks_a_service_is_pointed_out(twin, layout, endpoint, region, refused):
+    twin.providers(*layout)
+    stage = Stage("dev", "app", environment_of(ProviderLayout(*layout)))
+    configuration = TwinConfiguration.load(twin.path)
+    plan = Plan.make(configuration, stage, connections_of(twin), endpoint, region=region)
+    assert [each.partition(":")[0].partition(", but")[0] for each in plan.missing] == (
+        [refused] if refused else []
+    )
+
+
+def test_the_region_is_that_of_the_environment(twin):
+    twin.providers("aws", "aws")
+    options = ["--config", str(twin.path), "--stage", "singlecloud"]
+    done = CliRunner().invoke(command, options, env={"AWS_DEFAULT_REGION": "eu-north-1"})
+    assert "TwinMaker isn't in eu-north-1" in done.stdout
 
 
 @pytest.mark.parametrize(("length", "fits"), [(21, True), (22, False)])
@@ -454,6 +595,9 @@ def test_the_text_shows_every_part(twin):
 factory-twin, stage dev
 
 Azure: hot storage (layer 3, STORE)
+  names
+    database   factory-twin   named after the twin
+    container  hot-telemetry  by default
   functions
     hot-reader
     hot-reader-last-entry

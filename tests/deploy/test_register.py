@@ -422,7 +422,7 @@ def test_the_second_run_writes_nothing(world: World) -> None:
         (SENSOR.properties[:1], "property status removed"),
         (
             (SENSOR.properties[0], DeviceProperty("status", DataType("INTEGER"))),
-            "property status changed (dataType)",
+            "property status changed (dataType INTEGER, was STRING)",
         ),
     ],
 )
@@ -469,6 +469,43 @@ def test_a_type_without_a_device_is_reported_and_stays(world: World) -> None:
     assert outcomes(summary)["factory-twin-pump-1"] == "left over"
     assert summary.agrees
     assert world.writes() == []
+
+
+@pytest.mark.parametrize("entities", [True, False])
+def test_pruning_leaves_what_a_twin_without_the_device_has(world: World, entities: bool) -> None:
+    world.register((SENSOR,), entities=entities)
+    without = world.everything()
+    world.register(entities=True)
+    before = world.everything()
+    tried = world.register((SENSOR,), entities=entities, prune=True, dry_run=True)
+    assert world.writes() == []
+    assert world.everything() == before
+    summary = world.register((SENSOR,), entities=entities, prune=True)
+    gone = {"factory-twin-pump-1": "removed", "pump-1": "removed"}
+    assert gone.items() <= outcomes(summary).items()
+    assert summary == tried
+    if entities:
+        assert world.everything() == without
+    again = world.register((SENSOR,), entities=entities, prune=True)
+    assert again.agrees
+    assert world.writes() == []
+
+
+def test_pruning_stops_at_somebody_elses_entity_before_anything_is_written(world: World) -> None:
+    world.register(entities=True)
+    component = {"pump": {"componentTypeId": "factory-twin-pump-1"}}
+    world.make_entity("by-hand", components=component)
+    changed = dataclasses.replace(SENSOR, properties=SENSOR.properties[:1])
+    with pytest.raises(RegistrationError, match=r"Nothing was removed.*: by-hand\. "):
+        world.register((changed,), prune=True)
+    assert world.writes() == []
+
+
+def test_pruning_leaves_a_type_that_reads_by_another_stages_functions(world: World) -> None:
+    world.register((PUMP,), readers=world.connectors)
+    summary = world.register((SENSOR,), prune=True)
+    assert outcomes(summary)["factory-twin-pump-1"] == "left over"
+    world.type("factory-twin-pump-1")
 
 
 def test_a_policy_that_somebody_changed_is_put_right_and_others_stay(world: World) -> None:
@@ -696,7 +733,7 @@ def test_a_type_that_appears_meanwhile_without_our_tags_is_a_conflict(world: Wor
         ({"s3_location": "bucket"}, "The S3 location.* is 'bucket'"),
         ({"twin": Twin("factory-twin", "my factory")}, "The workspace's id is 'my factory'"),
         ({"twin": Twin("my twin", "factory")}, "component type's id is 'my twin-sensor-1'"),
-        ({"twin": Twin("t" * 110, "factory")}, "The name of the role's policy .* 141 characters"),
+        ({"twin": Twin("t" * 110, "factory")}, "The name of the role's policy, .* 141 characters"),
     ],
 )
 def test_arguments_that_cant_be_right_are_refused_before_anything_is_written(
@@ -955,18 +992,18 @@ def _have_nothing(_world: World) -> None:
 
 
 def _have_an_old_registration(world: World) -> None:
-    """Make all that a run can find: things to change, to adopt, to make anew and to leave."""
+    """Make all that a run can find: things to change, to adopt, to make anew and to prune."""
     _make_the_larger_deployers(world)
+    world.register((Device("gone-1", ()),), entities=True)
     old = dataclasses.replace(SENSOR, properties=SENSOR.properties[:1])
-    gone = Device("gone-1", ())
-    world.register((old, gone), readers=world.connectors, entities=True)
+    world.register((old,), readers=world.connectors, entities=True)
     world.update_entity("sensor-1", componentUpdates={"telemetry": {"updateType": "DELETE"}})
     wrong = {"updateType": "CREATE", "componentTypeId": "factory-twin-gone-1"}
     world.update_entity("sensor-1", componentUpdates={"telemetry": wrong})
 
 
 def _register_over(world: World) -> None:
-    world.register(entities=True, adopt=True)
+    world.register(entities=True, adopt=True, prune=True)
 
 
 def _have_a_registration(world: World) -> None:

@@ -17,7 +17,7 @@ from werkzeug import Response
 
 from chalicelib.model.layout import APP_NAME, ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
-from demo.stack import LocalCloud, Ports
+from demo.stack import LocalCloud, Ports, create_hot_table
 from demo.twin import until_active
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.verify import verify
@@ -264,7 +264,7 @@ def test_every_hop_of_a_twin_that_reads_another_cloud_is_well(azure_aws, tmp_pat
         "TwinMaker GetPropertyValue",
         "TwinMaker GetPropertyValueHistory",
     ]
-    assert "note:" not in result.output
+    assert "warning:" not in result.output
     text = file.read_text()
     assert all(title in text for title in titles)
     assert "<script" not in text
@@ -542,6 +542,80 @@ def test_an_endpoint_that_repeats_the_token_does_not_get_it_shown(
     assert "you sent ***" in hop["detail"]
 
 
+PLATFORM_PAGES = [
+    (503, "Function host is not running.", "host doesn't start"),
+    (503, "upstream connect error or disconnect/reset before headers", "no instance that listens"),
+    (429, "<html><title>429</title><h1>Rate exceeded.</h1></html>", "--max-instances"),
+    (500, '{"message": "Internal server error"}', "may fail at its start"),
+    (502, '{"message": "Internal server error"}', "may fail at its start"),
+    (504, '{"message": "Endpoint request timed out"}', "29 s"),
+    (429, '{"message": "Too Many Requests"}', "publish --rate"),
+    (503, "<h1>Service Unavailable</h1>", "What is before the Hot Reader"),
+]
+
+
+@pytest.mark.parametrize(("status", "page", "advice"), PLATFORM_PAGES)
+def test_a_page_of_the_platform_is_not_taken_for_the_hot_readers_answer(
+    aws_azure, httpserver: HTTPServer, status, page, advice
+):
+    httpserver.expect_request("/hot-reader").respond_with_data(page, status=status)
+    hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    shown = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert f"{status} without the contract's error answer: {shown} (" in hop["detail"]
+    assert advice in hop["advice"]
+
+
+def readers_that_answer(server: HTTPServer, token: str, **headers: str) -> tuple[str, ...]:
+    """Return options for two Hot Readers that have nothing of any device."""
+    options: list[str] = []
+    for option, path, empty in (
+        ("--url", "/hot-reader", "[]"),
+        ("--last-entry-url", "/hot-reader-last-entry", "{}"),
+    ):
+        answer = {"response_data": f'{{"propertyValues": {empty}}}', "headers": headers}
+        known = {"X-Inter-Cloud-Token": token}
+        server.expect_request(path, headers=known).respond_with_data(**answer)  # type: ignore[arg-type]
+        server.expect_request(path).respond_with_json(UNAUTHORIZED, status=401)
+        options += (option, server.url_for(path))
+    return tuple(options)
+
+
+@pytest.fixture
+def aws_azure_without_telemetry(aws_azure: Deployed) -> Iterator[Deployed]:
+    table = {"DYNAMODB_TABLE_NAME": "no-telemetry-yet"}
+    create_hot_table(aws_azure.cloud.aws.client("dynamodb"), table["DYNAMODB_TABLE_NAME"])
+    aws_azure.write_stage(**table)
+    aws_azure.create("api_handler", **table)
+    yield aws_azure
+    aws_azure.cloud.aws.client("dynamodb").delete_table(TableName=table["DYNAMODB_TABLE_NAME"])
+    aws_azure.create("api_handler")
+
+
+def test_a_walk_without_any_value_is_a_warning_and_an_exit_code_if_that_is_wanted(
+    aws_azure_without_telemetry, httpserver: HTTPServer
+):
+    deployed, token = aws_azure_without_telemetry, aws_azure_without_telemetry.cloud.endpoints.token
+    readers = readers_that_answer(httpserver, token)
+    done = deployed.verify(*readers)
+    assert done.exit_code == 0, done.output
+    assert "nothing of temperature-sensor-1, pump-1, " in done.output
+    assert "  warning: No value of any device came" in done.output
+    assert "All is well with the stage verified, but for the warnings (1)." in done.output
+    assert deployed.verify(*readers, "--strict").exit_code == 1
+    assert deployed.verify("--help").output.count("--strict") == 2
+
+
+def test_what_a_reader_left_out_is_a_warning(aws_azure, httpserver: HTTPServer):
+    token = aws_azure.cloud.endpoints.token
+    readers = readers_that_answer(httpserver, token, **{"X-Left-Out": "timestamps=600"})
+    document = json.loads(aws_azure.verify(*readers, "--format", "json").output)
+    assert document["ok"]
+    store = document["hops"][-1]
+    assert store["title"] == "hot storage"
+    assert "hot-reader left out timestamps=600" in store["warnings"][0]
+    assert "hot-reader-last-entry left out timestamps=600" in store["warnings"][1]
+
+
 # --- Function URL -----------------------------------------------------------------------------
 
 
@@ -782,13 +856,30 @@ def test_aws_that_cannot_be_reached_is_reported(azure_aws, monkeypatch):
 
 def test_the_page_escapes_everything():
     evil = "<script>alert('1')</script> & $x^"
-    hop = HopResult(evil, evil, 1.0, evil)
-    series = Series("pump <script>", "<b>", [("2026-01-30T17:00:00Z", 1.0)])
+    hop = HopResult(evil, evil, 1.0, evil, (evil,))
+    series = Series("pump <script> $x_$ \ud800 \x1b", "<b> $x_$", [("2026-01-30T17:00:00Z", 1.0)])
     text = page(Verified(evil, (hop,), (series,)))
     assert "<script" not in text
     assert "<b>alert" not in text
-    assert text.count("&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt; &amp; $x^") >= 4
+    assert text.count("&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt; &amp; $x^") >= 5
     assert "What to do" in text
+
+
+@pytest.mark.parametrize(
+    "values", [(1e308, -1e308), (1e308,), (1.7e308, 1.7e308), (2**63 - 1, -(2**63)), (5e-324, 0.0)]
+)
+def test_every_finite_value_can_be_drawn(values):
+    text = page(
+        Verified("s", (), (Series("p", "K", [("2026-01-30T17:00:00Z", v) for v in values]),))
+    )
+    assert text.count('<g id="axes_') == 1
+
+
+def test_a_chart_that_cannot_be_drawn_leaves_the_rest_of_the_page():
+    hop = HopResult("token", "is there", 1.0)
+    text = page(Verified("s", (hop,), (Series("p", "K", [("9999-12-31T23:59:59Z", 1.0)] * 2),)))
+    assert "All of 1 hops are well" in text
+    assert "The telemetry can't be drawn: Date ordinal" in text
 
 
 def test_the_page_of_a_large_twin_has_a_chart_that_can_be_drawn():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,25 +26,47 @@ def command_line(*arguments: str) -> None:
     main()
 
 
-def _chalice(command: list[str], *, cwd: Path, check: bool) -> subprocess.CompletedProcess[bytes]:
-    """Run `chalice`, as `subprocess.run` would, in a fork of this process."""
-    assert command[0].endswith("/chalice")
-    assert not check
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.chdir(cwd)
-            from chalice.cli import main
+_run: Any = subprocess.run
 
-            sys.argv = list(command)
-            code = main() or 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status))
+
+def _chalice(command: list[str], *given: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `chalice`, or what deploys a stage, in a fork, and all else as `subprocess.run` does."""
+    chalice, module = command[0].endswith("/chalice"), command[1:3]
+    if chalice or module == ["-m", "deploy_scripts.deployment.chalice_stage"]:
+        return _forked(command, chalice=chalice, **options)
+    done: subprocess.CompletedProcess[str] = _run(command, *given, **options)
+    return done
+
+
+def _forked(
+    command: list[str], *, chalice: bool, cwd: Path, stdout: int | None = None, **_: Any
+) -> subprocess.CompletedProcess[str]:
+    from chalice.cli import main as chalice_cli
+
+    from deploy_scripts.deployment import chalice_stage
+
+    sys.stdout.flush()
+    with tempfile.TemporaryFile("w+") as printed:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                sys.stdout = sys.__stdout__
+                if stdout == subprocess.PIPE:
+                    os.dup2(printed.fileno(), 1)
+                os.chdir(cwd)
+                sys.argv = command if chalice else command[2:]
+                main = chalice_cli if chalice else chalice_stage.main
+                code = main() or 0
+            except SystemExit as ended:
+                code = ended.code if isinstance(ended.code, int) else 1
+                sys.stderr.write(f"{ended}\n")
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        ended_as = os.waitpid(child, 0)[1]
+        printed.seek(0)
+        return subprocess.CompletedProcess(
+            command, os.waitstatus_to_exitcode(ended_as), printed.read()
+        )

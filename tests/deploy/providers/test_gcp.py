@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +15,19 @@ from click.testing import CliRunner
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.exceptions import PermissionDenied
 
+from chalicelib.model.reads import READS
 from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
 from deploy_scripts.package.contents import contents
 from deploy_scripts.providers import PACKAGED
-from deploy_scripts.providers.gcp import FirestoreWriter, document_id, field_value
+from deploy_scripts.providers.gcp import FirestoreProbe, FirestoreWriter, document_id, field_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.gcp.firestore import LocalFirestore
+from local_cloud.gcp.functions import LocalCloudFunction
+from tests.deploy.deployment import Account
+from tests.deploy.existing_storage import PUMP, TOKEN, ExistingProject, documented, measured
 from tests.deploy.providers.contract import *  # noqa: F403
 from tests.deploy.providers.contract import Case, flags, without_publish
 from tests.firestore_client import client_of
@@ -27,6 +35,7 @@ from tests.firestore_server import FirestoreServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from google.cloud.firestore import Client
 
@@ -148,6 +157,28 @@ def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
         assert (done.exit_code, "FIRESTORE_COLLECTION is not set" in done.output) == (2, True)
 
 
+# --- looking into it --------------------------------------------------------------------------
+
+
+def test_a_look_finds_the_ends_of_a_device_and_some_of_whatever_device(client: Client):
+    keys = [datetime(2026, 1, 30, 17, 0, second, tzinfo=UTC) for second in range(9)]
+    collection = client.collection("looked-at")
+    for key in [*keys, "2026-01-30T17:00:00Z"]:
+        collection.document(str(key)).set({"id": 17, "at.time": key, "payload": {"speed": 88}})
+    collection.document("x").set({"id": 18})
+    info = {
+        "config": {"digital_twin_name": "twin"},
+        "config_providers": {"layer_3_hot_provider": "gcp", "layer_4_provider": "aws"},
+    }
+    names = {"DEVICE_ID_ATTRIBUTE": "id", "TIMESTAMP_ATTRIBUTE": "at.time"}
+    entries = HotReaderSettings.load({"DIGITAL_TWIN_INFO": json.dumps(info), **names})
+    probe = FirestoreProbe(client, "looked-at", entries)
+    found = [each["at.time"] for each in probe.ends(Decimal(17))]
+    # Timestamps come before strings (guide, 'Value type ordering').
+    assert found == [*keys[:3], "2026-01-30T17:00:00Z", *reversed(keys[-2:])]
+    assert {each["id"] for each in probe.some()} == {17, 18}
+
+
 # --- functions --------------------------------------------------------------------------------
 
 
@@ -186,6 +217,13 @@ def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(p
         assert code == contents(PROJECT, PACKAGED["gcp"])
 
 
+def test_an_instance_of_both_functions_answers_several_requests_at_once(published):
+    """More than one takes a whole CPU, and one is what Google Cloud allows unless it is set."""
+    for words in published.shell.words("functions", "deploy"):
+        assert flags(words)["--concurrency"] == "4"
+        assert flags(words)["--cpu"] == "1"
+
+
 def test_each_direction_of_reading_has_its_index(command, shell):
     command.storage(device_id_attribute="d", timestamp_attribute="t", collection="a/b/c")
     assert shell.run(without_publish(command.script())).returncode == 0
@@ -198,3 +236,32 @@ def test_each_direction_of_reading_has_its_index(command, shell):
         for order in ("ascending", "descending")
     ]
     assert {flags(words)["--collection-group"] for words in indexes} == {"c"}
+
+
+# --- a collection that something else fills ---------------------------------------------------
+
+
+def test_a_collection_that_something_else_fills_is_charted(tmp_path: Path):
+    storage = documented("Projects of the larger deployer")[2]
+    with ExitStack() as running:
+        firestore = running.enter_context(LocalFirestore(tmp_path / "store.log"))
+        account = running.enter_context(Account())
+        (tmp_path / "project").mkdir()
+        project = ExistingProject(tmp_path / "project", account, storage)
+        project.environment |= firestore.environment
+        collection = client_of(firestore).collection(project.section["collection"])
+        for at, values in measured():
+            collection.add({"device_id": PUMP, "timestamp": f"{at:%FT%TZ}", **values})
+        settings = read_settings(project.package().read_text())
+        urls = {}
+        for read in READS:
+            function = LocalCloudFunction(
+                read.hot_reader.replace("-", "_"),
+                {**settings, **firestore.environment, "INTER_CLOUD_TOKEN": TOKEN},
+                source=PROJECT / "functions" / "gcp" / "main.py",
+                log=tmp_path / f"{read.hot_reader}.log",
+            )
+            running.enter_context(function)
+            urls[read.hot_reader] = f"{function.url}{read.path}"
+        project.connect_to(urls)
+        project.walk()

@@ -37,6 +37,7 @@ MISTYPED: dict[str, list[Any]] = {
     "end_time": [1769792400, "2026-01-30T24:00:00Z", "2026-01-30T12:00:00+15:00"],
     "selected_properties": ["temperature", [], [1], [""], {"temperature": True}],
     "property_types": [["DOUBLE"], {"temperature": 1}, {"temperature": {"nestedType": "DOUBLE"}}],
+    "property_sources": ["Body.t", {"temperature": 1}, {"temperature": ""}, {"other": "Body.t"}],
     "property_filters": [
         CONDITION,
         ["temperature > 20"],
@@ -136,6 +137,7 @@ def test_a_missing_parameter_is_named(service: Service, path: str, key: str) -> 
         ("selected_properties", ","),
         ("property_types", "DOUBLE"),
         ("property_types", '["DOUBLE"]'),
+        ("property_sources", '["Body.t"]'),
         ("property_filters", "temperature>20"),
         ("property_filters", '[{"propertyName": "temperature"}]'),
         ("order_by_time", "up"),
@@ -290,6 +292,25 @@ def test_a_filter_on_a_property_that_the_device_doesnt_have_is_refused(twin: Ser
     assert "'colour' is unknown" in message
 
 
+@pytest.mark.parametrize(("value", "kept"), [("SN-09-104", True), ("SN-OTHER", False)])
+def test_a_filter_on_a_constant_compares_its_value(
+    twin: Service, value: str, *, kept: bool
+) -> None:
+    condition = {"propertyName": "serialNumber", "operator": "=", "value": {"stringValue": value}}
+    answer = twin.post(HISTORY, history(property_filters=[condition]))
+
+    assert answer.status_code == 200
+    assert bool(answer.json()["propertyValues"]) is kept
+
+
+def test_a_constant_is_in_no_entry(twin: Service) -> None:
+    query = last_entry(selected_properties=["serialNumber"])
+    status, _, message = error_of(twin.post(LAST_ENTRY, query))
+
+    assert status == 400
+    assert "'serialNumber' is a constant" in message
+
+
 def test_a_property_that_the_query_declares_is_known(twin: Service) -> None:
     query = last_entry(selected_properties=["colour"], property_types={"colour": "STRING"})
 
@@ -387,6 +408,7 @@ def test_the_token_of_another_query_is_refused(
     [
         {"max_results": 2},
         {"property_types": {"temperature": "STRING"}},
+        {"property_sources": {"temperature": "status"}},
         {"entity_id": "machine-1"},
         {"start_time": "2026-01-30T13:00:00+01:00"},
     ],

@@ -17,6 +17,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.configure import configure_stage
+from deploy_scripts.stage.kms_keys import KmsKeys
 from deploy_scripts.tokens.stage_token import default_token_name
 from deploy_scripts.tokens.stores import ParameterStore
 
@@ -67,6 +68,16 @@ class KnownToken:
         return {"Parameter": {"Value": "t" * 43}}
 
 
+class NoKeys(KmsKeys):
+    """Stands for KMS: all that is read is under keys of AWS's own."""
+
+    def __init__(self) -> None:
+        """Need no client."""
+
+    def grant(self, *_: Any, **__: Any) -> None:
+        """Grant nothing."""
+
+
 def configure_stages(project: Path, config: Path) -> None:
     """Let `configure` write the stages of the two layouts with data connectors."""
     shutil.copytree(PROJECT / "config", config)
@@ -80,7 +91,7 @@ def configure_stages(project: Path, config: Path) -> None:
                 url = f"https://reader.example.com/{read.hot_reader}"
                 connections.put(twin.layout, read, url=url, token="t" * 43)
         tokens = ParameterStore(KnownToken(), default_token_name(twin.name, stage))
-        configure_stage(twin, connections, tokens, project=project, stage=stage)
+        configure_stage(twin, connections, tokens, NoKeys(), project=project, stage=stage)
 
 
 def compatible_stage(singlecloud: dict[str, Any]) -> dict[str, Any]:

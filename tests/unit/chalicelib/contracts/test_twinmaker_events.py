@@ -35,6 +35,10 @@ def definition(data_type: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def condition(name: str, operator: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"propertyName": name, "operator": operator, "value": value}
+
+
 PROPERTIES = {
     "temperature": definition({"type": "DOUBLE"}),
     "status": definition({"type": "STRING"}),
@@ -111,6 +115,79 @@ class TestHistoryEvents:
     def test_may_leave_a_type_open(self, described):
         query = history(properties={"temperature": described}, selectedProperties=["temperature"])
         assert query.property_types == {}
+
+    def test_say_where_the_properties_that_are_read_are_stored(self):
+        for name in ("temperature", "status", "levels"):
+            stored = {"configuration": {"source": f"Body.{name}", "other": "x"}}
+            defined = PROPERTIES[name]["definition"] | stored
+            properties = {**PROPERTIES, name: {"definition": defined}}
+            query = history(
+                properties=properties,
+                selectedProperties=["temperature"],
+                propertyFilters=[condition("status", "=", {"stringValue": "OK"})],
+            )
+            expected = {} if name == "levels" else {name: f"Body.{name}"}
+            assert query.property_sources == expected
+
+    @pytest.mark.parametrize("where", ["value", "defaultValue"])
+    @pytest.mark.parametrize(("operator", "holds"), [("<=", True), (">", False)])
+    def test_decide_a_filter_on_what_twinmaker_keeps_itself(self, where, operator, holds):
+        value: dict[str, Any] = {"doubleValue": 16.0, "stringValue": None}
+        defined: dict[str, Any] = {"dataType": {"type": "DOUBLE"}, "isTimeSeries": False}
+        described: dict[str, Any] = {"definition": defined}
+        if where == "value":
+            described |= {"value": value}
+            defined |= {"defaultValue": {"doubleValue": 1000.0}}
+        else:
+            defined |= {"defaultValue": value}
+        warm = condition("temperature", ">", {"doubleValue": 20})
+        query = history(
+            properties={**PROPERTIES, "maxPressure": described},
+            propertyFilters=[condition("maxPressure", operator, {"doubleValue": 16}), warm],
+        )
+        assert query.unsatisfiable is not holds
+        assert [each.property_name for each in query.filters] == ["temperature"]
+
+    def test_leave_a_filter_on_telemetry_to_the_reader_whatever_its_default(self):
+        defined = PROPERTIES["temperature"]["definition"] | {"defaultValue": {"doubleValue": 1}}
+        query = history(
+            properties={**PROPERTIES, "temperature": {"definition": defined}},
+            propertyFilters=[condition("temperature", ">", {"doubleValue": 20})],
+        )
+        assert (len(query.filters), query.unsatisfiable) == (1, False)
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            (
+                {"doubleValue": 1, "stringValue": "1"},
+                r"properties\.maxPressure has a value that is",
+            ),
+            ({"stringValue": "high"}, "The filter on maxPressure can't be applied"),
+        ],
+    )
+    def test_with_a_filter_on_a_value_that_cannot_be_compared_are_refused(self, value, message):
+        described = {"definition": {"dataType": {"type": "DOUBLE"}}, "value": value}
+        with pytest.raises(InvalidQueryError, match=message):
+            history(
+                properties={**PROPERTIES, "maxPressure": described},
+                propertyFilters=[condition("maxPressure", "=", {"doubleValue": 16})],
+            )
+
+    def test_with_a_filter_on_a_constant_without_a_value_are_refused(self):
+        defined = PROPERTIES["status"]["definition"]
+        static = defined | {"isTimeSeries": False, "isStoredExternally": False}
+        with pytest.raises(InvalidQueryError, match="'status' is no telemetry and has no value"):
+            history(
+                properties={**PROPERTIES, "status": {"definition": static}},
+                propertyFilters=[condition("status", "=", {"stringValue": "OK"})],
+            )
+
+    @pytest.mark.parametrize("source", [5, ["Body"], "x" * 1_025])
+    def test_with_a_source_that_is_no_string_are_refused_by_its_place(self, source):
+        described = {"definition": {"configuration": {"source": source}}}
+        with pytest.raises(InvalidQueryError, match=r"temperature\.definition\.configuration\.sou"):
+            history(properties={"temperature": described}, selectedProperties=["temperature"])
 
     def test_with_an_unknown_type_are_refused_by_its_place(self):
         properties = {"temperature": {"definition": {"dataType": {"type": "FLOAT"}}}}

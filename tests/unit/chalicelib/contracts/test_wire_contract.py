@@ -56,7 +56,20 @@ common: dict[str, st.SearchStrategy[Any]] = {
     "entity_id": st.none() | names,
     "component_name": st.none() | names,
 }
-last_entry_queries = st.builds(LastEntryQuery, **common)
+
+
+def with_sources(queries: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give the first properties of queries a source."""
+    return st.builds(
+        lambda query, sources: replace(
+            query, property_sources=dict(zip(query.properties, sources, strict=False))
+        ),
+        queries,
+        st.lists(names, max_size=4),
+    )
+
+
+last_entry_queries = with_sources(st.builds(LastEntryQuery, **common))
 history_queries = st.builds(
     HistoryQuery,
     **common,
@@ -70,6 +83,7 @@ history_queries = st.builds(
 ).map(
     lambda query: replace(query, start=min(query.start, query.end), end=max(query.start, query.end))
 )
+history_queries = with_sources(history_queries)
 
 trace_ids = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=128)
 
@@ -106,7 +120,12 @@ class TestRoundTrips:
     @given(history_queries)
     def test_parameters_of_a_get_mean_the_same_as_a_payload(self, query):
         # Names with commas or blanks around them can't be told apart in a list of parameters.
-        query = replace(query, selected_properties=("temperature", "status"))
+        sources = dict(
+            zip(("temperature", "status"), query.property_sources.values(), strict=False)
+        )
+        query = replace(
+            query, selected_properties=("temperature", "status"), property_sources=sources
+        )
         payload = wire_contract.payload_of(over_the_wire(query))
         parameters = {
             name: [value if isinstance(value, str) else json.dumps(value)]
@@ -161,6 +180,7 @@ class TestPayloads:
         "key",
         [
             "property_types",
+            "property_sources",
             "property_filters",
             "order_by_time",
             "max_results",
@@ -201,6 +221,13 @@ class TestPayloads:
             ("property_types", {"temperature": "FLOAT"}),
             ("property_types", {"temperature": None}),
             ("property_types", {"temperature": {"nestedType": {}}}),
+            ("property_sources", ["Vehicle.Speed"]),
+            ("property_sources", {"temperature": 1}),
+            ("property_sources", {"temperature": ""}),
+            ("property_sources", {"temperature": None}),
+            ("property_sources", {"temperature": "x" * 1_025}),
+            ("property_sources", {"temperature": "\ud800"}),
+            ("property_sources", {"temprature": "Body.t"}),
             ("property_filters", {}),
             ("property_filters", [7]),
             ("property_filters", [{"propertyName": "t", "operator": "~", "value": {}}]),
@@ -317,6 +344,7 @@ class TestParameters:
                 "max_results": ["20"],
                 "pages_ahead": ["3"],
                 "property_types": ['{"temperature": "DOUBLE"}'],
+                "property_sources": ['{"temperature": "Body.t"}'],
                 "property_filters": ["[]"],
                 "unknown": ["{}"],
             }
@@ -326,6 +354,7 @@ class TestParameters:
             "max_results": 20,
             "pages_ahead": 3,
             "property_types": {"temperature": "DOUBLE"},
+            "property_sources": {"temperature": "Body.t"},
             "property_filters": [],
             "unknown": "{}",
         }
@@ -341,7 +370,7 @@ class TestParameters:
         with pytest.raises(InvalidQueryError, match=f"{name} must be a whole number"):
             wire_contract.payload_of_parameters({name: [value]})
 
-    @pytest.mark.parametrize("name", ["property_types", "property_filters"])
+    @pytest.mark.parametrize("name", ["property_types", "property_sources", "property_filters"])
     @pytest.mark.parametrize("value", ["", "temperature", "{", "[" * 100_000, "NaN"])
     def test_that_are_no_json_are_refused_by_name(self, name, value):
         with pytest.raises(InvalidQueryError, match=f"{name} must be JSON"):

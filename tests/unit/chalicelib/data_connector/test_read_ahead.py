@@ -447,6 +447,7 @@ class TestTheMemory:
             {"device_id": "sensor-2"},
             {"selected_properties": ("b", "a")},
             {"property_types": {"a": DataType("INTEGER"), "b": DataType("STRING")}},
+            {"property_sources": {"a": "Body.a"}},
             {"entity_id": "machine-2"},
             {"component_name": "other"},
             {"entity_id": None, "component_name": None},

@@ -287,7 +287,7 @@ class TestTheEndpointsMetrics:
 
 EVENT = {
     "componentTypeId": "my-twin-sensor-1",
-    "selectedProperties": ["temperature"],
+    "selectedProperties": ["temperature", "humidity", "pressure"],
     "startTime": "2026-01-30T17:00:00Z",
     "endTime": "2026-01-30T18:00:00Z",
 }
@@ -307,7 +307,21 @@ class TestTheConnectorsMetrics:
             connector.answer(EVENT, PATIENCE_SECONDS, "trace-1", record)
 
     def test_count_tries_and_the_time_of_all_together(self, observability, output):
-        answer = {"propertyValues": [{"values": [1, 2, 3]}, {"values": []}, {"values": [4]}]}
+        value = {"time": "2026-01-30T17:00:00Z", "value": {"doubleValue": 20.5}}
+        device = {"iotDeviceId": "sensor-1"}
+        answer = {
+            "propertyValues": [
+                {
+                    "entityPropertyReference": {"propertyName": name, "externalIdProperty": device},
+                    "values": values,
+                }
+                for name, values in (
+                    ("temperature", [value] * 3),
+                    ("humidity", []),
+                    ("pressure", [value]),
+                )
+            ]
+        }
         busy = error_response(503, "store_unavailable", "Busy")
         with Scripted(busy, response(200, json.dumps(answer).encode())) as server:
             self.ask(observability, server.url)

@@ -11,6 +11,7 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.instants import NativeTimestamp
 from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.query import DeclaredDevice
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings.data_connector import (
     DataConnectorSettings,
@@ -121,7 +122,12 @@ class TestTheTwin:
 DEVICE: dict[str, Any] = {
     "id": "sensor-1",
     "properties": [
-        {"name": "temperature", "dataType": "DOUBLE", "unitOfMeasure": "Celsius"},
+        {
+            "name": "temperature",
+            "dataType": "DOUBLE",
+            "unitOfMeasure": "Celsius",
+            "source": "Body.t",
+        },
         {"name": "levels", "dataType": {"type": "LIST", "nestedType": {"type": "INTEGER"}}},
     ],
     "constProperties": [{"name": "serialNumber", "dataType": "STRING", "value": "SN-1"}],
@@ -133,13 +139,17 @@ class TestDevices:
         info = json.dumps(twin_info(config_iot_devices=devices))
         return DigitalTwinInfo.load({"DIGITAL_TWIN_INFO": info}).devices
 
-    def test_declare_the_types_of_all_their_properties(self):
+    def test_declare_types_sources_and_constants(self):
         assert self.load([DEVICE]) == {
-            "sensor-1": {
-                "temperature": DataType("DOUBLE"),
-                "levels": DataType("LIST", DataType("INTEGER")),
-                "serialNumber": DataType("STRING"),
-            }
+            "sensor-1": DeclaredDevice(
+                types={
+                    "temperature": DataType("DOUBLE"),
+                    "levels": DataType("LIST", DataType("INTEGER")),
+                    "serialNumber": DataType("STRING"),
+                },
+                sources={"temperature": "Body.t"},
+                constants={"serialNumber": "SN-1"},
+            )
         }
 
     def test_may_be_in_a_file_of_the_package(self, tmp_path, monkeypatch):
@@ -170,6 +180,10 @@ class TestDevices:
             ([{**DEVICE, "properties": [{"name": "x"}]}], r"config_iot_devices\[0\]"),
             ([{**DEVICE, "properties": [{"dataType": "LONG"}]}], r"config_iot_devices\[0\]"),
             ([{**DEVICE, "constProperties": 7}], r"config_iot_devices\[0\]"),
+            (
+                [{**DEVICE, "constProperties": [{"name": "x", "dataType": "LONG"}]}],
+                r"config_iot_devices\[0\].*with a value, too",
+            ),
             ([{**DEVICE, "id": 7}], r"config_iot_devices\[0\]\.id"),
             ([{**DEVICE, "id": ["x"]}], r"config_iot_devices\[0\]\.id"),
             ([{**DEVICE, "id": ""}], r"config_iot_devices\[0\]\.id"),
@@ -401,7 +415,7 @@ class TestTheRemote:
         settings = remote()
         assert settings.token.value == TOKEN
         assert settings.retries == 3
-        assert (settings.connect_timeout, settings.read_timeout) == (3, 10)
+        assert (settings.connect_timeout, settings.longest_try) == (3, 10)
 
     def test_may_be_tried_more_or_less_often(self):
         assert remote(REMOTE_RETRIES="0").retries == 0

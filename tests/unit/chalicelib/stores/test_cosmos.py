@@ -98,6 +98,7 @@ def store(local: LocalCosmos, container: ContainerProxy) -> cosmos.CosmosHotStor
 
 def read(store: cosmos.CosmosHotStore, device_id: DeviceId, **asked: Any) -> Iterator[StoredEntry]:
     asked = {"descending": False, "properties": ["n"], "limit": None, **asked}
+    asked["properties"] = {name: [(name,)] for name in asked["properties"]}
     return store.read(device_id, asked.pop("lower", None), asked.pop("upper", None), **asked)
 
 

@@ -46,6 +46,7 @@ def queries_of(client: Any, table: str = "hot", index: str | None = None) -> Dyn
 def read(store: HotStore, **changes: Any) -> list[StoredEntry]:
     asked: dict[str, Any] = {"lower": None, "upper": None, "descending": False, "limit": None}
     asked = asked | {"properties": ["n"]} | changes
+    asked["properties"] = {name: [(name,)] for name in asked["properties"]}
     device_id = asked.pop("device_id", "sensor")
     return list(store.read(device_id, asked.pop("lower"), asked.pop("upper"), **asked))
 

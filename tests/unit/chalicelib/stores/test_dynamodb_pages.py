@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from botocore.session import Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.stores.dynamodb import ColumnBatch, ItemBatch
+from chalicelib.model.entries import StoredColumn
+from chalicelib.model.locations import locations
+from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch
 from chalicelib.stores.dynamodb_pages import (
     ItemColumns,
     PageParser,
@@ -21,9 +24,10 @@ from chalicelib.stores.dynamodb_pages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.entries import EntryBatch, StoredEntry
+    from chalicelib.model.locations import Places
 
 SHAPE: Any = Session().get_service_model("dynamodb").operation_model("Query").output_shape
 TIME = "timestamp"
@@ -44,7 +48,9 @@ attributes: list[st.SearchStrategy[Any]] = [
     st.just({"M": {}}),
     st.just({"B": "aGVsbG8="}),
 ]
-names = st.one_of(st.sampled_from(["a", "b", "Items", "N"]), texts.filter(bool))
+names = st.one_of(
+    st.sampled_from(["a", "b", "Items", "N"]), texts.filter(lambda text: text not in ("", TIME))
+)
 
 
 @st.composite
@@ -72,10 +78,18 @@ def parsed(parser: JSONParser, body: bytes) -> dict[str, Any]:
     return page
 
 
+def places_of(names: Iterable[str]) -> Places:
+    return {name: [(name,)] for name in names}
+
+
 def entries(items: Any) -> list[StoredEntry]:
     if not items:
         return []
-    batch = ColumnBatch(items, TIME) if isinstance(items, ItemColumns) else ItemBatch(items, TIME)
+    batch: EntryBatch
+    if isinstance(items, ItemColumns):
+        batch = ColumnBatch(items, TIME, places_of(items.columns))
+    else:
+        batch = ItemBatch(items, TIME, places_of(itertools.chain(*items)))
     return [batch.entry(index) for index in range(len(batch.keys))]
 
 
@@ -93,10 +107,12 @@ def test_columns_are_those_of_the_items(page: Any):
     ours, standard = (parsed(each, orjson.dumps(page)) for each in (PageParser(), JSONParser()))
     if not isinstance(ours["Items"], ItemColumns):
         return
-    columns, items = ColumnBatch(ours["Items"], TIME), ItemBatch(standard["Items"], TIME)
+    names = [*page["Items"][0], "missing"]
+    columns = ColumnBatch(ours["Items"], TIME, places_of(names))
+    items = ItemBatch(standard["Items"], TIME, places_of(names))
     last = len(columns.keys)
     assert columns.keys == items.keys
-    for name in [*page["Items"][0], "missing"]:
+    for name in names:
         for first in range(last):
             assert columns.column(name, first, last) == items.column(name, first, last)
 
@@ -111,6 +127,21 @@ def test_a_plain_page_comes_as_columns():
             "on": ("BOOL", [True] * 3),
         }
     )
+
+
+def test_a_field_of_a_dotted_name_comes_as_a_column_and_what_is_within_a_map_does_not():
+    columns = ItemColumns(
+        {TIME: ("S", ["1", "2"]), "a.b": ("N", ["3", "4"]), "c": ("S", ["5"] * 2)}
+    )
+    places = {"dotted": locations("a.b"), "within": locations("c.d"), "below": locations("c", "a")}
+    batch = ColumnBatch(columns, TIME, places)
+    nothing = StoredColumn("text", (), ())
+    assert {name: batch.column(name, 0, 2) for name in places} == {
+        "dotted": StoredColumn("number", ["3", "4"], None),
+        "within": nothing,
+        "below": nothing,
+    }
+    assert batch.entry(1).values == {"dotted": 4}
 
 
 @pytest.mark.parametrize(

@@ -93,15 +93,15 @@ class Store:
 
     def __init__(self) -> None:
         self.value = CURRENT
-        self._error: tuple[int, str] | None = None
+        self._error: tuple[int, str, str] | None = None
 
-    def fail(self, status: int, code: str) -> None:
-        self._error = (status, code)
+    def fail(self, status: int, code: str, message: str = "so says the store") -> None:
+        self._error = (status, code, message)
 
     def answer(self, _request: Request) -> Response:
         if self._error:
-            status, code = self._error
-            body = json.dumps({"__type": code, "message": "so says the store"})
+            status, code, message = self._error
+            body = json.dumps({"__type": code, "message": message})
             return Response(body, status, {"x-amzn-ErrorType": code})
         kept = {"Parameter": {"Value": self.value}, "SecretString": self.value}
         return Response(json.dumps(kept))
@@ -244,6 +244,19 @@ class TestAReference:
     def test_that_is_denied_is_a_configuration_error(self, store, text):
         store.fail(400, "AccessDeniedException")
         with pytest.raises(ConfigurationError, match="policy allows it"):
+            source(text).current()
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("ssm:/twin/token", "The ciphertext refers to a customer master key that ..."),
+            ("ssm:/twin/token", "User: x is not authorized to perform: kms:Decrypt on y"),
+            ("secretsmanager:twin-token", "Access to KMS is not allowed"),
+        ],
+    )
+    def test_under_a_key_that_may_not_be_used_names_the_permission(self, store, text, message):
+        store.fail(400, "AccessDeniedException", message)
+        with pytest.raises(ConfigurationError, match="policy allow kms:Decrypt on its key"):
             source(text).current()
 
     @pytest.mark.parametrize(

@@ -1,0 +1,189 @@
+"""The hop of the hot storage: what its readers answered, and what is stored in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.model.errors import ConfigurationError, HotReaderError
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from chalicelib.settings.hot_reader import HotReaderSettings
+from deploy_scripts.project_files.storage import STORAGE_FILE
+from deploy_scripts.providers import PROVIDERS
+from deploy_scripts.register.workspace import first_few
+from deploy_scripts.verify.diagnosis import aws_problem, short
+from deploy_scripts.verify.hop import BrokenHopError, Finding
+from deploy_scripts.verify.samples import Judgement, ids_of, in_words, judge, other_devices
+from deploy_scripts.verify.walk import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from chalicelib.model.entries import DeviceId
+    from chalicelib.settings.environment import Environment
+    from deploy_scripts.project_files.twin_configuration import Device
+    from deploy_scripts.providers.provider import Probe
+    from deploy_scripts.verify.endpoint import EndpointAnswer
+    from deploy_scripts.verify.samples import Remark
+
+_AGAIN: Final = f"Write the settings into {STORAGE_FILE} (docs/configuration.md), and deploy the Hot Readers again."
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The hot storage as it may be looked into.
+
+    Attributes
+    ----------
+    provider
+        Its cloud.
+    environment
+        The settings of its Hot Readers, as far as they are known here.
+    devices
+        The twin's devices.
+    """
+
+    provider: str
+    environment: Environment
+    devices: Sequence[Device]
+
+    def look(self) -> tuple[str, Sequence[Judgement]]:
+        """Look at the oldest and newest entries of each device, without a range.
+
+        Returns
+        -------
+        tuple
+            What was looked at, or why it couldn't be, in words; and what was found of each device.
+
+        Raises
+        ------
+        BrokenHopError
+            The storage isn't one that these settings can read.
+        """
+        provider = PROVIDERS[self.provider]
+        try:
+            settings = HotReaderSettings.load(self.environment)
+            probe = provider.probe(self.environment)
+            judged = self._judged(probe, settings)
+        except ConfigurationError as error:
+            return self._not_looked(error), ()
+        except HotReaderError as error:
+            raise BrokenHopError(str(error), _AGAIN) from error
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and "NotFound" in error.response["Error"]["Code"]:
+                raise BrokenHopError(*aws_problem(error)) from error
+            return self._not_looked(aws_problem(error)[0]), ()
+        except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
+            return self._not_looked(error), ()
+        return f"looked into {probe.place}", judged
+
+    def _not_looked(self, reason: object) -> str:
+        store = PROVIDERS[self.provider].store
+        return (
+            f"what is stored in {store} wasn't looked at: {short(reason)} (it is with its place in "
+            "config_storage.json or environment variables, and your credentials, as for load-telemetry)"
+        )
+
+    def _judged(self, probe: Probe, settings: HotReaderSettings) -> list[Judgement]:
+        devices = [each for each in self.devices if each.properties]
+        ids = [_stored_id(device, settings) for device in devices]
+        ends = side_by_side(lambda each: () if each is None else probe.ends(each), ids)
+        others: Mapping[Remark, str] = {}
+        if not all(ends):
+            some = probe.some()
+            stored = ids_of(some, settings)
+            # A query in the order of a field doesn't find entries without it.
+            ends = [
+                found or [entry for entry, its in zip(some, stored, strict=True) if its == each]
+                for each, found in zip(ids, ends, strict=True)
+            ]
+            without = {each.id for each, found in zip(devices, ends, strict=True) if not found}
+            known = {each.id for each in self.devices}
+            others = dict(other_devices(without, known, some, settings))
+        return [
+            judge(device, found, settings) if found else Judgement(device.id, None, others)
+            for device, found in zip(devices, ends, strict=True)
+        ]
+
+
+def _stored_id(device: Device, settings: HotReaderSettings) -> DeviceId | None:
+    """Return a device's id as it is stored; None if it can't be stored so."""
+    if not settings.numeric_device_ids:
+        return device.id
+    try:
+        return Decimal(device.id)
+    except InvalidOperation:
+        return None
+
+
+def check_hot_storage(
+    storage: Storage, answers: Sequence[EndpointAnswer], device_id: str
+) -> Finding[int]:
+    """Judge the hot storage by what its endpoints answered for a device, and by what is stored.
+
+    It is broken if the Hot Readers can't read it, or nothing of any device that has entries. The value
+    is 0 if there is no sign of a value of any device.
+    """
+    trouble = next((each for each in answers if each.is_store_trouble), None)
+    try:
+        looked, judged = storage.look()
+        _check_readable(judged)
+    except BrokenHopError as error:
+        if trouble is None:
+            raise
+        problem = f"The Hot Reader couldn't read: {trouble}. {error.problem}"
+        raise BrokenHopError(problem, error.advice) from error
+    if trouble is not None:
+        raise BrokenHopError(
+            f"The Hot Reader couldn't read: {trouble}.",
+            "The store is unavailable, throttles, or refuses."
+            if trouble.status == 503
+            else "The Hot Reader's log has the reason under the trace id: often its settings "
+            "(table, token) or a permission. Without a trace id there, it can't start.",
+        )
+    counts = {each.read: _values(each) for each in answers}
+    details = (
+        [
+            f"{device_id}: {counts[HISTORY]} values of the last hour, {counts[LAST_ENTRY]} of its newest entry"
+        ]
+        if counts
+        else []
+    )
+    warnings = [
+        f"{device_id}: {each.read.hot_reader} left out {each.left_out}. Its log has examples under the "
+        f"trace id {each.trace_id}."
+        for each in answers
+        if each.left_out
+    ]
+    warnings += [f"{flaw}: {cure}." for flaw, cure in in_words(judged)]
+    readable = [each for each in judged if each.readable]
+    empty = [each.device_id for each in judged if each.newest is None and not each.remarks]
+    if readable:
+        newest = max(readable, key=lambda each: each.newest or "")
+        looked += f": entries of {len(readable)} devices, the newest at {newest.newest} of {newest.device_id}"
+    if empty:
+        looked += f"; nothing of {first_few(empty)} yet"
+    signs = sum(counts.values()) + len(readable)
+    return Finding("; ".join([*details, looked]), signs, tuple(warnings))
+
+
+def _check_readable(judged: Sequence[Judgement]) -> None:
+    fatal = [each for each in judged if any(remark.fatal for remark in each.remarks)]
+    if not fatal or any(each.readable for each in judged):
+        return
+    flaws, cures = zip(*in_words(fatal), strict=True)
+    advice = "; ".join(dict.fromkeys(cures))
+    raise BrokenHopError(
+        f"Nothing that is stored can be read. {'; '.join(flaws)}.",
+        f"{advice[0].upper()}{advice[1:]}. {_AGAIN}",
+    )
+
+
+def _values(answer: EndpointAnswer) -> int:
+    found = answer.document["propertyValues"]
+    if answer.read is LAST_ENTRY:
+        return len(found)
+    return sum(len(each["values"]) for each in found)
