@@ -74,7 +74,7 @@ def plan(
 
     For each cloud: the names of hot storage and token with their origin, its functions, HTTP endpoints
     and inter-cloud connections, and the TwinMaker component types with the functions that they point
-    at. Then what is missing before `chalice deploy --stage STAGE` can work, and what AWS would refuse.
+    at. Then what is missing before `deploy --stage STAGE` can work, and what AWS would refuse.
 
     The exit code is 0 if the configuration is valid, even if something is missing, and 2 if it
     isn't: then every mistake is a line on standard error.

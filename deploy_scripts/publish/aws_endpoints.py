@@ -17,7 +17,7 @@ from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.publish import PublishError
 from deploy_scripts.publish.connections import save
 from deploy_scripts.publish.function_url import FunctionUrl
-from deploy_scripts.stage.deployed import NotDeployedError
+from deploy_scripts.stage.deployed import NotDeployedError, deploy_command
 from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stage_token import accepted_tokens
 
@@ -96,7 +96,7 @@ def publish(
     if api is None:
         raise NotDeployedError(
             f"The stage {deployed.stage!r} has no HTTP endpoints: it was deleted, or deployed for "
-            f"another layout. Deploy it again: chalice deploy --stage {deployed.stage}"
+            f"another layout. Deploy it again: {deploy_command(deployed.stage)}"
         )
     accepted = accepted_tokens(tokens)
     saved_urls = [each.url for each in connections.load().values()]

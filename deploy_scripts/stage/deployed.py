@@ -110,6 +110,14 @@ class DeployedStage:
         return self.lambda_arns[name]
 
 
+def deploy_command(stage: str) -> str:
+    """Return the command that deploys a stage, also from a clone without Chalice's record of it.
+
+    A bare `chalice deploy` would make a second REST API there.
+    """
+    return f"python -m deploy_scripts deploy --stage {stage}"
+
+
 def record_path(project: Path, stage: str) -> Path:
     """Return the path of Chalice's record of a stage."""
     return project / ".chalice" / "deployed" / f"{stage}.json"
@@ -124,7 +132,7 @@ def load_resources(project: Path, stage: str) -> list[dict[str, Any]]:
         others = sorted(each.stem for each in path.parent.glob("*.json"))
         raise NotDeployedError(
             f"The stage {stage!r} has never been deployed from here: there is no {path}. Deploy "
-            f"it (chalice deploy --stage {stage})"
+            f"it ({deploy_command(stage)})"
             + (f", or name one that was: {', '.join(others)}" if others else "")
         ) from error
     except OSError as error:

@@ -16,7 +16,7 @@ from deploy_scripts.project_files.inter_cloud import (
 )
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError
+from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError, deploy_command
 from deploy_scripts.stage.stage import (
     API_HANDLER,
     STAGES_FILE,
@@ -116,7 +116,7 @@ def check_record(project: Path, subject: Subject) -> Finding[DeployedStage]:
     except NotDeployedError as error:
         raise BrokenHopError(str(error), _deploy(stage)) from error
     except ConfigurationError as error:
-        advice = f"Restore the file, or deploy again: chalice deploy --stage {stage}"
+        advice = f"Restore the file, or deploy again: {deploy_command(stage)}"
         raise BrokenHopError(str(error), advice) from error
     names = list(subject.functions)
     if API_HANDLER in names:
@@ -128,13 +128,16 @@ def check_record(project: Path, subject: Subject) -> Finding[DeployedStage]:
 
 
 def _deploy(stage: str) -> str:
-    return f"Deploy it: chalice deploy --stage {stage}"
+    return f"Deploy it: {deploy_command(stage)}"
 
 
 def check_function(
     client: Callable[[str], Any], arn: str, stage: str, environment: Mapping[str, str]
-) -> Finding[None]:
-    """Check that a Lambda function is there, is active, and has the environment of the stage."""
+) -> Finding[str]:
+    """Check that a Lambda function is there, is active, and has the environment of the stage.
+
+    The value is the ARN of its role.
+    """
     lambda_ = client("lambda")
     try:
         found = lambda_.get_function_configuration(FunctionName=arn)
@@ -150,7 +153,7 @@ def check_function(
         raise BrokenHopError(
             f"{arn} is {state}, its last update {update}: {reason}",
             "Pending: wait a minute. Inactive: invoke it once. Failed: see the reason, then deploy "
-            f"again: chalice deploy --stage {stage}",
+            f"again: {deploy_command(stage)}",
         )
     deployed = found.get("Environment", {}).get("Variables", {})
     differing = [name for name, value in environment.items() if deployed.get(name) != value]
@@ -160,7 +163,8 @@ def check_function(
             "The stage was changed after it was deployed, or the function by hand. "
             f"{_deploy(stage)}",
         )
-    return Finding(f"{state}, {found.get('Runtime')}, environment as in the stage", None)
+    detail = f"{state}, {found.get('Runtime')}, environment as in the stage"
+    return Finding(detail, str(found["Role"]))
 
 
 def function_environment(project: Path, stage: Stage, function: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import read_advice
 from deploy_scripts.verify.endpoint import HOUR, MAX_RESULTS
 from deploy_scripts.verify.hop import BrokenHopError, Finding
+from deploy_scripts.verify.policies import check_workspace_role
 from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ _EACH_SHOWN: Final = 5
 """Devices of which each has its own number; of more than these, only all together."""
 
 
-def check_workspace(workspace_id: str, stage: str) -> Finding[Any]:
-    """Check that the workspace is there; return a TwinMaker client."""
+def check_workspace(
+    iam: Any, workspace_id: str, readers: Mapping[Read, str], stage: str
+) -> Finding[Any]:
+    """Check that the workspace is there, and look at its role; return a TwinMaker client."""
     twinmaker = twinmaker_client()
     try:
         found = twinmaker.get_workspace(workspaceId=workspace_id)
@@ -40,7 +43,15 @@ def check_workspace(workspace_id: str, stage: str) -> Finding[Any]:
             "Name the right one with --workspace, or let it be made: "
             f"{_register(stage)} --create-workspace --role-arn ARN --s3-location ARN",
         ) from error
-    return Finding(f"{workspace_id}, role {found.get('role', 'missing')}", twinmaker)
+    role = found.get("role")
+    if not role:
+        warning = (
+            "It has no role, so TwinMaker can't invoke anything. Give it one: aws iottwinmaker "
+            f"update-workspace --workspace-id {workspace_id} --role ARN; then run {_register(stage)}."
+        )
+        return Finding(f"{workspace_id}, without a role", twinmaker, (warning,))
+    seen, warnings = check_workspace_role(iam, role, readers, stage)
+    return Finding(f"{workspace_id}, {seen}", twinmaker, warnings)
 
 
 def _register(stage: str) -> str:

@@ -26,6 +26,7 @@ from deploy_scripts.verify.chart import MOST_PANELS, numeric_names, series_of
 from deploy_scripts.verify.function_url import check_function_url
 from deploy_scripts.verify.hop import BrokenHopError, Finding, Verified
 from deploy_scripts.verify.hot_storage import Storage, check_hot_storage
+from deploy_scripts.verify.policies import check_readers
 from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
@@ -95,10 +96,14 @@ class Verification:
         known_urls = (*(each.url for each in connections), *self.urls.values())
         walk.keep_secret(*(urlsplit(each).query for each in known_urls))
         deployed = walk.take("stage record", stage.check_record, self.project, subject)
+        roles = {}
         for name in subject.functions:
             environment = stage.function_environment(self.project, subject.stage, name)
             what = deployed.lambda_arns[name], self.stage, environment
-            walk.take(f"Lambda function {name}", stage.check_function, self._client, *what)
+            title = f"Lambda function {name}"
+            roles[name] = walk.take(title, stage.check_function, self._client, *what)
+        iam = self._client("iam")
+        walk.take("policies", check_readers, iam, self.project, subject.stage, roles)
         answers: Sequence[EndpointAnswer] = ()
         if layout.crosses_clouds:
             reference = subject.environment[TOKEN_VARIABLE]
@@ -175,7 +180,9 @@ class Verification:
         functions = reader_functions(subject.twin.layout)
         readers = {read: deployed.lambda_arn(function) for read, function in functions.items()}
         client = walk.take(
-            "TwinMaker workspace", twinmaker.check_workspace, twin.workspace_id, self.stage
+            "TwinMaker workspace",
+            twinmaker.check_workspace,
+            *(self._client("iam"), twin.workspace_id, readers, self.stage),
         )
         walk.take(
             "TwinMaker component types",

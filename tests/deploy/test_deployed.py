@@ -65,7 +65,9 @@ def test_a_stage_that_was_never_deployed_is_named_with_those_that_were(tmp_path:
 
 
 def test_a_project_that_was_never_deployed_is_told_how(tmp_path: Path) -> None:
-    with pytest.raises(NotDeployedError, match=r"chalice deploy --stage prod\)$"):
+    with pytest.raises(
+        NotDeployedError, match=r"\(python -m deploy_scripts deploy --stage prod\)$"
+    ):
         DeployedStage.load(tmp_path, "prod")
 
 

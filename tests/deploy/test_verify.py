@@ -58,6 +58,15 @@ FUNCTIONS = {
 API_URL = "https://a1b2.execute-api.eu-central-1.amazonaws.com/api/"
 TOKEN_PARAMETER = "/verify/token"
 STAGE = "verified"
+TRUST = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "iottwinmaker.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+}
 UNAUTHORIZED = {"error": {"code": "unauthorized", "message": "no"}, "trace_id": "t-401"}
 
 
@@ -66,7 +75,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     directory = tmp_path_factory.mktemp("local-cloud")
     with LocalCloud(directory=directory, entries=60, ports=Ports(0, 0, 0)) as running:
         iam = running.aws.client("iam")
-        iam.create_role(RoleName="twinmaker", AssumeRolePolicyDocument="{}")
+        iam.create_role(RoleName="twinmaker", AssumeRolePolicyDocument=json.dumps(TRUST))
         yield running
 
 
@@ -254,6 +263,7 @@ def test_every_hop_of_a_twin_that_reads_another_cloud_is_well(azure_aws, tmp_pat
         "stage record",
         "Lambda function digital-twin-data-connector",
         "Lambda function digital-twin-data-connector-last-entry",
+        "policies",
         "token",
         "endpoint hot-reader",
         "endpoint hot-reader-last-entry",
@@ -347,7 +357,7 @@ def test_a_stage_that_was_never_deployed_is_reported(azure_aws):
     (azure_aws.directory / ".chalice" / "deployed" / f"{STAGE}.json").unlink()
     hop, before = azure_aws.broken()
     assert (hop["title"], before) == ("stage record", ["configuration"])
-    assert "chalice deploy --stage verified" in hop["advice"]
+    assert hop["advice"] == "Deploy it: python -m deploy_scripts deploy --stage verified"
 
 
 # --- Lambda functions and token ---------------------------------------------------------------
@@ -382,10 +392,7 @@ def test_a_missing_token_is_reported(azure_aws):
         hop, before = azure_aws.broken()
     finally:
         azure_aws.put_token(azure_aws.cloud.endpoints.token)
-    assert (hop["title"], before[-1]) == (
-        "token",
-        "Lambda function digital-twin-data-connector-last-entry",
-    )
+    assert (hop["title"], before[-1]) == ("token", "policies")
     assert f"ssm:{TOKEN_PARAMETER} isn't there" in hop["detail"]
 
 
