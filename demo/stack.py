@@ -28,6 +28,7 @@ from deploy_scripts.register.entities import COMPONENT_NAME
 from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.chalice_local import ChaliceLocal
+from local_cloud.aws.dynalite import Dynalite
 from local_cloud.child_process import free_port
 from local_cloud.twinmaker import LocalTwinMaker
 
@@ -151,9 +152,7 @@ class LocalCloud:
         config = Config(
             inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}
         )
-        return self.aws.client(
-            "iottwinmaker", endpoint_url=self.endpoints.twinmaker_url, config=config
-        )
+        return self.aws.client("iottwinmaker", config=config)
 
     def connector_environment(
         self, history_url: str, last_entry_url: str, *, provider: str = _SOME_CLOUD
@@ -206,7 +205,10 @@ class LocalCloud:
 
     def _start_storage(self) -> None:
         self._exit.enter_context(self.aws)
-        self._report(f"AWS (DynamoDB, Lambda, SSM, IAM, API Gateway) at {self.aws.endpoint_url}")
+        self._report(f"AWS (Lambda, SSM, IAM, API Gateway) at {self.aws.endpoint_url}")
+        dynamodb = self._exit.enter_context(Dynalite(self._directory / "dynalite.log"))
+        self.aws.redirect("dynamodb", dynamodb.url)
+        self._report(f"AWS (DynamoDB) at {dynamodb.url}")
         for cloud in self.clouds.values():
             self._exit.enter_context(cloud)
 
@@ -251,7 +253,7 @@ class LocalCloud:
             lambda_endpoint_url=self.aws.endpoint_url,
         )
         self._exit.enter_context(twinmaker)
-        self.aws.set_extra_environment({"AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker.url})
+        self.aws.redirect("iottwinmaker", twinmaker.url)
         self._report(f"AWS IoT TwinMaker at {twinmaker.url}")
         return twinmaker.url
 
@@ -330,7 +332,6 @@ class LocalCloud:
     def _sdk_environment(self) -> dict[str, str]:
         """Return what SDKs and the command line need to use this cloud."""
         environment = self.aws.environment | {
-            "AWS_ENDPOINT_URL_IOTTWINMAKER": self.endpoints.twinmaker_url,
             # 127.0.0.1 has no name with `api.` or `data.` in front of it.
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }

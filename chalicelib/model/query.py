@@ -111,7 +111,7 @@ class LastEntryQuery:
         ------
         InvalidQueryError
             The device is listed, and a property of the query isn't among its properties, or a selected
-            one is constant.
+            one is constant and not declared by the query.
 
         Examples
         --------
@@ -129,7 +129,8 @@ class LastEntryQuery:
             return self
         self.check_known({*declared.types, *self.property_types})
         for name in self.selected_properties:
-            if name in declared.constants:
+            # TwinMaker may select what it keeps itself: its queries declare all types.
+            if name in declared.constants and name not in self.property_types:
                 raise InvalidQueryError(
                     f"The property {name!r} is a constant of the device {self.device_id!r}, so no "
                     "entry has it. It can be filtered by; to learn its value, look it up in the "

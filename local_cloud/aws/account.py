@@ -81,6 +81,7 @@ class LocalAws:
     def __init__(self, *, port: int = 0) -> None:
         self.credentials: dict[str, str] = dict(DUMMY_CREDENTIALS)
         self._port = port
+        self._elsewhere: dict[str, str] = {}
         self._running: MotoServer | None = None
         self._session = _bare_session()
         self._session_lock = threading.Lock()
@@ -104,9 +105,10 @@ class LocalAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables for a subprocess: endpoint, region, dummy credentials."""
+        """Variables for a subprocess: endpoints, region, dummy credentials."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
+            **self._redirections,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -131,15 +133,29 @@ class LocalAws:
     def stop(self) -> None:
         """Stop serving, end all workers and drop the account; can be called twice."""
         running, self._running = self._running, None
+        self._elsewhere.clear()
         if running is not None:
             running.stop()
 
-    def set_extra_environment(self, extra_environment: Mapping[str, str]) -> None:
-        """Replace the variables that all Lambda functions get; workers start fresh to see them.
+    def redirect(self, service: str, url: str) -> None:
+        """Let another server answer for a service of the running account.
 
-        Such as ``AWS_ENDPOINT_URL_IOTTWINMAKER``. A function's own variables win.
+        Clients and functions' workers that start from now on ask it, unless a function's own
+        variables say otherwise.
+
+        Parameters
+        ----------
+        service
+            A service name of boto3, such as ``dynamodb``.
+        url
+            The server's URL.
         """
-        self._need_running().runtime.set_extra_environment(extra_environment)
+        self._elsewhere[service] = url
+        self._need_running().runtime.set_extra_environment(self._redirections)
+
+    @property
+    def _redirections(self) -> dict[str, str]:
+        return {f"AWS_ENDPOINT_URL_{name.upper()}": url for name, url in self._elsewhere.items()}
 
     def client(self, service: str, **kwargs: Any) -> Any:
         """Make a boto3 client for this account.
@@ -155,7 +171,7 @@ class LocalAws:
         """
         config = Config(proxies={}).merge(kwargs.pop("config", None) or Config())
         arguments: dict[str, Any] = {
-            "endpoint_url": self.endpoint_url,
+            "endpoint_url": self._elsewhere.get(service, self.endpoint_url),
             "region_name": self.region,
             "aws_access_key_id": self.credentials["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": self.credentials["AWS_SECRET_ACCESS_KEY"],

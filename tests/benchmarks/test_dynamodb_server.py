@@ -10,7 +10,7 @@ from botocore.session import Session
 from benchmarks.dynamodb_server import DEVICE_ID, TABLE, TIMESTAMP, Entries, device, key_of, running
 from benchmarks.hot_readers import client_options
 from demo.checks import only
-from tests.dynalite import Dynalite
+from local_cloud.aws.dynalite import Dynalite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,6 +27,7 @@ from chalicelib.model.timestamps import (
 from chalicelib.stores.dynamodb_pages import page_session
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.aws.account import LocalAws
+from local_cloud.aws.dynalite import Dynalite
 from tests.conformance.asking import DirectAsker
 from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.dynamodb import DynamoDBTables, IndexedDynamoDBTables
@@ -38,7 +39,6 @@ from tests.conformance.hosts import (
     LambdaConnector,
 )
 from tests.conformance.memory import MemoryStore
-from tests.dynalite import Dynalite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -57,8 +57,7 @@ class Account:
                 lambda_endpoint_url=self.aws.endpoint_url,
             )
             self._exit.enter_context(twinmaker)
-            self._twinmaker_url = twinmaker.url
-            self.aws.set_extra_environment({"AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker.url})
+            self.aws.redirect("iottwinmaker", twinmaker.url)
             self._make_what_is_somebody_elses()
             self._exit = self._exit.pop_all()
         return self
@@ -70,7 +69,7 @@ class Account:
     def environment(self) -> dict[str, str]:
         """What a command needs to work here: nothing of the engineer's own AWS."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return own | self.aws.environment | {"AWS_ENDPOINT_URL_IOTTWINMAKER": self._twinmaker_url}
+        return own | self.aws.environment
 
     @property
     def workspace(self) -> tuple[str, ...]:
@@ -84,7 +83,6 @@ class Account:
         """Return a boto3 client of the TwinMaker."""
         return self.aws.client(
             "iottwinmaker",
-            endpoint_url=self._twinmaker_url,
             config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
         )
 

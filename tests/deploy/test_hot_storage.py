@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from chalicelib.model.data_value import DataType
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.verify.endpoint import last_hour
 from deploy_scripts.verify.hop import BrokenHopError, Finding
 from deploy_scripts.verify.hot_storage import Storage, check_hot_storage
 from deploy_scripts.verify.samples import judge
@@ -158,6 +159,14 @@ def test_values_that_are_not_where_the_settings_say_are_a_flaw(values, said):
         {"timestamp": AT, **values}, properties=("pressure", "power"), VALUES_PATH="payload"
     )
     assert judgement.startswith(said)
+
+
+def test_an_endpoint_is_asked_for_the_values_where_they_are():
+    declared = [
+        DeviceProperty(each, DataType("DOUBLE"), source=f"Motor.{each}") for each in ("speed", "x")
+    ]
+    query = last_hour(Device("pump-1", tuple(declared)), ["speed"])
+    assert query.property_sources == {"speed": "Motor.speed"}
 
 
 def test_a_property_that_entries_lack_is_no_flaw():

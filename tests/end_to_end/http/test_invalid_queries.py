@@ -309,6 +309,8 @@ def test_a_constant_is_in_no_entry(twin: Service) -> None:
 
     assert status == 400
     assert "'serialNumber' is a constant" in message
+    declared = query | {"property_types": {"serialNumber": "STRING"}}
+    assert twin.post(LAST_ENTRY, declared).json() == {"propertyValues": {}}
 
 
 def test_a_property_that_the_query_declares_is_known(twin: Service) -> None:

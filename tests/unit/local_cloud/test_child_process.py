@@ -14,8 +14,8 @@ import pytest
 
 from deploy_scripts import PROJECT
 from local_cloud import child_process
+from local_cloud.aws.dynalite import Dynalite
 from local_cloud.child_process import HOST, ChildProcess, free_port, node_command
-from tests.dynalite import Dynalite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 30
 PARENT = """
 import sys, time
 from pathlib import Path
-from tests.dynalite import Dynalite
+from local_cloud.aws.dynalite import Dynalite
 
 with Dynalite(Path(sys.argv[1])) as server:
     print(server.url, flush=True)

@@ -60,7 +60,6 @@ def running_aws() -> Iterator[LocalAws]:
 
 @pytest.fixture
 def aws(running_aws: LocalAws) -> LocalAws:
-    running_aws.set_extra_environment({})
     functions = running_aws.client("lambda")
     for function in functions.list_functions()["Functions"]:
         functions.delete_function(FunctionName=function["FunctionName"])

@@ -97,15 +97,6 @@ def test_the_region_and_the_endpoint_are_set(
     assert seen["AWS_ENDPOINT_URL"] == aws.endpoint_url
 
 
-def test_the_extra_environment_is_seen(
-    aws: LocalAws, deploy: Callable[..., str], invoke: Callable[..., Reply]
-) -> None:
-    deploy("import os\ndef handler(event, context): return os.environ.get('AWS_ENDPOINT_URL_X')")
-    assert invoke().value is None
-    aws.set_extra_environment({"AWS_ENDPOINT_URL_X": "http://127.0.0.1:1"})
-    assert invoke().value == "http://127.0.0.1:1"
-
-
 def test_an_exception_is_an_unhandled_error_with_a_trace(
     deploy: Callable[..., str], invoke: Callable[..., Reply], logs: FunctionLogs
 ) -> None:

@@ -25,6 +25,7 @@ from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 
 from local_cloud.aws.account import LocalAws
+from local_cloud.aws.dynalite import Dynalite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,21 @@ def test_it_listens_on_loopback_only(aws: LocalAws) -> None:
     # every 127.x address is loopback, so a server on 0.0.0.0 would take this one
     with socket.socket() as other:
         other.bind(("127.0.0.2", address.port or 0))
+
+
+def test_another_server_may_answer_for_a_service(tmp_path: Path) -> None:
+    source = "import os\ndef handler(event, _): return os.environ['AWS_ENDPOINT_URL_DYNAMODB']"
+    (tmp_path / "app.py").write_text(source)
+    with Dynalite(tmp_path / "log") as dynalite, LocalAws() as aws:
+        aws.redirect("dynamodb", dynalite.url)
+        create_table(aws, "elsewhere")
+        assert dynalite.client().list_tables()["TableNames"] == ["elsewhere"]
+        assert aws.environment["AWS_ENDPOINT_URL_DYNAMODB"] == dynalite.url
+        aws.create_function(
+            "probe", handler="app.handler", source=tmp_path, include=["app.py"], environment={}
+        )
+        answer = aws.client("lambda").invoke(FunctionName="probe")["Payload"].read()
+        assert json.loads(answer) == dynalite.url
 
 
 def test_a_port_can_be_asked_for() -> None:

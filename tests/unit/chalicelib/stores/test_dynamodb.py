@@ -18,7 +18,7 @@ from chalicelib.stores import dynamodb
 from chalicelib.stores.dynamodb import DynamoDBHotStore
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import page_session
-from tests.dynalite import Dynalite
+from local_cloud.aws.dynalite import Dynalite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
