@@ -30,6 +30,7 @@ from chalice.utils import UI, OSUtils
 
 from deploy_scripts.deployment.comparison import Comparison
 from deploy_scripts.errors import RefusedError
+from deploy_scripts.lasting_output import outlive_readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("stage")
     parser.add_argument("--dry-run", action="store_true")
     chosen = parser.parse_args()
+    outlive_readers()
     try:
         deploy(Path.cwd(), chosen.stage, dry_run=chosen.dry_run)
     except RefusedError as error:

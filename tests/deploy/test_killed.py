@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.deploy.killing import Kill, is_write
+from tests.deploy.verbs import unread_command_line
 
 if TYPE_CHECKING:
     from tests.deploy.killing import Run, World
@@ -96,6 +97,19 @@ def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) ->
     assert "factory-twin-temperature-sensor-1" not in world.destroy().output
     left = world.everything()
     assert {**left, "files": nothing["files"]} == nothing
+
+
+def test_a_reader_of_the_output_that_ends_doesnt_end_a_deployment(world: World) -> None:
+    world.providers("aws", "azure")
+    world.deploy()
+    deployed = world.everything()
+    world.destroy()
+    nothing = world.everything()
+    world.command_line = unread_command_line
+    world.deploy()
+    assert world.everything() == deployed
+    world.destroy()
+    assert world.everything() == nothing
 
 
 def test_endpoints_are_deployed_and_destroyed_where_there_is_no_twinmaker(world: World) -> None:
