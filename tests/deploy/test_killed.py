@@ -24,13 +24,11 @@ def kills(undisturbed: Run) -> list[Kill]:
 
     A request that changes nothing leaves what the one before it left. A kill before a request leaves what
     one after the request before it leaves, except for files that were written between the two. (That
-    looking at something in TwinMaker gets on with it is test_register's business.)
+    looking at something in TwinMaker gets on with it is test_register's business, and a lock that is left
+    without anything else is test_lock's: it is taken first and given back last.)
     """
-    after = [
-        Kill(number, "after")
-        for number, what in enumerate(undisturbed.requests, 1)
-        if is_write(what)
-    ]
+    writes = [number for number, what in enumerate(undisturbed.requests, 1) if is_write(what)]
+    after = [Kill(number, "after") for number in writes[1:-1]]
     assert len(after) >= FEWEST_WRITES
     return [*after, *(Kill(number, "before") for number in undisturbed.changed)]
 
