@@ -73,12 +73,15 @@ def load_telemetry(
         raise click.BadParameter(f"no device {device_id!r} in {config}", param_hint="--device")
     console = Console()
     telemetry = {
-        device.id: sample_telemetry.generate(
-            device,
-            entries,
-            end=sample_telemetry.latest_round_minute(),
-            interval=timedelta(seconds=interval),
-            seed=seed,
+        device.id: sample_telemetry.as_stored(
+            sample_telemetry.generate(
+                device,
+                entries,
+                end=sample_telemetry.latest_round_minute(),
+                interval=timedelta(seconds=interval),
+                seed=seed,
+            ),
+            [device],
         )
         for device in chosen
     }

@@ -103,6 +103,11 @@ class HttpReader:
             "iot_device_id": device.id,
             "selected_properties": names,
             "property_types": {each.name: each.data_type.to_json() for each in device.properties},
+            "property_sources": {
+                each.name: each.source
+                for each in device.properties
+                if each.source and each.name in names
+            },
             "start_time": self.start,
             "end_time": self.end,
             **more,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from chalicelib.model.instants import NANOSECONDS, utc_text
 from deploy_scripts.providers.telemetry import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from chalicelib.model.data_value import DataType
     from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
@@ -87,6 +88,17 @@ def generate(
             if chance.random() >= _LACK_CHANCE
         }
         yield Entry(device.id, _spelled(instant, chance), values)
+
+
+def as_stored(entries: Iterable[Entry], devices: Iterable[Device]) -> Iterator[Entry]:
+    """Name values as they are stored: a source is the field of exactly that name."""
+    sources = {
+        device.id: {each.name: each.source or each.name for each in device.properties}
+        for device in devices
+    }
+    for entry in entries:
+        names = sources[entry.device_id]
+        yield replace(entry, values={names[name]: value for name, value in entry.values.items()})
 
 
 def _step(chance: random.Random) -> int:

@@ -220,7 +220,8 @@ class LocalCloud:
         total = each * len(writers)
         self._progress(total, 0)
         for title, writer in writers.items():
-            writer.write(self.telemetry(), progress=lambda more: self._progress(total, more))
+            stored = sample_telemetry.as_stored(self.telemetry(), self.devices)
+            writer.write(stored, progress=lambda more: self._progress(total, more))
             self._report(f"{each:,} entries of {len(self.devices)} devices in {title}")
 
     def _create_token(self) -> str:

@@ -85,7 +85,8 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
         next_token=document.token("nextToken"),
     )
-    return _checked(query, document)
+    filtered = [each.property_name for each in query.filters]
+    return _checked(query.with_constants(_constants(document, filtered)), document)
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
@@ -115,7 +116,6 @@ def _checked(query: Query, document: Document) -> Query:
     known = document.get("properties")
     if isinstance(known, Mapping):
         query.check_known(known)
-    query = query.with_constants(_constants(document, query.properties))
     return replace(query, property_sources=_sources(document, query.properties))
 
 
@@ -143,23 +143,36 @@ def _types(document: Document) -> dict[str, DataType]:
 def _sources(document: Document, names: Iterable[str]) -> dict[str, str]:
     """Return where the properties of some names are stored: their definitions' `configuration` says so."""
     definitions = _definitions(document)
-    configured = {name: _member(definitions.get(name), "configuration") for name in names}
-    return {name: each[SOURCE] for name, each in configured.items() if each.get(SOURCE)}
+    sources = {}
+    for name in names:
+        key = f"properties.{name}.definition.configuration.{SOURCE}"
+        source = _member(definitions.get(name), "configuration").get(SOURCE)
+        if source:
+            sources[name] = Document({key: source}, "the event").text(key)
+    return sources
 
 
 def _constants(document: Document, names: Iterable[str]) -> dict[str, Any]:
-    """Return what TwinMaker itself keeps of some properties: the entity's value, or else the type's."""
+    """Return what TwinMaker itself keeps of filtered properties: the entity's value, or else the type's."""
     constants = {}
     definitions = _definitions(document)
     for name in definitions.keys() & names:
         definition = definitions[name]
+        elsewhere = [definition.get(flag) for flag in ("isTimeSeries", "isStoredExternally")]
+        if any(elsewhere):
+            continue
         value = _member(document.get("properties")[name], "value")
         value = value or _member(definition, "defaultValue")
-        if value and not (definition.get("isTimeSeries") or definition.get("isStoredExternally")):
+        if value:
             try:
                 constants[name] = plain_value(value)
             except UnrepresentableValueError as error:
                 raise InvalidQueryError(f"properties.{name} has a value that is {error}") from error
+        elif elsewhere == [False, False]:
+            raise InvalidQueryError(
+                f"The property {name!r} is no telemetry and has no value, so nothing can be filtered by "
+                "it. Give it a value in the entity or the component type."
+            )
     return constants
 
 

@@ -6,8 +6,9 @@ It holds a URL and a token, or a function's name, and no right to any storage.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.local_route import LocalRoute
 from chalicelib.data_connector.remote_route import RemoteRoute
 from chalicelib.settings.data_connector import LocalReaderSettings
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from chalicelib.model.reads import Read
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.data_connector import DataConnectorSettings
+
+_ANSWER_MARGIN: Final = 0.5
+"""Seconds of the function's own time in which it checks and hands over the largest answer, or fails
+with a message of its own before Lambda ends it."""
 
 
 class DataConnector:
@@ -59,10 +64,13 @@ class DataConnector:
             The event isn't one that can be answered.
         RemoteReaderError
             The remote reader gave no answer in time.
+        ConfigurationError, StoreUnavailableError
+            The token can't be fetched, or not in time.
         HotReaderError
-            The local Hot Reader failed.
+            The local Hot Reader failed, or the event's device wasn't found out in time.
         """
-        answer = self._route.answer(event, seconds, trace_id, record)
+        deadline = Deadline(seconds - _ANSWER_MARGIN)
+        answer = self._route.answer(event, deadline, trace_id, record)
         record.count("ValuesReturned", _values_in(answer))
         return answer
 

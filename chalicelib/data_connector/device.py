@@ -104,15 +104,20 @@ def _ask_twinmaker(
     try:
         entity = _twinmaker_client().get_entity(workspaceId=workspace_id, entityId=entity_id)
     except (BotoCoreError, ClientError) as error:
-        raise HotReaderError(
-            f"The device of entity {entity_id!r} can't be looked up: {error}. Let the function call "
-            f"iottwinmaker:GetEntity, or add a static property {DEVICE_ID_PROPERTY} to the component "
-            "type, which needs no call."
-        ) from error
+        raise unknown(entity_id, str(error)) from error
     component = entity.get("components", {}).get(component_name)
     if component is None:
         raise InvalidQueryError(f"The entity {entity_id!r} has no component {component_name!r}")
     return _static_value(component.get("properties")), component["componentTypeId"]
+
+
+def unknown(entity_id: Any, reason: str) -> HotReaderError:
+    """Return the error of a device that can't be looked up."""
+    return HotReaderError(
+        f"The device of entity {entity_id!r} can't be looked up: {reason}. Let the function call "
+        f"iottwinmaker:GetEntity, or add a static property {DEVICE_ID_PROPERTY} to the component "
+        "type, which needs no call."
+    )
 
 
 @lru_cache(maxsize=1)

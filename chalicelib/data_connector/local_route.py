@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
+    from chalicelib.data_connector.deadline import Deadline
     from chalicelib.model.reads import Read
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.data_connector import LocalReaderSettings
@@ -34,28 +36,31 @@ class LocalRoute:
         self._function = settings.function
 
     def answer(
-        self, event: Mapping[str, Any], _seconds: float, _trace_id: str, record: RequestRecord
+        self, event: Mapping[str, Any], deadline: Deadline, _trace_id: str, record: RequestRecord
     ) -> dict[str, Any]:
         """Answer TwinMaker's event; see `DataConnector.answer`.
 
         Raises
         ------
         HotReaderError
-            The function can't be invoked, failed, or isn't a Hot Reader of this kind.
+            The function can't be invoked, failed, took too long, or isn't a Hot Reader of this kind.
         """
         from botocore.exceptions import BotoCoreError, ClientError  # the remote route needs no SDK
 
         try:
             with record.subsegment("local hot reader"):
-                response = _lambda_client().invoke(
-                    FunctionName=self._function, Payload=json.dumps(event)
-                )
+                response, payload = deadline.run(lambda: self._invoke(event))
+        except OutOfTimeError:
+            raise HotReaderError(
+                f"The local Hot Reader {self._function!r} didn't answer in time: raise lambda_timeout, "
+                "or read a shorter range."
+            ) from None
         except (BotoCoreError, ClientError) as error:
             raise HotReaderError(
                 f"The local Hot Reader {self._function!r} can't be invoked: {error}. Check "
                 f"{self._read.local_function_setting} and the function's policy."
             ) from error
-        answer = json.loads(response["Payload"].read())
+        answer = json.loads(payload)
         if not isinstance(answer, dict):
             answer = {}
         if response.get("FunctionError"):
@@ -69,6 +74,10 @@ class LocalRoute:
             )
         record.logger.info("Answered by the local reader")
         return answer
+
+    def _invoke(self, event: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+        response = _lambda_client().invoke(FunctionName=self._function, Payload=json.dumps(event))
+        return response, response["Payload"].read()
 
 
 @lru_cache(maxsize=1)

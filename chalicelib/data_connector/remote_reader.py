@@ -6,13 +6,9 @@ docs/architecture.md, "Where a connector's time goes".
 from __future__ import annotations
 
 import logging
-import queue
 import random
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -26,10 +22,15 @@ from chalicelib.contracts.wire_contract import (
     TOKEN_HEADER,
     flaws_of,
 )
+from chalicelib.data_connector.deadline import Deadline, OutOfTimeError, in_time
 from chalicelib.data_connector.failed_try import Failure, refusal
-from chalicelib.model.errors import InvalidQueryError, RemoteReaderError
+from chalicelib.data_connector.session import Exchange, new_session
+from chalicelib.model.errors import (
+    InvalidQueryError,
+    RemoteReaderError,
+    StoreUnavailableError,
+)
 from chalicelib.model.limits import LARGEST_PAYLOAD
-from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.tokens.aws_stores import inter_cloud_token
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     from chalicelib.model.results import Flaws
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
+_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "multi-cloud-hot-reader/1",
+}
 _FIRST_BACKOFF: Final = 0.2
 """Seconds, doubled with each try; the pause is a random part of it ("full jitter"), so that callers who
 failed together don't come back together."""
@@ -49,33 +55,6 @@ _SHORTEST_KEY: Final = 8
 """Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
-
-
-class _Exchange:
-    """One request in progress, which the caller may abandon."""
-
-    def __init__(self, session: requests.Session) -> None:
-        self.session = session
-        self._lock = threading.Lock()
-        self._response: requests.Response | None = None
-        self._abandoned = False
-
-    def began(self, response: requests.Response) -> None:
-        """Record that an answer has begun to arrive."""
-        with self._lock:
-            self._response = response
-            if self._abandoned:
-                raise requests.ConnectionError("the request was abandoned")
-
-    def abandon(self) -> None:
-        """End the connection, so that the thread that reads from it ends, too."""
-        with self._lock:
-            self._abandoned = True
-            if self._response is not None:
-                # The connection may have ended by itself just now.
-                with suppress(OSError, RuntimeError, ValueError):
-                    self._response.raw.shutdown()
-        self.session.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +139,16 @@ class RemoteReader:
         ConfigurationError, StoreUnavailableError
             The token can't be fetched.
         """
-        deadline = self._clock() + seconds
-        token = self._token.current()
-        headers = {TOKEN_HEADER: token, "Content-Type": "application/json"}
+        deadline = Deadline(seconds, clock=self._clock)
         try:
             body = orjson.dumps(envelope)
         except orjson.JSONEncodeError as error:
             raise InvalidQueryError(f"The query can't be sent as JSON: {error}") from error
+        token = self._token_before(deadline) if seconds >= _SHORTEST_TRY else ""
+        headers = {TOKEN_HEADER: token, "Content-Type": "application/json"}
         failure = Failure("no time was left for a request")
         attempts = 0
-        while (left := deadline - self._clock()) >= _SHORTEST_TRY:
+        while (left := deadline.seconds_left()) >= _SHORTEST_TRY:
             attempts += 1
             outcome = self._try(body, headers, left)
             if not isinstance(outcome, Failure):
@@ -180,7 +159,7 @@ class RemoteReader:
                 break
             backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (attempts - 1))
             pause = max(self._uniform(0, backoff), failure.retry_after)
-            if self._clock() + pause + _SHORTEST_TRY > deadline:
+            if pause + _SHORTEST_TRY > deadline.seconds_left():
                 failure = Failure(
                     f"{failure.reason}; no time is left for another try", failure.status
                 )
@@ -194,56 +173,39 @@ class RemoteReader:
             trace_id=str(envelope["trace_id"]),
         )
 
+    def _token_before(self, deadline: Deadline) -> str:
+        try:
+            return deadline.run(self._token.current)
+        except OutOfTimeError:
+            raise StoreUnavailableError(
+                f"{self._settings.token} wasn't fetched in time, so nothing was sent to the remote "
+                "Hot Reader"
+            ) from None
+
     def _try(
         self, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> tuple[dict[str, Any], Flaws] | Failure:
-        """Send one request, and abandon it after a number of seconds in whatever state it is.
-
-        A time-out of requests bounds each wait for bytes, not the whole: neither a silent name server
-        nor a reader that sends byte by byte ever exceeds it. So the exchange runs in a thread of its
-        own, which is abandoned, with its session, when time is up.
-        """
-        outcome: queue.SimpleQueue[tuple[dict[str, Any], Flaws] | Failure | Exception] = (
-            queue.SimpleQueue()
-        )
-        exchange = _Exchange(self._session)
-
-        def run() -> None:
-            try:
-                outcome.put(self._exchange(exchange, body, headers, seconds))
-            except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-                outcome.put(error)
-
-        threading.Thread(target=run, name="remote-reader", daemon=True).start()
+        """Send one request, and abandon it after its own time in whatever state it is."""
+        longest = self._settings.longest_try
+        # The last try that there is time for gets all of it: a slow answer is better than none.
+        own = longest if seconds >= 2 * longest else seconds
+        exchange = Exchange(self._session)
         try:
-            result = outcome.get(timeout=seconds)
-        except queue.Empty:
+            return in_time(own, lambda: self._exchange(exchange, body, headers, own))
+        except OutOfTimeError:
             self._session = self._new_session()
             exchange.abandon()
-            return Failure(f"no complete answer within {seconds:.1f} s", worth_a_retry=True)
-        if isinstance(result, Exception):
-            raise result
-        return result
+            return Failure(f"no complete answer within {own:.1f} s", worth_a_retry=True)
 
     def _exchange(
-        self, exchange: _Exchange, body: bytes, headers: Mapping[str, str], seconds: float
+        self, exchange: Exchange, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> tuple[dict[str, Any], Flaws] | Failure:
-        longest = self._settings.read_timeout
-        timeouts = (
-            min(self._settings.connect_timeout, seconds),
-            # The last try that there is time for gets all of it: a slow answer is better than none.
-            longest if seconds >= 2 * longest else seconds,
-        )
+        # The second one only ends a thread that can't be abandoned, as it is still sending.
+        timeouts = (min(self._settings.connect_timeout, seconds), 2 * seconds)
         try:
-            with exchange.session.post(
-                self._settings.url,
-                data=body,
-                headers=headers,
-                timeout=timeouts,
-                allow_redirects=False,
-                stream=True,
+            with exchange.post(
+                self._settings.url, data=body, headers=headers, timeout=timeouts
             ) as response:
-                exchange.began(response)
                 content = _content(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return Failure(self._in_words(error), worth_a_retry=True)
@@ -293,7 +255,7 @@ class RemoteReader:
 
     def _shown(self, reason: str, token: str) -> str:
         """Return a reason without secrets: a remote reader may echo what it was sent."""
-        for spelling in (token, quote(token, safe="")):
+        for spelling in filter(None, (token, quote(token, safe=""))):
             reason = reason.replace(spelling, "***")
         return self._without_keys(reason)[:_LONGEST_REASON]
 
@@ -308,21 +270,7 @@ class RemoteReader:
         return True
 
     def _new_session(self) -> requests.Session:
-        session = requests.Session()
-        session.headers.update(
-            {
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": "multi-cloud-hot-reader/1",
-            }
-        )
-        session.auth = _no_auth
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Even with allow_redirects=False, requests reads the whole body of what looks like one.
-        session.get_redirect_target = lambda _response: None  # type: ignore[method-assign,assignment]
-        # A request to this machine, without TLS, must not pass a proxy of the environment.
-        session.trust_env = urlsplit(self._settings.url).hostname not in LOOPBACK_HOSTS
-        return session
+        return new_session(self._settings.url, _HEADERS)
 
 
 def _keys_in(url: str) -> list[str]:
@@ -336,11 +284,6 @@ def _keys_in(url: str) -> list[str]:
     values += [*plain, *(quote(value, safe="") for value in plain)]
     secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
     return sorted(secret - {""}, key=len, reverse=True)
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from adding a login from ~/.netrc."""
-    return request
 
 
 def _content(response: requests.Response) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.contracts import twinmaker, wire_contract
 from chalicelib.data_connector import device
+from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.data_connector.read_ahead import ReadAhead
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.errors import RemoteReaderError
@@ -17,14 +18,11 @@ from chalicelib.model.query import HistoryQuery
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from chalicelib.data_connector.deadline import Deadline
     from chalicelib.model.query import LastEntryQuery
     from chalicelib.model.reads import Read
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.data_connector import RemoteReaderSettings
-
-_ANSWER_MARGIN: Final = 0.5
-"""Seconds of the function's own time in which it checks and hands over the largest answer, or fails
-with a message of its own before Lambda ends it."""
 
 
 class RemoteRoute:
@@ -48,13 +46,13 @@ class RemoteRoute:
         self._read_ahead = ReadAhead(settings.read_ahead) if settings.read_ahead else None
 
     def answer(
-        self, event: Mapping[str, Any], seconds: float, trace_id: str, record: RequestRecord
+        self, event: Mapping[str, Any], deadline: Deadline, trace_id: str, record: RequestRecord
     ) -> dict[str, Any]:
         """Answer TwinMaker's event; see `DataConnector.answer`."""
-        query = self._parse(event, device.resolve(event, self._twin_name))
+        query = self._parse(event, self._device_before(deadline, event))
         if isinstance(query, HistoryQuery) and query.unsatisfiable:
             return {"propertyValues": []}
-        ask = partial(self._ask, seconds=seconds - _ANSWER_MARGIN, trace_id=trace_id, record=record)
+        ask = partial(self._ask, deadline=deadline, trace_id=trace_id, record=record)
         if self._read_ahead is not None and isinstance(query, HistoryQuery):
             answer = _reading_ahead(self._read_ahead, query, ask, record)
         else:
@@ -63,8 +61,14 @@ class RemoteRoute:
         answer.pop(wire_contract.FOLLOWING_PAGES, None)
         return answer
 
+    def _device_before(self, deadline: Deadline, event: Mapping[str, Any]) -> str:
+        try:
+            return deadline.run(lambda: device.resolve(event, self._twin_name))
+        except OutOfTimeError:
+            raise device.unknown(event.get("entityId"), "there was no answer in time") from None
+
     def _ask(
-        self, query: LastEntryQuery, *, seconds: float, trace_id: str, record: RequestRecord
+        self, query: LastEntryQuery, *, deadline: Deadline, trace_id: str, record: RequestRecord
     ) -> dict[str, Any]:
         envelope = wire_contract.envelope(
             query, source_cloud=self._source_cloud, timestamp=time.time_ns(), trace_id=trace_id
@@ -77,7 +81,9 @@ class RemoteRoute:
         attempts = 0
         try:
             with record.subsegment("remote hot reader"):
-                answer = self._reader.read(envelope, seconds=seconds, before_retry=before_retry)
+                answer = self._reader.read(
+                    envelope, seconds=deadline.seconds_left(), before_retry=before_retry
+                )
             attempts = answer.attempts
         except RemoteReaderError as error:
             attempts = error.attempts

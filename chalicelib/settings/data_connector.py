@@ -78,8 +78,10 @@ class RemoteReaderSettings:
         The number of tries after the first.
     read_ahead
         How far to read ahead; None for not at all.
-    connect_timeout, read_timeout
-        Seconds for one try.
+    connect_timeout
+        Seconds for a connection.
+    longest_try
+        Seconds for one try from its beginning to the answer's last byte, if there is time for another.
     """
 
     url: str = field(repr=False)
@@ -90,7 +92,7 @@ class RemoteReaderSettings:
     # A lost SYN is sent again after 1 s (RFC 6298, section 2): two of three may be lost.
     connect_timeout: float = 3
     # Two tries fit into the 25 to 29 s of a function. The last one may use all the time that is left.
-    read_timeout: float = 10
+    longest_try: float = 10
 
 
 @dataclass(frozen=True, slots=True)

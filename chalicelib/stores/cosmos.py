@@ -28,7 +28,7 @@ from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponse
 
 from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
-from chalicelib.model.locations import values_at
+from chalicelib.model.locations import locations, values_at
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.stores.hot_store import in_identity_order
 
@@ -243,7 +243,7 @@ class LazyContainer:
 
     def _check_partition_key(self, container: Mapping[str, Any]) -> None:
         paths = container["partitionKey"]["paths"]
-        found = [[quoted or name for quoted, name in _PATH.findall(path)] for path in paths]
+        found = [tuple(quoted or name for quoted, name in _PATH.findall(path)) for path in paths]
         if found == [self._device_id]:
             return
         expected = "/".join(["", *self._device_id])
@@ -337,9 +337,9 @@ def _retry_after(error: CosmosHttpResponseError) -> int:
     return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1
 
 
-def _place(attribute: str) -> list[str]:
-    """Return the names that lead to a field. One with a dot of its own can't be told from two names."""
-    return attribute.split(".")
+def _place(attribute: str) -> Location:
+    """Return the names that lead to a key: a query has one order, so a dot always leads into a map."""
+    return locations(attribute)[-1]
 
 
 def _field(place: Sequence[str]) -> str:

@@ -70,7 +70,7 @@ def deploy(
     taken up.
 
     If the twin was on AWS and isn't any more, its component types and entities, as far as they were
-    made by register, are taken out of TwinMaker before their functions are deleted: they couldn't be
+    made by register, are removed from TwinMaker before their functions are deleted: they couldn't be
     read any more. The workspace and your dashboards stay. If an entity of somebody else's uses them,
     nothing is removed and deploy ends there.
     """

@@ -20,7 +20,8 @@ from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterClou
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stage_token import managed_store, token_reference
+from deploy_scripts.tokens.stage_token import StageTokenError, managed_store, token_reference
+from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,9 +64,12 @@ def destroy(
     twin = TwinConfiguration.load(config)
     found = Stage.load(project, stage)
     chosen = token_reference(twin.name, stage, store, token_name)
-    tokens = managed_store(found, twin.name, chosen, boto3.client)
+    try:
+        tokens = managed_store(found, twin.name, chosen, boto3.client)
+    except StageTokenError:
+        tokens = None  # the stage holds a token itself, or names it by an ARN: none that we made
     # A run that was cut off may have made a token for a stage that isn't written yet.
-    if found.environment is None and not tokens.is_ours():
+    if found.environment is None and not (tokens and tokens.is_ours()):
         fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
     connections.load()
@@ -87,6 +91,11 @@ def destroy(
         deployment.remove_connections(None, deployment.deployed)
         deployment.delete_function_url()
         deployment.delete_stage()
-        deployment.delete_token(tokens)
+        if tokens is None:
+            click.echo(
+                f"kept the token that {TOKEN_VARIABLE} holds or names: configure didn't make it"
+            )
+        else:
+            deployment.delete_token(tokens)
         deployment.leave_logs(delete=delete_logs)
     click.echo("Dry run: nothing was changed." if dry_run else "Done.")

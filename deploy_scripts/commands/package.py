@@ -47,6 +47,11 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--requests-per-second", help="Requests that one instance answers.  [default: no limit]"
 )
+@click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
+    help="The lowest level that is logged.  [default: INFO]",
+)
 @_options_of_clouds
 @click.option("--dry-run", is_flag=True, help="List what would be packaged, and write nothing.")
 def package(
@@ -54,6 +59,7 @@ def package(
     config: Path,
     output: Path,
     requests_per_second: str | None,
+    log_level: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     **options: str | None,
 ) -> None:
@@ -67,17 +73,13 @@ def package(
     Run again, it changes only what differs. Exit codes: 0 done, 2 something is wrong with the command
     or the configuration.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = _given(options)
+    settings = {"REQUESTS_PER_SECOND": requests_per_second, "POWERTOOLS_LOG_LEVEL": log_level}
     _check_belong(given, cloud)
     try:
         twin = TwinConfiguration.load(config)
         made = Package.make(
-            twin,
-            cloud,
-            given,
-            requests_per_second=requests_per_second,
-            output=output,
-            config=config,
+            twin, cloud, given, settings=_given(settings), output=output, config=config
         )
     except (ConfigurationProblems, PackageError) as error:
         fail(str(error), USAGE)
@@ -87,6 +89,10 @@ def package(
         _write(made.zip_path, zipped(made.contents))
         _write(made.settings_path, made.settings_text.encode())
     click.echo(made.script, nl=False)
+
+
+def _given(options: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _check_belong(given: dict[str, str], cloud: str) -> None:

@@ -85,8 +85,8 @@ def publish(
     """Let the twin's cloud find the Hot Readers: save their URLs and their token as connections.
 
     With --stage, of a stage that was deployed to AWS, whose API is throttled, too. There, --endpoint
-    function-url makes a Lambda Function URL, which nothing throttles, and --endpoint api-gateway takes
-    it away again. With --cloud, of Hot Readers that were deployed to another cloud.
+    function-url makes a Lambda Function URL, which nothing throttles, and --endpoint api-gateway removes
+    it again. With --cloud, of Hot Readers that were deployed to another cloud.
 
     Run again, it changes only what differs. Endpoints, region and credentials of AWS come from the
     environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the

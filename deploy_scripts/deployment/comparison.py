@@ -143,7 +143,7 @@ class Comparison:
         before = found.get("ReservedConcurrentExecutions")
         if before == reserved_concurrent_executions:
             return _SAME
-        named = reserved_concurrent_executions or "taken away"
+        named = reserved_concurrent_executions or "removed"
         return _change(f"function {function_name}: reserved concurrency {named}, was {before}")
 
     _delete_function_concurrency = _put_function_concurrency

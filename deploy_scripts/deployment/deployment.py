@@ -190,7 +190,7 @@ class Deployment:
         Raises
         ------
         RegistrationError
-            Somebody else's entity uses what would be taken out.
+            Somebody else's entity uses what would be removed.
         """
         try:
             self._leave_twinmaker(delete_workspace=delete_workspace)

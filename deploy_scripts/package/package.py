@@ -58,7 +58,7 @@ class Package:
         cloud: str,
         options: Mapping[str, str],
         *,
-        requests_per_second: str | None = None,
+        settings: Mapping[str, str],
         output: Path,
         config: Path,
     ) -> Self:
@@ -72,8 +72,8 @@ class Package:
             The Hot Readers' cloud.
         options
             The cloud's own options that were given, by name.
-        requests_per_second
-            The requests that one instance answers; None for no limit.
+        settings
+            The settings that other options gave, by variable.
         output
             The directory that it will be written to.
         config
@@ -87,13 +87,11 @@ class Package:
         """
         _check_layout(twin, cloud)
         functions = PACKAGED[cloud]
-        given = storage_environment(twin)
-        if requests_per_second is not None:
-            given["REQUESTS_PER_SECOND"] = requests_per_second
+        given = {**storage_environment(twin), **settings}
         info = digital_twin_info(twin, twin.devices)
         _check(cloud, given | {"DIGITAL_TWIN_INFO": info})
         packed_info = packed(info, given, name=cloud)
-        settings = dict(sorted({**given, "DIGITAL_TWIN_INFO": packed_info.setting}.items()))
+        of_functions = dict(sorted({**given, "DIGITAL_TWIN_INFO": packed_info.setting}.items()))
         files = contents(PROJECT, functions)
         if packed_info.devices is not None:
             files[packed_info.file] = json.dumps(packed_info.devices).encode()
@@ -113,8 +111,8 @@ class Package:
             zip_path,
             files,
             settings_path,
-            settings,
-            functions.spelled(settings),
+            of_functions,
+            functions.spelled(of_functions),
             filled_in((PROJECT / functions.directory / "publish.sh").read_text(), variables),
         )
 
@@ -139,13 +137,15 @@ def _check_layout(twin: TwinConfiguration, cloud: str) -> None:
 def _check(cloud: str, settings: Mapping[str, str]) -> None:
     """Read settings as the function will: a mistake shows now."""
     try:
-        HotReaderSettings.load(settings)
-        PROVIDERS[cloud].settings.load(settings)
         EndpointSettings.load_outside_aws({**settings, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
     except ConfigurationError as error:
+        raise PackageError(str(error)) from error
+    try:
+        HotReaderSettings.load(settings)
+        PROVIDERS[cloud].settings.load(settings)
+    except ConfigurationError as error:
         raise PackageError(
-            f"{error}. Where the hot storage is stands in the section {cloud!r} of {STORAGE_FILE} "
-            "(docs/configuration.md)."
+            f"{error}. The section {cloud!r} of {STORAGE_FILE} says it (docs/configuration.md)."
         ) from error
 
 

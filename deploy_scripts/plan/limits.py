@@ -80,7 +80,10 @@ def _of_twinmaker(twin: TwinConfiguration, region: str | None) -> Iterator[str]:
         for each in session.get_available_regions("iottwinmaker", partition)
     }
     if region is not None and region not in known:
-        yield f"TwinMaker isn't in {region}, but in {', '.join(sorted(known))}: choose another region."
+        yield (
+            f"TwinMaker isn't in {region}, but in {', '.join(sorted(known))}: choose another region "
+            "(or a newer boto3, whose list this is)."
+        )
     in_twinmaker = Twin(twin.name, twin.name)
     refused = [*name_flaws(in_twinmaker, twin.devices)]
     for flaw in refused:

@@ -52,6 +52,7 @@ _LONGEST_TWIN_NAME: Final = 128
 _LONGEST_COMPONENT_TYPE_ID: Final = 256
 _LONGEST_PROPERTY_NAME: Final = 256
 _LONGEST_UNIT: Final = 256
+_LONGEST_SOURCE: Final = 256
 _TYPES: Final = tuple(sorted(DATA_VALUE_TYPES.values()))
 
 _TYPE: Final = f"one of {', '.join(_TYPES)}"
@@ -72,15 +73,17 @@ _EXPECTED: Final = {
     "properties[]": 'a property: {"name": ..., "dataType": ...}',
     "constProperties": "a list of properties",
     "constProperties[]": 'a property: {"name": ..., "dataType": ..., "value": ...}',
-    "name": f"a property's name: 1 to {_LONGEST_PROPERTY_NAME} letters, digits, '-' and '_'",
+    "name": f"a property's name: 1 to {_LONGEST_PROPERTY_NAME} letters, digits, '-' and '_' "
+    "(a stored name with others goes into source)",
     "dataType": _TYPE_OR_OBJECT,
     "nestedType": _TYPE_OR_OBJECT,
     "type": _TYPE,
     "unitOfMeasure": f"a unit of measure: a string of 1 to {_LONGEST_UNIT} characters",
+    "source": f"a stored name or path: a string of 1 to {_LONGEST_SOURCE} characters in one line",
     "value": "the constant's value",
 }
 """The rules in words, by file or key; `[]` stands for an element."""
-_TELEMETRY_KEYS: Final = ("name", "dataType", "unitOfMeasure")
+_TELEMETRY_KEYS: Final = ("name", "dataType", "unitOfMeasure", "source")
 _KEYS: Final = {
     TWIN_FILE: ("digital_twin_name",),
     PROVIDERS_FILE: ("layer_3_hot_provider", "layer_4_provider"),
@@ -155,6 +158,9 @@ def _telemetry(listed: Any) -> Any:
 
 
 def _constant(listed: Any) -> Any:
+    if isinstance(listed, dict) and listed.get("source") is not None:
+        expected = "no source: a constant's value is here, and not stored with the telemetry"
+        raise _mistake(expected, shown(listed["source"]), ("source",))
     return {"value": MISSING, **listed} if isinstance(listed, dict) else listed
 
 
@@ -191,6 +197,8 @@ class DeviceProperty:
         Its unit of measure, if it has one.
     value
         The value of a constant property; None for telemetry.
+    source
+        The stored name or path of telemetry, where it differs from the name.
     """
 
     name: Annotated[
@@ -203,6 +211,9 @@ class DeviceProperty:
         str | None, Field(validation_alias="unitOfMeasure", min_length=1, max_length=_LONGEST_UNIT)
     ] = None
     value: Annotated[Any, AfterValidator(_value)] = None
+    source: Annotated[
+        str | None, Field(pattern=r"^.*$", min_length=1, max_length=_LONGEST_SOURCE)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Entry:
     timestamp
         Its time, in the device's own spelling.
     values
-        The plain values by property name; a Decimal keeps all digits of a number.
+        The plain values by name; a Decimal keeps all digits of a number.
     """
 
     device_id: str

@@ -121,7 +121,7 @@ def publish(
         changes += save(layout, connections, urls, accepted, dry_run=dry_run)
     if endpoint == API_GATEWAY:  # only now: until here callers may still know the Function URL
         removed = function_url.remove(lambda_, saved_urls, dry_run=dry_run)
-        changes += [f"{each}: taken away" for each in removed]
+        changes += [f"{each}: removed" for each in removed]
     return endpoint, changes
 
 

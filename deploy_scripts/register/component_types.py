@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, SOURCE
 from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.register.resources import Resources
@@ -50,6 +50,7 @@ def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
     """
     definitions = {
         each.name: _definition(each.data_type, each.unit, "isTimeSeries", "isStoredExternally")
+        | ({"configuration": {SOURCE: each.source}} if each.source else {})
         for each in device.properties
     }
     for each in device.constants:

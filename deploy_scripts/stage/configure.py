@@ -48,6 +48,9 @@ _MANAGED: Final = (
     *(key.setting for key in STORAGE_KEYS["aws"]),
 )
 """The variables that follow from the configuration; one that doesn't any more is removed."""
+_API: Final = {"api_gateway_stage": "api", "api_gateway_endpoint_type": "REGIONAL"}
+"""The caller is one other cloud: it needs no CloudFront before the API (API Gateway developer guide,
+'API endpoint types')."""
 _DEFAULTS: Final[Mapping[str, Any]] = {"autogen_policy": False, "xray": True}
 
 
@@ -155,7 +158,7 @@ def configure_stage(
     changes += _keep_devices(project / info.file, info.devices, dry_run=dry_run)
     after = {
         **_DEFAULTS,
-        **({"api_gateway_stage": "api"} if API_HANDLER in documents else {}),
+        **(_API if API_HANDLER in documents else {}),
         **before,
         **_policy_files(before, stage, documents),
         "environment_variables": variables | {"DIGITAL_TWIN_INFO": info.setting},

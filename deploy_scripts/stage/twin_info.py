@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from deploy_scripts.project_files.twin_configuration import Device, TwinConfiguration
+    from deploy_scripts.project_files.twin_configuration import (
+        Device,
+        DeviceProperty,
+        TwinConfiguration,
+    )
 
 _DEVICES: Final = "config_iot_devices"
 _LARGEST_ENVIRONMENT: Final = 4_096
@@ -28,7 +32,7 @@ def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str
     twin
         The twin's configuration.
     devices
-        The devices whose declared types the function needs.
+        The devices whose types, sources and constants the function needs.
 
     Returns
     -------
@@ -46,13 +50,19 @@ def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str
         {
             "id": device.id,
             "properties": [
-                {"name": each.name, "dataType": each.data_type.to_json()}
+                _typed(each) | ({"source": each.source} if each.source else {})
                 for each in device.properties
             ],
+            **({"constProperties": constants} if constants else {}),
         }
         for device in devices
+        for constants in [[_typed(each) | {"value": each.value} for each in device.constants]]
     ]
     return json.dumps(info | ({_DEVICES: listed} if listed else {}))
+
+
+def _typed(each: DeviceProperty) -> dict[str, Any]:
+    return {"name": each.name, "dataType": each.data_type.to_json()}
 
 
 class PackedInfo(NamedTuple):

@@ -206,6 +206,11 @@ def _what(device: Device, names: Sequence[str]) -> dict[str, Any]:
         "device_id": device.id,
         "selected_properties": tuple(types),
         "property_types": types,
+        "property_sources": {
+            each.name: each.source
+            for each in device.properties
+            if each.source and each.name in types
+        },
     }
 
 

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.model.errors import ConfigurationError, HotReaderError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings.hot_reader import HotReaderSettings
+from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import aws_problem, short
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     from deploy_scripts.verify.endpoint import EndpointAnswer
     from deploy_scripts.verify.samples import Remark
 
-_AGAIN: Final = (
-    "Settings are those of the Hot Readers (docs/settings.md): set them, and deploy them again."
-)
+_AGAIN: Final = f"Write the settings into {STORAGE_FILE} (docs/configuration.md), and deploy the Hot Readers again."
 
 
 @dataclass(frozen=True, slots=True)

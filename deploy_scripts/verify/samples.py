@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.model.instants import NANOSECONDS, NativeTimestamp, parse_instant
-from chalicelib.model.locations import locations, value_at
+from chalicelib.model.locations import locations, value_at, values_at
 from chalicelib.settings.hot_reader import TIMESTAMP_FORMATS
 from deploy_scripts.register.workspace import first_few
 
@@ -95,7 +95,7 @@ def judge(device: Device, entries: Sequence[Entry], settings: HotReaderSettings)
         if timestamp is None:
             remark, example = _of_key(key, entry, settings, fatal=not readable)
             remarks.setdefault(remark, example)
-    remarks |= dict(_of_properties(device, entries))
+    remarks |= dict(_of_properties(device, entries, settings.values_path))
     newest = max(readable).text if readable else None
     return Judgement(device.id, newest, remarks)
 
@@ -162,18 +162,27 @@ def _of_key(
     return Remark(flaw, cure, fatal), example
 
 
-def _of_properties(device: Device, entries: Sequence[Entry]) -> Iterator[tuple[Remark, str]]:
+def _of_properties(
+    device: Device, entries: Sequence[Entry], values_path: str | None
+) -> Iterator[tuple[Remark, str]]:
     """Look elsewhere for properties that no entry has where a Hot Reader looks."""
-    names = [each.name for each in device.properties]
-    missing = [name for name in names if not any(name in entry for entry in entries)]
+    places = {
+        each.name: locations(each.source or each.name, values_path) for each in device.properties
+    }
+    names = [*places]
+    there = {name for entry in entries for name in values_at(entry, places)}
+    missing = [name for name in names if name not in there]
     fatal = len(missing) == len(names)
     found = {name: path for name in missing if (path := _path_to(name, entries)) is not None}
     above = {path[:-1] for path in found.values()}
     alike = all(path[-1] == name for name, path in found.items())
     if len(found) == len(names) and len(above) == 1 and alike:
-        values_path = ".".join(above.pop())
-        flaw = f"values aren't fields of the entries, but of the map {values_path} in them"
-        yield Remark(flaw, f"set VALUES_PATH={values_path}", fatal), names[0]
+        map_of_all = ".".join(above.pop())
+        flaw = f"values aren't fields of the entries, but of the map {map_of_all} in them"
+        cure = f"set VALUES_PATH={map_of_all}"
+        if not map_of_all:
+            flaw, cure = f"values aren't in the map {values_path}", "leave out VALUES_PATH"
+        yield Remark(flaw, cure, fatal), names[0]
         return
     for name, path in found.items():
         source = ".".join(path)

@@ -28,6 +28,10 @@ az functionapp create --name "$APP" --resource-group "$RESOURCE_GROUP" \
 PRINCIPAL=$(az functionapp identity assign --name "$APP" --resource-group "$RESOURCE_GROUP" \
   --query principalId --output tsv)
 
+# An instance answers four requests at once, in place of one: they mostly wait for the hot storage.
+az functionapp scale config set --name "$APP" --resource-group "$RESOURCE_GROUP" \
+  --trigger-type http --trigger-settings perInstanceConcurrency=4 --output none
+
 # It may read the one container: the Cosmos DB Built-in Data Reader.
 az cosmosdb sql role assignment create --account-name "$COSMOS_ACCOUNT" \
   --resource-group "$COSMOS_RESOURCE_GROUP" --principal-id "$PRINCIPAL" \
@@ -53,13 +57,14 @@ az keyvault secret show --vault-name "$KEY_VAULT" --name inter-cloud-token > /de
     --file "$TOKEN_FILE" --encoding utf-8 --output none
 }
 
-# Settings and code; Azure installs what requirements.txt lists.
+# Settings and code; Azure installs what requirements.txt lists. If this takes longer than ten minutes,
+# or says that the app is unhealthy, the host doesn't start: docs/operations.md says where to look.
 az functionapp config appsettings set --name "$APP" --resource-group "$RESOURCE_GROUP" \
   --settings "@$SETTINGS" \
   "INTER_CLOUD_TOKEN=@Microsoft.KeyVault(VaultName=$KEY_VAULT;SecretName=inter-cloud-token)" \
   --output none
 az functionapp deployment source config-zip --name "$APP" --resource-group "$RESOURCE_GROUP" \
-  --src "$ZIP" --build-remote true
+  --src "$ZIP" --build-remote true --timeout 600
 
 # Tell the twin's cloud where the Hot Readers are; then the file isn't needed any more.
 HOST=$(az functionapp show --name "$APP" --resource-group "$RESOURCE_GROUP" \

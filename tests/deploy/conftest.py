@@ -21,7 +21,7 @@ DEVICES: list[dict[str, Any]] = [
         "id": "pump-1",
         "properties": [
             {"name": "pressure", "dataType": "DOUBLE", "unitOfMeasure": "Bar"},
-            {"name": "running", "dataType": "BOOLEAN"},
+            {"name": "running", "dataType": "BOOLEAN", "source": "Pump.Running"},
         ],
         "constProperties": [{"name": "maxPressure", "dataType": "DOUBLE", "value": 16.0}],
     },

@@ -159,19 +159,31 @@ class Deployment:
     account
         Where to deploy to.
     cloud
-        The Hot Readers on the other clouds, and the twin's devices and telemetry.
+        The Hot Readers on the other clouds, and the twin's devices and telemetry; None if a test has
+        its own.
+
+    Attributes
+    ----------
+    environment
+        What the commands have in their environment besides the account's.
     """
 
-    def __init__(self, directory: Path, account: Account, cloud: LocalCloud) -> None:
+    def __init__(self, directory: Path, account: Account, cloud: LocalCloud | None = None) -> None:
         self.directory = directory
         self.account = account
-        self.cloud = cloud
+        self._cloud = cloud
+        self.environment: dict[str, str] = {}
         ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
         for name in ("chalicelib", ".chalice", "config"):
             shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
         shutil.copy(PROJECT / "app.py", directory)
         # The workers of the local Lambda find the libraries where these tests do.
         (directory / "requirements.txt").touch()
+
+    @property
+    def cloud(self) -> LocalCloud:
+        assert self._cloud is not None
+        return self._cloud
 
     @property
     def connections(self) -> InterCloudConnections:
@@ -268,7 +280,7 @@ class Deployment:
         done = forked.run(
             command_line,
             *arguments,
-            environment=self.account.environment,
+            environment=self.account.environment | self.environment,
             directory=self.directory,
         )
         assert done.returncode == code, done.stdout

@@ -90,13 +90,15 @@ def test_what_was_changed_by_hand_is_named_and_put_right(world: World) -> None:
     (api,) = gateway.get_rest_apis()["items"]
     gateway.create_deployment(restApiId=api["id"], stageName="api")
     compression = {"op": "replace", "path": "/minimumCompressionSize", "value": "7"}
-    gateway.update_rest_api(restApiId=api["id"], patchOperations=[compression])
+    edge = {"op": "replace", "path": "/endpointConfiguration/types/REGIONAL", "value": "EDGE"}
+    assert api["endpointConfiguration"]["types"] == ["REGIONAL"]
+    gateway.update_rest_api(restApiId=api["id"], patchOperations=[compression, edge])
     tried = world.deploy("--dry-run")
     variables = ("A", "DIGITAL_TWIN_INFO", "DYNAMODB_TABLE_NAME", "INTER_CLOUD_TOKEN")
     named = [
         f"role {role}: its policy",
         f"function {FUNCTION}: timeout, tags, {', '.join(f'variable {each}' for each in variables)}",
-        f"function {FUNCTION}: reserved concurrency taken away, was 5",
+        f"function {FUNCTION}: reserved concurrency removed, was 5",
         f"REST API {api['id']}: paths",
         f"REST API {api['id']}: compression or endpoint type",
     ]

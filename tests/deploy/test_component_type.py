@@ -37,7 +37,7 @@ def shown(wanted: dict[str, Any]) -> dict[str, Any]:
     return {
         "componentTypeId": "x",
         "propertyDefinitions": {
-            name: {**definition, **flags, "displayName": name, "configuration": {}}
+            name: {"configuration": {}, **definition, **flags, "displayName": name}
             for name, definition in wanted["propertyDefinitions"].items()
         },
         "functions": {
@@ -65,6 +65,20 @@ def test_the_devices_id_is_an_external_id_with_a_default() -> None:
     definition = described()["propertyDefinitions"]["iotDeviceId"]
     assert definition["isExternalId"]
     assert definition["defaultValue"] == {"stringValue": "pump-1"}
+
+
+def test_a_source_is_in_a_propertys_configuration() -> None:
+    speed = DeviceProperty("speed", DataType("DOUBLE"), source="Vehicle.Speed")
+    moved = DeviceProperty("speed", DataType("DOUBLE"), source="payload.speed")
+    nowhere = DeviceProperty("speed", DataType("DOUBLE"))
+    wanted, other, none = (described(Device("car-1", (each,))) for each in (speed, moved, nowhere))
+    definition = wanted["propertyDefinitions"]["speed"]
+    assert definition["configuration"] == {"source": "Vehicle.Speed"}
+    assert differences(wanted, shown(wanted)) == {}
+    for found, was in ((other, '{"source": "payload.speed"}'), (none, "nothing")):
+        assert lines(wanted, shown(found)) == [
+            f'property speed changed (configuration {{"source": "Vehicle.Speed"}}, was {was})'
+        ]
 
 
 def test_what_twinmaker_adds_is_no_difference() -> None:

@@ -19,7 +19,7 @@ from deploy_scripts.commands.configure import configure
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
+from deploy_scripts.tokens.stores import ForeignTokenError, ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage import check_token
 from local_cloud.aws.account import LocalAws
@@ -222,7 +222,8 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
     stage = Stage.load(project.directory, "multicloud")
     loaded = DigitalTwinInfo.load(stage.environment or {}).devices
     assert loaded["device-299"].types == {
-        each["name"]: DataType(each["dataType"]) for each in device["properties"]
+        each["name"]: DataType(each["dataType"])
+        for each in [*device["properties"], *device["constProperties"]]
     }
     assert "as it should be" in project.ok()
     path.write_text(few)
@@ -424,7 +425,7 @@ def test_a_token_that_aws_refuses_to_store_is_not_shown(project, monkeypatch):
 
 
 @pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
-def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
+def test_a_token_of_ours_can_be_changed_and_deleted_and_a_foreign_one_stays(aws, store):
     client = aws.client(store)
     make = ParameterStore if store == "ssm" else SecretsManager
     ours, foreign = make(client, "/ours"), make(client, "/foreign")
@@ -439,6 +440,8 @@ def test_a_token_of_ours_can_be_deleted_and_a_foreign_one_stays(aws, store):
     assert not ours.delete()
     assert ours.get() is None
     assert not foreign.delete()
+    with pytest.raises(ForeignTokenError):
+        foreign.put("p" * 43)
     assert foreign.get() == "f" * 43
     if store == "ssm":
         client.delete_parameter(Name="/foreign")
@@ -519,6 +522,20 @@ def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, 
     )
     assert done.exit_code == 2
     assert not aws.client("ssm").describe_parameters()["Parameters"]
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "REGIONAL"), ("EDGE", "EDGE")])
+def test_an_api_is_regional_unless_the_stage_says_otherwise(project, chosen, expected):
+    """A stage of an earlier version says nothing."""
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    stage = document["stages"]["multicloud"]
+    del stage["api_gateway_endpoint_type"]
+    if chosen:
+        stage["api_gateway_endpoint_type"] = chosen
+    path.write_text(json.dumps(document))
+    project.ok()
+    assert project.stages["multicloud"]["api_gateway_endpoint_type"] == expected
 
 
 def test_the_key_of_the_token_is_granted_to_its_function_and_stays(project, aws):

@@ -114,6 +114,20 @@ def test_a_token_is_deleted_without_being_read(project):
     assert not read
 
 
+@pytest.mark.parametrize("named", ["{arn}", "the-token-itself-of-good-length"])
+def test_a_stage_whose_token_configure_doesnt_look_after_is_destroyed(project, named):
+    found = project.aws.client("ssm").get_parameter(Name=TOKEN)["Parameter"]
+    path = project.directory / ".chalice" / "config.json"
+    document = json.loads(path.read_text())
+    variables = document["stages"]["multicloud"]["environment_variables"]
+    variables["INTER_CLOUD_TOKEN"] = named.format(arn=f"ssm:{found['ARN']}")
+    path.write_text(json.dumps(document))
+    shown = project.destroy()
+    assert "kept the token that INTER_CLOUD_TOKEN holds or names" in shown
+    assert named not in shown
+    assert project.token.get() is not None
+
+
 def test_the_functions_logs_stay_and_are_named(project):
     shown = project.destroy()
     for group in OF_STAGE:

@@ -119,6 +119,35 @@ def test_values_that_are_elsewhere_are_found(values, cure):
     assert cure in said
 
 
+@pytest.mark.parametrize(
+    ("values", "values_path"),
+    [
+        ({"Motor.speed": 1, "pressure": 1}, ""),
+        ({"Motor": {"speed": 1}, "pressure": 1}, ""),
+        ({"Body": {"Motor": {"speed": 1}, "pressure": 1}}, "Body"),
+    ],
+)
+def test_values_that_are_where_the_reader_looks_are_no_flaw(values, values_path):
+    speed = DeviceProperty("speed", DataType("DOUBLE"), source="Motor.speed")
+    pump = Device("pump-1", (speed, DeviceProperty("pressure", DataType("DOUBLE"))))
+    found = judge(pump, [{"timestamp": AT, **values}], settings(VALUES_PATH=values_path))
+    assert (found.readable, found.remarks) == (True, {})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"pressure": 1, "power": 2}, "unreadable: values aren't in the map payload"),
+        ({"body": {"pressure": 1, "power": 2}}, "unreadable: values aren't fields of the entries"),
+    ],
+)
+def test_values_that_are_not_where_the_settings_say_are_a_flaw(values, said):
+    judgement = judged(
+        {"timestamp": AT, **values}, properties=("pressure", "power"), VALUES_PATH="payload"
+    )
+    assert judgement.startswith(said)
+
+
 def test_a_property_that_entries_lack_is_no_flaw():
     said = judged({"timestamp": AT, "pressure": 1}, properties=("pressure", "power"))
     assert said == "readable: "

@@ -549,7 +549,7 @@ def test_the_api_again_takes_the_function_url_away(project):
     before = project.state()
     project.ok(*FUNCTION_URL)
     shown = project.ok("--endpoint", "api-gateway")
-    assert "Function URL of hot-reader-multicloud: taken away" in shown
+    assert "Function URL of hot-reader-multicloud: removed" in shown
     assert project.state() == before
     assert "Nothing to change" in project.ok()
 

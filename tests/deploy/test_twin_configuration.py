@@ -53,7 +53,7 @@ def test_a_twin_has_its_name_layout_and_devices(twin):
                 "pump-1",
                 (
                     DeviceProperty("pressure", DOUBLE, "Bar"),
-                    DeviceProperty("running", DataType("BOOLEAN")),
+                    DeviceProperty("running", DataType("BOOLEAN"), source="Pump.Running"),
                 ),
                 (DeviceProperty("maxPressure", DOUBLE, value=16.0),),
             ),
@@ -384,6 +384,11 @@ def nested(depth: int) -> Any:
          "properties[0].dataType.nestedType", "1"),
         (telemetry(dataType=nested(32)), "properties[0].dataType", "one that can't be used"),
         # its unit
+        (telemetry(source=""), "properties[0].source", '""'),
+        (telemetry(source=1), "properties[0].source", "1"),
+        (telemetry(source="a\nb"), "properties[0].source", '"a\\nb"'),
+        (telemetry(source="s" * 257), "properties[0].source", "257 characters"),
+        (constant(source="Body.x"), "constProperties[0].source", '"Body.x"'),
         (telemetry(unitOfMeasure=""), "properties[0].unitOfMeasure", '""'),
         (telemetry(unitOfMeasure=1), "properties[0].unitOfMeasure", "1"),
         (telemetry(unitOfMeasure="\ud800"), "properties[0].unitOfMeasure", '"\\ud800"'),
@@ -578,6 +583,15 @@ def test_the_documented_twin_is_valid(tmp_path):
         for example in documented()[file]:
             (tmp_path / file).write_text(json.dumps(example))
     assert [each.id for each in TwinConfiguration.load(tmp_path).devices] == ["pump-1"]
+
+
+def test_the_documented_existing_storage_is_valid(twin):
+    page = (PROJECT / "docs" / "existing-storage.md").read_text()
+    examples = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert examples
+    for example in examples:
+        twin.write(STORAGE_FILE, example)
+        assert TwinConfiguration.load(twin.path).storage.keys() == json.loads(example).keys()
 
 
 @pytest.mark.parametrize("read", READS)

@@ -35,16 +35,25 @@ def unread_command_line(*arguments: str) -> None:
     command_line(*arguments)
 
 
-def _chalice(
-    command: list[str], *, cwd: Path, stdout: int | None = None, **_: Any
+_run: Any = subprocess.run
+
+
+def _chalice(command: list[str], *given: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `chalice`, or what deploys a stage, in a fork, and all else as `subprocess.run` does."""
+    chalice, module = command[0].endswith("/chalice"), command[1:3]
+    if chalice or module == ["-m", "deploy_scripts.deployment.chalice_stage"]:
+        return _forked(command, chalice=chalice, **options)
+    done: subprocess.CompletedProcess[str] = _run(command, *given, **options)
+    return done
+
+
+def _forked(
+    command: list[str], *, chalice: bool, cwd: Path, stdout: int | None = None, **_: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run `chalice`, or what deploys a stage, as `subprocess.run` would, in a fork of this process."""
     from chalice.cli import main as chalice_cli
 
     from deploy_scripts.deployment import chalice_stage
 
-    chalice, module = command[0].endswith("/chalice"), command[1:3]
-    assert chalice or module == ["-m", "deploy_scripts.deployment.chalice_stage"]
     sys.stdout.flush()
     with tempfile.TemporaryFile("w+") as printed:
         child = os.fork()

@@ -91,3 +91,15 @@ def test_code_cites_sections_of_the_architecture_page_that_it_has():
     assert cited
     wrong = [each for each in cited if not any(each.startswith((f"{t}'", f'{t}"')) for t in known)]
     assert not wrong
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_tables_are_whole(path):
+    """A row without its table's head is shown as a line of text, and GitHub drops what a row has too many."""
+    for table in re.findall(r"(?:^\|.*\n)+", prose(path) + "\n", re.MULTILINE):
+        rows = table.splitlines()
+        assert re.fullmatch(r"(\|[ :-]+)+\|", "".join(rows[1:2])), rows[0]
+        for row in rows:
+            # An escaped bar is a character, even within code (GitHub Flavored Markdown, 'Tables').
+            cells = len(re.findall(r"(?<!\\)\|", row)) - 1
+            assert cells == rows[0].count("|") - 1, row

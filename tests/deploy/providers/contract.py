@@ -22,6 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib.model.data_value import DataType
+from chalicelib.model.query import DeclaredDevice
 from chalicelib.model.timestamps import EpochMillisecondsFormat
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from chalicelib.settings.hot_reader import HotReaderSettings
@@ -304,7 +305,18 @@ def test_the_settings_are_those_that_the_function_loads(command, case):
     loaded = HotReaderSettings.load(command.settings())
     assert loaded.twin.name == "factory-twin"
     assert loaded.twin.layout.layer_3_hot == case.cloud
-    assert set(loaded.twin.devices) == {"pump-1", "meter-1"}
+    assert loaded.twin.devices == {
+        "pump-1": DeclaredDevice(
+            types={
+                "pressure": DataType("DOUBLE"),
+                "running": DataType("BOOLEAN"),
+                "maxPressure": DataType("DOUBLE"),
+            },
+            sources={"running": "Pump.Running"},
+            constants={"maxPressure": 16.0},
+        ),
+        "meter-1": DeclaredDevice(types={"power": DataType("DOUBLE")}),
+    }
 
 
 def test_only_what_differs_from_a_default_is_written(command, case):
@@ -318,11 +330,12 @@ def test_the_storage_file_says_how_entries_are_laid_out(command):
         timestamp_attribute="ts",
         timestamp_format="epoch_milliseconds",
     )
-    command.ok("--requests-per-second", "50")
+    command.ok("--requests-per-second", "50", "--log-level", "WARNING")
     loaded = HotReaderSettings.load(command.settings())
     assert (loaded.device_id_attribute, loaded.timestamp_attribute) == ("deviceId", "ts")
     assert isinstance(loaded.timestamp_format, EpochMillisecondsFormat)
     assert command.settings()["REQUESTS_PER_SECOND"] == "50"
+    assert command.settings()["POWERTOOLS_LOG_LEVEL"] == "WARNING"
 
 
 def test_offsets_may_be_mixed(command):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from werkzeug import Request, Response
@@ -16,9 +17,12 @@ from demo.stack import create_hot_table
 from deploy_scripts.providers.aws import DynamoDBWriter
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.aws.account import LocalAws
+from tests.deploy.deployment import AWAY, Account
+from tests.deploy.existing_storage import PUMP, ExistingProject, documented, measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 
 def entries_of(count: int) -> list[Entry]:
@@ -122,3 +126,66 @@ def test_every_kind_of_value_is_kept_in_the_table(aws):
         "axes": {"M": {"x": {"L": [{"BOOL": False}]}}},
     }
     assert told == [1, 1]
+
+
+# --- tables that something else fills ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with Account() as account:
+        yield account
+
+
+def milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1_000)
+
+
+@pytest.mark.parametrize(
+    ("heading", "number", "keys", "item"),
+    [
+        (
+            "Projects of the larger deployer",
+            0,
+            {"device_id": "S", "timestamp": "S"},
+            lambda at, values: {"timestamp": f"{at:%FT%TZ}", **values},
+        ),
+        (
+            "Projects of the larger deployer",
+            3,
+            {"iotDeviceId": "S", "id": "S"},
+            lambda at, values: {"id": f"{at:%FT%TZ}", **values},
+        ),
+        (
+            "AWS IoT's rules",
+            0,
+            {"device_id": "S", "timestamp": "N"},
+            lambda at, values: {"timestamp": milliseconds(at), "payload": values},
+        ),
+    ],
+    ids=["larger deployer", "older project", "IoT rule"],
+)
+def test_a_table_that_something_else_fills_is_charted(
+    tmp_path, account, heading, number, keys, item
+):
+    project = ExistingProject(tmp_path, account, documented(heading)[number])
+    client, name = account.aws.client("dynamodb"), project.section["table"]
+    device_id, timestamp = keys
+    client.create_table(
+        TableName=name,
+        KeySchema=[
+            {"AttributeName": device_id, "KeyType": "HASH"},
+            {"AttributeName": timestamp, "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for at, values in measured():
+        decimals = {**values, "pressure": Decimal(str(values["pressure"]))}
+        stored = TypeSerializer().serialize({device_id: PUMP, **item(at, decimals)})["M"]
+        client.put_item(TableName=name, Item=stored)
+    project.walk()
+    client.delete_table(TableName=name)
+    project.scripts("destroy", "existing", *AWAY)

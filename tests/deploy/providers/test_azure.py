@@ -8,20 +8,28 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from azure.cosmos import PartitionKey
 from azure.cosmos.exceptions import CosmosHttpResponseError
 from click.testing import CliRunner
 
+from chalicelib.model.reads import READS
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
 from deploy_scripts.providers.azure import CosmosProbe, CosmosWriter, document_id, json_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.azure.cosmos import LocalCosmos
+from local_cloud.azure.functions import LocalAzureFunctions
+from local_cloud.child_process import free_port
+from tests.deploy.deployment import Account
+from tests.deploy.existing_storage import PUMP, TOKEN, ExistingProject, documented, measured
 from tests.deploy.providers.contract import *  # noqa: F403
 from tests.deploy.providers.contract import Case, flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from azure.cosmos import ContainerProxy
 
@@ -255,7 +263,7 @@ def test_the_endpoint_is_needed(command):
     command.twin.write("config_storage.json", {"azure": {}})
     refusal = command.refused()
     assert "COSMOS_ENDPOINT is not set" in refusal
-    assert "the section 'azure' of config_storage.json" in refusal
+    assert "The section 'azure' of config_storage.json" in refusal
 
 
 @pytest.mark.parametrize("endpoint", ["http://factory.documents.azure.com", "factory"])
@@ -292,7 +300,72 @@ def test_the_function_app_gets_the_settings_file_and_a_reference_to_the_token(pu
     ]
 
 
+def test_an_instance_answers_several_requests_at_once(published):
+    """Azure lets an instance of Python answer one, unless it is set."""
+    (words,) = published.shell.words("functionapp", "scale", "config", "set")
+    assert flags(words)["--trigger-settings"] == "perInstanceConcurrency=4"
+    assert flags(words)["--trigger-type"] == "http"
+
+
+def test_a_host_that_doesnt_start_is_given_up(published):
+    (words,) = published.shell.words("functionapp", "deployment", "source", "config-zip")
+    assert flags(words)["--timeout"] == "600"
+
+
 def test_an_endpoint_outside_azures_own_domain_has_its_account_filled_in(command):
     command.storage(endpoint="https://cosmos.example.com")
     done = command.ok()
     assert re.search(r"^COSMOS_ACCOUNT=$", done.stdout, re.MULTILINE)
+
+
+# --- containers that something else fills -----------------------------------------------------
+
+
+def message(at: datetime, values: dict[str, Any]) -> dict[str, Any]:
+    """A message as IoT Hub's own endpoint stores it."""
+    return {
+        "deviceId": PUMP,
+        "Properties": {},
+        "SystemProperties": {
+            "iothub-connection-device-id": PUMP,
+            "iothub-enqueuedtime": f"{at:%FT%T}.5000000Z",
+            "iothub-message-source": "Telemetry",
+        },
+        "iothub-name": "factory",
+        "Body": values,
+    }
+
+
+@pytest.mark.parametrize(
+    ("heading", "number", "key", "item"),
+    [
+        (
+            "Projects of the larger deployer",
+            1,
+            "device_id",
+            lambda at, values: {"device_id": PUMP, "timestamp": f"{at:%FT%TZ}", **values},
+        ),
+        ("IoT Hub's endpoint in Cosmos DB", 0, "deviceId", message),
+    ],
+    ids=["larger deployer", "IoT Hub"],
+)
+def test_a_container_that_something_else_fills_is_charted(tmp_path, heading, number, key, item):
+    storage = documented(heading)[number]
+    with LocalCosmos(tmp_path / "store.log") as cosmos, Account() as account:
+        storage["azure"]["endpoint"] = cosmos.endpoint
+        (tmp_path / "project").mkdir()
+        project = ExistingProject(tmp_path / "project", account, storage)
+        project.environment["COSMOS_KEY"] = cosmos.key
+        database = cosmos.client().create_database(project.section["database"])
+        container = database.create_container(project.section["container"], PartitionKey(f"/{key}"))
+        for count, (at, values) in enumerate(measured()):
+            container.create_item({"id": str(count), **item(at, values)})
+        settings = read_settings(project.package().read_text())
+        with LocalAzureFunctions(
+            {**settings, "COSMOS_KEY": cosmos.key, "INTER_CLOUD_TOKEN": TOKEN},
+            app=PROJECT / "functions" / "azure",
+            port=free_port(),
+            log=tmp_path / "functions.log",
+        ) as app:
+            project.connect_to({read.hot_reader: f"{app.url}{read.path}" for read in READS})
+            project.walk()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.exceptions import PermissionDenied
 
+from chalicelib.model.reads import READS
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
@@ -23,6 +25,9 @@ from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.gcp import FirestoreProbe, FirestoreWriter, document_id, field_value
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.gcp.firestore import LocalFirestore
+from local_cloud.gcp.functions import LocalCloudFunction
+from tests.deploy.deployment import Account
+from tests.deploy.existing_storage import PUMP, TOKEN, ExistingProject, documented, measured
 from tests.deploy.providers.contract import *  # noqa: F403
 from tests.deploy.providers.contract import Case, flags, without_publish
 from tests.firestore_client import client_of
@@ -30,6 +35,7 @@ from tests.firestore_server import FirestoreServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from google.cloud.firestore import Client
 
@@ -211,6 +217,13 @@ def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(p
         assert code == contents(PROJECT, PACKAGED["gcp"])
 
 
+def test_an_instance_of_both_functions_answers_several_requests_at_once(published):
+    """More than one takes a whole CPU, and one is what Google Cloud allows unless it is set."""
+    for words in published.shell.words("functions", "deploy"):
+        assert flags(words)["--concurrency"] == "4"
+        assert flags(words)["--cpu"] == "1"
+
+
 def test_each_direction_of_reading_has_its_index(command, shell):
     command.storage(device_id_attribute="d", timestamp_attribute="t", collection="a/b/c")
     assert shell.run(without_publish(command.script())).returncode == 0
@@ -223,3 +236,32 @@ def test_each_direction_of_reading_has_its_index(command, shell):
         for order in ("ascending", "descending")
     ]
     assert {flags(words)["--collection-group"] for words in indexes} == {"c"}
+
+
+# --- a collection that something else fills ---------------------------------------------------
+
+
+def test_a_collection_that_something_else_fills_is_charted(tmp_path: Path):
+    storage = documented("Projects of the larger deployer")[2]
+    with ExitStack() as running:
+        firestore = running.enter_context(LocalFirestore(tmp_path / "store.log"))
+        account = running.enter_context(Account())
+        (tmp_path / "project").mkdir()
+        project = ExistingProject(tmp_path / "project", account, storage)
+        project.environment |= firestore.environment
+        collection = client_of(firestore).collection(project.section["collection"])
+        for at, values in measured():
+            collection.add({"device_id": PUMP, "timestamp": f"{at:%FT%TZ}", **values})
+        settings = read_settings(project.package().read_text())
+        urls = {}
+        for read in READS:
+            function = LocalCloudFunction(
+                read.hot_reader.replace("-", "_"),
+                {**settings, **firestore.environment, "INTER_CLOUD_TOKEN": TOKEN},
+                source=PROJECT / "functions" / "gcp" / "main.py",
+                log=tmp_path / f"{read.hot_reader}.log",
+            )
+            running.enter_context(function)
+            urls[read.hot_reader] = f"{function.url}{read.path}"
+        project.connect_to(urls)
+        project.walk()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
+from demo.stack import create_hot_table
+from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
+from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +30,31 @@ def test_a_missing_region_is_told_in_a_line(monkeypatch, tmp_path: Path):
     assert load(code=1) == "You must specify a region.\n"
 
 
-def test_the_table_is_named_after_the_twin_unless_the_environment_names_it(monkeypatch):
+def test_an_empty_name_in_the_environment_is_none(monkeypatch):
     monkeypatch.setenv("DYNAMODB_TABLE_NAME", "")
     assert "DYNAMODB_TABLE_NAME is not set" in load(code=2)
+
+
+def config_with(directory: Path, **section: str) -> Path:
+    """Copy the example's configuration, and add where its hot storage is."""
+    config = directory / "config"
+    shutil.copytree(PROJECT / "config", config)
+    (config / "config_storage.json").write_text(json.dumps({"aws": section}))
+    return config
+
+
+def test_the_storage_file_says_which_table(tmp_path: Path):
+    config = config_with(tmp_path, table="mine")
+    with LocalAws() as aws:
+        create_hot_table(aws.client("dynamodb"), "mine")
+        options = ("--config", str(config), "--device", "pump-1", "--entries", "3")
+        assert "3 entries of pump-1 in the DynamoDB table mine" in load(
+            *options, environment=aws.environment
+        )
+        assert aws.client("dynamodb").scan(TableName="mine")["Count"] == 3
+
+
+def test_a_storage_whose_entries_look_otherwise_is_refused(tmp_path: Path):
+    config = config_with(tmp_path, table="mine", values_path="payload")
+    refused = load("--config", str(config), code=2)
+    assert "config_storage.json says that values_path is payload" in refused

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.model.data_value import DataType
+from chalicelib.model.reads import READS
+from demo.twin import until_active
+from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.register.component_types import component_type
 from tests.conformance import oracle
 from tests.conformance.oracle import by_property, read_back
 from tests.end_to_end.read_path.reading import by_twinmaker, newest, over_http, stored
@@ -104,6 +109,42 @@ def test_filters_reach_the_other_cloud(cloud):
         keep=lambda values: values.get("status") not in (None, "OK"),
     )
     assert read_back(pages) == by_property(expected, ["temperature"])
+
+
+@pytest.mark.parametrize("way", ["data connector", "hot reader"])
+def test_sources_and_constants_of_the_component_type_reach_the_reader(cloud, way):
+    at, client = cloud.endpoints, cloud.twinmaker()
+    entries, start, end = newest(stored(cloud, at.device_id), 20)
+    own = at.entity_id if way == "data connector" else at.direct_entity_id
+    components = client.get_entity(workspaceId=at.workspace_id, entityId=own)["components"]
+    known = client.get_component_type(
+        workspaceId=at.workspace_id,
+        componentTypeId=components[at.component_name]["componentTypeId"],
+    )
+    device = Device(
+        at.device_id,
+        (DeviceProperty("warmth", DataType("DOUBLE"), source="temperature"),),
+        (DeviceProperty("limit", DataType("DOUBLE"), value=30.0),),
+    )
+    readers = {
+        read: known["functions"][read.twinmaker_function]["implementedBy"]["lambda"]["arn"]
+        for read in READS
+    }
+    of_type = {"workspaceId": at.workspace_id, "componentTypeId": f"other-names.{own}"}
+    client.create_component_type(**of_type, **component_type(device, readers))
+    until_active(lambda: client.get_component_type(**of_type))
+    asked = {
+        "workspaceId": at.workspace_id,
+        "componentTypeId": of_type["componentTypeId"],
+        "selectedProperties": ["warmth"],
+        "startTime": start,
+        "endTime": end,
+    }
+    expected = oracle.history(entries, ["temperature"], start, end)
+    values = by_property(expected, ["temperature"])["temperature"]
+    for limit, found in ((30, {"warmth": values}), (31, {})):
+        same = {"propertyName": "limit", "operator": "=", "value": {"doubleValue": limit}}
+        assert read_back(by_twinmaker(client, **asked, propertyFilters=[same])) == found
 
 
 def test_a_query_by_component_type_names_the_device_in_each_reference(cloud):

@@ -38,6 +38,17 @@ def generate(count: int = MANY, device: Device = DEVICE, **options: object) -> l
     return list(sample_telemetry.generate(device, count, end=END, **options))  # type: ignore[arg-type]
 
 
+def test_values_are_stored_under_their_sources():
+    speed = DeviceProperty("speed", DataType("DOUBLE"), source="Vehicle.Speed")
+    device = Device("car-1", (speed, DeviceProperty("on", DataType("BOOLEAN"))))
+    measured = generate(50, device)
+    stored = list(sample_telemetry.as_stored(measured, [device]))
+    assert {name for entry in stored for name in entry.values} == {"Vehicle.Speed", "on"}
+    assert [entry.values.get("Vehicle.Speed") for entry in stored] == [
+        entry.values.get("speed") for entry in measured
+    ]
+
+
 @pytest.fixture(scope="module")
 def entries():
     return generate()

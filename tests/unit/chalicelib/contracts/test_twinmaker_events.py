@@ -174,6 +174,21 @@ class TestHistoryEvents:
                 propertyFilters=[condition("maxPressure", "=", {"doubleValue": 16})],
             )
 
+    def test_with_a_filter_on_a_constant_without_a_value_are_refused(self):
+        defined = PROPERTIES["status"]["definition"]
+        static = defined | {"isTimeSeries": False, "isStoredExternally": False}
+        with pytest.raises(InvalidQueryError, match="'status' is no telemetry and has no value"):
+            history(
+                properties={**PROPERTIES, "status": {"definition": static}},
+                propertyFilters=[condition("status", "=", {"stringValue": "OK"})],
+            )
+
+    @pytest.mark.parametrize("source", [5, ["Body"], "x" * 1_025])
+    def test_with_a_source_that_is_no_string_are_refused_by_its_place(self, source):
+        described = {"definition": {"configuration": {"source": source}}}
+        with pytest.raises(InvalidQueryError, match=r"temperature\.definition\.configuration\.sou"):
+            history(properties={"temperature": described}, selectedProperties=["temperature"])
+
     def test_with_an_unknown_type_are_refused_by_its_place(self):
         properties = {"temperature": {"definition": {"dataType": {"type": "FLOAT"}}}}
         with pytest.raises(InvalidQueryError, match=r"properties\.temperature\.definition\.dataT"):

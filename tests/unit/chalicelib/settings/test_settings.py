@@ -415,7 +415,7 @@ class TestTheRemote:
         settings = remote()
         assert settings.token.value == TOKEN
         assert settings.retries == 3
-        assert (settings.connect_timeout, settings.read_timeout) == (3, 10)
+        assert (settings.connect_timeout, settings.longest_try) == (3, 10)
 
     def test_may_be_tried_more_or_less_often(self):
         assert remote(REMOTE_RETRIES="0").retries == 0
