@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import logging
 import re
 import time
 from decimal import Decimal
@@ -185,6 +186,8 @@ def _probe(environment: Environment) -> CosmosProbe:
     from chalicelib.stores.cosmos import LazyContainer
 
     settings, entries = CosmosSettings.load(environment), HotReaderSettings.load(environment)
+    # What it logs is in the error, too.
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)
     return CosmosProbe(LazyContainer(settings, entries.device_id_attribute).open(), entries)
 
 

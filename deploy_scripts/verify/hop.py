@@ -93,12 +93,15 @@ class Verified:
         Recent telemetry, for a chart.
     unreadable
         True if the configuration can't be read.
+    devices
+        The number of devices that a chart could show; only the first are read for one.
     """
 
     stage: str
     hops: tuple[HopResult, ...]
     series: tuple[Series, ...] = ()
     unreadable: bool = False
+    devices: int = 0
 
     @property
     def ok(self) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.model.errors import ConfigurationError, HotReaderError
+from chalicelib.model.errors import ConfigurationError, HotReaderError, HotStoreError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.project_files.storage import STORAGE_FILE
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.providers.provider import Probe
     from deploy_scripts.verify.endpoint import EndpointAnswer
-    from deploy_scripts.verify.samples import Remark
+
+    Entries = Sequence[Mapping[str, Any]]
 
 _AGAIN: Final = f"Write the settings into {STORAGE_FILE} (docs/configuration.md), and deploy the Hot Readers again."
 
@@ -50,8 +51,14 @@ class Storage:
     environment: Environment
     devices: Sequence[Device]
 
-    def look(self) -> tuple[str, Sequence[Judgement]]:
+    def look(self, *, readers_can: bool) -> tuple[str, Sequence[Judgement]]:
         """Look at the oldest and newest entries of each device, without a range.
+
+        Parameters
+        ----------
+        readers_can
+            True if the Hot Readers were seen to read the storage: then what keeps this machine from it,
+            such as a firewall, says nothing about them.
 
         Returns
         -------
@@ -67,18 +74,22 @@ class Storage:
         try:
             settings = HotReaderSettings.load(self.environment)
             probe = provider.probe(self.environment)
-            judged = self._judged(probe, settings)
+            ends = self._ends(probe, settings)
+            some = () if all(ends) else probe.some()
         except ConfigurationError as error:
             return self._not_looked(error), ()
         except HotReaderError as error:
+            if readers_can:
+                return self._not_looked(error), ()
             raise BrokenHopError(str(error), _AGAIN) from error
         except (BotoCoreError, ClientError) as error:
-            if isinstance(error, ClientError) and "NotFound" in error.response["Error"]["Code"]:
-                raise BrokenHopError(*aws_problem(error)) from error
-            return self._not_looked(aws_problem(error)[0]), ()
+            problem, advice = aws_problem(error)
+            if not readers_can and "ResourceNotFound" in problem:
+                raise BrokenHopError(problem, advice) from error
+            return self._not_looked(problem), ()
         except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
             return self._not_looked(error), ()
-        return f"looked into {probe.place}", judged
+        return f"looked into {probe.place}", self._judged(ends, some, settings)
 
     def _not_looked(self, reason: object) -> str:
         store = PROVIDERS[self.provider].store
@@ -87,25 +98,34 @@ class Storage:
             "config_storage.json or environment variables, and your credentials, as for load-telemetry)"
         )
 
-    def _judged(self, probe: Probe, settings: HotReaderSettings) -> list[Judgement]:
-        devices = [each for each in self.devices if each.properties]
-        ids = [_stored_id(device, settings) for device in devices]
-        ends = side_by_side(lambda each: () if each is None else probe.ends(each), ids)
-        others: Mapping[Remark, str] = {}
-        if not all(ends):
-            some = probe.some()
-            stored = ids_of(some, settings)
-            # A query in the order of a field doesn't find entries without it.
-            ends = [
-                found or [entry for entry, its in zip(some, stored, strict=True) if its == each]
-                for each, found in zip(ids, ends, strict=True)
-            ]
-            without = {each.id for each, found in zip(devices, ends, strict=True) if not found}
-            known = {each.id for each in self.devices}
-            others = dict(other_devices(without, known, some, settings))
+    @property
+    def _read(self) -> list[Device]:
+        """The devices that there is something to read of."""
+        return [each for each in self.devices if each.properties]
+
+    def _ends(self, probe: Probe, settings: HotReaderSettings) -> list[Entries]:
+        ids = [_stored_id(each, settings) for each in self._read]
+        return side_by_side(lambda each: () if each is None else probe.ends(each), ids)
+
+    def _judged(
+        self, ends: Sequence[Entries], some: Entries, settings: HotReaderSettings
+    ) -> list[Judgement]:
+        """Judge each device by its ends, or else by some entries of whatever device."""
+        devices = self._read
+        # A query in the order of a field doesn't find entries without it.
+        of = [
+            pair for pair in zip(ids_of(some, settings), some, strict=True) if pair[0] is not None
+        ]
+        found = [
+            entries or [entry for its, entry in of if its == _stored_id(device, settings)]
+            for device, entries in zip(devices, ends, strict=True)
+        ]
+        without = {each.id for each, entries in zip(devices, found, strict=True) if not entries}
+        known = {each.id for each in self.devices}
+        others = dict(other_devices(without, known, some, settings))
         return [
-            judge(device, found, settings) if found else Judgement(device.id, None, others)
-            for device, found in zip(devices, ends, strict=True)
+            judge(device, entries, settings) if entries else Judgement(device.id, None, others)
+            for device, entries in zip(devices, found, strict=True)
         ]
 
 
@@ -129,7 +149,7 @@ def check_hot_storage(
     """
     trouble = next((each for each in answers if each.is_store_trouble), None)
     try:
-        looked, judged = storage.look()
+        looked, judged = storage.look(readers_can=bool(answers) and trouble is None)
         _check_readable(judged)
     except BrokenHopError as error:
         if trouble is None:
@@ -137,13 +157,7 @@ def check_hot_storage(
         problem = f"The Hot Reader couldn't read: {trouble}. {error.problem}"
         raise BrokenHopError(problem, error.advice) from error
     if trouble is not None:
-        raise BrokenHopError(
-            f"The Hot Reader couldn't read: {trouble}.",
-            "The store is unavailable, throttles, or refuses."
-            if trouble.status == 503
-            else "The Hot Reader's log has the reason under the trace id: often its settings "
-            "(table, token) or a permission. Without a trace id there, it can't start.",
-        )
+        raise BrokenHopError(f"The Hot Reader couldn't read: {trouble}.", _advice(trouble))
     counts = {each.read: _values(each) for each in answers}
     details = (
         [
@@ -168,6 +182,20 @@ def check_hot_storage(
         looked += f"; nothing of {first_few(empty)} yet"
     signs = sum(counts.values()) + len(readable)
     return Finding("; ".join([*details, looked]), signs, tuple(warnings))
+
+
+def _advice(trouble: EndpointAnswer) -> str:
+    if trouble.status == 503:
+        return "The store is unavailable or throttles: run this again later."
+    if trouble.error and trouble.error["code"] == HotStoreError.code:
+        return (
+            "The store refuses for good: the Hot Reader's log says under the trace id which setting, "
+            "index or permission to change."
+        )
+    return (
+        "The Hot Reader's log has the reason under the trace id: often its settings (table, token) or a "
+        "permission. Without a trace id there, it can't start."
+    )
 
 
 def _check_readable(judged: Sequence[Judgement]) -> None:

@@ -35,7 +35,7 @@ def page(verified: Verified) -> str:
         when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         total=f"{sum(hop.milliseconds for hop in hops):,.0f}",
         rows="\n".join(_row(hop) for hop in hops),
-        chart=_chart(verified.series),
+        chart=_chart(verified.series, verified.devices),
     )
 
 
@@ -53,16 +53,19 @@ def _row(hop: HopResult) -> str:
     )
 
 
-def _chart(series: Sequence[Series]) -> str:
+def _chart(series: Sequence[Series], devices: int) -> str:
     if not series:
         return "<p>No telemetry could be read.</p>"
     try:
         drawn = svg(series[:MOST_PANELS])
     except ValueError as error:
         return f"<p>The telemetry can't be drawn: {html.escape(str(error))}</p>"
-    if len(series) <= MOST_PANELS:
-        return drawn
-    return f"<p>The first {MOST_PANELS} of {len(series):,} properties:</p>\n{drawn}"
+    shown = []
+    if len(series) > MOST_PANELS:
+        shown.append(f"the first {MOST_PANELS} of {len(series):,} properties")
+    if devices > MOST_PANELS:
+        shown.append(f"the first {MOST_PANELS} of {devices:,} devices")
+    return f"<p>Shown: {' of '.join(shown)}.</p>\n{drawn}" if shown else drawn
 
 
 _TEMPLATE: Final = """<!doctype html>

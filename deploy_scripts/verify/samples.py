@@ -184,10 +184,13 @@ def _of_properties(
             flaw, cure = f"values aren't in the map {values_path}", "leave out VALUES_PATH"
         yield Remark(flaw, cure, fatal), names[0]
         return
+    within = tuple(values_path.split(".")) if values_path else ()
     for name, path in found.items():
-        source = ".".join(path)
+        source = ".".join(path[len(within) :])
         cure = f"give the property {name} the source {source} in config_iot_devices.json"
-        yield Remark(f"entries have no {name}, but {source}", cure, fatal), name
+        if path[: len(within)] != within:
+            cure = f"VALUES_PATH={values_path} doesn't lead to it: a map that has all of them would"
+        yield Remark(f"entries have no {name}, but {'.'.join(path)}", cure, fatal), name
     if found or not fatal:
         return  # an entry may lack a property
     for field, value in entries[-1].items():

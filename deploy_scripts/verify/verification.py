@@ -83,7 +83,8 @@ class Verification:
         except BrokenHopError as error:
             unreadable = error.unreadable
         series = tuple(self._series()) if chart else ()
-        return Verified(self.stage, tuple(self.walk.results), series, unreadable)
+        devices = len(self._chartable)
+        return Verified(self.stage, tuple(self.walk.results), series, unreadable, devices)
 
     def _walk_path(self) -> None:
         walk = self.walk
@@ -205,9 +206,13 @@ class Verification:
         self._read = read
         return values
 
+    @property
+    def _chartable(self) -> list[Device]:
+        return [each for each in self._devices if numeric_names(each)]
+
     def _series(self) -> Iterator[Series]:
         """Read recent telemetry of a few devices, as far as the path is open."""
-        charted = [each for each in self._devices if numeric_names(each)][:MOST_PANELS]
+        charted = self._chartable[:MOST_PANELS]
         for device, found in zip(charted, side_by_side(self._recent, charted), strict=True):
             yield from series_of(device, found)
 

@@ -37,6 +37,16 @@ TOKEN: Final = ("--token-name", "/factory-twin/deployed")
 AWAY: Final = ("--workspace", WORKSPACE, "--delete-workspace", "--yes")
 _EVER: Final = ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
 
+_TRUST: Final = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "iottwinmaker.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+}
+
 
 class Account:
     """An AWS account with a TwinMaker: nothing is in it but what somebody else has made.
@@ -88,7 +98,7 @@ class Account:
 
     def _make_what_is_somebody_elses(self) -> None:
         iam = self.aws.client("iam")
-        iam.create_role(RoleName="workspace", AssumeRolePolicyDocument="{}")
+        iam.create_role(RoleName="workspace", AssumeRolePolicyDocument=json.dumps(_TRUST))
         self._role = iam.get_role(RoleName="workspace")["Role"]["Arn"]
         self.aws.create_function(
             "somebody-elses", handler="app.app", source=PROJECT, include=["app.py"], environment={}

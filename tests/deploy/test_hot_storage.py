@@ -12,9 +12,10 @@ from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from chalicelib.model.data_value import DataType
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
-from deploy_scripts.verify.endpoint import last_hour
+from deploy_scripts.verify.endpoint import EndpointAnswer, last_hour
 from deploy_scripts.verify.hop import BrokenHopError, Finding
 from deploy_scripts.verify.hot_storage import Storage, check_hot_storage
 from deploy_scripts.verify.samples import judge
@@ -136,6 +137,18 @@ def test_values_that_are_where_the_reader_looks_are_no_flaw(values, values_path)
 
 
 @pytest.mark.parametrize(
+    ("values", "cure"),
+    [
+        ({"Body": {"Motor": {"pressure": 1}, "power": 2}}, "the source Motor.pressure in"),
+        ({"Body": {"power": 2}, "Pressure": 1}, "VALUES_PATH=Body doesn't lead to it"),
+    ],
+)
+def test_a_source_is_named_as_it_is_within_the_values_path(values, cure):
+    said = judged({"timestamp": AT, **values}, properties=("pressure", "power"), VALUES_PATH="Body")
+    assert cure in said
+
+
+@pytest.mark.parametrize(
     ("values", "said"),
     [
         ({"pressure": 1, "power": 2}, "unreadable: values aren't in the map payload"),
@@ -209,9 +222,12 @@ class Table:
             plain = TypeSerializer().serialize(item)["M"]
             self._client.put_item(TableName=self._name, Item=plain)
 
-    def check(self, *devices: Device, **changes: str) -> Finding[int]:
+    def storage(self, *devices: Device, **changes: str) -> Storage:
         environment = {"DIGITAL_TWIN_INFO": INFO, "DYNAMODB_TABLE_NAME": self._name, **changes}
-        return check_hot_storage(Storage("aws", environment, devices), (), devices[0].id)
+        return Storage("aws", environment, devices)
+
+    def check(self, *devices: Device, **changes: str) -> Finding[int]:
+        return check_hot_storage(self.storage(*devices, **changes), (), devices[0].id)
 
 
 @pytest.fixture
@@ -255,6 +271,13 @@ def test_other_devices_than_those_of_the_twin_are_named(table):
     assert found.value == 0
     (warning,) = found.warnings
     assert warning.startswith("pump-1: there are entries of other devices (PUMP-1)")
+
+
+def test_a_device_whose_id_is_no_number_gets_no_entries_without_an_id():
+    entry = {"timestamp": AT, "pressure": 1}
+    storage = Storage("aws", {}, [device()])
+    (found,) = storage._judged([()], [entry], settings(DEVICE_ID_TYPE="number"))
+    assert (found.newest, found.remarks) == (None, {})
 
 
 def test_ids_in_another_field_are_found(table):
@@ -308,6 +331,42 @@ def test_what_cannot_be_looked_at_is_told(table, monkeypatch):
     assert "wasn't looked at: AWS refused" in found.detail
     assert "no dynamodb:DescribeTable" in found.detail
     assert found.value == 0
+
+
+def answers(status: int = 200, code: str = "") -> list[EndpointAnswer]:
+    error = json.dumps({"error": {"code": code, "message": "m"}}).encode()
+    empty = {HISTORY: b'{"propertyValues": []}', LAST_ENTRY: b'{"propertyValues": {}}'}
+    return [
+        EndpointAnswer(read, status, error if code else empty[read], "", "t-1") for read in empty
+    ]
+
+
+def test_what_keeps_only_this_machine_from_a_storage_breaks_nothing(table):
+    table.create(("iotDeviceId", "S"), ("id", "S"))
+    found = check_hot_storage(table.storage(device()), answers(), "pump-1")
+    assert "wasn't looked at: The keys of the DynamoDB table" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (500, "store_misconfigured", "which setting, index or permission to change"),
+        (500, "internal_error", "Without a trace id there, it can't start"),
+        (503, "store_unavailable", "run this again later"),
+    ],
+)
+def test_a_reader_that_cannot_read_breaks_the_hop(table, status, code, advice):
+    table.create(IDS, TIMES)
+    with pytest.raises(BrokenHopError, match=f"{status} {code}: m \\(trace id t-1\\)") as broken:
+        check_hot_storage(table.storage(device()), answers(status, code), "pump-1")
+    assert advice in broken.value.advice
+
+
+def test_what_is_stored_explains_why_a_reader_cannot_read(table):
+    table.create(("iotDeviceId", "S"), ("id", "S"))
+    told = answers(500, "store_misconfigured")
+    with pytest.raises(BrokenHopError, match=r"store_misconfigured: m .* are iotDeviceId and id"):
+        check_hot_storage(table.storage(device()), told, "pump-1")
 
 
 def test_a_storage_on_another_cloud_is_looked_at_with_settings_from_the_shell():

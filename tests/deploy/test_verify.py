@@ -15,6 +15,7 @@ from chalice.utils import OSUtils
 from click.testing import CliRunner
 from werkzeug import Response
 
+from chalicelib.model.data_value import DataType
 from chalicelib.model.layout import APP_NAME, ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from demo.stack import LocalCloud, Ports, create_hot_table
@@ -22,7 +23,11 @@ from demo.twin import until_active
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.verify import verify
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.twin_configuration import (
+    Device,
+    DeviceProperty,
+    TwinConfiguration,
+)
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.component_types import component_type, component_type_id
 from deploy_scripts.register.registration import Registration
@@ -30,6 +35,9 @@ from deploy_scripts.register.twin import Twin
 from deploy_scripts.verify.chart import Series
 from deploy_scripts.verify.hop import HopResult, Verified
 from deploy_scripts.verify.report import page
+from deploy_scripts.verify.twinmaker import Readable, read_histories
+from deploy_scripts.verify.verification import Verification
+from deploy_scripts.verify.walk import Walk, side_by_side
 from local_cloud.child_process import free_port
 
 if TYPE_CHECKING:
@@ -893,13 +901,56 @@ def test_the_page_of_a_large_twin_has_a_chart_that_can_be_drawn():
     points = [("2026-01-30T17:00:00Z", 1.0), ("2026-01-30T17:00:30Z", 2.0)]
     few, many = (
         page(
-            Verified("s", (), tuple(Series(f"d{number} p", "", points) for number in range(count)))
+            Verified(
+                "s",
+                (),
+                tuple(Series(f"d{number} p", "", points) for number in range(count)),
+                devices=count,
+            )
         )
         for count in (2, 800)
     )
-    assert "properties:" not in few
-    assert "The first 24 of 800 properties:" in many
+    assert "Shown:" not in few
+    assert "Shown: the first 24 of 800 properties of the first 24 of 800 devices." in many
     assert many.count('<g id="axes_') == 24
+
+
+def test_only_as_many_devices_are_read_for_a_chart_as_it_shows(tmp_path):
+    asked: list[str] = []
+    verification = Verification("s", tmp_path, tmp_path, None, {}, Walk(lambda _: None))
+    power = DeviceProperty("power", DataType("DOUBLE"))
+    verification._devices = [Device(f"d{number}", (power,)) for number in range(300)]
+
+    def read(device: Device, _names: object) -> tuple[()]:
+        asked.append(device.id)
+        return ()
+
+    verification._read = read
+    assert [*verification._series()] == []
+    assert len(asked) == 24
+
+
+def test_things_are_looked_at_side_by_side_and_told_in_their_order():
+    at_once = threading.Barrier(8, timeout=30)
+
+    def look(number: int) -> int:
+        at_once.wait()
+        return -number
+
+    assert side_by_side(look, range(16)) == [-number for number in range(16)]
+
+
+def test_many_devices_are_told_all_together():
+    class Client:
+        def get_property_value_history(self, **asked: Any) -> Any:
+            count = 0 if asked["entityId"] == "d7" else 25
+            return {"propertyValues": [{"values": [{}] * count}]}
+
+    power = DeviceProperty("power", DataType("DOUBLE"))
+    readables = [Readable(Device(f"d{n}", (power,)), {"entityId": f"d{n}"}) for n in range(300)]
+    found = read_histories(Client(), "w", readables)
+    assert found.detail == "last hour, at most 25: 7,475 values of 299 devices, none of d7"
+    assert found.value == 7475
 
 
 def test_the_page_of_nothing_can_be_written():

@@ -17,8 +17,10 @@ from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
+from deploy_scripts.project_files.twin_configuration import Device, TwinConfiguration
 from deploy_scripts.providers.azure import CosmosProbe, CosmosWriter, document_id, json_value
 from deploy_scripts.providers.telemetry import Entry
+from deploy_scripts.verify.hot_storage import Storage, check_hot_storage
 from local_cloud.azure.cosmos import LocalCosmos
 from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
     from azure.cosmos import ContainerProxy
 
 ENDPOINT: Final = "https://factory.documents.azure.com"
+INFO: Final = json.dumps(
+    {
+        "config": {"digital_twin_name": "twin"},
+        "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
+    }
+)
 
 
 def read_settings(text: str) -> dict[str, str]:
@@ -202,6 +210,11 @@ def load(environment: dict[str, str], *options: str, code: int = 0) -> str:
     return done.output
 
 
+def twin_devices(device_id: str) -> list[Device]:
+    devices = TwinConfiguration.load(PROJECT / "config").devices
+    return [each for each in devices if each.id == device_id]
+
+
 def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
     with LocalCosmos(tmp_path / "log") as cosmos:
         container = cosmos.create_container("twin", "telemetry")
@@ -217,6 +230,8 @@ def test_sample_telemetry_is_loaded_and_again_without_doubling_it(tmp_path):
             documents = list(container.read_all_items())
             assert {each["device_id"] for each in documents} == {"pump-1"}
             assert len(documents) == 7
+        looked = Storage("azure", told | {"DIGITAL_TWIN_INFO": INFO}, twin_devices("pump-1"))
+        assert "entries of 1 devices" in check_hot_storage(looked, (), "pump-1").detail
         missing = load(told | {"COSMOS_DATABASE": "none"}, "--entries", "1", code=1)
         assert "COSMOS_DATABASE" in missing
         assert "COSMOS_ENDPOINT is not set" in load({"COSMOS_ENDPOINT": ""}, code=2)
@@ -231,13 +246,7 @@ def test_a_look_finds_the_ends_of_a_device_and_some_of_whatever_device(container
         body = {"id": str(key), "device_id": "looked-1", "meta": {"at": key}}
         container.upsert_item({**body, "payload": {"speed": 88}})
     container.upsert_item({"id": "x", "device_id": "looked-2"})
-    info = {
-        "config": {"digital_twin_name": "twin"},
-        "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
-    }
-    entries = HotReaderSettings.load(
-        {"DIGITAL_TWIN_INFO": json.dumps(info), "TIMESTAMP_ATTRIBUTE": "meta.at"}
-    )
+    entries = HotReaderSettings.load({"DIGITAL_TWIN_INFO": INFO, "TIMESTAMP_ATTRIBUTE": "meta.at"})
     probe = CosmosProbe(container, entries)
     found = [each["meta"]["at"] for each in probe.ends("looked-1")]
     # Numbers come before strings (query language, 'ORDER BY').
