@@ -297,40 +297,45 @@ def to_data_values(column: StoredColumn, declared: DataType | None) -> tuple[str
     return None if convert is None else convert(column.values)
 
 
-def _texts_of(values: Sequence[str], characters: bytes) -> bool:
-    """Say whether strings are made of some ASCII characters only; `float` and `int` judge the order."""
+def _plain(values: Sequence[Any], characters: bytes, number: type) -> bool:
+    """Say whether strings are made of some ASCII characters only, or numbers are int or of a type.
+
+    `float` and `int` judge the order of the characters.
+    """
+    if values and not isinstance(values[0], str):
+        return {int, number}.issuperset(map(type, values))
     joined = "".join(values)
     return joined.isascii() and not joined.encode().translate(None, characters)
 
 
-def _doubles(texts: Sequence[str]) -> tuple[str, list[float]] | None:
+def _doubles(stored: Sequence[Any]) -> tuple[str, list[float]] | None:
     # The characters of `_NUMBER`, without whitespace and exponents: those are left to `_double`.
-    if not _texts_of(texts, b"0123456789.-"):
+    if not _plain(stored, b"0123456789.-", float):
         return None
     try:
-        numbers = list(map(float, texts))
-    except ValueError:
+        numbers = list(map(float, stored))
+    except (ValueError, OverflowError):
         return None
     return ("doubleValue", numbers) if all(map(math.isfinite, numbers)) else None
 
 
-def _whole_numbers(texts: Sequence[str], limit: int) -> list[int] | None:
-    if not _texts_of(texts, b"0123456789-"):
+def _whole_numbers(stored: Sequence[Any], limit: int) -> list[int] | None:
+    if not _plain(stored, b"0123456789-", int):
         return None
     try:
-        numbers = list(map(int, texts))
+        numbers = list(map(int, stored))
     except ValueError:
         return None
     return numbers if not numbers or -limit <= min(numbers) <= max(numbers) < limit else None
 
 
-def _integers(texts: Sequence[str]) -> tuple[str, list[int]] | None:
-    numbers = _whole_numbers(texts, _INTEGER_LIMIT)
+def _integers(stored: Sequence[Any]) -> tuple[str, list[int]] | None:
+    numbers = _whole_numbers(stored, _INTEGER_LIMIT)
     return None if numbers is None else ("integerValue", numbers)
 
 
-def _longs(texts: Sequence[str]) -> tuple[str, list[int]] | None:
-    numbers = _whole_numbers(texts, _LONG_LIMIT)
+def _longs(stored: Sequence[Any]) -> tuple[str, list[int]] | None:
+    numbers = _whole_numbers(stored, _LONG_LIMIT)
     return None if numbers is None else ("longValue", numbers)
 
 
@@ -344,11 +349,11 @@ def _booleans(values: Sequence[bool]) -> tuple[str, list[bool]]:
     return "booleanValue", list(values)
 
 
-def _inferred(texts: Sequence[str]) -> tuple[str, list[int] | list[float]] | None:
-    whole = _integers(texts)
+def _inferred(stored: Sequence[Any]) -> tuple[str, list[int] | list[float]] | None:
+    whole = _integers(stored)
     if whole is not None:
         return whole
-    doubles = _doubles(texts)
+    doubles = _doubles(stored)
     # A whole number is no double, however it is spelled.
     return None if doubles is None or any(map(float.is_integer, doubles[1])) else doubles
 

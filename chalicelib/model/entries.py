@@ -39,10 +39,10 @@ class StoredColumn(NamedTuple):
     Attributes
     ----------
     kind
-        How they are stored: `number` as strings that spell numbers with all their digits, `text` as
-        other strings, `boolean` as booleans.
+        How they are stored: `number` as numbers, `text` as strings, `boolean` as booleans.
     values
-        The values: str for numbers and text, bool for booleans.
+        The values: for `number` either int and float, or strings that spell numbers with all their
+        digits; str for `text`, bool for `boolean`.
     rows
         The entries that have them, counted from 0; None if all have.
     """

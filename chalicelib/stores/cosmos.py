@@ -26,11 +26,11 @@ from azure.core.exceptions import (
 from azure.cosmos import CosmosClient
 from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
 
-from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
-from chalicelib.model.locations import locations, values_at
+from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
-from chalicelib.stores.hot_store import in_identity_order
+from chalicelib.stores.cosmos_batches import IDENTITY, KEY, RowBatch, last_key_begins
+from chalicelib.stores.cosmos_pages import KeptPages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.cosmos import ContainerProxy
 
-    from chalicelib.model.entries import DeviceId
+    from chalicelib.model.entries import DeviceId, EntryBatch, StoredEntry
     from chalicelib.model.locations import Location, Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.cosmos import CosmosSettings
@@ -92,8 +92,8 @@ class CosmosHotStore:
         request to the account.
     device_id_attribute, timestamp_attribute
         The fields with the partition key and the timestamp, each a string or a number: a name, or the
-        names that lead to it, joined by dots. A document without a timestamp isn't an entry; one whose timestamp is of another type
-        is an entry, which the Hot Reader counts as unreadable.
+        names that lead to it, joined by dots. A document without a timestamp isn't an entry; one whose
+        timestamp is of another type is, and the Hot Reader counts it as unreadable.
     """
 
     def __init__(
@@ -118,6 +118,24 @@ class CosmosHotStore:
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
+        batches = self.read_batches(
+            device_id, lower, upper, descending=descending, properties=properties, limit=limit
+        )
+        for batch in batches:
+            for index in range(len(batch.keys)):
+                yield batch.entry(index)
+
+    def read_batches(
+        self,
+        device_id: DeviceId,
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
+        properties: Places,
+        limit: int | None,
+    ) -> Iterator[EntryBatch]:
+        """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
         places = sorted({*itertools.chain(*properties.values())})
         columns = {place: f"p{number}" for number, place in enumerate(places)}
         query = {
@@ -126,12 +144,15 @@ class CosmosHotStore:
             "partition_key": _json_value(device_id),
         }
         answered = {name: [(columns[each],) for each in properties[name]] for name in properties}
-        entries = (
-            StoredEntry(_sort_key(document["k"]), values_at(document, answered), document["i"])
-            for document in self._documents(query, limit)
-        )
-        # A second key in ORDER BY would need a composite index.
-        return in_identity_order(entries, descending=descending)
+        rows: list[dict[str, Any]] = []
+        for page, more in self._pages(query, limit):
+            rows += page
+            # The next page may go on with the last one's key, and a second key in ORDER BY would need
+            # a composite index.
+            end = last_key_begins(rows) if more else len(rows)
+            if end:
+                yield RowBatch(rows[:end], answered, descending=descending)
+                rows = rows[end:]
 
     def _query(
         self,
@@ -143,7 +164,7 @@ class CosmosHotStore:
     ) -> str:
         """Return the query; names are quoted and columns renamed, so a name may hold any character."""
         key = _field(self._timestamp)
-        selected = [f"{key} AS k", "c.id AS i"]
+        selected = [f"{key} AS {KEY}", f"c.id AS {IDENTITY}"]
         selected += [f"{_field(place)} AS {column}" for place, column in columns.items()]
         # Redundant as long as the partition is the device's, which `LazyContainer` checks.
         conditions = [f"{_field(self._device_id)} = @device"]
@@ -158,14 +179,19 @@ class CosmosHotStore:
             f"ORDER BY {key} {'DESC' if descending else 'ASC'}"
         )
 
-    def _documents(self, query: Mapping[str, Any], limit: int | None) -> Iterator[dict[str, Any]]:
-        """Yield the documents that a query finds; the next page is requested when it is needed."""
+    def _pages(
+        self, query: Mapping[str, Any], limit: int | None
+    ) -> Iterator[tuple[Sequence[dict[str, Any]], bool]]:
+        """Yield what a query finds, page by page, each with whether there are more.
+
+        The next page is requested when it is needed.
+        """
         # One document more shows that no other has the key of the last one.
         size = _ANY_NUMBER if limit is None else min(limit + 1, _LARGEST_PAGE)
         continuation: str | None = None
         while True:
             page, continuation = self._page(query, size, continuation)
-            yield from page
+            yield page, continuation is not None
             if continuation is None:
                 return
             # The caller takes more than its estimate: entries may lack properties.
@@ -173,7 +199,7 @@ class CosmosHotStore:
 
     def _page(
         self, query: Mapping[str, Any], size: int, continuation: str | None
-    ) -> tuple[list[dict[str, Any]], str | None]:
+    ) -> tuple[Sequence[dict[str, Any]], str | None]:
         # The pager's own `continuation_token` is that of the client's last answer, in whichever thread;
         # the hook gets the headers of this answer.
         headers: Mapping[str, str] = {}
@@ -182,13 +208,20 @@ class CosmosHotStore:
             nonlocal headers
             headers = answered
 
+        kept = KeptPages()
         with _explained(self._timestamp):
             pages = (
                 self._container()
-                .query_items(**query, max_item_count=size, timeout=_TIMEOUT, response_hook=keep)
+                .query_items(
+                    **query,
+                    max_item_count=size,
+                    timeout=_TIMEOUT,
+                    response_hook=keep,
+                    raw_response_hook=kept,
+                )
                 .by_page(continuation)
             )
-            page = list(next(pages, ()))
+            page = kept.documents(list(next(pages, ())))
         return page, headers.get("x-ms-continuation")
 
 
@@ -360,13 +393,3 @@ def _json_value(value: DeviceId | SortKey) -> Any:
         return value
     whole = value.to_integral_value()
     return int(whole) if whole == value else float(value)
-
-
-def _sort_key(stored: Any) -> Any:
-    """Return a number as a `Decimal`, and anything else as it is, for the Hot Reader to judge."""
-    if isinstance(stored, bool) or not isinstance(stored, int | float):
-        return stored
-    # Some writers spell a whole number as 1769792400000.0.
-    if isinstance(stored, int) or stored.is_integer():
-        return Decimal(int(stored))
-    return Decimal(repr(stored))

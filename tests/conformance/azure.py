@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.reads import READS
 from chalicelib.stores.cosmos import CosmosHotStore
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from azure.cosmos import ContainerProxy
+
     from tests.conformance.oracle import Stored
 
 _DATABASE, _CONTAINER = "conformance", "hot-telemetry"
@@ -33,6 +36,13 @@ class Tables:
     def __init__(self, cosmos: LocalCosmos) -> None:
         self._cosmos = cosmos
         self._container = cosmos.create_container(_DATABASE, _CONTAINER)
+        self._read: Any = self._container
+
+    def by_standard_parser(self) -> Tables:
+        """Return the same container, with pages parsed by the SDK: what a Hot Reader falls back to."""
+        tables = copy.copy(self)
+        tables._read = WithoutHook(self._container)
+        return tables
 
     def put(self, device_id: str, entries: Sequence[Stored], key_type: str) -> None:
         upserts = [
@@ -55,7 +65,7 @@ class Tables:
 
     def store(self, _key_type: str) -> CosmosHotStore:
         return CosmosHotStore(
-            lambda: self._container,
+            lambda: self._read,
             device_id_attribute="device_id",
             timestamp_attribute="timestamp",
         )
@@ -68,6 +78,16 @@ class Tables:
             "COSMOS_CONTAINER": _CONTAINER,
             "COSMOS_KEY": self._cosmos.key,
         }
+
+
+class WithoutHook:
+    """A container of an SDK that has no hook for raw answers."""
+
+    def __init__(self, container: ContainerProxy) -> None:
+        self._container = container
+
+    def query_items(self, *, raw_response_hook: object, **asked: Any) -> Any:
+        return self._container.query_items(**asked)
 
 
 class Functions(HttpHost):

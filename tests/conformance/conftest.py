@@ -240,6 +240,14 @@ def _tables_of(provider: str, fixture: Callable[[str], Any]) -> Direct:
     return Direct(fixture("cloud")(provider).tables)
 
 
+def _has_standard_parser(provider: str) -> bool:
+    return hasattr(import_module(f"tests.conformance.{provider}").Tables, "by_standard_parser")
+
+
+def _standard_parser_tables_of(provider: str, fixture: Callable[[str], Any]) -> Direct:
+    return Direct(fixture("cloud")(provider).tables.by_standard_parser())
+
+
 def _host_of(provider: str, fixture: Callable[[str], Any]) -> Hosted:
     cloud = fixture("cloud")(provider)
     return Hosted(cloud.tables, cloud.host)
@@ -257,6 +265,11 @@ STORES = {
     "dynamodb-dynalite-standard-parser": _direct("standard_parser_tables"),
     "dynamodb-index": _direct("indexed_tables"),
     **{_store_name(name): partial(_tables_of, name) for name in PACKAGED},
+    **{
+        f"{_store_name(name)}-standard-parser": partial(_standard_parser_tables_of, name)
+        for name in PACKAGED
+        if _has_standard_parser(name)
+    },
 }
 """Each store, without a host."""
 

@@ -59,7 +59,12 @@ SDKS: Final = {
     "stores/dynamodb.py": {"botocore"},
     "stores/dynamodb_errors.py": {"botocore"},
     "stores/dynamodb_pages.py": {"botocore"},
-} | {store_of(name): sdk_of(name) for name in PACKAGED}
+} | {
+    path: sdk_of(name)
+    for name in PACKAGED
+    for path in (store_of(name), store_of(name).replace(".py", "_pages.py"))
+    if (PROJECT / "chalicelib" / path).is_file()
+}
 """The SDK that each store may import."""
 NEIGHBOURS: Final = {
     "chalicelib": set(),

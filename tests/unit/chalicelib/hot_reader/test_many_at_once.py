@@ -119,6 +119,10 @@ columns = st.one_of(
     st.lists(st.integers().map(str), max_size=6).map(
         lambda found: StoredColumn("number", found, None)
     ),
+    st.lists(st.one_of(st.integers(), st.floats()), max_size=6).map(
+        lambda found: StoredColumn("number", found, None)
+    ),
+    st.lists(st.floats(), max_size=6).map(lambda found: StoredColumn("number", found, None)),
 )
 
 
@@ -130,7 +134,8 @@ def test_a_column_is_converted_as_each_value_is(column, declared):
     if converted is None:
         return
     kind, contents = converted
-    stored = [Decimal(each) if column.kind == "number" else each for each in column.values]
+    spelled = column.kind == "number" and all(isinstance(each, str) for each in column.values)
+    stored = [Decimal(each) if spelled else each for each in column.values]
     each_alone = [to_data_value(value, data_type) for value in stored]
     assert [repr({kind: content}) for content in contents] == list(map(repr, each_alone))
 
@@ -148,6 +153,20 @@ def test_a_column_with_a_value_that_its_type_cannot_express_is_not_converted(odd
     with pytest.raises(UnrepresentableValueError):
         to_data_value(odd, DataType(declared))
     assert to_data_values(StoredColumn("text", ["1", odd], None), DataType(declared)) is None
+
+
+@pytest.mark.parametrize(
+    ("odd", "declared"),
+    [
+        *((odd, "DOUBLE") for odd in (float("nan"), float("-inf"), 10**400)),
+        *((odd, "INTEGER") for odd in (2**31, 1.5)),
+        *((odd, "LONG") for odd in (2**63, 1e300)),
+    ],
+)
+def test_nor_is_one_with_such_a_number(odd, declared):
+    with pytest.raises(UnrepresentableValueError):
+        to_data_value(odd, DataType(declared))
+    assert to_data_values(StoredColumn("number", [1, odd], None), DataType(declared)) is None
 
 
 @given(st.lists(texts, min_size=1, max_size=6))
