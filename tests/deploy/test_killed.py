@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -31,6 +32,11 @@ def kills(undisturbed: Run) -> list[Kill]:
     after = [Kill(number, "after") for number in writes[1:-1]]
     assert len(after) >= FEWEST_WRITES
     return [*after, *(Kill(number, "before") for number in undisturbed.changed)]
+
+
+def without_id(request: str) -> str:
+    """Return a request to API Gateway without the API's id, which is random."""
+    return re.sub(r"/restapis/\w+", "/restapis/ID", request)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids="/".join)
@@ -73,6 +79,10 @@ def test_what_a_killed_deploy_left_can_be_destroyed(world: World, layout: tuple[
 def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) -> None:
     """The functions that TwinMaker reads by go, and endpoints come."""
 
+    world.providers("aws", "azure")
+    # Where a deployment without a move writes the same, the test of both layouts kills it.
+    known = {without_id(what) for what in world.deploy().requests if is_write(what)}
+    world.destroy()
     world.providers("azure", "aws")
     world.deploy()
     world.destroy()
@@ -87,7 +97,11 @@ def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) ->
     moved = world.deploy()
     assert "factory-twin-temperature-sensor-1" in moved.output
     away = world.everything()
-    for kill in kills(moved):
+    of_the_move = [
+        kill for kill in kills(moved) if without_id(moved.requests[kill.number - 1]) not in known
+    ]
+    assert len(of_the_move) >= FEWEST_WRITES
+    for kill in of_the_move:
         deploy_on_aws()
         world.deploy(kill=kill)
         world.deploy()

@@ -31,9 +31,9 @@ for name in {modules!r}:
     importlib.import_module(name)
 print(json.dumps({{name: getattr(m, "__file__", None) for name, m in sys.modules.items()}}))
 """
-OTHER_CLOUDS: Final = {
+OTHER_STORES: Final = tuple(
     PROVIDERS[name].settings.__module__.replace(".settings.", ".stores.") for name in PACKAGED
-}
+)
 """Modules whose SDK isn't in a package for Lambda."""
 REGION: Final = {"AWS_DEFAULT_REGION": "eu-central-1"}
 
@@ -114,11 +114,12 @@ def test_every_module_of_ours_imports_but_the_stores_of_other_clouds(
 ) -> None:
     ours = (path.relative_to(unzipped) for path in unzipped.glob("chalicelib/**/[!_]*.py"))
     modules = {".".join(each.with_suffix("").parts) for each in ours}
-    assert modules > OTHER_CLOUDS
+    of_other_clouds = {each for each in modules if each.startswith(OTHER_STORES)}
+    assert len(of_other_clouds) >= len(OTHER_STORES)
     # The variables of both layouts, with the providers of the one that goes to another cloud.
     environment = variables_of(multicloud) | variables_of(connector) | REGION
 
-    needed = modules - OTHER_CLOUDS
+    needed = modules - of_other_clouds
     assert needed <= set(load(unzipped, environment, *sorted(needed)))
 
 
