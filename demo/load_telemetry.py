@@ -17,16 +17,12 @@ from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
 from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
 from deploy_scripts.project_files.problems import ConfigurationProblems
-from deploy_scripts.project_files.storage import ENTRY_KEYS, STORAGE_FILE
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PROVIDERS
-from deploy_scripts.stage.hot_storage import storage_settings
+from deploy_scripts.stage.hot_storage import storage_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
-
-    from deploy_scripts.stage.hot_storage import StorageSetting
 
 
 @click.command("load-telemetry")
@@ -59,15 +55,14 @@ def load_telemetry(
     """Load sample telemetry into a hot storage, which must exist.
 
     It is where config_storage.json says, or the settings of the Hot Reader on that cloud as environment
-    variables, which win (docs/settings.md). Credentials come from the environment, as for any SDK.
+    variables, which win (docs/settings.md); entries are stored as these say. Credentials come from the
+    environment, as for any SDK.
     """
     try:
         twin = TwinConfiguration.load(config)
     except ConfigurationProblems as error:
         fail(str(error), USAGE)
     cloud = cloud or twin.layout.layer_3_hot
-    settings = storage_settings(twin, cloud=cloud)
-    _check_layout(settings)
     chosen = [device for device in twin.devices if device_id is None or device.id == device_id]
     if not chosen:
         raise click.BadParameter(f"no device {device_id!r} in {config}", param_hint="--device")
@@ -90,9 +85,8 @@ def load_telemetry(
             for entry in itertools.islice(generated, 5):
                 console.print(Text(entry.device_id), Text(entry.timestamp), entry.values)
         return
-    named = {each.key.setting: each.value for each in settings}
     try:
-        writer = PROVIDERS[cloud].writer(named | os.environ)
+        writer = PROVIDERS[cloud].writer(storage_environment(twin, cloud=cloud) | os.environ)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except (HotReaderError, BotoCoreError) as error:
@@ -104,14 +98,3 @@ def load_telemetry(
             except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
                 fail(f"{writer.place} refuses: {error}", REFUSED)
         console.print(Text(f"{entries:,} entries of {device} in {writer.place}"))
-
-
-def _check_layout(settings: Iterable[StorageSetting]) -> None:
-    """Refuse a hot storage whose entries are laid out otherwise than sample telemetry is."""
-    for each in settings:
-        if each.key in ENTRY_KEYS and each.value != "native":
-            fail(
-                f"{STORAGE_FILE} says that {each.key.name} is {each.value}, and sample telemetry is "
-                "written by the defaults. Let your devices write it, or use a storage of its own.",
-                USAGE,
-            )

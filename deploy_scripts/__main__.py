@@ -16,6 +16,7 @@ from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.commands.rotate_token import rotate_token
 from deploy_scripts.commands.verify import verify
+from deploy_scripts.lasting_output import outlive_readers
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +33,7 @@ for verb in (
 
 def main() -> None:
     """Run the command line."""
+    outlive_readers()
     with reported_failures():
         cli(prog_name="python -m deploy_scripts")
 

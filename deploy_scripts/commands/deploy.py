@@ -74,7 +74,10 @@ def deploy(
     read any more. The workspace and your dashboards stay. If an entity of somebody else's uses them,
     nothing is removed and deploy ends there.
     """
+    import boto3
+
     from deploy_scripts.deployment.deployment import Deployment, store_of
+    from deploy_scripts.deployment.lock import is_locked, only_deployment
     from deploy_scripts.deployment.trial_copy import trial_copy
 
     twin = TwinConfiguration.load(config)
@@ -109,12 +112,14 @@ def deploy(
     if dry_run:
         click.echo("Dry run: nothing was changed.")
         return
-    found = deployment(project)
-    if trial.changed:
-        steps.deploy(found)
-    else:
+    if not trial.changed and not is_locked(before, boto3.client):
         click.echo(tried.getvalue(), nl=False)
-    steps.connect(found)
+        steps.connect(deployment(project))
+        return
+    with only_deployment(before, boto3.client, click.echo):
+        found = deployment(project)  # as it is now: somebody else may just have ended
+        steps.deploy(found)
+        steps.connect(found)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -58,6 +59,7 @@ def destroy(
     import boto3
 
     from deploy_scripts.deployment.deployment import Deployment
+    from deploy_scripts.deployment.lock import only_deployment
 
     twin = TwinConfiguration.load(config)
     found = Stage.load(project, stage)
@@ -71,25 +73,29 @@ def destroy(
         fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
     connections = InterCloudConnections(config / CONNECTIONS_FILE)
     connections.load()
-    deployment = Deployment(
-        twin.layout,
-        Twin(twin.name, workspace or twin.name),
-        project,
-        found,
-        connections,
-        click.echo,
-        dry_run=dry_run,
-    )
     if not (yes or dry_run):
         question = f"Delete everything of the twin {twin.name} in the stage {stage}?"
         click.confirm(question, abort=True)
-    deployment.leave_twinmaker(delete_workspace=delete_workspace)
-    deployment.remove_connections(None, deployment.deployed)
-    deployment.delete_function_url()
-    deployment.delete_stage()
-    if tokens is None:
-        click.echo(f"kept the token that {TOKEN_VARIABLE} holds or names: configure didn't make it")
-    else:
-        deployment.delete_token(tokens)
-    deployment.leave_logs(delete=delete_logs)
+    alone = only_deployment(found, boto3.client, click.echo)
+    with nullcontext() if dry_run else alone:
+        deployment = Deployment(
+            twin.layout,
+            Twin(twin.name, workspace or twin.name),
+            project,
+            found,
+            connections,
+            click.echo,
+            dry_run=dry_run,
+        )
+        deployment.leave_twinmaker(delete_workspace=delete_workspace)
+        deployment.remove_connections(None, deployment.deployed)
+        deployment.delete_function_url()
+        deployment.delete_stage()
+        if tokens is None:
+            click.echo(
+                f"kept the token that {TOKEN_VARIABLE} holds or names: configure didn't make it"
+            )
+        else:
+            deployment.delete_token(tokens)
+        deployment.leave_logs(delete=delete_logs)
     click.echo("Dry run: nothing was changed." if dry_run else "Done.")

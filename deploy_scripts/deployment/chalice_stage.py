@@ -30,9 +30,10 @@ from chalice.utils import UI, OSUtils
 
 from deploy_scripts.deployment.comparison import Comparison
 from deploy_scripts.errors import RefusedError
+from deploy_scripts.lasting_output import outlive_readers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _API_DEPLOYMENT: Final = "deploy_rest_api"
 
@@ -74,15 +75,14 @@ def _cannot_package(missing: object) -> RefusedError:
 class _OnlyChanges(Executor):
     """Carries out the calls of a plan that change something, or only names them."""
 
-    def __init__(self, client: Any, new_client: Callable[[str], Any], *, dry_run: bool) -> None:
+    def __init__(self, client: TypedAWSClient, *, dry_run: bool) -> None:
         super().__init__(client, UI())
-        self._new_client = new_client
         self._dry_run = dry_run
 
     def execute(self, plan: Plan) -> None:
         calls = [each for each in plan.instructions if isinstance(each, APICall)]
         api_stages = [each.params for each in calls if each.method_name == _API_DEPLOYMENT]
-        self._comparison = Comparison(self._new_client, api_stages[0] if api_stages else {})
+        self._comparison = Comparison(self._client._client, api_stages[0] if api_stages else {})
         super().execute(Plan(plan.instructions, {}))
 
     def _do_apicall(self, instruction: APICall) -> None:
@@ -136,7 +136,7 @@ def deploy(project: Path, stage: str, *, dry_run: bool) -> None:
             remote_state=planner.RemoteState(client, config.deployed_resources(stage)),
         ),
         sweeper=ResourceSweeper(),
-        executor=_OnlyChanges(client, session.create_client, dry_run=dry_run),
+        executor=_OnlyChanges(client, dry_run=dry_run),
         recorder=recorder(osutils=files),
     )
     try:
@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("stage")
     parser.add_argument("--dry-run", action="store_true")
     chosen = parser.parse_args()
+    outlive_readers()
     try:
         deploy(Path.cwd(), chosen.stage, dry_run=chosen.dry_run)
     except RefusedError as error:

@@ -130,23 +130,6 @@ class Deployment:
         name = f"function:{self.stage.deployed_name(function)}"
         return known or foreseen_arn(boto3.client("sts"), "lambda", name)
 
-    def chalice(self, verb: str) -> None:
-        """Run `chalice VERB --stage STAGE` in the project, showing what it prints.
-
-        Raises
-        ------
-        RefusedError
-            It failed.
-        """
-        words = [verb, "--stage", self.stage.name]
-        if self.dry_run:
-            self.report(f"would run: chalice {' '.join(words)}")
-            return
-        command = [str(Path(sys.executable).with_name("chalice")), *words]
-        done = subprocess.run(command, cwd=self.project, check=False)  # noqa: S603 - our own command line
-        if done.returncode:
-            raise RefusedError(f"`chalice {verb}` failed; see above.")
-
     def deploy_stage(self) -> None:
         """Deploy what differs of the functions, their roles and the REST API.
 
@@ -295,7 +278,24 @@ class Deployment:
                 self._record.delete_api(api)
             self.report(f"{self._did('delete')} the REST API {api.id}")
         if self._record.resources:
-            self.chalice("delete")
+            self._chalice_delete()
+
+    def _chalice_delete(self) -> None:
+        words = ["delete", "--stage", self.stage.name]
+        if self.dry_run:
+            self.report(f"would run: chalice {' '.join(words)}")
+            return
+        # Its output is read to the end here: Chalice would end at once if nobody read it.
+        done = subprocess.run(  # noqa: S603 - our own command line
+            [str(Path(sys.executable).with_name("chalice")), *words],
+            cwd=self.project,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        self.report(done.stdout.rstrip())
+        if done.returncode:
+            raise RefusedError("`chalice delete` failed; see above.")
 
     def leave_logs(self, *, delete: bool) -> None:
         """Delete the log groups that Lambda has made for the functions, or say that they stay."""

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.errors import HotStoreError
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from deploy_scripts.providers.entry_layout import DEFAULT_LAYOUT, EntryLayout
 from deploy_scripts.providers.provider import Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
-    DEVICE_ID,
     ENTRIES_AT_AN_END,
     SOME_ENTRIES,
-    TIMESTAMP,
     Writer,
     pauses,
 )
@@ -36,14 +35,18 @@ class DynamoDBWriter(Writer):
     client
         A boto3 client of `dynamodb`.
     table_name
-        The table; its keys have the Hot Readers' default names.
+        The table.
+    layout
+        How entries are stored.
     """
 
     largest_batch = 25
     """The most items that BatchWriteItem takes (DynamoDB API reference)."""
 
-    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
-        super().__init__(f"the DynamoDB table {table_name}")
+    def __init__(
+        self, client: DynamoDBClient, table_name: str, layout: EntryLayout = DEFAULT_LAYOUT
+    ) -> None:
+        super().__init__(f"the DynamoDB table {table_name}", layout)
         self._client = client
         self._table_name = table_name
 
@@ -52,7 +55,7 @@ class DynamoDBWriter(Writer):
 
         attributes = TypeSerializer().serialize
         waiting: list[Any] = [
-            {"PutRequest": {"Item": attributes(_item(entry))["M"]}} for entry in entries
+            {"PutRequest": {"Item": attributes(self._fields(entry))["M"]}} for entry in entries
         ]
         for pause in pauses():
             answer = self._client.batch_write_item(RequestItems={self._table_name: waiting})
@@ -62,15 +65,11 @@ class DynamoDBWriter(Writer):
             time.sleep(pause)  # the table throttles (DynamoDB API reference, BatchWriteItem)
 
 
-def _item(entry: Entry) -> dict[str, Any]:
-    return entry.values | {DEVICE_ID: entry.device_id, TIMESTAMP: entry.timestamp}
-
-
 def _writer(environment: Environment) -> DynamoDBWriter:
     import boto3
 
     table_name = DynamoDBSettings.load(environment).table_name
-    return DynamoDBWriter(boto3.client("dynamodb"), table_name)
+    return DynamoDBWriter(boto3.client("dynamodb"), table_name, EntryLayout.load(environment))
 
 
 class DynamoDBProbe:

@@ -14,12 +14,11 @@ from urllib.parse import urlsplit
 
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
+from deploy_scripts.providers.entry_layout import DEFAULT_LAYOUT, EntryLayout
 from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
-    DEVICE_ID,
     ENTRIES_AT_AN_END,
     SOME_ENTRIES,
-    TIMESTAMP,
     Writer,
     pauses,
 )
@@ -51,8 +50,8 @@ class CosmosWriter(Writer):
 
     largest_batch = 100
 
-    def __init__(self, container: ContainerProxy) -> None:
-        super().__init__(f"the Cosmos DB container {container.id}")
+    def __init__(self, container: ContainerProxy, layout: EntryLayout = DEFAULT_LAYOUT) -> None:
+        super().__init__(f"the Cosmos DB container {container.id}", layout)
         self._container = container
 
     def _batches(self, entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
@@ -61,7 +60,7 @@ class CosmosWriter(Writer):
             batch: list[Entry] = []
             size = 0
             for entry in of_device:
-                bytes_more = len(json.dumps(_document(entry)))
+                bytes_more = len(json.dumps(self._document(entry)))
                 full = len(batch) == self.largest_batch or size + bytes_more > _LARGEST_BATCH
                 if batch and full:
                     yield batch
@@ -73,10 +72,11 @@ class CosmosWriter(Writer):
     def _put(self, entries: Sequence[Entry]) -> None:
         from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
-        operations = [("upsert", (_document(entry),)) for entry in entries]
+        operations = [("upsert", (self._document(entry),)) for entry in entries]
+        key = json_value(self._layout.stored_id(entries[0].device_id))
         for pause in pauses():
             try:
-                self._container.execute_item_batch(operations, partition_key=entries[0].device_id)
+                self._container.execute_item_batch(operations, partition_key=key)
             except (CosmosHttpResponseError, CosmosBatchOperationError) as error:
                 # The SDK has waited as Cosmos DB asked it to, some times.
                 if error.status_code != _TOO_MANY_REQUESTS:
@@ -85,13 +85,9 @@ class CosmosWriter(Writer):
             else:
                 return
 
-
-def _document(entry: Entry) -> dict[str, Any]:
-    return {name: json_value(value) for name, value in entry.values.items()} | {
-        "id": document_id(entry.timestamp),
-        DEVICE_ID: entry.device_id,
-        TIMESTAMP: entry.timestamp,
-    }
+    def _document(self, entry: Entry) -> dict[str, Any]:
+        fields: dict[str, Any] = json_value(self._fields(entry))
+        return {"id": document_id(entry.timestamp)} | fields
 
 
 def document_id(timestamp: str) -> str:
@@ -133,7 +129,9 @@ def _json_number(number: Decimal) -> int | float | str:
 def _writer(environment: Environment) -> CosmosWriter:
     from chalicelib.stores.cosmos import LazyContainer
 
-    return CosmosWriter(LazyContainer(CosmosSettings.load(environment), DEVICE_ID).open())
+    layout = EntryLayout.load(environment, nested_keys=True)
+    container = LazyContainer(CosmosSettings.load(environment), ".".join(layout.device_id))
+    return CosmosWriter(container.open(), layout)
 
 
 # --- looking into it --------------------------------------------------------------------------

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.model.timestamps import Iso8601Format, NativeFormat
 from chalicelib.settings.firestore import FirestoreSettings
-from chalicelib.settings.hot_reader import HotReaderSettings, timestamp_format
+from chalicelib.settings.hot_reader import HotReaderSettings
+from deploy_scripts.providers.entry_layout import DEFAULT_LAYOUT, EntryLayout
 from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
-    DEVICE_ID,
     ENTRIES_AT_AN_END,
     SOME_ENTRIES,
-    TIMESTAMP,
     Writer,
 )
 
@@ -45,16 +42,17 @@ class FirestoreWriter(Writer):
         A client of the database.
     collection
         The collection's path.
-    native_timestamps
-        True to write Firestore's own timestamps, False for the devices' strings.
+    layout
+        How entries are stored.
     """
 
     largest_batch = 500
     """Documents in a commit, which may hold 10 MiB (Firestore documentation, 'Quotas and limits')."""
 
-    def __init__(self, client: Client, collection: str, *, native_timestamps: bool = False) -> None:
-        super().__init__(f"the Firestore collection {collection}")
-        self._spelled = _native_timestamp if native_timestamps else str
+    def __init__(
+        self, client: Client, collection: str, layout: EntryLayout = DEFAULT_LAYOUT
+    ) -> None:
+        super().__init__(f"the Firestore collection {collection}", layout)
         self._client = client
         self._collection = client.collection(collection)
 
@@ -64,8 +62,7 @@ class FirestoreWriter(Writer):
 
         batch = self._client.batch()
         for entry in entries:
-            fields = field_value(entry.values)
-            fields |= {DEVICE_ID: entry.device_id, TIMESTAMP: self._spelled(entry.timestamp)}
+            fields = field_value(self._fields(entry))
             reference = self._collection.document(document_id(entry.device_id, entry.timestamp))
             batch.set(reference, fields)
         # A collection begins with 500 writes a second (Firestore documentation, 'Best practices').
@@ -78,11 +75,6 @@ class FirestoreWriter(Writer):
         )
         patience = Retry(throttled, initial=0.1, maximum=10.0, timeout=_PATIENCE_SECONDS)
         batch.commit(retry=patience, timeout=_COMMIT_SECONDS)
-
-
-def _native_timestamp(timestamp: str) -> datetime:
-    instant = Iso8601Format(mixed_offsets=True).read(timestamp).instant
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant // 1_000)
 
 
 def document_id(device_id: str, timestamp: object) -> str:
@@ -118,11 +110,7 @@ def _writer(environment: Environment) -> FirestoreWriter:
     from chalicelib.stores.firestore import client_of
 
     settings = FirestoreSettings.load(environment)
-    return FirestoreWriter(
-        client_of(settings),
-        settings.collection,
-        native_timestamps=isinstance(timestamp_format(environment), NativeFormat),
-    )
+    return FirestoreWriter(client_of(settings), settings.collection, EntryLayout.load(environment))
 
 
 # --- looking into it --------------------------------------------------------------------------

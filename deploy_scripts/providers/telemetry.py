@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-DEVICE_ID: Final = "device_id"
-TIMESTAMP: Final = "timestamp"
-"""The fields of a stored entry that hold the device's id and its time: the Hot Readers' defaults."""
+    from deploy_scripts.providers.entry_layout import EntryLayout
+
 ENTRIES_AT_AN_END: Final = 3
 """Entries that a look into a hot storage takes from each end of a device's history."""
 SOME_ENTRIES: Final = 50
@@ -46,13 +45,16 @@ class Writer(ABC):
     ----------
     place
         The storage's name in messages, such as `the DynamoDB table hot`.
+    layout
+        How entries are stored.
     """
 
     largest_batch: ClassVar[int]
     """The most entries in one request."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, layout: EntryLayout) -> None:
         self.place = place
+        self._layout = layout
 
     def write(
         self, entries: Iterable[Entry], *, progress: Callable[[int], None] = lambda _count: None
@@ -82,6 +84,10 @@ class Writer(ABC):
         left = iter(entries)
         while batch := list(islice(left, self.largest_batch)):
             yield batch
+
+    def _fields(self, entry: Entry) -> dict[str, Any]:
+        """Return what is stored of an entry, as plain values."""
+        return self._layout.fields(entry.device_id, entry.timestamp, entry.values)
 
     @abstractmethod
     def _put(self, entries: Sequence[Entry]) -> None:

@@ -97,6 +97,7 @@ class World:
         )
         self._proxies = [_Proxy(url, self._at_request) for url in (aws.endpoint_url, twinmaker.url)]
         self.has_twinmaker = True
+        self.command_line: Callable[..., None] = command_line
         self._kill: Kill | None = None
         self._process: Any = None
         self._run = Run(None, "")
@@ -165,7 +166,7 @@ class World:
         self._kill = kill
         self._files = self._content()
         self._process = forked.start(
-            command_line,
+            self.command_line,
             *arguments,
             environment=environment,
             directory=self.directory,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.deploy.killing import Kill, is_write
+from tests.deploy.verbs import unread_command_line
 
 if TYPE_CHECKING:
     from tests.deploy.killing import Run, World
@@ -23,13 +24,11 @@ def kills(undisturbed: Run) -> list[Kill]:
 
     A request that changes nothing leaves what the one before it left. A kill before a request leaves what
     one after the request before it leaves, except for files that were written between the two. (That
-    looking at something in TwinMaker gets on with it is test_register's business.)
+    looking at something in TwinMaker gets on with it is test_register's business, and a lock that is left
+    without anything else is test_lock's: it is taken first and given back last.)
     """
-    after = [
-        Kill(number, "after")
-        for number, what in enumerate(undisturbed.requests, 1)
-        if is_write(what)
-    ]
+    writes = [number for number, what in enumerate(undisturbed.requests, 1) if is_write(what)]
+    after = [Kill(number, "after") for number in writes[1:-1]]
     assert len(after) >= FEWEST_WRITES
     return [*after, *(Kill(number, "before") for number in undisturbed.changed)]
 
@@ -96,6 +95,19 @@ def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) ->
     assert "factory-twin-temperature-sensor-1" not in world.destroy().output
     left = world.everything()
     assert {**left, "files": nothing["files"]} == nothing
+
+
+def test_a_reader_of_the_output_that_ends_doesnt_end_a_deployment(world: World) -> None:
+    world.providers("aws", "azure")
+    world.deploy()
+    deployed = world.everything()
+    world.destroy()
+    nothing = world.everything()
+    world.command_line = unread_command_line
+    world.deploy()
+    assert world.everything() == deployed
+    world.destroy()
+    assert world.everything() == nothing
 
 
 def test_endpoints_are_deployed_and_destroyed_where_there_is_no_twinmaker(world: World) -> None:

@@ -26,6 +26,15 @@ def command_line(*arguments: str) -> None:
     main()
 
 
+def unread_command_line(*arguments: str) -> None:
+    """Run a verb whose output nobody reads any more, as behind `| head`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    for descriptor in (1, 2):
+        os.dup2(writing, descriptor)
+    command_line(*arguments)
+
+
 _run: Any = subprocess.run
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
-from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
 from local_cloud.aws.account import LocalAws
@@ -43,18 +42,31 @@ def config_with(directory: Path, **section: str) -> Path:
     return config
 
 
-def test_the_storage_file_says_which_table(tmp_path: Path):
-    config = config_with(tmp_path, table="mine")
+def test_the_storage_file_says_which_table_and_how_entries_are_stored(tmp_path: Path):
+    config = config_with(
+        tmp_path,
+        table="mine",
+        device_id_attribute="iotDeviceId",
+        timestamp_attribute="id",
+        timestamp_format="epoch_milliseconds_text",
+        values_path="payload",
+    )
     with LocalAws() as aws:
-        create_hot_table(aws.client("dynamodb"), "mine")
+        client = aws.client("dynamodb")
+        client.create_table(
+            TableName="mine",
+            KeySchema=[
+                {"AttributeName": "iotDeviceId", "KeyType": "HASH"},
+                {"AttributeName": "id", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("iotDeviceId", "id")
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
         options = ("--config", str(config), "--device", "pump-1", "--entries", "3")
         assert "3 entries of pump-1 in the DynamoDB table mine" in load(
             *options, environment=aws.environment
         )
-        assert aws.client("dynamodb").scan(TableName="mine")["Count"] == 3
-
-
-def test_a_storage_whose_entries_look_otherwise_is_refused(tmp_path: Path):
-    config = config_with(tmp_path, table="mine", values_path="payload")
-    refused = load("--config", str(config), code=2)
-    assert "config_storage.json says that values_path is payload" in refused
+        items = client.scan(TableName="mine")["Items"]
+    assert [sorted(each) for each in items] == [["id", "iotDeviceId", "payload"]] * 3
