@@ -6,7 +6,6 @@ Each says whether its target is met; a target that is missed is no error.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import platform
 from pathlib import Path
@@ -17,21 +16,29 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from deploy_scripts.providers import PACKAGED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.measure import Finding, Timing
 
-NAMES: Final = tuple(
-    name
-    for name in ("pages", "last_entry", "memory", "http", "connector", "cold_start")
-    if importlib.util.find_spec(f"benchmarks.{name}")
-)
+MODULES: Final = {
+    name: module
+    for name, module in (
+        *((name, f"benchmarks.{name}") for name in ("pages", "last_entry", "memory", "http")),
+        *((provider, f"benchmarks.{provider}.reads") for provider in PACKAGED),
+        *((name, f"benchmarks.{name}") for name in ("connector", "cold_start")),
+    )
+    if Path(*module.split(".")).with_suffix(".py").is_file()
+}
 _MILLISECONDS: Final = 1_000
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice(NAMES), help="Run only this; repeatable.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(MODULES)), help="Run only this; repeatable."
+)
 @click.option("--quick", is_flag=True, help="See whether it works: too few rounds to tell.")
 @click.option(
     "--output",
@@ -44,7 +51,7 @@ def main(only: Sequence[str], quick: bool, output: Path) -> None:  # noqa: FBT00
     """Measure the read path, in ratios of two things measured in turn."""
     console = Console()
     found: list[Finding] = []
-    for name in only or NAMES:
+    for name in only or MODULES:
         with console.status(name) as status:
 
             def report(step: str, name: str = name) -> None:
@@ -52,7 +59,7 @@ def main(only: Sequence[str], quick: bool, output: Path) -> None:  # noqa: FBT00
                 if not console.is_terminal and not step[:1].isdigit():
                     console.print(f"{name}: {step} ...")
 
-            for finding in importlib.import_module(f"benchmarks.{name}").findings(quick, report):
+            for finding in importlib.import_module(MODULES[name]).findings(quick, report):
                 found.append(finding)
                 console.print(f"{_mark(finding)} {finding.title}: {finding.measured}")
     _write(output, found)

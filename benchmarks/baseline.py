@@ -71,11 +71,11 @@ class TextbookReader:
         for item in page["Items"][:max_results]:
             for name in selected:
                 if name in item:
-                    value = _data_value(item[name], types[name])
+                    value = data_value(item[name], types[name])
                     values[name].append({"time": item["timestamp"], "value": value})
         answer: dict[str, Any] = {
             "propertyValues": [
-                {"entityPropertyReference": _reference(name), "values": values[name]}
+                {"entityPropertyReference": reference(name), "values": values[name]}
                 for name in selected
             ]
         }
@@ -96,9 +96,11 @@ class TextbookReader:
         return boto3.resource("dynamodb", **self._client).Table(self._table_name)
 
 
-def _data_value(stored: Any, declared: str) -> dict[str, Any]:
+def data_value(stored: Any, declared: str) -> dict[str, Any]:
+    """Return a value as TwinMaker has it."""
     return {"doubleValue": float(stored)} if declared == "DOUBLE" else {"stringValue": stored}
 
 
-def _reference(name: str) -> dict[str, str]:
+def reference(name: str) -> dict[str, str]:
+    """Return a property's reference."""
     return {"entityId": "machine-1", "componentName": "sensor", "propertyName": name}

@@ -1,7 +1,6 @@
 """A lean DynamoDB that only answers Query, over entries that it makes up, and counts what is read.
 
-It is fast enough not to be what is measured, and holds a million entries in no memory: an entry is
-made from its number. It honours what one table of device id and timestamp takes: key conditions,
+It holds a million entries in no memory: an entry is made from its number. It honours what one table of device id and timestamp takes: key conditions,
 `Limit`, `ExclusiveStartKey`, `ScanIndexForward` and a projection. It answers GetEntity of TwinMaker,
 too. `tests/benchmarks` compares it with dynalite.
 """
@@ -9,21 +8,18 @@ too. `tests/benchmarks` compares it with dynalite.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import threading
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any, Final
 
 import orjson
-import urllib3
+
+from benchmarks import lean_server
+from benchmarks.lean_server import Handler, LeanServer
 
 DEVICE_ID: Final = "device_id"
 TIMESTAMP: Final = "timestamp"
@@ -146,46 +142,17 @@ def _encoded(body: bytes) -> tuple[bytes, str, int]:
     return content, str(zlib.crc32(content)), page["Count"]
 
 
-class _Handler(StreamRequestHandler):
-    """Reads just as much of HTTP as botocore and urllib3 need."""
+class _Handler(Handler):
+    content_type = "application/x-amz-json-1.0"
 
-    disable_nagle_algorithm = True
-    lock = threading.Lock()
-    queries = 0
-    items = 0
-    last_request = b""
-
-    def handle(self) -> None:
-        """Answer the requests of a connection."""
-        while line := self.rfile.readline():
-            method, path, _ = line.split(b" ")
-            length = 0
-            while (header := self.rfile.readline()).strip():
-                name, _, value = header.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
-            body = self.rfile.read(length)
-            if method == b"POST":
-                self._query(body)
-            elif path == b"/counts":
-                self._send(orjson.dumps({"queries": self.queries, "items": self.items}))
-            else:
-                self._send(self.last_request if path == b"/last-request" else _ENTITY)
-
-    def _query(self, body: bytes) -> None:
+    def query(self, body: bytes, headers: Mapping[bytes, bytes]) -> tuple[bytes, str, int]:  # noqa: ARG002 - the base class's signature
+        """Answer a Query."""
         content, checksum, items = _encoded(body)
-        with self.lock:
-            _Handler.queries += 1
-            _Handler.items += items
-            _Handler.last_request = body
-        self._send(content, f"x-amz-crc32: {checksum}\r\nx-amzn-RequestId: benchmark\r\n")
+        return content, f"x-amz-crc32: {checksum}\r\nx-amzn-RequestId: benchmark\r\n", items
 
-    def _send(self, content: bytes, headers: str = "") -> None:
-        head = (
-            "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
-            f"Content-Length: {len(content)}\r\n{headers}\r\n"
-        )
-        self.wfile.write(head.encode() + content)
+    def description(self, path: bytes) -> bytes:  # noqa: ARG002 - the base class's signature
+        """Answer GetEntity."""
+        return _ENTITY
 
 
 _ENTITY: Final = orjson.dumps(
@@ -225,77 +192,12 @@ _ENTITY: Final = orjson.dumps(
 )
 
 
-class _Server(ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = 128
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The answers of a server since it started, counted."""
-
-    queries: int
-    items: int
-
-    def since(self, before: Counts) -> Counts:
-        """Return what came after."""
-        return Counts(self.queries - before.queries, self.items - before.items)
-
-
-@dataclass(frozen=True)
-class DynamoDBServer:
-    """A running server.
-
-    Attributes
-    ----------
-    url
-        Where it is.
-    """
-
-    url: str
-
-    def counts(self) -> Counts:
-        """Ask what it has answered."""
-        return Counts(**urllib3.request("GET", f"{self.url}/counts").json())
-
-    def last_request(self) -> bytes:
-        """Return the body of the Query that it has answered last."""
-        return urllib3.request("GET", f"{self.url}/last-request").data
-
-
 @contextmanager
-def running() -> Iterator[DynamoDBServer]:
+def running() -> Iterator[LeanServer]:
     """Run the server in a separate process."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.dynamodb_server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            port = (process.stdout and process.stdout.readline().strip()) or ""
-            if not port:
-                raise RuntimeError("the benchmarks' DynamoDB server doesn't start")
-            yield DynamoDBServer(f"http://127.0.0.1:{port}")
-        finally:
-            process.terminate()
-
-
-def _main() -> None:
-    server = _Server(("127.0.0.1", 0), _Handler)
-
-    def end_with_parent() -> None:
-        # However the parent ends, the pipe closes, and no server is left behind.
-        sys.stdin.read()
-        server.shutdown()
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    sys.stdout.write(f"{server.server_address[1]}\n")
-    sys.stdout.flush()
-    server.serve_forever()
+    with lean_server.running("benchmarks.dynamodb_server") as server:
+        yield server
 
 
 if __name__ == "__main__":
-    _main()
+    lean_server.serve(_Handler)

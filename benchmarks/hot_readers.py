@@ -24,23 +24,23 @@ from chalicelib.stores.dynamodb_pages import page_session
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.dynamodb_server import DynamoDBServer
+    from benchmarks.lean_server import LeanServer
 
 START: Final = "2025-12-31T00:00:00Z"
 END: Final = "2030-01-01T00:00:00Z"
 
 
-def client_options(server: DynamoDBServer) -> dict[str, Any]:
+def client_options(server: LeanServer) -> dict[str, Any]:
     """Return what a client of the server is made with."""
     return {"endpoint_url": server.url, "region_name": REGION, **CREDENTIALS}
 
 
-def hot_reader(server: DynamoDBServer) -> HotReader:
+def hot_reader(server: LeanServer) -> HotReader:
     """Return a Hot Reader."""
     return HotReader(hot_store(server), Iso8601Format(), page_bytes=LARGEST_PAYLOAD)
 
 
-def hot_store(server: DynamoDBServer) -> DynamoDBHotStore:
+def hot_store(server: LeanServer) -> DynamoDBHotStore:
     """Return its store."""
     client: Any = page_session().create_client("dynamodb", config=CLIENT, **client_options(server))
     return DynamoDBHotStore(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.dynamodb_server import DynamoDBServer, device, running
+from benchmarks.dynamodb_server import device, running
 from benchmarks.hot_readers import hot_reader
 from benchmarks.measure import Finding, in_turn
 from chalicelib.contracts import wire_contract
@@ -12,6 +12,7 @@ from chalicelib.contracts import wire_contract
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from benchmarks.lean_server import LeanServer
     from chalicelib.hot_reader.hot_reader import HotReader
 
 _SHORT: Final = 100
@@ -27,7 +28,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
         yield _last_entry(server, rounds=2 if quick else 51)
 
 
-def _last_entry(server: DynamoDBServer, *, rounds: int) -> Finding:
+def _last_entry(server: LeanServer, *, rounds: int) -> Finding:
     reader = hot_reader(server)
     items = 0
     for entries in (_SHORT, _LONG):

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -85,7 +87,11 @@ class Finding:
 
 
 def in_turn(
-    ways: Mapping[str, Callable[[], object]], *, rounds: int, warm_ups: int = 1
+    ways: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warm_ups: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Run each way once per round, all in turn, and time it.
 
@@ -97,6 +103,8 @@ def in_turn(
         How many times each is timed.
     warm_ups
         How many times each runs before, untimed.
+    clock
+        Returns seconds: of the clock, or of this process's processor time (`time.process_time`).
 
     Returns
     -------
@@ -107,9 +115,22 @@ def in_turn(
     for number in range(warm_ups + rounds):
         for name, run in ways.items():
             gc.collect()
-            started = time.perf_counter()
+            started = clock()
             run()
-            taken = time.perf_counter() - started
+            taken = clock() - started
             if number >= warm_ups:
                 seconds[name].append(taken)
     return {name: Timing(tuple(each)) for name, each in seconds.items()}
+
+
+def check_same_values(ours: bytes, baseline: bytes) -> None:
+    """Check that both answer the same: what is compared must be comparable.
+
+    Raises
+    ------
+    RuntimeError
+        They don't.
+    """
+    values = [orjson.loads(answer)["propertyValues"] for answer in (ours, baseline)]
+    if values[0] != values[1]:
+        raise RuntimeError("the textbook reader and the Hot Reader don't answer the same")

@@ -6,12 +6,14 @@ import gc
 import tracemalloc
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.dynamodb_server import DynamoDBServer, running
+from benchmarks.dynamodb_server import running
 from benchmarks.hot_readers import history, hot_reader, payload
 from benchmarks.measure import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from benchmarks.lean_server import LeanServer
 
 _MEGABYTE: Final = 1024 * 1024
 _PAGE_VALUES: Final = 8_000
@@ -24,7 +26,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
         yield _memory(server, entries, report)
 
 
-def _memory(server: DynamoDBServer, entries: int, report: Callable[[str], None]) -> Finding:
+def _memory(server: LeanServer, entries: int, report: Callable[[str], None]) -> Finding:
     reader = hot_reader(server)
     asked = payload(entries, ["temperature"], max_results=_PAGE_VALUES)
     peaks: list[float] = []

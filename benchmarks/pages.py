@@ -10,13 +10,15 @@ import orjson
 import urllib3
 
 from benchmarks.baseline import TextbookReader
-from benchmarks.dynamodb_server import PROPERTIES, TABLE, DynamoDBServer, device, running
+from benchmarks.dynamodb_server import PROPERTIES, TABLE, device, running
 from benchmarks.hot_readers import END, START, client_options, history, hot_reader, payload
-from benchmarks.measure import Finding, in_turn
+from benchmarks.measure import Finding, check_same_values, in_turn
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from benchmarks.lean_server import LeanServer
 
 _LARGE_PAGE: Final = 8_000
 """Entries: about as many as DynamoDB reads for one Query."""
@@ -42,7 +44,7 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
         yield from _small_page(server, rounds=2 if quick else 25)
 
 
-def _large_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
+def _large_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:
     asked = payload(_LARGE_PAGE, list(PROPERTIES))
     reader = hot_reader(server)
     textbook = TextbookReader(TABLE, client_options(server))
@@ -60,7 +62,7 @@ def _large_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
 
     ours()
     sent = server.last_request()
-    _same_values(ours(), baseline())
+    check_same_values(ours(), baseline())
     timings = in_turn({"hot reader": ours, "textbook": baseline, "floor": floor}, rounds=rounds)
     faster = timings["textbook"].median / timings["hot reader"].median
     slower = timings["hot reader"].median / timings["floor"].median
@@ -84,7 +86,7 @@ def _large_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
     )
 
 
-def _small_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
+def _small_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:
     reader = hot_reader(server)
     textbook = TextbookReader(TABLE, client_options(server))
     selected = ["temperature"]
@@ -112,8 +114,8 @@ def _small_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
 
         return run
 
-    _same_values(ours(), baseline())
-    _same_values(ours(), baseline(limit=False))
+    check_same_values(ours(), baseline())
+    check_same_values(ours(), baseline(limit=False))
     items = 0
     token = None
     for _ in range(_PAGES):
@@ -136,10 +138,3 @@ def _small_page(server: DynamoDBServer, *, rounds: int) -> Iterator[Finding]:
         measured = f"{faster:.1f} times less time, {items} items read"
         met = faster >= 10 and items <= 201
         yield Finding(f"{title} {name}", target, measured, met, timings, {"items": items})
-
-
-def _same_values(ours: bytes, baseline: bytes) -> None:
-    """Check that both answer the same: what is compared must be comparable."""
-    values = [orjson.loads(answer)["propertyValues"] for answer in (ours, baseline)]
-    if values[0] != values[1]:
-        raise RuntimeError("the textbook reader and the Hot Reader don't answer the same")

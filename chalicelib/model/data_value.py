@@ -316,7 +316,8 @@ def _doubles(stored: Sequence[Any]) -> tuple[str, list[float]] | None:
         numbers = list(map(float, stored))
     except (ValueError, OverflowError):
         return None
-    return ("doubleValue", numbers) if all(map(math.isfinite, numbers)) else None
+    # Of finite numbers that are too large together, each is looked at.
+    return ("doubleValue", numbers) if math.isfinite(sum(numbers)) else None
 
 
 def _whole_numbers(stored: Sequence[Any], limit: int) -> list[int] | None:

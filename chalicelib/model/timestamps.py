@@ -40,6 +40,20 @@ _PLAIN_KEYS: Final = re.compile(
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,9})?Z)+"
 )
 """Strings that `_ISO_8601` matches and that are spelled as answers are, one after another."""
+_LONGEST_PLAIN_KEY: Final = len("1970-01-01T00:00:00.000000000Z")
+_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+
+
+def _are_plain(joined: str, width: int) -> bool:
+    """Say of keys of one width what `_PLAIN_KEYS` says, in a fraction of the time."""
+    keys = joined.encode(errors="surrogatepass")
+    zeros = keys.translate(_AS_ZEROS)
+    return (
+        _PLAIN_KEYS.fullmatch(joined[:width]) is not None
+        and zeros == zeros[:width] * (len(keys) // width)
+        and max(zip(keys[11::width], keys[12::width], strict=True)) <= (ord("2"), ord("3"))
+        and max(keys[14::width] + keys[17::width]) <= ord("5")
+    )
 
 
 def _ascends(texts: Sequence[str]) -> bool:
@@ -224,9 +238,12 @@ class Iso8601Format:
             joined = "".join(texts)
         except TypeError:  # a number among them, which is unreadable in this format
             return None
-        if self._mixed_offsets or not _PLAIN_KEYS.fullmatch(joined) or not _ascends(texts):
+        width, *others = set(map(len, texts))
+        short = not others and width <= _LONGEST_PLAIN_KEY
+        plain = _are_plain(joined, width) if short else _PLAIN_KEYS.fullmatch(joined)
+        if self._mixed_offsets or not plain or not _ascends(texts):
             return None
-        if len(set(map(len, texts))) > 1 and not _ascends([text[:19] for text in texts]):
+        if others and not _ascends([text[:19] for text in texts]):
             return None
         place = 0
         while place < len(texts):

@@ -31,6 +31,7 @@ from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.stores.cosmos_batches import IDENTITY, KEY, RowBatch, last_key_begins
 from chalicelib.stores.cosmos_pages import KeptPages
+from chalicelib.stores.cosmos_transport import EnvironmentOnceTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -266,6 +267,7 @@ class LazyContainer:
             # An emulator signs its own certificate, and gives itself host names that don't resolve.
             connection_verify=not here,
             enable_endpoint_discovery=not here,
+            transport=EnvironmentOnceTransport(),
             **_CLIENT,
         )
         database = client.get_database_client(settings.database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from operator import eq
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
@@ -73,10 +74,11 @@ class RowBatch:
             values = [row.get(column) for row in self._rows[first:last]]
         else:
             values = [value_at(row, places) for row in self._rows[first:last]]
-        if None in values:
+        kinds = set(map(type, values))
+        if NoneType in kinds:
+            kinds.remove(NoneType)
             rows = [row for row, value in enumerate(values) if value is not None]
             values = [values[row] for row in rows]
-        kinds = set(map(type, values))
         if kinds <= {str}:
             return StoredColumn("text", values, rows)
         if kinds <= {int, float}:

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.dynamodb_server import DynamoDBServer, device, running
+from benchmarks.dynamodb_server import device, running
 from benchmarks.hot_readers import history, hot_reader, payload
 from chalicelib.contracts import wire_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.dynamodb_server import Counts
+    from benchmarks.lean_server import Counts, LeanServer
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[DynamoDBServer]:
+def server() -> Iterator[LeanServer]:
     with running() as server:
         yield server
 
 
 def pages_and_counts(
-    server: DynamoDBServer, pages: int, asked: dict[str, Any]
+    server: LeanServer, pages: int, asked: dict[str, Any]
 ) -> tuple[list[int], list[Counts]]:
     """Follow nextToken for some pages: the number of values of each, and what it took."""
     reader = hot_reader(server)

@@ -49,7 +49,7 @@ LIBRARIES: Final = {
     "aws": {"aws_lambda_powertools", "chalice"},
     "http": {"orjson"},
     "data_connector": {"boto3", "botocore", "orjson", "requests", "urllib3"},
-    "stores": {"botocore", "orjson"},
+    "stores": {"botocore", "orjson", "requests"},
     "contracts": {"orjson"},
     "tokens": {"aws_lambda_powertools", "botocore", "orjson", "requests"},
     "observability": {"aws_lambda_powertools", "orjson"},
@@ -62,8 +62,8 @@ SDKS: Final = {
 } | {
     path: sdk_of(name)
     for name in PACKAGED
-    for path in (store_of(name), store_of(name).replace(".py", "_pages.py"))
-    if (PROJECT / "chalicelib" / path).is_file()
+    for end in (".py", "_pages.py", "_transport.py")
+    if (PROJECT / "chalicelib" / (path := store_of(name).replace(".py", end))).is_file()
 }
 """The SDK that each store may import."""
 NEIGHBOURS: Final = {
