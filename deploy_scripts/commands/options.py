@@ -41,9 +41,11 @@ project_option = click.option(
 )
 
 
-def stage_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def stage_name(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
     """Return the name of a stage; refuse one that can't be part of a name on AWS."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", value):
         raise click.BadParameter("use letters, digits, _ and -")
     return value
 

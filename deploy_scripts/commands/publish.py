@@ -16,6 +16,7 @@ from deploy_scripts.commands.options import (
     project_option,
     reported_failures,
     show_changes,
+    stage_name,
     token_options,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
@@ -38,7 +39,7 @@ _STANDARD_INPUT: Final = "-"
 
 @click.command()
 @config_option
-@click.option("--stage", help="The Chalice stage that was deployed.")
+@click.option("--stage", callback=stage_name, help="The Chalice stage that was deployed.")
 @project_option
 @click.option(
     "--rate",

@@ -336,6 +336,10 @@ def test_a_stage_that_was_never_deployed_is_an_error(project):
     assert "has never been deployed" in project.refused(stage="another")
 
 
+def test_a_stage_that_cannot_be_a_name_on_aws_is_refused(project):
+    assert "use letters, digits, _ and -" in project.refused(stage="../multicloud")
+
+
 def test_a_stage_without_endpoints_is_an_error(project):
     record = project.directory / ".chalice" / "deployed" / "multicloud.json"
     record.write_text(json.dumps({"resources": [], "schema_version": "2.0", "backend": "api"}))
