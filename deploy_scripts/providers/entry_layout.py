@@ -11,6 +11,7 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.instants import NANOSECONDS, parse_instant
 from chalicelib.model.locations import locations
 from chalicelib.settings.environment import string
+from chalicelib.settings.hot_reader import timestamp_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +57,7 @@ class EntryLayout:
 
     @classmethod
     def load(cls, environment: Environment, *, nested_keys: bool = False) -> Self:
-        """Read it from the Hot Readers' settings, which are checked already.
+        """Read it from the Hot Readers' settings.
 
         Parameters
         ----------
@@ -64,7 +65,13 @@ class EntryLayout:
             The settings.
         nested_keys
             True for a store that may have the device's id and the time within maps.
+
+        Raises
+        ------
+        ConfigurationError
+            TIMESTAMP_FORMAT is malformed.
         """
+        timestamp_format(environment)
 
         def key(name: str, default: str) -> Location:
             path = string(environment, name, default)
