@@ -175,6 +175,18 @@ class PagesInProgress:
             last: Any = self._last[0]
             self._complete &= key < last if self._descending else key > last
 
+    def end_after(self, entry: StoredEntry) -> None:
+        """End the page before it is full, after the last entry that left the order.
+
+        A page ahead is dropped then, as it is where the bytes of an answer end.
+        """
+        if self.turned:
+            return
+        if self.room > 0:  # of a full page, entries leave in any order
+            self._last = (entry.key, len(self._names) - 1, entry.identity)
+            self._complete = True
+        self._end(None)
+
     def _begin(self) -> None:
         self.values = {name: PropertyValues() for name in self._query.selected_properties}
         self.room = math.inf if self._query.max_results is None else self._query.max_results
@@ -185,14 +197,17 @@ class PagesInProgress:
         full = self.room == 0
         # A page ahead that isn't full is dropped: its end would depend on the bytes before it.
         if full or not self.turned:
-            token = next_token.encode(self._position(following), self._query)
-            self.turned.append(HistoryPage(self.values, token, self._flaws))
+            self._end(following)
         if not full or len(self.turned) > self._query.pages_ahead:
             return False
         self._begin()
         return True
 
-    def _position(self, following: StoredEntry) -> Position:
+    def _end(self, following: StoredEntry | None) -> None:
+        token = next_token.encode(self._position(following), self._query)
+        self.turned.append(HistoryPage(self.values, token, self._flaws))
+
+    def _position(self, following: StoredEntry | None) -> Position:
         if self._last is None:
             raise RuntimeError("an empty page ends nowhere")
         key, index, identity = self._last
@@ -203,13 +218,15 @@ class PagesInProgress:
         # What arrives from now on is later than all that is there. In descending order it is no longer
         # wanted; ascending, it may sort before the key unless the key's second is over.
         second_is_over = self._descending
-        for entry in (following, *self._waiting()):
+        seen = self._waiting() if following is None else (following, *self._waiting())
+        for entry in seen:
             self.leave_out(entry)
             timestamp = self._timestamps.read(entry.key)
             second_is_over |= timestamp.instant > last.latest
             if (entry.key, entry.identity) != (key, identity):
                 in_second += timestamp.text.startswith(second)
-        return Position(str(key), index, identity, self._complete and second_is_over, in_second)
+        complete = self._complete and second_is_over
+        return Position(str(key), index, identity, complete, max(in_second, 1))
 
 
 def _encoded_size(kind: str, contents: Sequence[Any]) -> int:
