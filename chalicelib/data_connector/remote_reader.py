@@ -170,13 +170,16 @@ class RemoteReader:
         )
 
     def _token_before(self, deadline: Deadline) -> str:
-        try:
-            return deadline.run(self._token.current)
-        except OutOfTimeError:
-            raise StoreUnavailableError(
-                f"{self._settings.token} wasn't fetched in time, so nothing was sent to the remote "
-                "Hot Reader"
-            ) from None
+        def wait(ask_store: Callable[[], str]) -> str:
+            try:
+                return deadline.run(ask_store)
+            except OutOfTimeError:
+                raise StoreUnavailableError(
+                    f"{self._settings.token} wasn't fetched in time, so nothing was sent to the "
+                    "remote Hot Reader"
+                ) from None
+
+        return self._token.current(wait)
 
     def _try(
         self, body: bytes, headers: Mapping[str, str], query: LastEntryQuery, seconds: float

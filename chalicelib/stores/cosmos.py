@@ -32,6 +32,7 @@ from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.stores.cosmos_batches import IDENTITY, KEY, RowBatch, last_key_begins
 from chalicelib.stores.cosmos_pages import KeptPages
 from chalicelib.stores.cosmos_transport import EnvironmentOnceTransport
+from chalicelib.stores.hot_store import entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,12 +120,11 @@ class CosmosHotStore:
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
-        batches = self.read_batches(
-            device_id, lower, upper, descending=descending, properties=properties, limit=limit
+        return entries_of(
+            self.read_batches(
+                device_id, lower, upper, descending=descending, properties=properties, limit=limit
+            )
         )
-        for batch in batches:
-            for index in range(len(batch.keys)):
-                yield batch.entry(index)
 
     def read_batches(
         self,

@@ -16,6 +16,7 @@ from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch
 from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import ItemColumns, page_session
+from chalicelib.stores.hot_store import entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -121,12 +122,11 @@ class DynamoDBHotStore:
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
-        batches = self.read_batches(
-            device_id, lower, upper, descending=descending, properties=properties, limit=limit
+        return entries_of(
+            self.read_batches(
+                device_id, lower, upper, descending=descending, properties=properties, limit=limit
+            )
         )
-        for batch in batches:
-            for index in range(len(batch.keys)):
-                yield batch.entry(index)
 
     def read_batches(
         self,

@@ -76,6 +76,12 @@ class BatchingHotStore(HotStore, Protocol):
         """Yield what `read` yields, in batches that aren't empty, and under the same terms."""
 
 
+def entries_of(batches: Iterable[EntryBatch]) -> Iterator[StoredEntry]:
+    """Yield the entries of batches one by one: `HotStore.read` of a store that reads batches."""
+    for batch in batches:
+        yield from map(batch.entry, range(len(batch.keys)))
+
+
 def in_identity_order(entries: Iterable[StoredEntry], *, descending: bool) -> Iterator[StoredEntry]:
     """Put entries of the same key, which follow each other, in the order of their identities.
 

@@ -215,7 +215,7 @@ def test_every_page_is_the_one_that_the_remote_would_have_sent(remote, query, si
     ahead=st.integers(1, 9),
     least=st.none() | st.integers(-3, 3),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_pages_of_any_entries_are_those_that_the_remote_would_have_sent(
     stored, order, size, ahead, least
 ):
