@@ -19,6 +19,14 @@ from .twin import (
 )
 
 CHILD = "com.example.machine.press"
+ALARM = "com.amazon.iottwinmaker.alarm.basic"
+OWNED = [
+    "com.amazon.athena.connector",
+    ALARM,
+    "com.amazon.iottwinmaker.documents",
+    "com.amazon.iottwinmaker.parameters",
+    "com.amazon.kvs.video",
+]
 TEXT = {"dataType": {"type": "STRING"}}
 
 
@@ -215,11 +223,11 @@ def test_a_type_that_another_extends_is_not_deleted(workspace: Client) -> None:
 @pytest.mark.parametrize(
     ("filters", "found"),
     [
-        ([], [TYPE, CHILD, "com.example.machine.press.big", "org.other"]),
+        ([], [TYPE, CHILD, "com.example.machine.press.big", "org.other", *OWNED]),
         ([{"extendsFrom": TYPE}], [CHILD, "com.example.machine.press.big"]),
         ([{"namespace": "com.example"}], [TYPE, CHILD, "com.example.machine.press.big"]),
         ([{"namespace": "com.exam"}], []),
-        ([{"isAbstract": True}], ["org.other"]),
+        ([{"isAbstract": True}], ["org.other", ALARM]),
         ([{"isAbstract": False}, {"extendsFrom": CHILD}], ["com.example.machine.press.big"]),
     ],
 )
@@ -237,4 +245,52 @@ def test_types_are_listed_in_pages(workspace: Client) -> None:
         make_type(workspace, name)
     first = workspace.list_component_types(workspaceId=WORKSPACE, maxResults=2)
     second = workspace.list_component_types(workspaceId=WORKSPACE, nextToken=first["nextToken"])
-    assert [item["componentTypeId"] for item in second["componentTypeSummaries"]] == ["a3"]
+    shown = [item["componentTypeId"] for item in second["componentTypeSummaries"]]
+    assert shown == ["a3", *OWNED]
+
+
+def test_awss_own_types_are_in_every_workspace_with_the_arn_that_was_recorded(
+    workspace: Client,
+) -> None:
+    listed = workspace.list_component_types(workspaceId=WORKSPACE)["componentTypeSummaries"]
+    assert [item["componentTypeId"] for item in listed] == OWNED
+    (alarm,) = (item for item in listed if item["componentTypeId"] == ALARM)
+    assert alarm["arn"] == (
+        "arn:aws:iottwinmaker:eu-central-1:iotrociaccount:workspace/AmazonOwnedTypesWorkspace/"
+        f"component-type/{ALARM}"
+    )
+    with pytest.raises(workspace.exceptions.ClientError, match="resourceARN"):
+        workspace.list_tags_for_resource(resourceARN=alarm["arn"])
+    assert shown(workspace, ALARM)["status"]["state"] == "ACTIVE"
+
+
+def test_a_type_that_extends_the_alarm_has_its_properties_and_a_reader_of_its_own(
+    workspace: Client,
+) -> None:
+    make_type(workspace, extendsFrom=[ALARM], functions={"dataReader": FUNCTIONS["dataReader"]})
+    found = shown(workspace)
+    assert shown(workspace, ALARM)["isAbstract"] is True
+    assert found["isAbstract"] is False
+    definitions = found["propertyDefinitions"]
+    assert definitions["alarm_key"]["isExternalId"] is True
+    assert definitions["alarm_key"]["isRequiredInEntity"] is True
+    assert definitions["alarm_status"]["isTimeSeries"] is True
+    states = [
+        each["stringValue"] for each in definitions["alarm_status"]["dataType"]["allowedValues"]
+    ]
+    assert states == ["ACTIVE", "SNOOZE_DISABLED", "ACKNOWLEDGED", "NORMAL"]
+    with pytest.raises(workspace.exceptions.ValidationException, match="alarm_key is required"):
+        make_entity(workspace)
+    key = {"alarm_key": {"value": {"stringValue": "press-1"}}}
+    make_entity(workspace, components={COMPONENT: {"componentTypeId": TYPE, "properties": key}})
+
+
+def test_awss_own_types_cannot_be_changed_and_do_not_keep_a_workspace(workspace: Client) -> None:
+    alarm = {"workspaceId": WORKSPACE, "componentTypeId": ALARM}
+    with pytest.raises(workspace.exceptions.ValidationException, match="AWS's own"):
+        workspace.update_component_type(**alarm, description="ours")
+    with pytest.raises(workspace.exceptions.ValidationException, match="AWS's own"):
+        workspace.delete_component_type(**alarm)
+    with pytest.raises(workspace.exceptions.ConflictException, match="exists already"):
+        workspace.create_component_type(**alarm)
+    workspace.delete_workspace(workspaceId=WORKSPACE)
