@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
-from .values import ValueMismatchError, check_data_value
+from .values import ValueMismatchError, read_data_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,9 +149,9 @@ def _check_own_values(name: str, definition: Json) -> None:
     plain = {key: item for key, item in data_type.items() if key != "allowedValues"}
     try:
         for index, value in enumerate(data_type.get("allowedValues", [])):
-            check_data_value(value, plain, f"allowedValues[{index}]")
+            read_data_value(value, plain, f"allowedValues[{index}]")
         if "defaultValue" in definition:
-            check_data_value(
+            read_data_value(
                 definition["defaultValue"], data_type, "defaultValue", expression_allowed=True
             )
     except ValueMismatchError as error:
@@ -209,7 +209,7 @@ def _check_value(name: str, value: Json, definition: Json | None) -> None:
             "can't hold one"
         )
     try:
-        check_data_value(value, definition["dataType"], "its value", expression_allowed=True)
+        read_data_value(value, definition["dataType"], "its value", expression_allowed=True)
     except ValueMismatchError as error:
         raise InvalidRequestError(f"Property {name}: {error}") from error
 
