@@ -45,6 +45,12 @@ class Snapshot:
         self._store = store_of(twinmaker)
         self._twinmaker = copy.deepcopy((self._store.spaces, self._store.tags))
 
+    @property
+    def twinmaker(self) -> Any:
+        """What TwinMaker holds, in a form that can be compared."""
+        spaces, tags = self._twinmaker
+        return {name: vars(space) for name, space in spaces.items()}, tags
+
     def put_back(self) -> None:
         """Make everything what it was, as often as wanted."""
         moto_accounts.drop(self._account_id)
