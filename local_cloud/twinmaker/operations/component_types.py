@@ -10,7 +10,6 @@ from ..errors import (
     InvalidRequestError,
     NotOfferedError,
 )
-from ..twin.functions import check_function_names
 from ..twin.lifecycle import Lifecycle
 from ..twin.owned import is_owned
 from ..twin.resources import ComponentType
@@ -194,7 +193,6 @@ class ComponentTypes:
 
     def _problem(self, request: Json) -> str:
         """Return why a function's Lambda is refused; empty if none is."""
-        check_function_names(request.get("functions", {}))
         for name, function in request.get("functions", {}).items():
             implementation: Mapping[str, Json] = function.get("implementedBy", {})
             if "lambda" in implementation:
@@ -216,10 +214,12 @@ def _settings(request: Json) -> Json:
 
 def _passes(space: Space, found: ComponentType, wanted: Json) -> bool:
     """Check a type against a filter, a union with one member."""
+    type_id = found.component_type_id
     if "extendsFrom" in wanted:
-        return wanted["extendsFrom"] in found.extends_from
+        ancestor = wanted["extendsFrom"]
+        return type_id != ancestor and space.is_kind_of(type_id, ancestor)
     if "namespace" in wanted:
-        return found.component_type_id.startswith(f"{wanted['namespace']}.")
+        return type_id.startswith(f"{wanted['namespace']}.")
     is_abstract: bool = wanted["isAbstract"]
     return bool(space.schema(found).why_abstract()) == is_abstract
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from ..twin.resources import Json
     from ..twin.store import Space, Store
 
-_MOST_COMPONENTS = 30
-"""Components that GetEntity shows (service model, ``areAllComponentsReturned``)."""
-
 
 class Entities:
     """Create, get, update, delete and list entities.
@@ -80,15 +77,14 @@ class Entities:
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             found = self._store.seen(space.entities, request["entityId"])
-            names = sorted(found.components)
             components = {
-                name: _shown_component(space, found, name) for name in names[:_MOST_COMPONENTS]
+                name: _shown_component(space, found, name) for name in sorted(found.components)
             }
             has_children = bool(space.children(found.entity_id))
         return _shown(found, has_children=has_children) | {
             "workspaceId": space.workspace.workspace_id,
             "components": components,
-            "areAllComponentsReturned": len(names) <= _MOST_COMPONENTS,
+            "areAllComponentsReturned": True,
         }
 
     def update(self, request: Json) -> Json:
