@@ -187,6 +187,18 @@ class PagesInProgress:
             last: Any = self._last[0]
             self._complete &= key < last if self._descending else key > last
 
+    def end_after(self, entry: StoredEntry) -> None:
+        """End the page before it is full, after the last entry that left the order.
+
+        A page ahead is dropped then, as it is where the bytes of an answer end.
+        """
+        if self.turned:
+            return
+        if self.room > 0:  # of a full page, entries leave in any order
+            self._last = (entry.key, len(self._names) - 1, entry.identity)
+            self._complete = True
+        self._end(self._waiting())
+
     def _begin(self) -> None:
         self.values = {name: PropertyValues() for name in self._query.selected_properties}
         self.room = math.inf if self._query.max_results is None else self._query.max_results
@@ -197,12 +209,15 @@ class PagesInProgress:
         full = self.room == 0
         # A page ahead that isn't full is dropped: its end would depend on the bytes before it.
         if full or not self.turned:
-            token = next_token.encode(self._position([following, *after()]), self._query)
-            self.turned.append(HistoryPage(self.values, token, self._flaws))
+            self._end([following, *after()])
         if not full or len(self.turned) > self._query.pages_ahead:
             return False
         self._begin()
         return True
+
+    def _end(self, following: Iterable[StoredEntry]) -> None:
+        token = next_token.encode(self._position(following), self._query)
+        self.turned.append(HistoryPage(self.values, token, self._flaws))
 
     def _position(self, following: Iterable[StoredEntry]) -> Position:
         if self._last is None:
@@ -221,7 +236,8 @@ class PagesInProgress:
             second_is_over |= timestamp.instant > last.latest
             if (entry.key, entry.identity) != (key, identity):
                 in_second += timestamp.text.startswith(second)
-        return Position(str(key), index, identity, self._complete and second_is_over, in_second)
+        complete = self._complete and second_is_over
+        return Position(str(key), index, identity, complete, max(in_second, 1))
 
 
 def _encoded_size(kind: str, contents: Sequence[Any]) -> int:

@@ -6,6 +6,7 @@ docs/configuration.md.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -33,11 +34,10 @@ from deploy_scripts.project_files.problems import (
     shown,
 )
 from deploy_scripts.project_files.rules import DEVICES_FILE, PROVIDERS_FILE, TWIN_FILE
-from deploy_scripts.project_files.shared_types import disagreements
 from deploy_scripts.project_files.storage import read_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deploy_scripts.project_files.strict_json import Place
@@ -216,7 +216,7 @@ def _read(directory: Path, *files: str) -> list[Any]:
             problems.append(Problem(file, path_of(place), "an unknown key", f"the key {close}"))
         if file == DEVICES_FILE:
             problems += (Problem(file, *each) for each in _repeated(document))
-            problems += (Problem(file, *each) for each in disagreements(parsed.get(file, ())))
+            problems += (Problem(file, *each) for each in _disagreements(parsed.get(file, ())))
         if problems:
             raise ConfigurationProblems(problems)
 
@@ -245,6 +245,63 @@ def _again(named: Iterable[tuple[Place, Any]]) -> Iterator[tuple[str, str, str]]
     for place, name in named:
         if isinstance(name, str) and first.setdefault(name, place) != place:
             yield path_of(place), f"{shown(name)} again", f"another one than {path_of(first[name])}"
+
+
+def _disagreements(devices: Iterable[Device]) -> Iterator[tuple[str, str, str]]:
+    """Find where a device differs from the first one that it shares its component type with.
+
+    A type has one definition of each property, which goes for all of its entities; only the values of
+    constants are an entity's own (TwinMaker API reference, 'PropertyDefinitionRequest').
+
+    Yields
+    ------
+    tuple[str, str, str]
+        The place, what was found there, and what was expected.
+    """
+    first: dict[str, Device] = {}
+    for number, device in enumerate(devices):
+        if device.component_type is None:
+            continue
+        other = first.setdefault(device.component_type, device)
+        reason = (
+            f"as in the device {other.id}, which shares the component type {device.component_type} "
+            f"with {device.id}"
+        )
+        for key, own, others in (
+            ("properties", device.properties, other.properties),
+            ("constProperties", device.constants, other.constants),
+        ):
+            for place, found, expected in _differences(own, others):
+                yield path_of((number, key, *place)), found, f"{expected}, {reason}"
+
+
+def _differences(
+    own: Sequence[DeviceProperty], others: Sequence[DeviceProperty]
+) -> Iterator[tuple[Place, str, str]]:
+    wanted = {each.name: each for each in others}
+    for number, each in enumerate(own):
+        if (other := wanted.pop(each.name, None)) is None:
+            yield (number, "name"), shown(each.name), "no such property"
+            continue
+        described = _description(other)
+        for key, found in _description(each).items():
+            if found != described[key]:
+                yield (number, key), found, described[key]
+    for name in wanted:
+        yield (), f"no property {shown(name)}", "one"
+
+
+def _description(of: DeviceProperty) -> dict[str, str]:
+    """Return in words what a component type says of a property, by the keys of the configuration."""
+    members: dict[str, Any] = {
+        "dataType": of.data_type.to_json(),
+        "unitOfMeasure": of.unit,
+        "source": of.source,
+    }
+    return {
+        key: "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+        for key, value in members.items()
+    }
 
 
 # --- mistakes in words ------------------------------------------------------------------------

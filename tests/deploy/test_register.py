@@ -198,7 +198,11 @@ class World:
         shown: dict[str, Any] = {}
         for workspace in self.plain.list_workspaces()["workspaceSummaries"]:
             of = {"workspaceId": workspace["workspaceId"]}
-            types = self.plain.list_component_types(**of)["componentTypeSummaries"]
+            types = [
+                each
+                for each in self.plain.list_component_types(**of)["componentTypeSummaries"]
+                if not each["componentTypeId"].startswith("com.amazon.")
+            ]
             entities = self.plain.list_entities(**of)["entitySummaries"]
             shown[workspace["workspaceId"]] = [
                 self._full(self.plain.get_workspace, **of),

@@ -99,11 +99,11 @@ class Remote:
         self._endpoint = HttpEndpoint(self._read, endpoint, token, self._log)
         self._stack = ExitStack()
 
-    def _read(self, payload: Any, record: Any) -> Any:
+    def _read(self, payload: Any, record: Any, seconds: float) -> Any:
         if self._older:
             payload = {name: payload[name] for name in payload if name != "pages_ahead"}
         read = HISTORY if "start_time" in payload else LAST_ENTRY
-        return self._service.answer(wire_contract.QUERY_PARSERS[read](payload), record)
+        return self._service.answer(wire_contract.QUERY_PARSERS[read](payload), record, seconds)
 
     def __enter__(self) -> Remote:
         self.server = self._stack.enter_context(Endpoint(self._endpoint))
