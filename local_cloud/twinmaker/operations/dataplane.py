@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..connectors import instants
 from ..connectors.answers import check_history, check_last
-from ..connectors.queries import (
-    ATTRIBUTE_READER,
-    DATA_READER,
-    HistoryQuery,
-    LastQuery,
-    Moment,
-)
+from ..connectors.queries import HistoryQuery, LastQuery, Moment
 from ..errors import (
     ConnectorFailedError,
     InvalidRequestError,
@@ -21,6 +15,13 @@ from ..errors import (
 from ..protocol.rest_json import load_model
 from ..protocol.validation import violations
 from ..twin.definitions import properties_of
+from ..twin.functions import (
+    ATTRIBUTE_READER,
+    DATA_READER,
+    ENTITY_READER,
+    TYPE_READER,
+    lambda_of,
+)
 from ..twin.values import ValueMismatchError, read_data_value
 from .entities import external_ids, properties_in
 from .paging import page_size
@@ -60,7 +61,7 @@ class DataPlane:
         self._invoker = invoker
 
     def history(self, request: Json) -> Json:
-        """Answer GetPropertyValueHistory from the component type's ``dataReader``."""
+        """Answer GetPropertyValueHistory from one of the component type's three data readers."""
         _refuse_unoffered(request, "componentPath")
         _check_target(request)
         start, end = _moment(request, "start"), _moment(request, "end")
@@ -70,7 +71,8 @@ class DataPlane:
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             properties, schema, type_id = self._target(space, request)
-            arn = _connector(schema, DATA_READER, type_id)
+            by = ENTITY_READER if "entityId" in request else TYPE_READER
+            arn = lambda_of(schema.functions, (DATA_READER, by), type_id)
         _check_selected(request["selectedProperties"], properties, time_series=True)
         _check_filters(request.get("propertyFilters", []), properties)
         query = HistoryQuery(
@@ -116,7 +118,7 @@ class DataPlane:
         outside = tuple(name for name in selected if _is_external(properties[name]))
         values = _statics(request, properties)
         if outside:
-            arn = _connector(schema, ATTRIBUTE_READER, type_id)
+            arn = lambda_of(schema.functions, (ATTRIBUTE_READER,), type_id)
             query = LastQuery(
                 workspace_id=request["workspaceId"],
                 entity_id=request["entityId"],
@@ -244,17 +246,6 @@ def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
         for name in request["selectedProperties"]
         if not _is_external(properties[name]) and "value" in properties[name]
     }
-
-
-def _connector(schema: Schema, function: str, type_id: str) -> str:
-    """Return the ARN of a function's Lambda."""
-    implementation = schema.functions.get(function, {}).get("implementedBy", {})
-    if "lambda" not in implementation:
-        raise InvalidRequestError(
-            f"Component type {type_id} has no function {function} implemented by a Lambda, so "
-            "nothing can read these values"
-        )
-    return str(implementation["lambda"]["arn"])
 
 
 def _check_shape(answer: Json, operation: str) -> None:
