@@ -10,6 +10,7 @@ from ..errors import (
     InvalidRequestError,
     NotOfferedError,
 )
+from ..twin.functions import check_function_names
 from ..twin.lifecycle import Lifecycle
 from ..twin.owned import is_owned
 from ..twin.resources import ComponentType
@@ -193,6 +194,7 @@ class ComponentTypes:
 
     def _problem(self, request: Json) -> str:
         """Return why a function's Lambda is refused; empty if none is."""
+        check_function_names(request.get("functions", {}))
         for name, function in request.get("functions", {}).items():
             implementation: Mapping[str, Json] = function.get("implementedBy", {})
             if "lambda" in implementation:
@@ -214,12 +216,10 @@ def _settings(request: Json) -> Json:
 
 def _passes(space: Space, found: ComponentType, wanted: Json) -> bool:
     """Check a type against a filter, a union with one member."""
-    type_id = found.component_type_id
     if "extendsFrom" in wanted:
-        ancestor = wanted["extendsFrom"]
-        return type_id != ancestor and space.is_kind_of(type_id, ancestor)
+        return wanted["extendsFrom"] in found.extends_from
     if "namespace" in wanted:
-        return type_id.startswith(f"{wanted['namespace']}.")
+        return found.component_type_id.startswith(f"{wanted['namespace']}.")
     is_abstract: bool = wanted["isAbstract"]
     return bool(space.schema(found).why_abstract()) == is_abstract
 

@@ -178,15 +178,15 @@ class TestGetEntity:
         with LocalTwinMaker(invoke=lambda _arn, _event: {}) as running:
             client = client_of(running.url)
             client.create_workspace(workspaceId=WORKSPACE)
-            series = {"dataType": {"type": "DOUBLE"}, "isTimeSeries": True}
+            limit = {"dataType": {"type": "DOUBLE"}}
             device_id = {
                 "dataType": {"type": "STRING"},
                 "isExternalId": True,
                 "defaultValue": {"stringValue": "sensor-2"},
             }
-            make_type(client, "my-twin-sensor-1", propertyDefinitions={"temperature": series})
+            make_type(client, "my-twin-sensor-1", propertyDefinitions={"limit": limit})
             make_type(client, "new.type", propertyDefinitions={"iotDeviceId": device_id})
-            make_type(client, "foreign.type", propertyDefinitions={"temperature": series})
+            make_type(client, "foreign.type", propertyDefinitions={"limit": limit})
             components = {
                 "old": {"componentTypeId": "my-twin-sensor-1"},
                 "new": {"componentTypeId": "new.type"},
