@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loads
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-fast bench lint pythons format package clean
+.PHONY: help setup demo local test test-fast clients bench lint pythons format package clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -49,6 +49,14 @@ test: $(VENV)/.ready node_modules/.ready ## Run all tests
 test-fast: $(VENV)/.ready node_modules/.ready ## Run the unit tests only, in less than a minute
 	@$(PYTEST) tests/unit
 
+tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/package-lock.json
+	@echo "Setting up tests/clients/node_modules (TwinMaker's JavaScript clients) ..."
+	@cd tests/clients && npm ci --no-audit --no-fund
+	@touch $@
+
+clients: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready ## Read by TwinMaker's own JavaScript clients
+	@$(BIN)/python -m pytest tests/clients
+
 bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md
 	@$(BIN)/python -m benchmarks
 
@@ -73,4 +81,4 @@ package: $(VENV)/.ready ## Package the multicloud stage into dist/
 		$(BIN)/chalice package --stage multicloud dist
 
 clean: ## Remove everything that the other targets made
-	rm -rf $(VENV) node_modules dist .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) node_modules tests/clients/node_modules dist .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.layout import APP_NAME
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import PROJECT
-from deploy_scripts.register.component_types import component_type
-from deploy_scripts.register.entities import COMPONENT_NAME
+from deploy_scripts.register.component_types import TELEMETRY, component_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,7 +89,7 @@ class Twin:
         self._client.create_entity(
             **entity,
             entityName=route.entity_id,
-            components={COMPONENT_NAME: {"componentTypeId": route.component_type_id}},
+            components={TELEMETRY: {"componentTypeId": route.component_type_id}},
         )
         until_active(lambda: self._client.get_entity(**entity))
         self._report(f"Entity {route.entity_id}, read by {history_arn.rpartition(':')[2]}")

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 import botocore.session
 import pytest
 from botocore.loaders import create_loader
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A test run finds the same each time; `--hypothesis-profile search` looks for more.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None, print_blob=True)
+settings.load_profile("repeatable")
 
 SHARING_SERVERS: Final = frozenset(
     {

@@ -45,6 +45,9 @@ _by_read: Final = endpoints_by_read(
 BY_PATH: Final = {read.path: endpoint for read, endpoint in _by_read.items()}
 """The endpoints, each by its path."""
 
+_SECONDS: Final = 29.0
+"""The time that API Gateway gives a request (API Gateway developer guide, 'Quotas for configuring and
+running a REST API')."""
 # Every method and content type reaches the endpoint, so that a wrong one gets the contract's answer.
 _ANY: Final[dict[str, Any]] = {
     "methods": ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
@@ -67,12 +70,14 @@ def hot_reader_last_entry() -> Response:
 def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
     given = request.query_params
     body = request.raw_body or b""
+    function_seconds = endpoints.lambda_context.get_remaining_time_in_millis() / 1000
     answer = endpoint.answer(
         HttpRequest(
             method=request.method,
             headers={name.lower(): value for name, value in request.headers.items()},
             parameters={name: given.getlist(name) for name in given} if given else {},
             body=body if isinstance(body, bytes) else body.encode(),
+            seconds=min(_SECONDS, function_seconds),
         )
     )
     if "Content-Encoding" in answer.headers:

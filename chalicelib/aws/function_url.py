@@ -42,7 +42,8 @@ class HotReaderApp(Chalice):
         endpoint = self._by_path.get(event["rawPath"].removesuffix("/"))
         if endpoint is None:
             return _to_lambda(no_such_path(event["rawPath"], self._by_path))
-        return _to_lambda(endpoint.answer(_request(event)))
+        seconds = context.get_remaining_time_in_millis() / 1000
+        return _to_lambda(endpoint.answer(_request(event, seconds)))
 
 
 def _is_of_function_url(event: Any) -> bool:
@@ -53,7 +54,7 @@ def _is_of_function_url(event: Any) -> bool:
     )
 
 
-def _request(event: Mapping[str, Any]) -> HttpRequest:
+def _request(event: Mapping[str, Any], seconds: float) -> HttpRequest:
     body = event.get("body") or ""
     return HttpRequest(
         method=event["requestContext"]["http"]["method"],
@@ -62,6 +63,7 @@ def _request(event: Mapping[str, Any]) -> HttpRequest:
         parameters=parse_qs(event.get("rawQueryString", ""), keep_blank_values=True),
         body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
         direct=True,
+        seconds=seconds,
     )
 
 

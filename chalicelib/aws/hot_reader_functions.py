@@ -50,8 +50,10 @@ def hot_reader_last_entry(event: dict[str, Any], context: LambdaContext) -> dict
 
 def _answer(read: Read, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request_id = context.aws_request_id
+    seconds = context.get_remaining_time_in_millis() / 1000
     with _observability[read].request(new_trace_id(), function_request_id=request_id) as record:
         device_id = device.resolve(event, _settings.twin.name)
-        answer = _service.answer(twinmaker.QUERY_PARSERS[read](event, device_id), record)
+        query = twinmaker.QUERY_PARSERS[read](event, device_id)
+        answer = _service.answer(query, record, seconds)
         record.answered(answer)
         return answer.document

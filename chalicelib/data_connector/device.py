@@ -8,11 +8,12 @@ nothing. For component types that were made without it there are two further way
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
+from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_iottwinmaker import IoTTwinMakerClient
 
+    from chalicelib.data_connector.deadline import Deadline
 
-def resolve(event: Mapping[str, Any], twin_name: str) -> str:
+
+def resolve(event: Mapping[str, Any], twin_name: str, deadline: Deadline | None = None) -> str:
     """Return the id of the device that an event is about.
 
     Parameters
@@ -31,13 +34,15 @@ def resolve(event: Mapping[str, Any], twin_name: str) -> str:
     twin_name
         The digital twin's name: component types of the larger deployer are called
         `{twin_name}-{device_id}`.
+    deadline
+        Until when GetEntity may take, if it has to be called; None leaves it to the client's time-outs.
 
     Raises
     ------
     InvalidQueryError
         The event names no device.
     HotReaderError
-        GetEntity had to be called and failed.
+        GetEntity had to be called, and failed or didn't answer in time.
 
     Examples
     --------
@@ -60,7 +65,11 @@ def resolve(event: Mapping[str, Any], twin_name: str) -> str:
                 "componentTypeId, and not all of workspaceId, entityId and componentName. Add a "
                 f"static property {DEVICE_ID_PROPERTY} to the component type."
             )
-        device_id, component_type_id = _ask_twinmaker(*keys)
+        ask = partial(_ask_twinmaker, *keys)
+        try:
+            device_id, component_type_id = deadline.run(ask) if deadline else ask()
+        except OutOfTimeError:
+            raise _unknown(keys[1], "there was no answer in time") from None
         if device_id:
             return device_id
     return _from_component_type(component_type_id, twin_name)
@@ -104,14 +113,14 @@ def _ask_twinmaker(
     try:
         entity = _twinmaker_client().get_entity(workspaceId=workspace_id, entityId=entity_id)
     except (BotoCoreError, ClientError) as error:
-        raise unknown(entity_id, str(error)) from error
+        raise _unknown(entity_id, str(error)) from error
     component = entity.get("components", {}).get(component_name)
     if component is None:
         raise InvalidQueryError(f"The entity {entity_id!r} has no component {component_name!r}")
     return _static_value(component.get("properties")), component["componentTypeId"]
 
 
-def unknown(entity_id: Any, reason: str) -> HotReaderError:
+def _unknown(entity_id: Any, reason: str) -> HotReaderError:
     """Return the error of a device that can't be looked up."""
     return HotReaderError(
         f"The device of entity {entity_id!r} can't be looked up: {reason}. Let the function call "

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.contracts import twinmaker, wire_contract
 from chalicelib.data_connector import device
-from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.data_connector.read_ahead import ReadAhead
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.errors import RemoteReaderError
@@ -49,7 +48,7 @@ class RemoteRoute:
         self, event: Mapping[str, Any], deadline: Deadline, trace_id: str, record: RequestRecord
     ) -> dict[str, Any]:
         """Answer TwinMaker's event; see `DataConnector.answer`."""
-        query = self._parse(event, self._device_before(deadline, event))
+        query = self._parse(event, device.resolve(event, self._twin_name, deadline))
         if isinstance(query, HistoryQuery) and query.unsatisfiable:
             return {"propertyValues": []}
         ask = partial(self._ask, deadline=deadline, trace_id=trace_id, record=record)
@@ -60,12 +59,6 @@ class RemoteRoute:
         # TwinMaker expects its page and nothing else.
         answer.pop(wire_contract.FOLLOWING_PAGES, None)
         return answer
-
-    def _device_before(self, deadline: Deadline, event: Mapping[str, Any]) -> str:
-        try:
-            return deadline.run(lambda: device.resolve(event, self._twin_name))
-        except OutOfTimeError:
-            raise device.unknown(event.get("entityId"), "there was no answer in time") from None
 
     def _ask(
         self, query: LastEntryQuery, *, deadline: Deadline, trace_id: str, record: RequestRecord

@@ -14,10 +14,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.hot_reader.pages import PagesInProgress
+from chalicelib.hot_reader.reading_time import OutOfTimeError, ReadingTime
 from chalicelib.hot_reader.resume import Resume
 from chalicelib.hot_reader.time_order import Run, TimeOrder
 from chalicelib.model.data_value import DataValue, UnrepresentableValueError, to_data_value
-from chalicelib.model.errors import HotStoreError, InvalidQueryError
+from chalicelib.model.errors import (
+    HotReaderError,
+    HotStoreError,
+    InvalidQueryError,
+    StoreUnavailableError,
+)
 from chalicelib.model.results import Flaws, HistoryPage, LastEntry
 from chalicelib.stores.hot_store import BatchingHotStore
 
@@ -117,11 +123,19 @@ class HotReader:
         self._numeric_device_ids = numeric_device_ids
         self._clock = clock
 
-    def history(self, query: HistoryQuery) -> HistoryPage:
+    def history(self, query: HistoryQuery, seconds: float = math.inf) -> HistoryPage:
         """Read one page of a device's history, and as many ahead as asked for and bounds allow.
 
         A page that is read ahead is the one that the `next_token` before it would lead to now. Reading
         ahead ends where the bytes of one answer end, and when it has taken too long.
+
+        Parameters
+        ----------
+        query
+            The query.
+        seconds
+            The time that the host has left for the request. A page ends early by time, perhaps without
+            a value, and its `next_token` leads on.
 
         Raises
         ------
@@ -129,8 +143,9 @@ class HotReader:
             A filter doesn't fit its property's type, the `next_token` isn't one of this query, or the
             store keeps numbers as ids and the device's isn't one.
         StoreUnavailableError, HotStoreError
-            The store can't be read.
+            The store can't be read, or not in time.
         """
+        time_left = ReadingTime(seconds, self._clock)
         query = self._bounded(query)
         flaws = Flaws()
         matches = _conditions(query, flaws)
@@ -141,35 +156,55 @@ class HotReader:
         page = PagesInProgress(query, self._timestamps, flaws, self._page_bytes, order.waiting)
         ahead_until = self._clock() + _AHEAD_SECONDS
 
-        for found in self._read(query, resume, order):
-            if page.turned and self._clock() > ahead_until:
-                return _joined(page.turned)
-            if isinstance(found, Run):
-                more = page.add_run(found)
-            else:
-                entry, timestamp = found
-                skip = resume.properties_done(timestamp, entry)
-                in_range = query.start <= timestamp.instant <= query.end
-                if skip is None or not in_range or not matches(entry):
-                    page.leave_out(entry)
-                    continue
-                more = page.add(entry, timestamp.text, skip)
-            if more:
-                return _joined(page.turned)
-            # All that is still needed is whether there is another page, which any entry shows.
-            order.matters = page.room > 0 or len(page.turned) < query.pages_ahead
+        try:
+            for found in self._read(query, resume, order, time_left):
+                if page.turned and self._clock() > ahead_until:
+                    return _joined(page.turned)
+                if isinstance(found, Run):
+                    more = page.add_run(found)
+                    last = found.batch.entry(found.last - 1)
+                else:
+                    entry, timestamp = found
+                    skip = resume.properties_done(timestamp, entry)
+                    in_range = query.start <= timestamp.instant <= query.end
+                    if skip is None or skip == len(query.selected_properties) or not in_range:
+                        page.leave_out(entry)
+                        continue
+                    last, more = entry, False
+                    if matches(entry):
+                        more = page.add(entry, timestamp.text, skip)
+                    else:
+                        page.leave_out(entry)
+                if more:
+                    return _joined(page.turned)
+                time_left.can_end = True
+                # All that is still needed is whether there is another page, which any entry shows.
+                order.matters = page.room > 0 or len(page.turned) < query.pages_ahead
+        except OutOfTimeError:
+            if not time_left.can_end:
+                raise _out_of_time(query, flaws) from None
+            page.end_after(last)
+            return _joined(page.turned)
         return _joined([*page.turned, HistoryPage(page.values, None, flaws)])
 
-    def last_entry(self, query: LastEntryQuery) -> LastEntry:
+    def last_entry(self, query: LastEntryQuery, seconds: float = math.inf) -> LastEntry:
         """Read the newest entry of a device, by instant.
+
+        Parameters
+        ----------
+        query
+            The query.
+        seconds
+            The time that the host has left for the request.
 
         Raises
         ------
         InvalidQueryError
             The store keeps numbers as ids, and the device's isn't one.
         StoreUnavailableError, HotStoreError
-            The store can't be read.
+            The store can't be read, or not in time.
         """
+        time_left = ReadingTime(seconds, self._clock)
         flaws = Flaws()
         # Two entries are enough if the second one shows that the newest second is over.
         stored = self._store.read(
@@ -183,28 +218,28 @@ class HotReader:
         values: dict[str, DataValue] = {}
 
         def newest() -> Iterator[StoredEntry]:
-            for entry in stored:
+            for entry in time_left.bounded(stored):
                 yield entry
                 if flaws.unreadable_timestamps == _MOST_UNREADABLE:
                     return
 
         order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=True)
-        for entry, _timestamp in order.singly(newest()):
-            for name in query.selected_properties:
-                if (value := entry.values.get(name)) is None:
-                    continue
-                try:
-                    values[name] = to_data_value(value, query.property_types.get(name))
-                except UnrepresentableValueError as error:
-                    flaws.add_value(name, entry.key, error)
-            break
-        else:
+        try:
+            newest_entry = next(order.singly(newest()), None)
+        except OutOfTimeError:
+            raise _out_of_time(query, flaws) from None
+        if newest_entry is None:
             if flaws.unreadable_timestamps == _MOST_UNREADABLE:
-                raise HotStoreError(
-                    f"None of the newest {_MOST_UNREADABLE} entries of the device "
-                    f"{query.device_id!r} has a timestamp that can be read: {flaws.examples[0]}. "
-                    "Check TIMESTAMP_FORMAT, MIXED_OFFSETS and TIMESTAMP_ATTRIBUTE."
-                )
+                raise _unreadable(query, flaws)
+            return LastEntry(values, flaws)
+        entry = newest_entry.entry
+        for name in query.selected_properties:
+            if (value := entry.values.get(name)) is None:
+                continue
+            try:
+                values[name] = to_data_value(value, query.property_types.get(name))
+            except UnrepresentableValueError as error:
+                flaws.add_value(name, entry.key, error)
         return LastEntry(values, flaws)
 
     def _stored_id(self, device_id: str) -> DeviceId:
@@ -225,7 +260,7 @@ class HotReader:
         return replace(query, max_results=page_size, pages_ahead=pages_ahead)
 
     def _read(
-        self, query: HistoryQuery, resume: Resume, order: TimeOrder
+        self, query: HistoryQuery, resume: Resume, order: TimeOrder, time_left: ReadingTime
     ) -> Iterator[Run | Single]:
         """Read the range from the position on, and the whole seconds at both of its ends."""
         start, end = query.start, query.end
@@ -249,8 +284,27 @@ class HotReader:
         device_id = self._stored_id(query.device_id)
         if self._batches is not None and not query.filters:
             batches = self._batches.read_batches(device_id, lower, upper, **asked)
-            return order.in_runs(batches, start, end)
-        return order.singly(self._store.read(device_id, lower, upper, **asked))
+            return order.in_runs(time_left.bounded(batches), start, end)
+        entries = self._store.read(device_id, lower, upper, **asked)
+        return order.singly(time_left.bounded(entries))
+
+
+def _unreadable(query: LastEntryQuery, flaws: Flaws) -> HotStoreError:
+    return HotStoreError(
+        f"None of the {flaws.unreadable_timestamps} entries of the device {query.device_id!r} that were "
+        f"read has a timestamp that can be read: {flaws.examples[0]}. Check TIMESTAMP_FORMAT, "
+        "MIXED_OFFSETS and TIMESTAMP_ATTRIBUTE."
+    )
+
+
+def _out_of_time(query: LastEntryQuery, flaws: Flaws) -> HotReaderError:
+    """Return the error of a read that came to nowhere in all its time."""
+    if flaws.unreadable_timestamps:
+        return _unreadable(query, flaws)
+    return StoreUnavailableError(
+        f"The hot storage sent entries of the device {query.device_id!r} so slowly that none could be "
+        "answered in time. Look at its load; or give the Hot Reader more time (on AWS: lambda_timeout)."
+    )
 
 
 def _joined(pages: Sequence[HistoryPage]) -> HistoryPage:

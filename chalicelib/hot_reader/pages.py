@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.hot_reader import next_token
 from chalicelib.hot_reader.next_token import Position
+from chalicelib.hot_reader.time_order import SECOND
 from chalicelib.model.data_value import UnrepresentableValueError, to_data_value, to_data_values
 from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.hot_reader.time_order import Run
     from chalicelib.model.entries import StoredEntry
@@ -28,8 +30,6 @@ _QUOTES: Final = len(json.dumps(json.dumps("")))
 """Bytes of the quotes around a string, encoded twice; see `_encoded_size`."""
 _FEW: Final = 16
 """Entries that aren't worth another try to add them together."""
-_SECOND: Final = len("1970-01-01T00:00:00")
-"""Characters of an instant's second."""
 
 
 class PagesInProgress:
@@ -85,8 +85,17 @@ class PagesInProgress:
         self._last: tuple[SortKey, int, str] | None = None
         self._complete = True
 
-    def add(self, entry: StoredEntry, time: str, skip: int = 0) -> bool:
-        """Add an entry's values, except of the first `skip` properties; True if one had no room."""
+    def add(
+        self,
+        entry: StoredEntry,
+        time: str,
+        skip: int = 0,
+        after: Callable[[], Iterator[StoredEntry]] | None = None,
+    ) -> bool:
+        """Add an entry's values, except of the first `skip` properties; True if one had no room.
+
+        `after` yields what is known to follow the entry: the entries that wait, if it is left out.
+        """
         added = False
         for index, name in enumerate(self._names):
             stored = entry.values.get(name)
@@ -100,7 +109,9 @@ class PagesInProgress:
             ((kind, content),) = value.items()
             size = _VALUE_BYTES + len(time) + _encoded_size(kind, (content,))
             no_room = self._last is not None and (self.room == 0 or size > self._bytes_left)
-            if no_room and (not self._turn(entry) or size > self._bytes_left):
+            if no_room and (
+                not self._turn(entry, after or self._waiting) or size > self._bytes_left
+            ):
                 return True
             self.values[name].extend((time,), kind, (content,))
             self._added(1, size, (entry.key, index, entry.identity))
@@ -127,7 +138,8 @@ class PagesInProgress:
                 step //= 2
             else:
                 for index in range(first, first + step):
-                    if self.add(run.batch.entry(index), run.texts[index - run.first]):
+                    entry, time = run.batch.entry(index), run.texts[index - run.first]
+                    if self.add(entry, time, after=partial(run.after, index)):
                         return True
                 first += step
         return False
@@ -175,41 +187,57 @@ class PagesInProgress:
             last: Any = self._last[0]
             self._complete &= key < last if self._descending else key > last
 
+    def end_after(self, entry: StoredEntry) -> None:
+        """End the page before it is full, after the last entry that left the order.
+
+        A page ahead is dropped then, as it is where the bytes of an answer end.
+        """
+        if self.turned:
+            return
+        if self.room > 0:  # of a full page, entries leave in any order
+            self._last = (entry.key, len(self._names) - 1, entry.identity)
+            self._complete = True
+        self._end(self._waiting())
+
     def _begin(self) -> None:
         self.values = {name: PropertyValues() for name in self._query.selected_properties}
         self.room = math.inf if self._query.max_results is None else self._query.max_results
         self._bytes_left -= self._overhead
 
-    def _turn(self, following: StoredEntry) -> bool:
+    def _turn(self, following: StoredEntry, after: Callable[[], Iterator[StoredEntry]]) -> bool:
         """End the page before an entry; False if no other page may follow it."""
         full = self.room == 0
         # A page ahead that isn't full is dropped: its end would depend on the bytes before it.
         if full or not self.turned:
-            token = next_token.encode(self._position(following), self._query)
-            self.turned.append(HistoryPage(self.values, token, self._flaws))
+            self._end([following, *after()])
         if not full or len(self.turned) > self._query.pages_ahead:
             return False
         self._begin()
         return True
 
-    def _position(self, following: StoredEntry) -> Position:
+    def _end(self, following: Iterable[StoredEntry]) -> None:
+        token = next_token.encode(self._position(following), self._query)
+        self.turned.append(HistoryPage(self.values, token, self._flaws))
+
+    def _position(self, following: Iterable[StoredEntry]) -> Position:
         if self._last is None:
             raise RuntimeError("an empty page ends nowhere")
         key, index, identity = self._last
         last = self._timestamps.read(key)
-        second = last.text[:_SECOND]
+        second = last.text[:SECOND]
         times = reversed(self.values[self._names[index]].times)
         in_second = len(list(takewhile(lambda time: time.startswith(second), times)))
         # What arrives from now on is later than all that is there. In descending order it is no longer
         # wanted; ascending, it may sort before the key unless the key's second is over.
         second_is_over = self._descending
-        for entry in (following, *self._waiting()):
+        for entry in following:
             self.leave_out(entry)
             timestamp = self._timestamps.read(entry.key)
             second_is_over |= timestamp.instant > last.latest
             if (entry.key, entry.identity) != (key, identity):
                 in_second += timestamp.text.startswith(second)
-        return Position(str(key), index, identity, self._complete and second_is_over, in_second)
+        complete = self._complete and second_is_over
+        return Position(str(key), index, identity, complete, max(in_second, 1))
 
 
 def _encoded_size(kind: str, contents: Sequence[Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from chalicelib.contracts.answers import HistoryAnswer, LastEntryAnswer
@@ -38,23 +39,34 @@ class HotReaderService:
             numeric_device_ids=settings.numeric_device_ids,
         )
 
-    def answer(self, query: LastEntryQuery, record: RequestRecord) -> Answer:
+    def answer(
+        self, query: LastEntryQuery, record: RequestRecord, seconds: float = math.inf
+    ) -> Answer:
         """Answer a history query or a last entry query.
+
+        Parameters
+        ----------
+        query
+            The query.
+        record
+            The request's log and metrics.
+        seconds
+            The time that the host has left for the request.
 
         Raises
         ------
         InvalidQueryError
             The query doesn't fit the device's declared properties, or its `next_token` is another query's.
         StoreUnavailableError, HotStoreError
-            The store can't be read.
+            The store can't be read, or not in time.
         """
         query = query.declared_by(self._twin.devices)
         with record.subsegment("hot storage"):
-            return answer(self._reader, query)
+            return answer(self._reader, query, seconds)
 
 
-def answer(reader: HotReader, query: LastEntryQuery) -> Answer:
+def answer(reader: HotReader, query: LastEntryQuery, seconds: float = math.inf) -> Answer:
     """Answer a history query or a last entry query; raises `HotReaderError`."""
     if isinstance(query, HistoryQuery):
-        return HistoryAnswer(query, reader.history(query))
-    return LastEntryAnswer(query, reader.last_entry(query))
+        return HistoryAnswer(query, reader.history(query, seconds))
+    return LastEntryAnswer(query, reader.last_entry(query, seconds))

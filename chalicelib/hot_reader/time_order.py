@@ -10,13 +10,16 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.model.entries import EntryBatch, StoredEntry
     from chalicelib.model.timestamps import StoredTimestamp, TimestampFormat
+
+SECOND: Final = len("1970-01-01T00:00:00")
+"""Characters of an instant's second."""
 
 
 class Single(NamedTuple):
@@ -44,6 +47,16 @@ class Run:
     first: int
     last: int
     texts: Sequence[str]
+
+    def after(self, index: int) -> Iterator[StoredEntry]:
+        """Yield the entries that follow one, up to the first of another second."""
+        texts = self.texts[index - self.first :]
+        for later, text in enumerate(texts[1:], index + 1):
+            yield self.batch.entry(later)
+            if text[:SECOND] != texts[0][:SECOND]:
+                return
+        # The last second of a batch is never part of a run: there is another entry.
+        yield self.batch.entry(self.last)
 
 
 class TimeOrder:
@@ -88,11 +101,13 @@ class TimeOrder:
         self._descending = descending
         self._arrivals = 0
         self._waiting: list[tuple[int, int, Single]] = []
+        self._run_ahead: list[StoredEntry] = []
 
     def waiting(self) -> Iterator[StoredEntry]:
-        """Yield the entries that have arrived and not left."""
+        """Yield entries that have arrived and not left; of a run's, the first."""
         for _, _, single in self._waiting:
             yield single.entry
+        yield from self._run_ahead
 
     def singly(self, entries: Iterable[StoredEntry]) -> Iterator[Single]:
         """Yield entries one by one."""
@@ -117,7 +132,9 @@ class TimeOrder:
             for index in range(first):
                 yield from self._come(batch.entry(index))
             if texts:
+                self._run_ahead = [batch.entry(first)]
                 yield from self._leave()
+                self._run_ahead = []
                 yield Run(batch, first, last, texts)
             for index in range(last, len(batch.keys)):
                 yield from self._come(batch.entry(index))

@@ -7,6 +7,7 @@ the `HttpResponse` back, and does nothing else.
 from __future__ import annotations
 
 import gzip
+import math
 import threading
 import time
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class HttpRequest:
         The bytes that were sent.
     direct
         True if nothing in front of the endpoint compresses the answer, whatever the settings say.
+    seconds
+        The time that the host has left for the request.
     """
 
     method: str
@@ -75,6 +78,7 @@ class HttpRequest:
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     direct: bool = False
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class HttpEndpoint:
     Parameters
     ----------
     read
-        Reads what a payload asks for; raises `HotReaderError`.
+        Reads what a payload asks for in so many seconds; raises `HotReaderError`.
     settings
         Limits.
     token
@@ -169,7 +173,7 @@ class HttpEndpoint:
     >>> from chalicelib.tokens.inter_cloud_token import InterCloudToken
     >>> settings = EndpointSettings.load({"INTER_CLOUD_TOKEN": "not-a-real-token"})
     >>> endpoint = HttpEndpoint(
-    ...     lambda payload, record: None,
+    ...     lambda payload, record, seconds: None,
     ...     settings,
     ...     InterCloudToken(settings.token),
     ...     JsonLogObservability("hot-reader", emit=lambda level, line: None),
@@ -182,7 +186,7 @@ class HttpEndpoint:
 
     def __init__(
         self,
-        read: Callable[[Mapping[str, Any], RequestRecord], Answer],
+        read: Callable[[Mapping[str, Any], RequestRecord, float], Answer],
         settings: EndpointSettings,
         token: InterCloudToken,
         observability: Observability,
@@ -196,11 +200,12 @@ class HttpEndpoint:
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer a request; every failure becomes the contract's error answer."""
+        started = time.monotonic()
         body = _Body(request)
         trace_id = body.trace_id or wire_contract.new_trace_id()
         with self._observability.request(trace_id) as record:
             try:
-                answer = self._answer(request, body, record)
+                answer = self._answer(request, body, record, started + request.seconds)
                 left_out = wire_contract.left_out(answer.flaws)
                 headers = {wire_contract.LEFT_OUT_HEADER: left_out} if left_out else {}
                 return self._response(request, 200, headers, answer.to_json())
@@ -209,14 +214,16 @@ class HttpEndpoint:
             except Exception as error:  # noqa: BLE001 - the contract: our bugs are a 500, logged whole
                 return self._failed(request, error, trace_id, record)
 
-    def _answer(self, request: HttpRequest, body: _Body, record: RequestRecord) -> Answer:
+    def _answer(
+        self, request: HttpRequest, body: _Body, record: RequestRecord, end: float
+    ) -> Answer:
         given = request.headers.get(wire_contract.TOKEN_HEADER.lower())
         if not self._token.accepts(given):
             record.count("Unauthorized", 1)
             raise UnauthorizedError
         if self._rate_limit:
             self._rate_limit.check()
-        answer = self._read(body.payload(), record)
+        answer = self._read(body.payload(), record, end - time.monotonic())
         record.answered(answer)
         return answer
 

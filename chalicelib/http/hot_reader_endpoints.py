@@ -57,6 +57,10 @@ def endpoints_by_read(
 
 
 def _answer(
-    service: HotReaderService, read: Read, payload: Mapping[str, Any], record: RequestRecord
+    service: HotReaderService,
+    read: Read,
+    payload: Mapping[str, Any],
+    record: RequestRecord,
+    seconds: float,
 ) -> Answer:
-    return service.answer(wire_contract.QUERY_PARSERS[read](payload), record)
+    return service.answer(wire_contract.QUERY_PARSERS[read](payload), record, seconds)

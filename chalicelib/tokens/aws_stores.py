@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
     from chalicelib.settings.token_reference import TokenReference
+    from chalicelib.tokens.inter_cloud_token import Wait
 
 
 def inter_cloud_token(reference: TokenReference) -> InterCloudToken:
@@ -46,14 +47,14 @@ class _StoreEntry:
     def __init__(self, reference: TokenReference) -> None:
         self._reference = reference
 
-    def fetch(self) -> str:
+    def fetch(self, wait: Wait) -> str:
         """Return the value: the one known so far while it isn't too old, or the store is unavailable."""
         known = (self._reference.store, self._reference.value)
         last = _last_fetched.get(known)
         if last and last.since.seconds_until(_now()) < last.good_for:
             return last.value
         try:
-            value = self._ask_store()
+            value = wait(self._ask_store)
         except StoreUnavailableError as error:
             if not last:
                 raise

@@ -50,6 +50,7 @@ def register(
     """
     import boto3
 
+    from deploy_scripts.deployment.permissions import Permissions
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.register.calls import twinmaker_client
     from deploy_scripts.register.registration import Registration
@@ -70,6 +71,10 @@ def register(
     )
     settings |= {"foreseen": foreseen is not None, "dry_run": dry_run}
     summary = registration.register(configured.devices, readers, **settings)
+    if foreseen is not None:
+        permissions = Permissions(boto3.client)
+        permissions.need_registration(summary, workspace or configured.name)
+        permissions.check(console.print)
     if summary.agrees:
         console.print("TwinMaker agrees with the configuration.")
     elif dry_run:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,7 @@ from chalice.deploy.sweeper import ResourceSweeper
 from chalice.utils import UI, OSUtils
 
 from deploy_scripts.deployment.comparison import Comparison
+from deploy_scripts.deployment.permissions import Permissions
 from deploy_scripts.errors import RefusedError
 from deploy_scripts.lasting_output import outlive_readers
 
@@ -83,7 +85,10 @@ class _OnlyChanges(Executor):
         calls = [each for each in plan.instructions if isinstance(each, APICall)]
         api_stages = [each.params for each in calls if each.method_name == _API_DEPLOYMENT]
         self._comparison = Comparison(self._client._client, api_stages[0] if api_stages else {})
+        self._permissions = Permissions(self._client._client)
         super().execute(Plan(plan.instructions, {}))
+        if self._dry_run:
+            self._permissions.check(partial(click.echo, err=True))
 
     def _do_apicall(self, instruction: APICall) -> None:
         name = instruction.method_name
@@ -92,6 +97,8 @@ class _OnlyChanges(Executor):
             return
         arguments = self._resolve_variables(instruction)
         needed, lines, result = self._comparison.of(name, arguments)
+        if needed:
+            self._permissions.need_call(name, arguments)
         if needed and not self._dry_run:
             result = getattr(self._client, name)(**arguments)
             if name == _API_DEPLOYMENT:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import botocore.session
 
-from deploy_scripts.register.names import name_flaws
+from deploy_scripts.register.names import collisions, name_flaws
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.stage.stage import STAGES_FILE
 
@@ -91,3 +91,5 @@ def _of_twinmaker(twin: TwinConfiguration, region: str | None) -> Iterator[str]:
     for flaw in name_flaws(in_twinmaker, twin.devices, entities=True):
         if flaw not in refused:
             yield f"{flaw}. Choose another id, or deploy without --entities."
+    for collision in collisions(twin.name, twin.devices):
+        yield f"{collision}. Choose another id or componentType."

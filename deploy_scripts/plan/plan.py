@@ -14,6 +14,7 @@ from deploy_scripts.plan.limits import limits
 from deploy_scripts.plan.missing import missing
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.providers import PROVIDERS
+from deploy_scripts.register.component_types import component_type_ids, component_types
 from deploy_scripts.stage.hot_storage import AFTER_THE_TWIN, in_stage, storage_settings
 from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stage_token import default_references, followed_reference
@@ -105,10 +106,20 @@ class PlannedConnection:
 
 @dataclass(frozen=True, slots=True)
 class ComponentType:
-    """A TwinMaker component type, and by TwinMaker's names the functions that it points at."""
+    """A TwinMaker component type.
+
+    Attributes
+    ----------
+    id
+        Its id.
+    devices
+        The ids of its devices.
+    functions
+        By TwinMaker's names, the functions that it points at.
+    """
 
     id: str
-    device_id: str
+    devices: tuple[str, ...]
     functions: Mapping[str, str]
 
 
@@ -289,8 +300,17 @@ def _component_types(configuration: TwinConfiguration) -> tuple[ComponentType, .
     layout = configuration.layout
     if layout.layer_4 != "aws":  # no TwinMaker
         return ()
+    described = component_types(configuration.name, configuration.devices, dict.fromkeys(READS, ""))
+    users: dict[str, list[str]] = {type_id: [] for type_id in described}
+    for device in configuration.devices:
+        for type_id in component_type_ids(configuration.name, device).values():
+            users[type_id].append(device.id)
     functions = {read.twinmaker_function: component_type_function(layout, read) for read in READS}
     return tuple(
-        ComponentType(f"{configuration.name}-{device.id}", device.id, functions)
-        for device in configuration.devices
+        ComponentType(
+            type_id,
+            tuple(users[type_id]),
+            {name: functions[name] for name in members["functions"]},
+        )
+        for type_id, members in described.items()
     )

@@ -9,6 +9,7 @@ from rich.text import Text
 from chalicelib.model.reads import READS
 from deploy_scripts.plan.plan import ENDPOINT_KINDS
 from deploy_scripts.providers import PROVIDERS
+from deploy_scripts.register.workspace import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def _sections(cloud: Cloud) -> dict[str, list[tuple[str, ...]]]:
         ],
         "connections": [(each.id, each.reads, _state(each)) for each in cloud.connections],
         "component types": [
-            (each.id, f"device {each.device_id}") for each in cloud.component_types
+            (each.id, f"device {first_few(each.devices)}") for each in cloud.component_types
         ],
         "component types point at": [*_targets(cloud)],
     }

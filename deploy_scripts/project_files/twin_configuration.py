@@ -6,6 +6,7 @@ docs/configuration.md.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -17,14 +18,11 @@ from pydantic import (
     PlainValidator,
     TypeAdapter,
     ValidationError,
-    ValidationInfo,
 )
-from pydantic_core import PydanticCustomError
 
-from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
-from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
-from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.layout import PROVIDER_RULE, PROVIDER_SPELLINGS, ProviderLayout
+from chalicelib.model.data_value import DataType  # noqa: TC001 - pydantic evaluates annotations
+from chalicelib.model.layout import ProviderLayout
+from deploy_scripts.project_files import rules
 from deploy_scripts.project_files.misspelt import misspelt
 from deploy_scripts.project_files.problems import (
     MISSING,
@@ -35,152 +33,14 @@ from deploy_scripts.project_files.problems import (
     read_document,
     shown,
 )
+from deploy_scripts.project_files.rules import DEVICES_FILE, PROVIDERS_FILE, TWIN_FILE
 from deploy_scripts.project_files.storage import read_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deploy_scripts.project_files.strict_json import Place
-
-DEVICES_FILE: Final = "config_iot_devices.json"
-PROVIDERS_FILE: Final = "config_providers.json"
-TWIN_FILE: Final = "config.json"
-
-# The limits and patterns of TwinMaker's API (botocore's service model 'iottwinmaker').
-_LONGEST_TWIN_NAME: Final = 128
-_LONGEST_COMPONENT_TYPE_ID: Final = 256
-_LONGEST_PROPERTY_NAME: Final = 256
-_LONGEST_UNIT: Final = 256
-_LONGEST_SOURCE: Final = 256
-_TYPES: Final = tuple(sorted(DATA_VALUE_TYPES.values()))
-
-_TYPE: Final = f"one of {', '.join(_TYPES)}"
-_TYPE_OR_OBJECT: Final = f'{_TYPE}, or an object: {{"type": "LIST", "nestedType": {{...}}}}'
-_EXPECTED: Final = {
-    TWIN_FILE: 'an object: {"digital_twin_name": ...}',
-    "digital_twin_name": (
-        f"2 to {_LONGEST_TWIN_NAME} letters, digits, '-' and '_', not starting with '-' and ending "
-        "with a letter or digit"
-    ),
-    PROVIDERS_FILE: 'an object: {"layer_3_hot_provider": ..., "layer_4_provider": ...}',
-    "layer_3_hot_provider": PROVIDER_RULE,
-    "layer_4_provider": PROVIDER_RULE,
-    DEVICES_FILE: "a list of devices",
-    f"{DEVICES_FILE}[]": 'a device: {"id": ..., "properties": [...]}',
-    "id": "a device's id: letters, digits and '_', '.', '-', ':'",
-    "properties": "a list of properties",
-    "properties[]": 'a property: {"name": ..., "dataType": ...}',
-    "constProperties": "a list of properties",
-    "constProperties[]": 'a property: {"name": ..., "dataType": ..., "value": ...}',
-    "name": f"a property's name: 1 to {_LONGEST_PROPERTY_NAME} letters, digits, '-' and '_' "
-    "(a stored name with others goes into source)",
-    "dataType": _TYPE_OR_OBJECT,
-    "nestedType": _TYPE_OR_OBJECT,
-    "type": _TYPE,
-    "unitOfMeasure": f"a unit of measure: a string of 1 to {_LONGEST_UNIT} characters",
-    "source": f"a stored name or path: a string of 1 to {_LONGEST_SOURCE} characters in one line",
-    "value": "the constant's value",
-}
-"""The rules in words, by file or key; `[]` stands for an element."""
-_TELEMETRY_KEYS: Final = ("name", "dataType", "unitOfMeasure", "source")
-_KEYS: Final = {
-    TWIN_FILE: ("digital_twin_name",),
-    PROVIDERS_FILE: ("layer_3_hot_provider", "layer_4_provider"),
-    DEVICES_FILE: ("id", "properties", "constProperties"),
-    "properties": _TELEMETRY_KEYS,
-    "constProperties": (*_TELEMETRY_KEYS, "value"),
-    "dataType": ("type", "nestedType"),
-    "nestedType": ("type", "nestedType"),
-}
-"""The keys of the objects in a file, or under a key; others belong to the larger deployer."""
-
-
-# --- what pydantic doesn't check by itself ----------------------------------------------------
-
-
-def _mistake(
-    expected: str | None = None, found: str | None = None, at: Place = ()
-) -> PydanticCustomError:
-    """Make a validator's error: with what `_EXPECTED` and the value don't say, and a place below."""
-    context = {"expected": expected, "found": found, "at": at}
-    return PydanticCustomError("mistake", "mistake", context)
-
-
-def _provider(name: Any) -> str:
-    provider = PROVIDER_SPELLINGS.get(name.strip().lower()) if isinstance(name, str) else None
-    if provider is None:
-        raise _mistake()
-    return provider
-
-
-def _short_enough(device_id: str, info: ValidationInfo) -> str:
-    """Check the length of the component type's id; the context is the twin's name."""
-    prefix = f"{info.context}-" if info.context else ""
-    if len(prefix + device_id) > _LONGEST_COMPONENT_TYPE_ID:
-        longest = _LONGEST_COMPONENT_TYPE_ID - len(prefix)
-        raise _mistake(f"at most {longest} characters: TwinMaker's component type is {prefix}ID")
-    return device_id
-
-
-def _not_reserved(name: str) -> str:
-    if name == DEVICE_ID_PROPERTY:
-        raise _mistake(f"another name: {name} is the device's id in every component type")
-    return name
-
-
-def _data_type(declared: Any) -> DataType:
-    place: Place = ()
-    inner = declared
-    while isinstance(inner, dict):
-        _check_type_name(inner.get("type", MISSING), (*place, "type"))
-        place, inner = (*place, "nestedType"), inner.get("nestedType")
-        if inner is None:
-            break
-    else:
-        _check_type_name(inner, place)
-    try:
-        return DataType.parse(declared, "it")
-    except InvalidQueryError as error:  # nested too deep
-        raise _mistake("a data type", f"one that can't be used: {error}") from error
-
-
-def _check_type_name(name: Any, place: Place) -> None:
-    if not isinstance(name, str) or name.upper() not in _TYPES:
-        raise _mistake(found=shown(name), at=place)
-
-
-def _telemetry(listed: Any) -> Any:
-    """Leave out a `value`: it comes with the telemetry."""
-    if not isinstance(listed, dict):
-        return listed
-    return {key: value for key, value in listed.items() if key != "value"}
-
-
-def _constant(listed: Any) -> Any:
-    if isinstance(listed, dict) and listed.get("source") is not None:
-        expected = "no source: a constant's value is here, and not stored with the telemetry"
-        raise _mistake(expected, shown(listed["source"]), ("source",))
-    return {"value": MISSING, **listed} if isinstance(listed, dict) else listed
-
-
-def _value(value: Any, info: ValidationInfo) -> Any:
-    """Check a constant's value, against its type if that is right."""
-    if value is MISSING or value is None:
-        raise _mistake()
-    declared: DataType | None = info.data.get("data_type")
-    if declared is not None:
-        expected = f"a value of the type {declared.type}"
-        try:
-            to_data_value(value, declared)
-        except RecursionError as error:
-            raise _mistake(expected, "one nested too deep") from error
-        except ValueError as error:
-            raise _mistake(f"{expected} ({error})") from error
-    return value
-
-
-# --- the files --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,17 +63,26 @@ class DeviceProperty:
 
     name: Annotated[
         str,
-        Field(pattern=r"^[a-zA-Z_\-0-9]+$", max_length=_LONGEST_PROPERTY_NAME),
-        AfterValidator(_not_reserved),
+        Field(pattern=r"^[a-zA-Z_\-0-9]+$", max_length=rules.LONGEST_PROPERTY_NAME),
+        AfterValidator(rules.not_reserved),
     ]
-    data_type: Annotated[DataType, PlainValidator(_data_type), Field(validation_alias="dataType")]
+    data_type: Annotated[
+        DataType, PlainValidator(rules.as_data_type), Field(validation_alias="dataType")
+    ]
     unit: Annotated[
-        str | None, Field(validation_alias="unitOfMeasure", min_length=1, max_length=_LONGEST_UNIT)
+        str | None,
+        Field(validation_alias="unitOfMeasure", min_length=1, max_length=rules.LONGEST_UNIT),
     ] = None
-    value: Annotated[Any, AfterValidator(_value)] = None
+    value: Annotated[Any, AfterValidator(rules.of_its_type)] = None
     source: Annotated[
-        str | None, Field(pattern=r"^.*$", min_length=1, max_length=_LONGEST_SOURCE)
+        str | None, Field(pattern=r"^.*$", min_length=1, max_length=rules.LONGEST_SOURCE)
     ] = None
+
+
+_TypeName = Annotated[
+    str, Field(pattern=r"^[a-zA-Z_.\-0-9:]+$"), AfterValidator(rules.short_enough)
+]
+"""A name that makes the id of a component type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,28 +97,33 @@ class Device:
         What it measures.
     constants
         What doesn't change.
+    component_type
+        The name of the component type that it shares with other devices; None for one of its own.
     """
 
-    id: Annotated[str, Field(pattern=r"^[a-zA-Z_.\-0-9:]+$"), AfterValidator(_short_enough)]
-    properties: tuple[Annotated[DeviceProperty, BeforeValidator(_telemetry)], ...]
+    id: _TypeName
+    properties: tuple[Annotated[DeviceProperty, BeforeValidator(rules.without_value)], ...]
     constants: Annotated[
-        tuple[Annotated[DeviceProperty, BeforeValidator(_constant)], ...],
+        tuple[Annotated[DeviceProperty, BeforeValidator(rules.with_value)], ...],
         Field(validation_alias="constProperties"),
     ] = ()
+    component_type: Annotated[_TypeName | None, Field(validation_alias="componentType")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Twin:
     digital_twin_name: Annotated[
         str,
-        Field(pattern=r"^[a-zA-Z_0-9][a-zA-Z_\-0-9]*[a-zA-Z0-9]$", max_length=_LONGEST_TWIN_NAME),
+        Field(
+            pattern=r"^[a-zA-Z_0-9][a-zA-Z_\-0-9]*[a-zA-Z0-9]$", max_length=rules.LONGEST_TWIN_NAME
+        ),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Providers:
-    layer_3_hot_provider: Annotated[str, PlainValidator(_provider)]
-    layer_4_provider: Annotated[str | None, PlainValidator(_provider)] = None
+    layer_3_hot_provider: Annotated[str, PlainValidator(rules.as_provider)]
+    layer_4_provider: Annotated[str | None, PlainValidator(rules.as_provider)] = None
 
 
 _SCHEMAS: Final[dict[str, TypeAdapter[Any]]] = {
@@ -338,10 +212,11 @@ def _read(directory: Path, *files: str) -> list[Any]:
             )
         except ValidationError as error:
             problems += _problems(file, error)
-        for place, close in misspelt(document, file, _KEYS):
+        for place, close in misspelt(document, file, rules.KEYS):
             problems.append(Problem(file, path_of(place), "an unknown key", f"the key {close}"))
         if file == DEVICES_FILE:
             problems += (Problem(file, *each) for each in _repeated(document))
+            problems += (Problem(file, *each) for each in _disagreements(parsed.get(file, ())))
         if problems:
             raise ConfigurationProblems(problems)
 
@@ -372,6 +247,63 @@ def _again(named: Iterable[tuple[Place, Any]]) -> Iterator[tuple[str, str, str]]
             yield path_of(place), f"{shown(name)} again", f"another one than {path_of(first[name])}"
 
 
+def _disagreements(devices: Iterable[Device]) -> Iterator[tuple[str, str, str]]:
+    """Find where a device differs from the first one that it shares its component type with.
+
+    A type has one definition of each property, which goes for all of its entities; only the values of
+    constants are an entity's own (TwinMaker API reference, 'PropertyDefinitionRequest').
+
+    Yields
+    ------
+    tuple[str, str, str]
+        The place, what was found there, and what was expected.
+    """
+    first: dict[str, Device] = {}
+    for number, device in enumerate(devices):
+        if device.component_type is None:
+            continue
+        other = first.setdefault(device.component_type, device)
+        reason = (
+            f"as in the device {other.id}, which shares the component type {device.component_type} "
+            f"with {device.id}"
+        )
+        for key, own, others in (
+            ("properties", device.properties, other.properties),
+            ("constProperties", device.constants, other.constants),
+        ):
+            for place, found, expected in _differences(own, others):
+                yield path_of((number, key, *place)), found, f"{expected}, {reason}"
+
+
+def _differences(
+    own: Sequence[DeviceProperty], others: Sequence[DeviceProperty]
+) -> Iterator[tuple[Place, str, str]]:
+    wanted = {each.name: each for each in others}
+    for number, each in enumerate(own):
+        if (other := wanted.pop(each.name, None)) is None:
+            yield (number, "name"), shown(each.name), "no such property"
+            continue
+        described = _description(other)
+        for key, found in _description(each).items():
+            if found != described[key]:
+                yield (number, key), found, described[key]
+    for name in wanted:
+        yield (), f"no property {shown(name)}", "one"
+
+
+def _description(of: DeviceProperty) -> dict[str, str]:
+    """Return in words what a component type says of a property, by the keys of the configuration."""
+    members: dict[str, Any] = {
+        "dataType": of.data_type.to_json(),
+        "unitOfMeasure": of.unit,
+        "source": of.source,
+    }
+    return {
+        key: "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+        for key, value in members.items()
+    }
+
+
 # --- mistakes in words ------------------------------------------------------------------------
 
 
@@ -387,5 +319,5 @@ def _problems(file: str, error: ValidationError) -> Iterator[Problem]:
             file,
             path_of(place),
             context.get("found") or shown(found),
-            context.get("expected") or _EXPECTED[key],
+            context.get("expected") or rules.EXPECTED[key],
         )

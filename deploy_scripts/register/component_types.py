@@ -1,4 +1,4 @@
-"""The twin's component types: a description of each device, compared with the one in TwinMaker."""
+"""The twin's component types: a description of devices, compared with the one in TwinMaker."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, SOURCE
 from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import ConfigurationError
+from deploy_scripts.project_files.twin_configuration import DeviceProperty
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.summary import Change, Outcome
 
@@ -15,19 +16,56 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from chalicelib.model.reads import Read
-    from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.calls import Json
 
 _FLAGS: Final = ("isTimeSeries", "isStoredExternally", "isRequiredInEntity", "isExternalId")
 
 
-def component_type_id(twin_name: str, device_id: str) -> str:
-    """Return the id of a device's component type, the same as the larger deployer's."""
-    return f"{twin_name}-{device_id}"
+TELEMETRY: Final = "telemetry"
+"""The component of an entity by which its device's telemetry is read."""
+
+
+def component_type_ids(twin_name: str, device: Device) -> dict[str, str]:
+    """Return the id of the component type of each component of a device's entity.
+
+    That of a device's own telemetry type is the same as the larger deployer's.
+
+    Examples
+    --------
+    >>> from deploy_scripts.project_files.twin_configuration import Device
+    >>> component_type_ids("factory-twin", Device("pump-1", ()))
+    {'telemetry': 'factory-twin-pump-1'}
+    >>> component_type_ids("factory-twin", Device("pump-1", (), component_type="pump"))
+    {'telemetry': 'factory-twin-pump'}
+    """
+    return {TELEMETRY: prefix(twin_name) + (device.component_type or device.id)}
+
+
+def prefix(twin_name: str) -> str:
+    """Return the beginning of the ids of a twin's component types."""
+    return f"{twin_name}-"
+
+
+def component_types(
+    twin_name: str, devices: Iterable[Device], readers: Mapping[Read, str]
+) -> dict[str, Json]:
+    """Describe the component types of some devices, each as `component_type` does, by id.
+
+    Devices that share a type agree (`deploy_scripts.project_files.shared_types`), so the last one's
+    description is that of all.
+    """
+    return {
+        component_type_ids(twin_name, each)[TELEMETRY]: component_type(each, readers)
+        for each in devices
+    }
 
 
 def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
-    """Describe a device to TwinMaker.
+    """Describe a device's component type to TwinMaker.
+
+    A type of the device alone has the device's id and constants as default values. In one that several
+    devices share, they are required, and each entity's component has them (`entity_values`).
 
     Parameters
     ----------
@@ -53,18 +91,14 @@ def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
         | ({"configuration": {SOURCE: each.source}} if each.source else {})
         for each in device.properties
     }
-    for each in device.constants:
-        default = {"defaultValue": _value(device, each)}
-        definitions[each.name] = _definition(each.data_type, each.unit) | default
-    if DEVICE_ID_PROPERTY in definitions:
+    if DEVICE_ID_PROPERTY in {*definitions, *(each.name for each in device.constants)}:
         raise ConfigurationError(
             f"Device {device.id} has a property {DEVICE_ID_PROPERTY}: that name is kept for the "
             "device's id, so give the property another one"
         )
-    default = {"defaultValue": {"stringValue": device.id}}
-    definitions[DEVICE_ID_PROPERTY] = (
-        _definition(DataType("STRING"), None, "isExternalId") | default
-    )
+    definitions |= {
+        each.name: _own(device, each) for each in (*device.constants, _device_id(device))
+    }
     return {
         "propertyDefinitions": definitions,
         "functions": {
@@ -76,6 +110,32 @@ def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
 
 def _definition(data_type: DataType, unit: str | None, *flags: str) -> Json:
     return {"dataType": _data_type(data_type, unit)} | {flag: flag in flags for flag in _FLAGS}
+
+
+def _own(device: Device, static: DeviceProperty) -> Json:
+    """Define a property whose value is a device's own: by a default value, unless others share the type."""
+    flags = ["isExternalId"] if static.name == DEVICE_ID_PROPERTY else []
+    if device.component_type is not None:
+        return _definition(static.data_type, static.unit, "isRequiredInEntity", *flags)
+    default = {"defaultValue": _value(device, static)}
+    return _definition(static.data_type, static.unit, *flags) | default
+
+
+def _device_id(device: Device) -> DeviceProperty:
+    return DeviceProperty(DEVICE_ID_PROPERTY, DataType("STRING"), value=device.id)
+
+
+def entity_values(device: Device) -> dict[str, Json]:
+    """Return what the component of a device's entity has of its own, by property: none if the type has it.
+
+    Raises
+    ------
+    ConfigurationError
+        A constant's value isn't of its type.
+    """
+    if device.component_type is None:
+        return {}
+    return {each.name: _value(device, each) for each in (*device.constants, _device_id(device))}
 
 
 def _data_type(declared: DataType, unit: str | None = None) -> Json:
@@ -195,11 +255,11 @@ class ComponentTypes(Resources):
 
     def own(self) -> Json:
         """Find those that were made for the twin, wanted or not; return their summaries by id."""
-        prefix = component_type_id(self.workspace.twin.name, "")
+        beginning = prefix(self.workspace.twin.name)
         return {
             summary["componentTypeId"]: summary
             for summary in self.workspace.component_types()
-            if summary["componentTypeId"].startswith(prefix) and self.workspace.owns(summary)
+            if summary["componentTypeId"].startswith(beginning) and self.workspace.owns(summary)
         }
 
     def functions_of(self, type_id: str) -> set[str]:
@@ -210,7 +270,7 @@ class ComponentTypes(Resources):
 
     def left_over(self) -> list[Change]:
         """Find those that were made for the twin and aren't wanted any more."""
-        reason = "its device isn't in the configuration; --prune removes it"
+        reason = "no device in the configuration has it; --prune removes it"
         return [
             Change(self.kind, type_id, Outcome.LEFT_OVER, (reason,))
             for type_id, summary in self.own().items()

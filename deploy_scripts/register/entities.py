@@ -1,4 +1,4 @@
-"""The twin's entities: one for each device, with a component of the device's type."""
+"""The twin's entities: one for each device, with a component of each of the device's types."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
 from deploy_scripts.register.calls import RegistrationError
-from deploy_scripts.register.component_types import component_type_id
+from deploy_scripts.register.component_types import (
+    TELEMETRY,
+    component_type_ids,
+    entity_values,
+    prefix,
+)
 from deploy_scripts.register.names import limits
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.workspace import first_few
@@ -15,29 +20,36 @@ from deploy_scripts.register.workspace import first_few
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.calls import Json
 
-COMPONENT_NAME: Final = "telemetry"
+_OURS: Final = (TELEMETRY,)
+"""The names of components that are made for a device."""
 
 
-def entity(device_id: str, component_type_id: str) -> Json:
-    """Describe a device's entity, as CreateEntity takes it."""
-    component = {"componentTypeId": component_type_id}
-    return {"entityName": device_id, "components": {COMPONENT_NAME: component}}
+def entity(twin_name: str, device: Device) -> Json:
+    """Describe a device's entity, as CreateEntity takes it; raises what `entity_values` raises."""
+    values = {name: {"value": value} for name, value in entity_values(device).items()}
+    own = {"properties": values} if values else {}
+    components = {
+        name: {"componentTypeId": type_id, **own}
+        for name, type_id in component_type_ids(twin_name, device).items()
+    }
+    return {"entityName": device.id, "components": components}
 
 
 class Entities(Resources):
     """Entities, each wanted as `entity` describes it.
 
-    Its name and its component are ours; a description, a parent and further components belong to
-    whoever added them.
+    Its name and the components of our names are ours; a description, a parent and further components
+    belong to whoever added them.
     """
 
     kind = "entity"
     id_member = "entityId"
 
     def compare(self, resource_id: str, shown: Json) -> tuple[list[str], Json]:
-        """Compare name and component; see `Resources.compare`."""
+        """Compare name and components; see `Resources.compare`."""
         wanted = self.wanted[resource_id]
         lines: list[str] = []
         update: Json = {}
@@ -45,32 +57,32 @@ class Entities(Resources):
             lines.append("name changed")
         if lines or shown["status"]["state"] == "ERROR":
             update["entityName"] = wanted["entityName"]
-        of_component: Json = {}
-        new, component = wanted["components"][COMPONENT_NAME], _component(shown)
-        if not component:
-            lines.append(f"component {COMPONENT_NAME} added")
-            of_component = {"updateType": "CREATE", **new}
-        elif component.get("componentTypeId") != new["componentTypeId"]:
-            # A component can't change its type, and an update can't replace a component.
-            lines.append(f"component {COMPONENT_NAME} made anew, of another type")
-            of_component = {"updateType": "DELETE"}
-        elif self.status(shown)["state"] == "ERROR":
-            of_component = {"updateType": "UPDATE"}
-        if of_component:
-            update["componentUpdates"] = {COMPONENT_NAME: of_component}
+        there = _components(shown)
+        of_components: dict[str, Json] = {}
+        for name, new in wanted["components"].items():
+            line, of_component = _compared(new, there.get(name))
+            if line:
+                lines.append(f"component {name} {line}")
+            if of_component or self.status(shown)["state"] == "ERROR":
+                of_components[name] = of_component or {"updateType": "UPDATE"}
+        if of_components:
+            update["componentUpdates"] = of_components
         return lines, update
 
     def status(self, shown: Json) -> Json:
-        """Return the entity's status, or that of its component once the entity is active."""
+        """Return the entity's status, or once it is active that of a component that isn't, if any."""
         status = super().status(shown)
         if status["state"] != "ACTIVE":
             return status
-        of_component: Json = _component(shown).get("status", status)
-        return of_component
+        of_components = [each.get("status", status) for each in _components(shown).values()]
+        # What is changing comes before what is in ERROR: it is waited for.
+        others = [each for each in of_components if each["state"] != "ACTIVE"]
+        return min(others, key=lambda each: each["state"] == "ERROR", default=status)
 
-    def is_half_updated(self, shown: Json) -> bool:
-        """Tell whether the component was deleted, and has to be created anew."""
-        return shown["status"]["state"] == "ACTIVE" and not _component(shown)
+    def is_half_updated(self, resource_id: str, shown: Json) -> bool:
+        """Tell whether a component was deleted, and has to be created anew."""
+        wanted = self.wanted[resource_id]["components"].keys()
+        return shown["status"]["state"] == "ACTIVE" and not wanted <= _components(shown).keys()
 
     def own(self, type_ids: Iterable[str]) -> list[list[str]]:
         """Find those that were made for the twin, wanted or not.
@@ -93,8 +105,8 @@ class Entities(Resources):
         twin = self.workspace.twin
         users = self._listed(componentTypeId=type_ids)
         # Somebody may have taken the component out of an entity of ours: it has the device's id.
-        prefix, allowed = component_type_id(twin.name, ""), limits("EntityId")["pattern"]
-        likely = [type_id.removeprefix(prefix) for type_id in type_ids]
+        beginning, allowed = prefix(twin.name), limits("EntityId")["pattern"]
+        likely = [type_id.removeprefix(beginning) for type_id in type_ids]
         found = self.at_rest([*users, *(each for each in likely if re.fullmatch(allowed, each))])
         own = {each: shown for each, shown in found.items() if self.workspace.owns(shown)}
         parents = [each for each, shown in own.items() if shown["hasChildEntities"]]
@@ -118,9 +130,36 @@ class Entities(Resources):
         ]
 
 
-def _component(shown: Json) -> Json:
-    component: Json = shown.get("components", {}).get(COMPONENT_NAME, {})
-    return component
+def _components(shown: Json) -> dict[str, Json]:
+    """Return those of an entity's components that are ours by their names."""
+    components = shown.get("components", {})
+    return {name: components[name] for name in _OURS if name in components}
+
+
+def _compared(new: Json, component: Json | None) -> tuple[str, Json]:
+    """Return in words how a component differs from what is wanted, and its update; empty if it doesn't."""
+    if component is None:
+        return "added", {"updateType": "CREATE", **_as_update(new)}
+    if component.get("componentTypeId") != new["componentTypeId"]:
+        # A component can't change its type, and an update can't replace a component.
+        return "made anew, of another type", {"updateType": "DELETE"}
+    there = component.get("properties", {})
+    changed = {
+        name: each
+        for name, each in new.get("properties", {}).items()
+        if each["value"] != there.get(name, {}).get("value")
+    }
+    if not changed:
+        return "", {}
+    return (
+        f"changed ({', '.join(changed)})",
+        {"updateType": "UPDATE", **_as_update({"properties": changed})},
+    )
+
+
+def _as_update(component: Json) -> Json:
+    """Spell a component of CreateEntity as UpdateEntity takes it."""
+    return {"propertyUpdates" if key == "properties" else key: component[key] for key in component}
 
 
 def _children_first(entities: Mapping[str, Json]) -> Iterator[list[str]]:

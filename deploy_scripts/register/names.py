@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.register.component_types import component_type_id
+from deploy_scripts.register.component_types import component_type_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.twin import Twin
@@ -29,7 +29,7 @@ def check_names(twin: Twin, devices: Sequence[Device], **registered: Any) -> Non
     ConfigurationError
         A name isn't allowed.
     """
-    for flaw in name_flaws(twin, devices, **registered):
+    for flaw in (*name_flaws(twin, devices, **registered), *collisions(twin.name, devices)):
         raise ConfigurationError(flaw)
 
 
@@ -52,8 +52,8 @@ def name_flaws(
         ("S3Location", s3_location, "The S3 location, the ARN of a bucket,"),
     ]
     for device in devices:
-        type_id = component_type_id(twin.name, device.id)
-        names.append(("ComponentTypeId", type_id, "The component type's id"))
+        type_ids = component_type_ids(twin.name, device).values()
+        names += [("ComponentTypeId", each, "The component type's id") for each in type_ids]
         if entities:
             names.append(("EntityId", device.id, "The device's id, as an entity's id,"))
         title = f"Device {device.id}: the property's name"
@@ -68,6 +68,25 @@ def name_flaws(
                 check_name(shape, name, title, service=service)
             except ConfigurationError as error:
                 yield str(error)
+
+
+def collisions(twin_name: str, devices: Iterable[Device]) -> Iterator[str]:
+    """Yield in sentences which component types of a twin would have the same id.
+
+    Examples
+    --------
+    >>> from deploy_scripts.project_files.twin_configuration import Device
+    >>> list(collisions("my-twin", [Device("pump", ()), Device("pump-1", (), component_type="pump")]))
+    ['The component type my-twin-pump would be the telemetry type of the device pump and the telemetry type of the componentType pump']
+    """
+    owners: dict[str, str] = {}
+    for device in devices:
+        shared = device.component_type
+        subject = f"the device {device.id}" if shared is None else f"the componentType {shared}"
+        for component, type_id in component_type_ids(twin_name, device).items():
+            owner = f"the {component} type of {subject}"
+            if owners.setdefault(type_id, owner) != owner:
+                yield f"The component type {type_id} would be {owners[type_id]} and {owner}"
 
 
 def check_name(shape: str, name: str, title: str, *, service: str = "iottwinmaker") -> None:

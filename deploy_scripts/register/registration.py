@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deploy_scripts.register.calls import call, call_if_there
-from deploy_scripts.register.component_types import (
-    ComponentTypes,
-    component_type,
-    component_type_id,
-)
+from deploy_scripts.register.component_types import ComponentTypes, component_types
 from deploy_scripts.register.entities import Entities, entity
 from deploy_scripts.register.names import check_name, check_names
 from deploy_scripts.register.resources import Polling
@@ -121,9 +117,8 @@ class Registration:
             An entity of somebody else's uses what is to be pruned (nothing was written), or AWS
             refused: what was written stays, and another run goes on from there.
         """
-        ids = {device.id: component_type_id(self._twin.name, device.id) for device in devices}
-        types = self._types({ids[each.id]: component_type(each, readers) for each in devices})
-        wanted = {device_id: entity(device_id, type_id) for device_id, type_id in ids.items()}
+        types = self._types(component_types(self._twin.name, devices, readers))
+        wanted = {each.id: entity(self._twin.name, each) for each in devices}
         instances = self._entities(wanted if entities else {})
         new = {"role_arn": role_arn, "s3_location": s3_location}
         check_names(self._twin, devices, entities=entities, **new)
@@ -142,7 +137,7 @@ class Registration:
         left_over = [each for each in left_over if each.id not in pruned]
         # A device's own entity is put right, if it has a component of a type that goes.
         using = instances.own(pruned) if pruned else []
-        groups = [[each for each in group if each not in ids] for group in using]
+        groups = [[each for each in group if each not in wanted] for group in using]
         if not dry_run:
             if found is None:
                 self._workspace.create(role, str(s3_location))

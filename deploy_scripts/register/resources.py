@@ -115,7 +115,7 @@ class Resources(ABC):
         status: Json = shown["status"]
         return status
 
-    def is_half_updated(self, shown: Json) -> bool:  # noqa: ARG002 - a subclass looks
+    def is_half_updated(self, resource_id: str, shown: Json) -> bool:  # noqa: ARG002 - a subclass looks
         """Tell whether a resource needs a second update, which had to wait for the first."""
         return False
 
@@ -173,7 +173,7 @@ class Resources(ABC):
                 self._write(planned)
                 waiting[planned.change.id] = planned.change
         found = self._present(waiting)
-        half = [each for each, shown in found.items() if self.is_half_updated(shown)]
+        half = [each for each, shown in found.items() if self.is_half_updated(each, shown)]
         for each in half:
             _, update = self.compare(each, found[each])
             call(*self._operation("update", each), **update)

@@ -54,6 +54,7 @@ def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str
                 for each in device.properties
             ],
             **({"constProperties": constants} if constants else {}),
+            **({"componentType": device.component_type} if device.component_type else {}),
         }
         for device in devices
         for constants in [[_typed(each) | {"value": each.value} for each in device.constants]]

@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.instants import utc_text
 from deploy_scripts.register.calls import twinmaker_client
-from deploy_scripts.register.component_types import component_type, component_type_id, differences
+from deploy_scripts.register.component_types import (
+    TELEMETRY,
+    component_type_ids,
+    component_types,
+    differences,
+)
 from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import read_advice
 from deploy_scripts.verify.endpoint import HOUR, MAX_RESULTS
@@ -65,31 +71,31 @@ def check_component_types(
     readers: Mapping[Read, str],
     stage: str,
 ) -> Finding[None]:
-    """Check that each device's component type is active and reads by the stage's functions."""
+    """Check that each component type of the devices is active and reads by the stage's functions."""
     run = f"Run {_register(stage)}"
-    side_by_side(lambda each: _check_component_type(twinmaker, twin, each, readers, run), devices)
-    return Finding(f"{len(devices)} active, reading by the functions of the stage", None)
+    wanted = component_types(twin.name, devices, readers)
+    side_by_side(lambda each: _check_component_type(twinmaker, twin, *each, run), wanted.items())
+    return Finding(f"{len(wanted)} active, reading by the functions of the stage", None)
 
 
 def _check_component_type(
-    twinmaker: Any, twin: Twin, device: Device, readers: Mapping[Read, str], run: str
+    twinmaker: Any, twin: Twin, type_id: str, wanted: dict[str, Any], run: str
 ) -> None:
-    type_id = component_type_id(twin.name, device.id)
     try:
         found = twinmaker.get_component_type(workspaceId=twin.workspace_id, componentTypeId=type_id)
     except twinmaker.exceptions.ResourceNotFoundException as error:
         raise BrokenHopError(f"There is no component type {type_id}.", f"{run}.") from error
     _check_active(f"component type {type_id}", found, run)
-    for read, arn in readers.items():
-        function = found.get("functions", {}).get(read.twinmaker_function, {})
-        actual = function.get("implementedBy", {}).get("lambda", {}).get("arn")
+    for name, function in wanted["functions"].items():
+        arn = function["implementedBy"]["lambda"]["arn"]
+        there = found.get("functions", {}).get(name, {})
+        actual = there.get("implementedBy", {}).get("lambda", {}).get("arn")
         if actual != arn:
             raise BrokenHopError(
-                f"{read.twinmaker_function} of the component type {type_id} points at "
-                f"{actual or 'nothing'}, not at {arn}.",
+                f"{name} of the component type {type_id} points at {actual or 'nothing'}, not at {arn}.",
                 f"{run} (with --adopt if another tool made the type).",
             )
-    different = differences(component_type(device, readers), found)
+    different = differences(wanted, found)
     if different:
         lines = "; ".join(line for lines in different.values() for line in lines)
         raise BrokenHopError(
@@ -149,7 +155,7 @@ def find_entities(
 
 
 def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
-    type_id = component_type_id(twin.name, device.id)
+    type_id = component_type_ids(twin.name, device)[TELEMETRY]
     listed = twinmaker.list_entities(
         workspaceId=twin.workspace_id, filters=[{"componentTypeId": type_id}]
     )["entitySummaries"]
@@ -161,11 +167,17 @@ def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
         except twinmaker.exceptions.ResourceNotFoundException:
             continue  # removed since it was listed
         for name, component in entity.get("components", {}).items():
-            if component.get("componentTypeId") == type_id:
+            if component.get("componentTypeId") == type_id and _is_of(component, device):
                 for shown in (entity, component):
                     _check_active(f"entity {entity_id}", shown, run)
                 return Readable(device, {"entityId": entity_id, "componentName": name})
     return Readable(device, {"componentTypeId": type_id})
+
+
+def _is_of(component: Mapping[str, Any], device: Device) -> bool:
+    """Tell whether a component reads a device, and not another one that shares its type."""
+    own = component.get("properties", {}).get(DEVICE_ID_PROPERTY, {}).get("value", {})
+    return device.component_type is None or own.get("stringValue") == device.id
 
 
 def read_last_entries(

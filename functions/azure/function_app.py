@@ -42,6 +42,9 @@ _endpoints: Final = endpoints_by_read(
     partial(JsonLogObservability, level=LogSettings.load(os.environ).level, emit=_log.log),
 )
 
+_SECONDS: Final = 230.0
+"""The time that Azure's load balancer gives a request (Azure Functions documentation, 'Function app
+timeout duration')."""
 # Every method reaches the endpoint, so that a wrong one gets the contract's answer.
 _METHODS: Final = list(func.HttpMethod)
 # The endpoint checks the inter-cloud token; a function key would be a second secret for the same.
@@ -70,6 +73,7 @@ def _answer(endpoint: HttpEndpoint, request: func.HttpRequest) -> func.HttpRespo
             # `request.params` leaves empty parameters out, and joins repeated ones by commas.
             parameters=parse_qs(urlsplit(request.url).query, keep_blank_values=True),
             body=request.get_body(),
+            seconds=_SECONDS,
         )
     )
     return func.HttpResponse(answer.body, status_code=answer.status, headers=answer.headers)

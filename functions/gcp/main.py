@@ -38,6 +38,9 @@ _endpoints: Final = endpoints_by_read(
     InterCloudToken(_endpoint_settings.token),
     partial(JsonLogObservability, level=LogSettings.load(os.environ).level),
 )
+_SECONDS: Final = 60.0
+"""The time that Cloud Run functions give a request, unless they are deployed with another (Google Cloud
+documentation, 'Set request timeout')."""
 _by_path: Final = {read.path: endpoint for read, endpoint in _endpoints.items()}
 
 
@@ -69,6 +72,7 @@ def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
             headers={name.lower(): value for name, value in request.headers.items()},
             parameters=dict(request.args.lists()),
             body=request.get_data(),
+            seconds=_SECONDS,
         )
     )
     return _to_flask(answer)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
 
-from local_cloud.aws import function_urls, moto_chalice, moto_dynamodb, moto_lambda, moto_repairs
+from local_cloud.aws import (
+    function_urls,
+    moto_chalice,
+    moto_dynamodb,
+    moto_iam,
+    moto_lambda,
+    moto_repairs,
+)
 
 if TYPE_CHECKING:
     from local_cloud.aws.lambda_runtime import LambdaRuntime
@@ -52,6 +59,7 @@ def register(runtime: LambdaRuntime, endpoint_url: str) -> str:
                 [
                     *moto_chalice.REPAIRS,
                     *moto_dynamodb.REPAIRS,
+                    *moto_iam.REPAIRS,
                     *moto_lambda.repairs(_runtime_of),
                     *function_urls.repairs(_endpoint_of),
                 ]

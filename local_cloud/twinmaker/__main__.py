@@ -57,6 +57,14 @@ Ctrl-C stops it; what was created is lost then."""
 @click.option(
     "--account-id", default="123456789012", show_default=True, help="The account of ARNs."
 )
+@click.option(
+    "--allow-origin",
+    "allowed_origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="The origin of web pages that may use it in a browser, such as https://example.com; may be "
+    "given several times. Pages of this machine always may.",
+)
 @click.option("--quiet", is_flag=True, help="Don't log a line for each request.")
 def main(
     host: str,
@@ -65,6 +73,7 @@ def main(
     lambda_timeout: float,
     region: str,
     account_id: str,
+    allowed_origins: tuple[str, ...],
     *,
     quiet: bool,
 ) -> None:
@@ -88,6 +97,7 @@ def main(
         account_id=account_id,
         lambda_endpoint_url=lambda_endpoint,
         lambda_timeout=lambda_timeout,
+        allowed_origins=allowed_origins,
     )
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

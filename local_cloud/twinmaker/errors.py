@@ -49,6 +49,12 @@ class ConflictError(ApiError):
     code = "ConflictException"
 
 
+class AccessRefusedError(ApiError):
+    """The web page that asks isn't one of those that may."""
+
+    code = "AccessDeniedException"
+
+
 class TooManyTagsError(ApiError):
     """A resource would have more than 50 tags."""
 

@@ -26,11 +26,12 @@ from .operations.dataplane import DataPlane
 from .operations.entities import Entities, check_components
 from .operations.tags import Tags
 from .operations.workspaces import Workspaces
+from .protocol.cross_origin import CrossOrigin
 from .protocol.rest_json import HttpRequest, rest_json
 from .twin.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -66,6 +67,9 @@ class LocalTwinMaker:
         time-out.
     lambda_timeout : float
         Seconds that a Lambda may take to answer.
+    allowed_origins : collection of str
+        The origins of web pages that may use it in a browser, apart from those of this machine;
+        ``*`` for all.
 
     Raises
     ------
@@ -83,6 +87,7 @@ class LocalTwinMaker:
         lambda_endpoint_url: str | None = None,
         invoke: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         lambda_timeout: float = 60.0,
+        allowed_origins: Collection[str] = (),
     ) -> None:
         if invoke is not None and lambda_endpoint_url is not None:
             raise ValueError("Give invoke or lambda_endpoint_url, not both")
@@ -92,7 +97,9 @@ class LocalTwinMaker:
         else:
             invoker = LambdaInvoker(region, lambda_endpoint_url, lambda_timeout)
         self._address = (host, port)
-        self._application = _Application(Store(region, account_id), invoker)
+        self._application = _Application(
+            Store(region, account_id), invoker, CrossOrigin(allowed_origins)
+        )
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -171,7 +178,8 @@ class _QuietHandler(WSGIRequestHandler):
 class _Application:
     """The WSGI application."""
 
-    def __init__(self, store: Store, invoker: Invoker) -> None:
+    def __init__(self, store: Store, invoker: Invoker, cross_origin: CrossOrigin) -> None:
+        self._cross_origin = cross_origin
         self._protocol = rest_json("iottwinmaker")
         workspaces, tags, entities = Workspaces(store), Tags(store), Entities(store)
         types = ComponentTypes(store, invoker, check_components)
@@ -210,8 +218,21 @@ class _Application:
 
     def _respond(self, request: Request) -> tuple[Response, str]:
         """Answer a request and name its operation."""
+        body = request.get_data()  # read to the end: closing on unread data resets the client
+        try:
+            shared = self._cross_origin.headers(request.headers)
+        except ApiError as error:
+            return self._refused(error), "-"
+        if request.method == "OPTIONS":
+            return Response(
+                status=204, headers=shared | self._cross_origin.preflight(request.headers)
+            ), "-"
+        response, name = self._operate(request, body)
+        response.headers.update(shared)
+        return response, name
+
+    def _operate(self, request: Request, body_sent: bytes) -> tuple[Response, str]:
         name = "-"
-        body_sent = request.get_data()  # read to the end: closing on unread data resets the client
         try:
             call = self._protocol.match(request.method, _raw_path(request))
             name = call.name

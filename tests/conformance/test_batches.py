@@ -131,7 +131,22 @@ def read_all(store: MemoryStore, asked: dict[str, Any], page_bytes: int) -> list
     page_bytes=3_500,
     batch=50,
 )
-@settings(max_examples=400, deadline=None)
+@example(
+    # A page that ends between two entries of one instant, with a run behind them.
+    history=(
+        [
+            Stored(f"2026-01-30T17:00:{second}Z", dict.fromkeys(SELECTED, Decimal(0)))
+            for second in ("00", "01.0", "01", "02", "03")
+        ],
+        dict.fromkeys(SELECTED, "DOUBLE"),
+    ),
+    order="ASCENDING",
+    start=START,
+    max_results=None,
+    page_bytes=3_200,
+    batch=60,
+)
+@settings(max_examples=400)
 def test_batches_are_answered_as_entries_are(history, order, start, max_results, page_bytes, batch):
     entries, types = history
     asked = {

@@ -1,11 +1,12 @@
 """Filters compare by declared type, on selected and unselected properties, and all must hold."""
 
+import itertools
 from decimal import Decimal
 
 import pytest
 
 from chalicelib.model.errors import InvalidQueryError
-from tests.conformance.asking import page
+from tests.conformance.asking import page, pages, times
 from tests.conformance.conftest import each_store
 from tests.conformance.oracle import Stored
 
@@ -65,6 +66,24 @@ def test_without_a_declared_type_numbers_of_all_kinds_compare(filled):
 @each_store
 def test_booleans_can_be_asked_for(filled):
     assert kept(filled, ("on", "=", {"booleanValue": True})) == [0, 2, 4]
+
+
+@each_store
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+@pytest.mark.parametrize(("reading", "expected"), [(-1, []), (10.5, [2])])
+def test_what_takes_long_is_read_in_pages_that_end_by_time(filled, order, reading, expected):
+    ticks = itertools.count(0, 5)
+    equal = {"propertyName": "reading", "operator": "=", "value": {"doubleValue": reading}}
+    found = pages(
+        filled.reader(clock=lambda: next(ticks)),
+        filled.device_id,
+        ["n"],
+        property_filters=[equal],
+        property_types={"reading": "DOUBLE"},
+        order_by_time=order,
+    )
+    assert len(found) == len(READINGS)
+    assert times(found, "n") == [f"2026-01-30T17:00:{number:02}Z" for number in expected]
 
 
 def test_all_filters_must_hold(filled):

@@ -44,7 +44,7 @@ WORKSPACE: Final = "killed"
 NOWHERE: Final = "http://127.0.0.1:1"
 REMOTE_TOKEN: Final = "r" * 43
 
-_READS: Final = re.compile(r"^GET |^(\w+\.)?(Get|List|Describe)[A-Z]\w+$|-list$")
+_READS: Final = re.compile(r"^GET |^(\w+\.)?(Get|List|Describe|Simulate)[A-Z]\w+$|-list$")
 
 Moment = Literal["before", "after"]
 
@@ -97,6 +97,7 @@ class World:
         )
         self._proxies = [_Proxy(url, self._at_request) for url in (aws.endpoint_url, twinmaker.url)]
         self.has_twinmaker = True
+        self.credentials: dict[str, str] = {}
         self.command_line: Callable[..., None] = command_line
         self._kill: Kill | None = None
         self._process: Any = None
@@ -130,8 +131,12 @@ class World:
                 connections.put(layout, read, url=url, token=REMOTE_TOKEN)
 
     def deploy(self, *options: str, kill: Kill | None = None) -> Run:
-        new = ("--create-workspace", "--role-arn", self._role, "--s3-location", "arn:aws:s3:::t")
-        return self.run("deploy", *new, "--entities", *options, kill=kill)
+        return self.run("deploy", *self.new_workspace, "--entities", *options, kill=kill)
+
+    @property
+    def new_workspace(self) -> tuple[str, ...]:
+        """The options that create TwinMaker's workspace."""
+        return ("--create-workspace", "--role-arn", self._role, "--s3-location", "arn:aws:s3:::t")
 
     def destroy(self, *options: str, kill: Kill | None = None) -> Run:
         return self.run("destroy", "--yes", "--delete-workspace", *options, kill=kill)
@@ -156,6 +161,7 @@ class World:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **self.aws.environment,
+            **self.credentials,
             "AWS_ENDPOINT_URL": aws,
             "AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker,
             "AWS_MAX_ATTEMPTS": "1",

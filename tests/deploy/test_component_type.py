@@ -11,7 +11,12 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
-from deploy_scripts.register.component_types import component_type, component_type_id, differences
+from deploy_scripts.register.component_types import (
+    component_type,
+    component_type_ids,
+    differences,
+    entity_values,
+)
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reader"
 PUMP = Device(
@@ -58,7 +63,21 @@ def lines(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 
 def test_the_id_is_the_larger_deployers() -> None:
-    assert component_type_id("factory-twin", "pump-1") == "factory-twin-pump-1"
+    assert component_type_ids("factory-twin", PUMP)["telemetry"] == "factory-twin-pump-1"
+
+
+def test_a_shared_type_leaves_to_each_entity_what_is_a_devices_own() -> None:
+    pump = dataclasses.replace(PUMP, component_type="pump")
+    definitions = described(pump)["propertyDefinitions"]
+    values = entity_values(pump)
+    assert values["iotDeviceId"] == {"stringValue": "pump-1"}
+    assert values["maxPressure"] == {"doubleValue": 16.0}
+    assert definitions["iotDeviceId"]["isExternalId"]
+    for name in values:
+        assert definitions[name]["isRequiredInEntity"]
+        assert "defaultValue" not in definitions[name]
+    assert described(dataclasses.replace(pump, id="pump-2")) == described(pump)
+    assert entity_values(PUMP) == {}
 
 
 def test_the_devices_id_is_an_external_id_with_a_default() -> None:

@@ -284,7 +284,7 @@ TOKENS = st.from_regex(r"\A[A-Za-z0-9._~+=-]{16,64}\Z")
 PATHS = st.from_regex(r"\A[a-z0-9/_.-]{0,20}\Z")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     document=DOCUMENTS,
     layout=st.sampled_from(CROSSING),

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
+from deploy_scripts.project_files.rules import PROVIDERS_FILE
 from deploy_scripts.project_files.storage import STORAGE_FILE
-from deploy_scripts.project_files.twin_configuration import PROVIDERS_FILE, TwinConfiguration
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests.deploy.conftest import TwinDirectory
 
 if TYPE_CHECKING:

@@ -29,7 +29,15 @@ CLOUD: Final = Functions(
 )
 OF_EVERY_HOT_READER: Final = {
     "contracts": ("answers", "parsing", "twinmaker", "wire_contract"),
-    "hot_reader": ("hot_reader", "next_token", "pages", "resume", "service", "time_order"),
+    "hot_reader": (
+        "hot_reader",
+        "next_token",
+        "pages",
+        "reading_time",
+        "resume",
+        "service",
+        "time_order",
+    ),
     "http": ("endpoint", "hot_reader_endpoints"),
     "model": (
         *("data_value", "entries", "errors", "instants", "layout", "limits"),

@@ -23,6 +23,7 @@ from deploy_scripts.project_files.inter_cloud import (
     InterCloudError,
     connection_id,
 )
+from deploy_scripts.project_files.rules import DEVICES_FILE
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
@@ -246,12 +247,29 @@ def test_another_cloud_has_hot_readers_behind_its_endpoints(twin, provider):
 )
 def test_each_device_has_a_component_type(twin, layer_3_hot, functions):
     aws = on(plan_of(twin, ProviderLayout(layer_3_hot, "aws")), "aws")
-    assert [
-        (each.id, each.device_id, *each.functions.values()) for each in aws.component_types
-    ] == [
-        ("factory-twin-pump-1", "pump-1", *functions),
-        ("factory-twin-meter-1", "meter-1", *functions),
+    assert [(each.id, each.devices, *each.functions.values()) for each in aws.component_types] == [
+        ("factory-twin-pump-1", ("pump-1",), *functions),
+        ("factory-twin-meter-1", ("meter-1",), *functions),
     ]
+
+
+def test_devices_that_share_a_component_type_have_one(twin):
+    power = {"properties": [{"name": "power", "dataType": "DOUBLE"}], "componentType": "meter"}
+    twin.write(DEVICES_FILE, [{"id": f"meter-{n}", **power} for n in (1, 2)])
+    aws = on(plan_of(twin, ProviderLayout("azure", "aws")), "aws")
+    (shared,) = aws.component_types
+    assert (shared.id, shared.devices) == ("factory-twin-meter", ("meter-1", "meter-2"))
+
+
+def test_component_types_that_would_have_the_same_id_are_refused_with_the_reason(twin):
+    devices = [{"id": "pump", "properties": []}]
+    devices += [{"id": "pump-1", "componentType": "pump", "properties": []}]
+    twin.write(DEVICES_FILE, devices)
+    (refused,) = plan_of(twin, ProviderLayout("aws", "aws")).missing
+    assert refused == (
+        "The component type factory-twin-pump would be the telemetry type of the device pump and the "
+        "telemetry type of the componentType pump. Choose another id or componentType."
+    )
 
 
 @pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.layer_4 != "aws"], ids=name_of)
@@ -697,7 +715,7 @@ def test_the_json_has_the_whole_plan(twin, layout):
     assert document["layout"] == {"layer_3_hot": layout.layer_3_hot, "layer_4": layout.layer_4}
     for cloud in document["clouds"]:
         for each in cloud["component_types"]:
-            assert set(each) == {"id", "device_id", "functions"}
+            assert set(each) == {"id", "devices", "functions"}
             assert set(each["functions"]) == {"dataReader", "attributePropertyValueReaderByEntity"}
 
 

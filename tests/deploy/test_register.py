@@ -189,7 +189,11 @@ class World:
         shown: dict[str, Any] = {}
         for workspace in self.plain.list_workspaces()["workspaceSummaries"]:
             of = {"workspaceId": workspace["workspaceId"]}
-            types = self.plain.list_component_types(**of)["componentTypeSummaries"]
+            types = [
+                each
+                for each in self.plain.list_component_types(**of)["componentTypeSummaries"]
+                if not each["componentTypeId"].startswith("com.amazon.")
+            ]
             entities = self.plain.list_entities(**of)["entitySummaries"]
             shown[workspace["workspaceId"]] = [
                 self._full(self.plain.get_workspace, **of),
@@ -559,6 +563,62 @@ def test_what_people_add_to_an_entity_stays(world: World) -> None:
     world.update_entity("pump-1", description="The big one", componentUpdates=added)
     summary = world.register(entities=True)
     assert summary.agrees
+
+
+# --- shared component types -------------------------------------------------------------------
+
+
+def pumps(*sizes: int) -> tuple[Device, ...]:
+    """Return pumps that share a component type, each with a size."""
+    return tuple(
+        dataclasses.replace(
+            PUMP,
+            id=f"pump-{number}",
+            component_type="pump",
+            constants=(DeviceProperty("size", DataType("INTEGER"), value=size),),
+        )
+        for number, size in enumerate(sizes, start=1)
+    )
+
+
+def test_devices_that_share_a_type_get_one_and_their_entities_tell_them_apart(
+    world: World,
+) -> None:
+    summary = world.register((*pumps(4, 6), SENSOR), entities=True)
+    types = [each.id for each in summary.changes if each.kind == "component type"]
+    assert types == ["factory-twin-pump", "factory-twin-sensor-1"]
+    for device_id, size in (("pump-1", 4), ("pump-2", 6)):
+        component = world.entity(device_id)["components"]["telemetry"]
+        assert component["componentTypeId"] == "factory-twin-pump"
+        own = {name: component["properties"][name]["value"] for name in ("iotDeviceId", "size")}
+        assert own == {"iotDeviceId": {"stringValue": device_id}, "size": {"integerValue": size}}
+    assert world.register((*pumps(4, 6), SENSOR), entities=True).agrees
+
+
+def test_another_constant_of_a_device_that_shares_a_type_changes_its_entity_alone(
+    world: World,
+) -> None:
+    world.register(pumps(4, 6), entities=True)
+    summary = world.register(pumps(4, 8), entities=True)
+    assert world.writes() == ["UpdateEntity"]
+    (change,) = (each for each in summary.changes if each.outcome is Outcome.UPDATED)
+    assert str(change) == "entity pump-2: updated (component telemetry changed (size))"
+    size = world.entity("pump-2")["components"]["telemetry"]["properties"]["size"]["value"]
+    assert size == {"integerValue": 8}
+
+
+def test_a_device_that_comes_to_share_a_type_leaves_its_own(world: World) -> None:
+    alone = dataclasses.replace(pumps(4)[0], component_type=None)
+    world.register((alone,), entities=True)
+    world.register(pumps(4), entities=True, prune=True)
+    component = world.entity("pump-1")["components"]["telemetry"]
+    assert component["componentTypeId"] == "factory-twin-pump"
+    assert outcomes(world.register(pumps(4), entities=True)) == {
+        "factory": "unchanged",
+        "multi-cloud-hot-reader.factory.factory-twin": "unchanged",
+        "factory-twin-pump": "unchanged",
+        "pump-1": "unchanged",
+    }
 
 
 # --- dry run ----------------------------------------------------------------------------------

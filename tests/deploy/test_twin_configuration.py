@@ -149,6 +149,49 @@ def test_names_are_judged_per_device(twin):
     assert len(TwinConfiguration.load(twin.path).devices) == 2
 
 
+PUMP: dict[str, Any] = {
+    "id": "pump-1",
+    "componentType": "pump",
+    "properties": [
+        {"name": "pressure", "dataType": "DOUBLE", "unitOfMeasure": "Bar"},
+        {"name": "running", "dataType": "BOOLEAN"},
+    ],
+    "constProperties": [{"name": "maxPressure", "dataType": "DOUBLE", "value": 16.0}],
+}
+
+
+def test_devices_that_share_a_component_type_may_have_other_constants(twin):
+    constant = {"name": "maxPressure", "dataType": "DOUBLE", "value": 12.5}
+    twin.write(DEVICES_FILE, [PUMP, PUMP | {"id": "pump-2", "constProperties": [constant]}])
+    devices = TwinConfiguration.load(twin.path).devices
+    assert [each.component_type for each in devices] == ["pump", "pump"]
+    assert [each.constants[0].value for each in devices] == [16.0, 12.5]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "found", "expected"),
+    [
+        ({"properties": [{**PUMP["properties"][0], "dataType": "INTEGER"}, PUMP["properties"][1]]},
+         "properties[0].dataType", '"INTEGER"', '"DOUBLE"'),
+        ({"properties": [PUMP["properties"][1], {"name": "pressure", "dataType": "DOUBLE"}]},
+         "properties[1].unitOfMeasure", "nothing", '"Bar"'),
+        ({"properties": [PUMP["properties"][0], {**PUMP["properties"][1], "source": "on"}]},
+         "properties[1].source", '"on"', "nothing"),
+        ({"properties": PUMP["properties"][:1]}, "properties", 'no property "running"', "one"),
+        ({"properties": [*PUMP["properties"], {"name": "flow", "dataType": "LONG"}]},
+         "properties[2].name", '"flow"', "no such property"),
+        ({"constProperties": []}, "constProperties", 'no property "maxPressure"', "one"),
+    ],
+)  # fmt: skip
+def test_devices_that_share_a_component_type_agree_on_it(twin, changes, path, found, expected):
+    other = {"id": "meter-1", "properties": []}
+    twin.write(DEVICES_FILE, [PUMP, other, PUMP | {"id": "pump-2"} | changes])
+    reason = "as in the device pump-1, which shares the component type pump with pump-2"
+    assert only_problem(twin) == Problem(
+        DEVICES_FILE, f"[2].{path}", found, f"{expected}, {reason}"
+    )
+
+
 @pytest.mark.parametrize(
     "name", ["ab", "a" * 128, "_a", "0-_b"], ids=["shortest", "longest", "underscore", "all kinds"]
 )

@@ -29,7 +29,7 @@ from deploy_scripts.project_files.twin_configuration import (
     TwinConfiguration,
 )
 from deploy_scripts.publish.function_url import FunctionUrl
-from deploy_scripts.register.component_types import component_type, component_type_id
+from deploy_scripts.register.component_types import component_type, component_type_ids
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.verify.chart import Series
@@ -768,7 +768,7 @@ def types_of(deployed: Deployed) -> tuple[Any, dict[str, str], dict[str, Any]]:
     device = TwinConfiguration.load(deployed.config).devices[0]
     key = {
         "workspaceId": deployed.workspace,
-        "componentTypeId": component_type_id("factory-twin", device.id),
+        "componentTypeId": component_type_ids("factory-twin", device)["telemetry"],
     }
     wanted = component_type(device, dict(zip(READS, deployed.arns.values(), strict=True)))
     return deployed.cloud.twinmaker(), key, wanted

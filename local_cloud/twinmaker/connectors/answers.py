@@ -1,8 +1,9 @@
-"""Checks a connector's answer, as strictly as the service model and the guide are written.
+"""Checks a connector's answer: as strictly as it is documented, and no stricter than recordings.
 
 Sources: the guide's chapter 'Data connectors' (response interfaces); the shapes
-``GetPropertyValueHistoryResponse`` and ``GetPropertyValueResponse``, which the answer becomes.
-Each violation is a ConnectorFailedError whose message names the place and what is wrong there.
+``GetPropertyValueHistoryResponse`` and ``GetPropertyValueResponse``, which the answer becomes; the
+answers that AWS's own samples give and the service takes. Each violation is a ConnectorFailedError
+whose message names the place and what is wrong there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import ConnectorFailedError
-from ..twin.values import ValueMismatchError, check_data_value
+from ..twin.values import ValueMismatchError, read_data_value
 from . import instants
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def check_history(answer: object, query: HistoryQuery) -> Json:
     Returns
     -------
     dict
-        The answer, for GetPropertyValueHistory. A ``nextToken`` that is null counts as absent:
-        AWS's own connector library answers so.
+        The answer, for GetPropertyValueHistory: values of their declared types, and without members
+        that are null, which count as absent. AWS's own connector library answers so.
 
     Raises
     ------
@@ -49,11 +50,12 @@ def check_history(answer: object, query: HistoryQuery) -> Json:
     top = _object(answer, "the answer", {"propertyValues", "nextToken"})
     if "propertyValues" not in top:
         _refuse("propertyValues is missing")
-    entries = _list(top["propertyValues"], "propertyValues")
     last: dict[str, int] = {}
-    total = 0
-    for index, entry in enumerate(entries):
-        total += _check_entry(entry, f"propertyValues[{index}]", query, last)
+    entries = [
+        _read_entry(entry, f"propertyValues[{index}]", query, last)
+        for index, entry in enumerate(_list(top["propertyValues"], "propertyValues"))
+    ]
+    total = sum(len(entry["values"]) for entry in entries)
     if total > query.max_results:
         _refuse(f"there are {total} values, but maxResults is {query.max_results}")
     token = top.get("nextToken")
@@ -66,47 +68,48 @@ def check_history(answer: object, query: HistoryQuery) -> Json:
 def _check_token(token: object, query: HistoryQuery, *, empty: bool) -> None:
     if not isinstance(token, str):
         _refuse(f"nextToken must be a string, not {type(token).__name__}")
+    if token == "":
+        _refuse("nextToken is empty, which asks for the first page again: leave it out at the end")
     if len(token) > LONGEST_TOKEN:
         _refuse(f"nextToken has {len(token)} characters; {LONGEST_TOKEN} are allowed")
     if empty and token == query.next_token:
         _refuse("the page is empty and nextToken is the one just sent: paging would never end")
 
 
-def _check_entry(entry: object, where: str, query: HistoryQuery, last: dict[str, int]) -> int:
-    """Check one property's values and count them."""
+def _read_entry(entry: object, where: str, query: HistoryQuery, last: dict[str, int]) -> Json:
+    """Read one property's values."""
     item = _object(entry, where, {"entityPropertyReference", "values"})
     if "entityPropertyReference" not in item:
         _refuse(f"{where}.entityPropertyReference is missing")
-    reference = item["entityPropertyReference"]
     place = f"{where}.entityPropertyReference"
-    name = _check_property(reference, place, query)
+    reference = _reference(item["entityPropertyReference"], place, query)
     if query.entity_id is None:
         _check_external(reference, place)
     else:
-        _check_component(reference, place, query.entity_id, query.component_name)
+        _check_component(reference, place, query)
     series = repr(sorted(reference.items(), key=lambda pair: pair[0]))
-    values = _list(item.get("values", []), f"{where}.values")
-    for index, value in enumerate(values):
-        instant = _check_value(value, f"{where}.values[{index}]", name, query)
+    values = []
+    for index, given in enumerate(_list(item.get("values", []), f"{where}.values")):
+        value, instant = _read_value(given, f"{where}.values[{index}]", reference, query)
         _check_order(instant, last.get(series), f"{where}.values[{index}].time", query)
         last[series] = instant
-    return len(values)
+        values.append(value)
+    return {"entityPropertyReference": reference, "values": values}
 
 
-def _check_property(reference: object, where: str, query: HistoryQuery | LastQuery) -> str:
-    item = _object(reference, where, _REFERENCE_KEYS)
+def _reference(reference: object, where: str, query: HistoryQuery | LastQuery) -> Json:
+    item = _without_nulls(_object(reference, where, _REFERENCE_KEYS))
     if "propertyName" not in item:
         _refuse(f"{where}.propertyName is missing")
     name = item["propertyName"]
     if not isinstance(name, str) or name not in query.selected:
         _refuse(f"{where}: property {name!r} wasn't selected")
-    return name
+    return item
 
 
-def _check_component(
-    reference: Json, where: str, entity_id: str, component_name: str | None
-) -> None:
-    for key, wanted in (("entityId", entity_id), ("componentName", component_name)):
+def _check_component(reference: Json, where: str, query: HistoryQuery | LastQuery) -> None:
+    asked = {"entityId": query.entity_id, "componentName": query.component_name}
+    for key, wanted in asked.items():
         given = reference.get(key)
         if given != wanted:
             _refuse(f"{where}.{key} is {given!r}, but {wanted!r} was asked for")
@@ -120,32 +123,43 @@ def _check_external(reference: Json, where: str) -> None:
         _refuse(f"{where}.externalIdProperty must be an object of strings")
 
 
-def _check_value(value: object, where: str, name: str, query: HistoryQuery) -> int:
-    """Check one value with its time and give the time's instant."""
-    item = _object(value, where, {"time", "timestamp", "value"})
-    instant = _check_time(item, where, query)
+def _read_value(
+    value: object, where: str, reference: Json, query: HistoryQuery
+) -> tuple[Json, int]:
+    """Read one value, and the instant of its time."""
+    item = _without_nulls(_object(value, where, {"time", "timestamp", "value"}))
+    instant = _instant(item, where, query)
     if "value" not in item:
         _refuse(f"{where}.value is missing")
-    _check_data_value(item["value"], f"{where}.value", name, query)
-    return instant
+    name = reference["propertyName"]
+    return item | {"value": _data_value(item["value"], f"{where}.value", name, query)}, instant
 
 
-def _check_time(item: Json, where: str, query: HistoryQuery) -> int:
+def _instant(item: Json, where: str, query: HistoryQuery) -> int:
+    """Read a value's time; the deprecated ``timestamp`` counts if it is alone."""
     stamp = item.get("timestamp")
     if stamp is not None and (isinstance(stamp, bool) or not isinstance(stamp, (int, float))):
         _refuse(f"{where}.timestamp must be a number of seconds since 1970")
-    if "time" not in item:
-        _refuse(f"{where}.time is missing; 'timestamp' is deprecated and doesn't replace it")
-    time = item["time"]
-    if not isinstance(time, str):
-        _refuse(f"{where}.time must be a string, not {type(time).__name__}")
-    try:
-        instant = instants.parse(time)
-    except instants.TimeError as error:
-        _refuse(f"{where}.time: {error}", error)
-    if not query.start.nanoseconds <= instant <= query.end.nanoseconds:
-        _refuse(f"{where}.time: {time} isn't within {query.start.text} to {query.end.text}")
+    earliest = query.start.nanoseconds
+    if "time" in item:
+        place, given, instant = "time", item["time"], _parsed(item["time"], f"{where}.time")
+    elif stamp is not None:
+        place, given, instant = "timestamp", stamp, round(stamp * instants.NANOSECONDS)
+        earliest -= earliest % instants.NANOSECONDS  # it may have been cut to its second
+    else:
+        _refuse(f"{where}: time is missing, and so is the deprecated timestamp")
+    if not earliest <= instant <= query.end.nanoseconds:
+        _refuse(f"{where}.{place}: {given} isn't within {query.start.text} to {query.end.text}")
     return instant
+
+
+def _parsed(time: object, where: str) -> int:
+    if not isinstance(time, str):
+        _refuse(f"{where} must be a string, not {type(time).__name__}")
+    try:
+        return instants.parse(time)
+    except instants.TimeError as error:
+        _refuse(f"{where}: {error}", error)
 
 
 def _check_order(instant: int, before: int | None, where: str, query: HistoryQuery) -> None:
@@ -182,28 +196,37 @@ def check_last(answer: object, query: LastQuery) -> dict[str, Json]:
     found = top["propertyValues"]
     if not isinstance(found, dict):
         _refuse(f"propertyValues must be an object by property name, not {type(found).__name__}")
-    for key, entry in found.items():
-        where = f"propertyValues.{key}"
-        item = _object(entry, where, {"propertyReference", "propertyValue"})
-        if "propertyReference" not in item:
-            _refuse(f"{where}.propertyReference is missing")
-        reference, place = item["propertyReference"], f"{where}.propertyReference"
-        name = _check_property(reference, place, query)
-        if name != key:
-            _refuse(f"{place}.propertyName is {name!r}, but its key is {key!r}")
-        _check_component(reference, place, query.entity_id, query.component_name)
-        if "propertyValue" in item:
-            _check_data_value(item["propertyValue"], f"{where}.propertyValue", name, query)
-    return found
+    return {key: _read_last(key, entry, query) for key, entry in found.items()}
 
 
-def _check_data_value(
-    value: object, where: str, name: str, query: HistoryQuery | LastQuery
-) -> None:
+def _read_last(key: str, entry: object, query: LastQuery) -> Json:
+    where = f"propertyValues.{key}"
+    item = _object(entry, where, {"propertyReference", "propertyValue"})
+    if "propertyReference" not in item:
+        _refuse(f"{where}.propertyReference is missing")
+    place = f"{where}.propertyReference"
+    reference = _reference(item["propertyReference"], place, query)
+    name = reference["propertyName"]
+    if name != key:
+        _refuse(f"{place}.propertyName is {name!r}, but its key is {key!r}")
+    _check_component(reference, place, query)
+    read = {"propertyReference": reference}
+    if "propertyValue" in item:
+        value = _data_value(item["propertyValue"], f"{where}.propertyValue", name, query)
+        read["propertyValue"] = value
+    return read
+
+
+def _data_value(value: object, where: str, name: str, query: HistoryQuery | LastQuery) -> Json:
+    data_type = query.properties[name]["definition"]["dataType"]
     try:
-        check_data_value(value, query.properties[name]["definition"]["dataType"], where)
+        return read_data_value(value, data_type, where, strings_allowed=True)
     except ValueMismatchError as error:
         _refuse(str(error), error)
+
+
+def _without_nulls(item: Json) -> Json:
+    return {key: value for key, value in item.items() if value is not None}
 
 
 def _object(value: object, where: str, keys: set[str] | frozenset[str]) -> Json:

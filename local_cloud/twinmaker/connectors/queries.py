@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
     from ..twin.resources import Json
 
-DATA_READER = "dataReader"
-"""The function of a component type that GetPropertyValueHistory invokes."""
-
-ATTRIBUTE_READER = "attributePropertyValueReaderByEntity"
-"""The function of a component type that GetPropertyValue invokes."""
-
 _SECOND_SPELLINGS = {
     "imported": "isImported",
     "requiredInEntity": "isRequiredInEntity",

@@ -10,7 +10,9 @@ from ..errors import (
     InvalidRequestError,
     NotOfferedError,
 )
+from ..twin.functions import check_function_names
 from ..twin.lifecycle import Lifecycle
+from ..twin.owned import is_owned
 from ..twin.resources import ComponentType
 from .paging import page_of
 
@@ -101,7 +103,7 @@ class ComponentTypes:
         problem = self._problem(request)
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            old = self._store.resting(space.types, request["componentTypeId"])
+            old = self._changeable(space, request["componentTypeId"])
             if "functions" not in request:
                 problem = old.lifecycle.problem
             new = dataclasses.replace(
@@ -138,10 +140,16 @@ class ComponentTypes:
         type_id = request["componentTypeId"]
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
-            found = self._store.resting(space.types, type_id)
+            found = self._changeable(space, type_id)
             self._refuse_if_used(space, type_id)
             space.types[type_id] = dataclasses.replace(found, lifecycle=Lifecycle("DELETING"))
         return {"state": "DELETING"}
+
+    def _changeable(self, space: Space, type_id: str) -> ComponentType:
+        """Find a type in order to change it."""
+        if is_owned(type_id):
+            raise InvalidRequestError(f"Component type {type_id} is AWS's own and can't be changed")
+        return self._store.resting(space.types, type_id)
 
     def _refuse_if_used(self, space: Space, type_id: str) -> None:
         entities = [
@@ -161,17 +169,17 @@ class ComponentTypes:
             )
 
     def list(self, request: Json) -> Json:
-        """Answer ListComponentTypes, in the order of the ids; all filters must hold."""
+        """Answer ListComponentTypes: by id, AWS's own last; all filters must hold."""
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             chosen = {
-                type_id: found
+                f"{is_owned(type_id):d}{type_id}": found
                 for type_id, found in space.types.items()
                 if all(_passes(space, found, item) for item in request.get("filters", []))
             }
             page, token = page_of(chosen, request, "component types")
-            for type_id, _ in page:
-                self._store.settle(space.types, type_id)
+            for _, found in page:
+                self._store.settle(space.types, found.component_type_id)
         return {
             "workspaceId": space.workspace.workspace_id,
             "componentTypeSummaries": [_summary(found) for _, found in page],
@@ -186,6 +194,7 @@ class ComponentTypes:
 
     def _problem(self, request: Json) -> str:
         """Return why a function's Lambda is refused; empty if none is."""
+        check_function_names(request.get("functions", {}))
         for name, function in request.get("functions", {}).items():
             implementation: Mapping[str, Json] = function.get("implementedBy", {})
             if "lambda" in implementation:
@@ -207,12 +216,10 @@ def _settings(request: Json) -> Json:
 
 def _passes(space: Space, found: ComponentType, wanted: Json) -> bool:
     """Check a type against a filter, a union with one member."""
-    type_id = found.component_type_id
     if "extendsFrom" in wanted:
-        ancestor = wanted["extendsFrom"]
-        return type_id != ancestor and space.is_kind_of(type_id, ancestor)
+        return wanted["extendsFrom"] in found.extends_from
     if "namespace" in wanted:
-        return type_id.startswith(f"{wanted['namespace']}.")
+        return found.component_type_id.startswith(f"{wanted['namespace']}.")
     is_abstract: bool = wanted["isAbstract"]
     return bool(space.schema(found).why_abstract()) == is_abstract
 

@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..connectors import instants
 from ..connectors.answers import check_history, check_last
-from ..connectors.queries import (
-    ATTRIBUTE_READER,
-    DATA_READER,
-    HistoryQuery,
-    LastQuery,
-    Moment,
-)
+from ..connectors.queries import HistoryQuery, LastQuery, Moment
 from ..errors import (
     ConnectorFailedError,
     InvalidRequestError,
@@ -21,7 +15,14 @@ from ..errors import (
 from ..protocol.rest_json import load_model
 from ..protocol.validation import violations
 from ..twin.definitions import properties_of
-from ..twin.values import ValueMismatchError, check_data_value
+from ..twin.functions import (
+    ATTRIBUTE_READER,
+    DATA_READER,
+    ENTITY_READER,
+    TYPE_READER,
+    lambda_of,
+)
+from ..twin.values import ValueMismatchError, read_data_value
 from .entities import external_ids, properties_in
 from .paging import page_size
 
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
 
     from ..connectors.invoker import Invoker
     from ..twin.definitions import Schema
-    from ..twin.resources import Component, Json
+    from ..twin.resources import Json
     from ..twin.store import Space, Store
 
 _PASSED_ON = ("propertyFilters", "interpolation", "nextToken")
+_DEFAULT_PAGE = 100
+"""Values of a history on a page if the caller names no number: the event of AWS's Timestream sample.
+
+The documentation of GetPropertyValueHistory says 25."""
 
 
 class DataPlane:
@@ -56,7 +61,7 @@ class DataPlane:
         self._invoker = invoker
 
     def history(self, request: Json) -> Json:
-        """Answer GetPropertyValueHistory from the component type's ``dataReader``."""
+        """Answer GetPropertyValueHistory from one of the component type's three data readers."""
         _refuse_unoffered(request, "componentPath")
         _check_target(request)
         start, end = _moment(request, "start"), _moment(request, "end")
@@ -66,7 +71,8 @@ class DataPlane:
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             properties, schema, type_id = self._target(space, request)
-            arn = _connector(schema, DATA_READER, type_id)
+            by = ENTITY_READER if "entityId" in request else TYPE_READER
+            arn = lambda_of(schema.functions, (DATA_READER, by), type_id)
         _check_selected(request["selectedProperties"], properties, time_series=True)
         _check_filters(request.get("propertyFilters", []), properties)
         query = HistoryQuery(
@@ -78,16 +84,17 @@ class DataPlane:
             entity_id=request.get("entityId"),
             component_name=request.get("componentName"),
             component_type_id=request.get("componentTypeId"),
-            max_results=page_size(request),
+            max_results=page_size(request, _DEFAULT_PAGE),
             order=cast(
                 "Literal['ASCENDING', 'DESCENDING']", request.get("orderByTime", "ASCENDING")
             ),
-            optional={name: request[name] for name in _PASSED_ON if name in request},
+            optional={name: request[name] for name in _PASSED_ON if request.get(name)},
         )
         answer = check_history(self._invoker.invoke(arn, query.to_event()), query)
         _check_shape(answer, "GetPropertyValueHistory")
-        references = [entry["entityPropertyReference"] for entry in answer["propertyValues"]]
-        self._complete(references, query, type_id)
+        if query.entity_id is not None:
+            for entry in answer["propertyValues"]:
+                _add_external_ids(entry["entityPropertyReference"], properties)
         return answer
 
     def latest(self, request: Json) -> Json:
@@ -99,7 +106,7 @@ class DataPlane:
                 "values of one component; values by component type are for tabular data"
             )
         _check_target(request)
-        if "nextToken" in request:
+        if request.get("nextToken"):
             raise InvalidRequestError(
                 "nextToken isn't one that this operation gave: it has one page"
             )
@@ -111,7 +118,7 @@ class DataPlane:
         outside = tuple(name for name in selected if _is_external(properties[name]))
         values = _statics(request, properties)
         if outside:
-            arn = _connector(schema, ATTRIBUTE_READER, type_id)
+            arn = lambda_of(schema.functions, (ATTRIBUTE_READER,), type_id)
             query = LastQuery(
                 workspace_id=request["workspaceId"],
                 entity_id=request["entityId"],
@@ -146,35 +153,6 @@ class DataPlane:
             )
         schema = space.schema(self._store.usable(space.types, type_id))
         return properties_in(space, component), schema, type_id
-
-    def _complete(self, references: Iterable[Json], query: HistoryQuery, type_id: str) -> None:
-        """Complete references: with external ids, or with the entity that has them."""
-        if query.entity_id is not None:
-            for reference in references:
-                _add_external_ids(reference, query.properties)
-            return
-        with self._store.lock:
-            owners = _owners(self._store.space(query.workspace_id), type_id)
-        for reference in references:
-            wanted = reference["externalIdProperty"].items()
-            found = [place for place, ids in owners if wanted <= ids.items()]
-            if len(found) == 1:
-                reference.setdefault("entityId", found[0][0])
-                reference.setdefault("componentName", found[0][1])
-
-
-def _owners(space: Space, type_id: str) -> list[tuple[tuple[str, str], dict[str, str]]]:
-    """List the components of a type, each as (entity, component) with its external ids."""
-
-    def of_type(component: Component) -> bool:
-        return space.is_kind_of(component.component_type_id, type_id)
-
-    return [
-        ((entity.entity_id, name), external_ids(properties_in(space, component)))
-        for entity in space.entities.values()
-        for name, component in entity.components.items()
-        if of_type(component)
-    ]
 
 
 def _add_external_ids(reference: Json, properties: Mapping[str, Json]) -> None:
@@ -244,7 +222,7 @@ def _check_filters(filters: Iterable[Json], properties: Mapping[str, Json]) -> N
         data_type = dict(properties[name]["definition"]["dataType"])
         data_type.pop("allowedValues", None)  # comparing with any value makes sense
         try:
-            check_data_value(item["value"], data_type, f"{where}.value")
+            read_data_value(item["value"], data_type, f"{where}.value")
         except ValueMismatchError as error:
             raise InvalidRequestError(str(error)) from error
 
@@ -268,17 +246,6 @@ def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
         for name in request["selectedProperties"]
         if not _is_external(properties[name]) and "value" in properties[name]
     }
-
-
-def _connector(schema: Schema, function: str, type_id: str) -> str:
-    """Return the ARN of a function's Lambda."""
-    implementation = schema.functions.get(function, {}).get("implementedBy", {})
-    if "lambda" not in implementation:
-        raise InvalidRequestError(
-            f"Component type {type_id} has no function {function} implemented by a Lambda, so "
-            "nothing can read these values"
-        )
-    return str(implementation["lambda"]["arn"])
 
 
 def _check_shape(answer: Json, operation: str) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ..twin.resources import Json
     from ..twin.store import Space, Store
 
+_MOST_COMPONENTS = 30
+"""Components that GetEntity shows (service model, ``areAllComponentsReturned``)."""
+
 
 class Entities:
     """Create, get, update, delete and list entities.
@@ -77,14 +80,15 @@ class Entities:
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             found = self._store.seen(space.entities, request["entityId"])
+            names = sorted(found.components)
             components = {
-                name: _shown_component(space, found, name) for name in sorted(found.components)
+                name: _shown_component(space, found, name) for name in names[:_MOST_COMPONENTS]
             }
             has_children = bool(space.children(found.entity_id))
         return _shown(found, has_children=has_children) | {
             "workspaceId": space.workspace.workspace_id,
             "components": components,
-            "areAllComponentsReturned": True,
+            "areAllComponentsReturned": len(names) <= _MOST_COMPONENTS,
         }
 
     def update(self, request: Json) -> Json:

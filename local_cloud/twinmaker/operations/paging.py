@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_PAGE = 25
-"""Results on a page if the caller names no number: the service model's documentation."""
+"""Results of a list on a page if the caller names no number: the service model's documentation."""
 
 Item = TypeVar("Item")
 
 
-def page_size(request: Mapping[str, Any]) -> int:
+def page_size(request: Mapping[str, Any], default: int = DEFAULT_PAGE) -> int:
     """Return the page size of a request; 0, which the model allows, counts as not given."""
-    return int(request.get("maxResults") or DEFAULT_PAGE)
+    return int(request.get("maxResults") or default)
 
 
 def page_of(
@@ -59,7 +59,7 @@ def _token_after(key: str, of: str) -> str:
 
 
 def _key_in(token: str | None, of: str) -> str | None:
-    if token is None:
+    if not token:  # Grafana sends an empty one for the first page, which the model allows
         return None
     try:
         listed, key = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))

@@ -10,13 +10,13 @@ from ..errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from ..twin.owned import is_owned
 from ..twin.resources import Workspace
-from ..twin.store import Space
 from .paging import page_of
 
 if TYPE_CHECKING:
     from ..twin.resources import Json
-    from ..twin.store import Store
+    from ..twin.store import Space, Store
 
 _SETTINGS = ("description", "role", "s3Location")
 
@@ -36,7 +36,7 @@ class Workspaces:
             now = self._store.now()
             arn = self._store.arn(f"workspace/{workspace_id}")
             workspace = Workspace(workspace_id, arn, _settings(request), now, now)
-            self._store.spaces[workspace_id] = Space(workspace)
+            self._store.add_space(workspace)
             self._store.tags[arn] = dict(request.get("tags", {}))
         return {"arn": arn, "creationDateTime": now}
 
@@ -69,7 +69,8 @@ class Workspaces:
         return {"message": f"Workspace {workspace_id} was deleted"}
 
     def _refuse_if_filled(self, space: Space) -> None:
-        types, entities = sorted(space.types), sorted(space.entities)
+        types = sorted(each for each in space.types if not is_owned(each))
+        entities = sorted(space.entities)
         if not types and not entities:
             return
         for type_id in types:  # naming them settles those that are being deleted

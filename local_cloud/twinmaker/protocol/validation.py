@@ -45,11 +45,27 @@ def violations(value: object, shape: Shape) -> list[str]:
         One sentence for each violation; empty for a good value. Violations of constraints are
         only looked for once the types are right.
     """
+    return malformed(value, shape) or list(_broken_constraints(value, shape, ""))
+
+
+def malformed(value: object, shape: Shape) -> list[str]:
+    """Return how a value isn't what its shape is made of, constraints aside.
+
+    Parameters
+    ----------
+    value : object
+        A request or an answer; timestamps as ``datetime``.
+    shape : botocore.model.Shape
+        The shape that the value must have.
+
+    Returns
+    -------
+    list of str
+        One sentence for each wrong type, and for each required or unknown member.
+    """
     report = ParamValidator().validate(cast("Any", value), shape)
-    if report.has_errors():
-        text: str = report.generate_report()
-        return text.splitlines()
-    return list(_broken_constraints(value, shape, ""))
+    text: str = report.generate_report()
+    return text.splitlines()
 
 
 def _broken_constraints(value: Any, shape: Shape, path: str) -> Iterator[str]:

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
-from .values import ValueMismatchError, check_data_value
+from .functions import why_incomplete
+from .values import ValueMismatchError, read_data_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .resources import Component, ComponentType, Json
+
+_MOST_PARENTS = 10
+"""Component types that one may extend (guide, 'Core features of AWS IoT TwinMaker component types')."""
 
 _FLAGS = (
     "isTimeSeries",
@@ -45,23 +49,8 @@ class Schema:
     functions: Mapping[str, Json]
 
     def why_abstract(self) -> str:
-        """Return why an entity can't use the type; empty if it is complete.
-
-        A type is abstract if a function of it has no implementation or requires a property that
-        nothing defines: then it is there to be extended.
-        """
-        for name, function in self.functions.items():
-            implementation = function.get("implementedBy", {})
-            if "lambda" not in implementation and not implementation.get("isNative"):
-                return f"its function {name} has no implementation"
-            missing = [
-                required
-                for required in function.get("requiredProperties", [])
-                if required not in self.definitions
-            ]
-            if missing:
-                return f"its function {name} requires the undefined property {missing[0]}"
-        return ""
+        """Return why an entity can't use the type: it is there to be extended. Empty if it can."""
+        return why_incomplete(self.functions, self.definitions)
 
 
 def schema_of(
@@ -89,6 +78,11 @@ def _schema(
     parent: Callable[[str], ComponentType | None],
     lineage: tuple[str, ...],
 ) -> Schema:
+    if len(component_type.extends_from) > _MOST_PARENTS:
+        raise InvalidRequestError(
+            f"extendsFrom: {len(component_type.extends_from)} parents are more than the "
+            f"{_MOST_PARENTS} that a component type may have"
+        )
     definitions: dict[str, Json] = {}
     functions: dict[str, Json] = {}
     for parent_id in component_type.extends_from:
@@ -105,7 +99,9 @@ def _schema(
     for name, override in component_type.definitions.items():
         definitions[name] = merged(name, definitions.get(name), override)
     for name, function in component_type.functions.items():
-        functions[name] = {"isInherited": False} | functions.get(name, {}) | function
+        functions[name] = functions.get(name, {}) | function | {"isInherited": False}
+        if "implementedBy" in function:
+            functions[name]["implementedBy"] = {"isNative": False} | function["implementedBy"]
     return Schema(definitions, functions)
 
 
@@ -149,9 +145,9 @@ def _check_own_values(name: str, definition: Json) -> None:
     plain = {key: item for key, item in data_type.items() if key != "allowedValues"}
     try:
         for index, value in enumerate(data_type.get("allowedValues", [])):
-            check_data_value(value, plain, f"allowedValues[{index}]")
+            read_data_value(value, plain, f"allowedValues[{index}]")
         if "defaultValue" in definition:
-            check_data_value(
+            read_data_value(
                 definition["defaultValue"], data_type, "defaultValue", expression_allowed=True
             )
     except ValueMismatchError as error:
@@ -209,7 +205,7 @@ def _check_value(name: str, value: Json, definition: Json | None) -> None:
             "can't hold one"
         )
     try:
-        check_data_value(value, definition["dataType"], "its value", expression_allowed=True)
+        read_data_value(value, definition["dataType"], "its value", expression_allowed=True)
     except ValueMismatchError as error:
         raise InvalidRequestError(f"Property {name}: {error}") from error
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import threading
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import InvalidRequestError, NotFoundError
 from .definitions import Schema, schema_of
+from .owned import owned_types
 from .resources import ComponentType, Entity, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Thing = TypeVar("Thing", ComponentType, Entity)
 
@@ -36,11 +40,14 @@ class Space:
     ----------
     workspace : Workspace
         Its own settings.
+    owned : mapping
+        AWS's own component types, by id.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, owned: Mapping[str, ComponentType]) -> None:
         self.workspace = workspace
         self.types: Things[ComponentType] = Things("component type", workspace.workspace_id)
+        self.types.update(owned)
         self.entities: Things[Entity] = Things("entity", workspace.workspace_id)
 
     def schema(self, component_type: ComponentType) -> Schema:
@@ -78,11 +85,21 @@ class Store:
         self.tags: dict[str, dict[str, str]] = {}
         partition = "aws-cn" if region.startswith("cn-") else "aws"
         partition = "aws-us-gov" if region.startswith("us-gov-") else partition
-        self._arn_prefix = f"arn:{partition}:iottwinmaker:{region}:{account_id}:"
+        service = f"arn:{partition}:iottwinmaker:{region}:"
+        self._arn_prefix = f"{service}{account_id}:"
+        # Recorded, and not what the service model's pattern of an ARN allows.
+        self._owned = owned_types(
+            f"{service}iotrociaccount:workspace/AmazonOwnedTypesWorkspace/component-type/"
+        )
 
     def arn(self, path: str) -> str:
         """Build the ARN of ``workspace/ID``, ``workspace/ID/entity/ID``, and so on."""
         return self._arn_prefix + path
+
+    def add_space(self, workspace: Workspace) -> Space:
+        """Make a workspace's contents: nothing but AWS's own component types."""
+        space = self.spaces[workspace.workspace_id] = Space(workspace, self._owned)
+        return space
 
     @staticmethod
     def now() -> datetime:

@@ -6,12 +6,16 @@ Sources: the shapes ``DataValue`` and ``DataType`` of the service model and thei
 from __future__ import annotations
 
 import math
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.validation import INTEGER_RANGE, LONG_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from .resources import Json
 
 MEMBER_OF = {
     "BOOLEAN": "booleanValue",
@@ -26,6 +30,7 @@ MEMBER_OF = {
 """The member of a DataValue that carries values of a data type."""
 
 _EXPRESSION = "expression"
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _KNOWN = (*MEMBER_OF.values(), _EXPRESSION)
 
 
@@ -33,13 +38,14 @@ class ValueMismatchError(ValueError):
     """A DataValue is malformed or doesn't fit its data type; the message says where and how."""
 
 
-def check_data_value(
+def read_data_value(
     value: object,
     data_type: Mapping[str, Any] | None,
     where: str,
     *,
     expression_allowed: bool = False,
-) -> None:
+    strings_allowed: bool = False,
+) -> Json:
     """Check a DataValue against a data type.
 
     Parameters
@@ -53,6 +59,15 @@ def check_data_value(
     expression_allowed : bool
         True if an ``expression`` may stand for a value. It may where a value is configured; a
         value that was read is never an expression.
+    strings_allowed : bool
+        True if a string may stand for a number or a Boolean. It may in a connector's answer: AWS's
+        own connector library writes ``{"doubleValue": "21.5"}`` and ``{"booleanValue": "True"}``
+        (``udq_models.py`` of AWS's TwinMaker samples).
+
+    Returns
+    -------
+    dict
+        The DataValue, with numbers and Booleans in place of strings that stand for them.
 
     Raises
     ------
@@ -61,12 +76,14 @@ def check_data_value(
     """
     member, content = _only_member(value, where)
     if member == _EXPRESSION and expression_allowed:
-        return
+        return {member: content}
     _check_declared(member, data_type, where)
-    _CHECKS[member](content, data_type or {}, f"{where}.{member}")
+    reader = _Reader(data_type or {}, f"{where}.{member}", strings_allowed=strings_allowed)
+    read = {member: _READERS[member](reader, content)}
     allowed = (data_type or {}).get("allowedValues")
-    if allowed and value not in allowed:
+    if allowed and read not in allowed:
         raise ValueMismatchError(f"{where}: {content!r} isn't one of the data type's allowedValues")
+    return read
 
 
 def _only_member(value: object, where: str) -> tuple[str, object]:
@@ -96,73 +113,96 @@ def _check_declared(member: str, data_type: Mapping[str, Any] | None, where: str
         )
 
 
-def _check_boolean(content: object, _: Mapping[str, Any], where: str) -> None:
-    if not isinstance(content, bool):
-        raise ValueMismatchError(f"{where} must be true or false, not {_kind(content)}")
+class _Reader:
+    """Reads the content of one DataValue; each method is for one of its members."""
+
+    def __init__(self, data_type: Mapping[str, Any], where: str, *, strings_allowed: bool) -> None:
+        self._data_type = data_type
+        self._where = where
+        self._strings_allowed = strings_allowed
+
+    def read_boolean(self, content: object) -> bool:
+        if self._strings_allowed and isinstance(content, str):
+            content = {"true": True, "false": False}.get(content.lower(), content)
+        if not isinstance(content, bool):
+            raise self._mismatch(f"must be true or false, not {_kind(content)}")
+        return content
+
+    def read_double(self, content: object) -> float:
+        content = self._number(content, float)
+        if isinstance(content, bool) or not isinstance(content, (int, float)):
+            raise self._mismatch(f"must be a number, not {_kind(content)}")
+        try:
+            finite = math.isfinite(content)
+        except OverflowError:
+            finite = False
+        if not finite:
+            raise self._mismatch(f"must be finite and fit a double; it is {content}")
+        return content
+
+    def read_integer(self, content: object) -> int:
+        return self._whole(content, INTEGER_RANGE, "32 bit")
+
+    def read_long(self, content: object) -> int:
+        return self._whole(content, LONG_RANGE, "64 bit")
+
+    def _whole(self, content: object, limits: tuple[int, int], size: str) -> int:
+        content = self._number(content, int)
+        if isinstance(content, bool) or not isinstance(content, int):
+            raise self._mismatch(f"must be an integer, not {_kind(content)}")
+        if not limits[0] <= content <= limits[1]:
+            raise ValueMismatchError(f"{self._where}: {content} doesn't fit {size}")
+        return content
+
+    def _number(self, content: object, read: Callable[[str], float]) -> object:
+        """Read a string that stands for a number; one that doesn't stays, to be refused."""
+        if self._strings_allowed and isinstance(content, str) and _NUMBER.fullmatch(content):
+            with suppress(ValueError):  # more digits than Python reads, or a fraction for an int
+                return read(content)
+        return content
+
+    def read_string(self, content: object) -> str:
+        if not isinstance(content, str):
+            raise self._mismatch(f"must be a string, not {_kind(content)}")
+        return content
+
+    def read_list(self, content: object) -> list[Json]:
+        if not isinstance(content, list):
+            raise self._mismatch(f"must be a list, not {_kind(content)}")
+        return [self._nested(item, f"[{index}]") for index, item in enumerate(content)]
+
+    def read_map(self, content: object) -> dict[str, Json]:
+        if not isinstance(content, dict):
+            raise self._mismatch(f"must be an object, not {_kind(content)}")
+        return {key: self._nested(item, f".{key}") for key, item in content.items()}
+
+    def _nested(self, item: object, place: str) -> Json:
+        nested = self._data_type.get("nestedType")
+        where = self._where + place
+        return read_data_value(item, nested, where, strings_allowed=self._strings_allowed)
+
+    def read_relationship(self, content: object) -> dict[str, str]:
+        members = {"targetEntityId", "targetComponentName"}
+        if not isinstance(content, dict) or not content.keys() <= members:
+            raise self._mismatch(f"must be an object with {' and '.join(sorted(members))}")
+        for key, item in content.items():
+            if not isinstance(item, str):
+                raise ValueMismatchError(f"{self._where}.{key} must be a string, not {_kind(item)}")
+        return content
+
+    def _mismatch(self, message: str) -> ValueMismatchError:
+        return ValueMismatchError(f"{self._where} {message}")
 
 
-def _check_double(content: object, _: Mapping[str, Any], where: str) -> None:
-    if isinstance(content, bool) or not isinstance(content, (int, float)):
-        raise ValueMismatchError(f"{where} must be a number, not {_kind(content)}")
-    try:
-        finite = math.isfinite(content)
-    except OverflowError:
-        finite = False
-    if not finite:
-        raise ValueMismatchError(f"{where} must be finite and fit a double; it is {content}")
-
-
-def _check_integer(content: object, _: Mapping[str, Any], where: str) -> None:
-    _check_whole(content, INTEGER_RANGE, "32 bit", where)
-
-
-def _check_long(content: object, _: Mapping[str, Any], where: str) -> None:
-    _check_whole(content, LONG_RANGE, "64 bit", where)
-
-
-def _check_whole(content: object, limits: tuple[int, int], size: str, where: str) -> None:
-    if isinstance(content, bool) or not isinstance(content, int):
-        raise ValueMismatchError(f"{where} must be an integer, not {_kind(content)}")
-    if not limits[0] <= content <= limits[1]:
-        raise ValueMismatchError(f"{where}: {content} doesn't fit {size}")
-
-
-def _check_string(content: object, _: Mapping[str, Any], where: str) -> None:
-    if not isinstance(content, str):
-        raise ValueMismatchError(f"{where} must be a string, not {_kind(content)}")
-
-
-def _check_list(content: object, data_type: Mapping[str, Any], where: str) -> None:
-    if not isinstance(content, list):
-        raise ValueMismatchError(f"{where} must be a list, not {_kind(content)}")
-    for index, item in enumerate(content):
-        check_data_value(item, data_type.get("nestedType"), f"{where}[{index}]")
-
-
-def _check_map(content: object, data_type: Mapping[str, Any], where: str) -> None:
-    if not isinstance(content, dict):
-        raise ValueMismatchError(f"{where} must be an object, not {_kind(content)}")
-    for key, item in content.items():
-        check_data_value(item, data_type.get("nestedType"), f"{where}.{key}")
-
-
-def _check_relationship(content: object, _: Mapping[str, Any], where: str) -> None:
-    members = {"targetEntityId", "targetComponentName"}
-    if not isinstance(content, dict) or not content.keys() <= members:
-        raise ValueMismatchError(f"{where} must be an object with {' and '.join(sorted(members))}")
-    for key, item in content.items():
-        _check_string(item, {}, f"{where}.{key}")
-
-
-_CHECKS: dict[str, Callable[[object, Mapping[str, Any], str], None]] = {
-    "booleanValue": _check_boolean,
-    "doubleValue": _check_double,
-    "integerValue": _check_integer,
-    "longValue": _check_long,
-    "stringValue": _check_string,
-    "listValue": _check_list,
-    "mapValue": _check_map,
-    "relationshipValue": _check_relationship,
+_READERS: dict[str, Callable[[_Reader, object], object]] = {
+    "booleanValue": _Reader.read_boolean,
+    "doubleValue": _Reader.read_double,
+    "integerValue": _Reader.read_integer,
+    "longValue": _Reader.read_long,
+    "stringValue": _Reader.read_string,
+    "listValue": _Reader.read_list,
+    "mapValue": _Reader.read_map,
+    "relationshipValue": _Reader.read_relationship,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 TOKEN = "token-of-the-function-url"
 PATH = "/hot-reader"
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 7_000)
+"""The context of an invocation, as far as it is looked at."""
 
 
 class Reader:
@@ -33,8 +36,10 @@ class Reader:
         self.asked: list[dict[str, Any]] = []
         self.document: dict[str, Any] = {"propertyValues": []}
         self.error: Exception | None = None
+        self.seconds = 0.0
 
-    def __call__(self, payload: Mapping[str, Any], _record: object) -> StatedAnswer:
+    def __call__(self, payload: Mapping[str, Any], _record: object, seconds: float) -> StatedAnswer:
+        self.seconds = seconds
         self.asked.append(dict(payload))
         if self.error:
             raise self.error
@@ -100,7 +105,7 @@ def ask(app: HotReaderApp) -> Callable[..., Response]:
         }
         if body is not None:
             event["body"] = body
-        return Response(app(event, None))
+        return Response(app(event, CONTEXT))
 
     return ask
 
@@ -158,8 +163,13 @@ def test_an_event_of_api_gateway_is_for_chalice(app):
         "isBase64Encoded": False,
         "requestContext": {"httpMethod": "GET", "resourcePath": "/by-chalice"},
     }
-    answer = app(event, None)
+    answer = app(event, CONTEXT)
     assert json.loads(answer["body"]) == {"by": "Chalice"}
+
+
+def test_the_function_has_its_own_time(ask, reader):
+    ask()
+    assert 6 < reader.seconds <= 7
 
 
 def test_a_log_of_the_apps_name_has_each_line_once(capsys):

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts import wire_contract
@@ -96,19 +96,16 @@ def over_the_wire(query: LastEntryQuery, **options: Any) -> Any:
 
 
 class TestRoundTrips:
-    @settings(deadline=None)
     @given(history_queries)
     def test_a_history_query_comes_out_as_it_went_in(self, query):
         payload = wire_contract.payload_of(over_the_wire(query))
         assert wire_contract.history_query(payload) == query
 
-    @settings(deadline=None)
     @given(last_entry_queries)
     def test_a_last_entry_query_comes_out_as_it_went_in(self, query):
         payload = wire_contract.payload_of(over_the_wire(query))
         assert wire_contract.last_entry_query(payload) == query
 
-    @settings(deadline=None)
     @given(trace_ids, instants)
     def test_an_envelope_keeps_its_trace_id(self, trace_id, timestamp):
         query = LastEntryQuery(device_id="d", selected_properties=("p",))
@@ -116,7 +113,6 @@ class TestRoundTrips:
         assert wire_contract.trace_id_of(envelope) == trace_id
         assert wire_contract.payload_of(envelope)["iot_device_id"] == "d"
 
-    @settings(deadline=None)
     @given(history_queries)
     def test_parameters_of_a_get_mean_the_same_as_a_payload(self, query):
         # Names with commas or blanks around them can't be told apart in a list of parameters.

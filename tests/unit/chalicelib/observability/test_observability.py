@@ -253,7 +253,7 @@ class TestTheEndpointsMetrics:
 
     @pytest.mark.parametrize("headers", [{}, {"x_inter_cloud_token": "wrong"}])
     def test_count_who_has_no_token(self, observability, output, headers):
-        def read(_payload, _record):
+        def read(_payload, _record, _seconds):
             raise AssertionError("the token comes first")
 
         assert self.ask(observability, read, **headers) == 401
@@ -262,7 +262,7 @@ class TestTheEndpointsMetrics:
         assert {line["trace_id"] for line in printed.lines} == {"trace-of-the-caller"}
 
     def test_count_a_failure_once(self, observability, output):
-        def read(_payload, _record):
+        def read(_payload, _record, _seconds):
             raise KeyError("a bug")
 
         assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 500
@@ -271,14 +271,14 @@ class TestTheEndpointsMetrics:
         assert "a bug" in printed.lines[0]["exception"]
 
     def test_count_no_failure_if_the_query_is_wrong(self, observability, output):
-        def read(_payload, _record):
+        def read(_payload, _record, _seconds):
             raise InvalidQueryError("no such property")
 
         assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 400
         assert output().metrics() == {"Requests": 1}
 
     def test_count_values(self, observability, output):
-        def read(_payload, _record):
+        def read(_payload, _record, _seconds):
             return StatedAnswer({"propertyValues": []}, 5, Flaws())
 
         assert self.ask(observability, read, x_inter_cloud_token=TOKEN) == 200
@@ -322,7 +322,7 @@ class TestTheConnectorsMetrics:
                 )
             ]
         }
-        busy = error_response(503, "store_unavailable", "Busy")
+        busy = error_response(503, "store_unavailable", "Busy", {"Retry-After": "0"})
         with Scripted(busy, response(200, json.dumps(answer).encode())) as server:
             self.ask(observability, server.url)
         printed = output()

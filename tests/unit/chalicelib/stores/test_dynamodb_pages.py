@@ -94,7 +94,7 @@ def entries(items: Any) -> list[StoredEntry]:
 
 
 @given(pages(), st.sampled_from([orjson.dumps, lambda page: json.dumps(page).encode()]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_a_page_is_what_botocore_makes_of_it(page: Any, dumps: Callable[[Any], bytes]):
     ours, standard = parsed(PageParser(), dumps(page)), parsed(JSONParser(), dumps(page))
     assert entries(ours.pop("Items")) == entries(standard.pop("Items"))
@@ -102,7 +102,7 @@ def test_a_page_is_what_botocore_makes_of_it(page: Any, dumps: Callable[[Any], b
 
 
 @given(pages())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_columns_are_those_of_the_items(page: Any):
     ours, standard = (parsed(each, orjson.dumps(page)) for each in (PageParser(), JSONParser()))
     if not isinstance(ours["Items"], ItemColumns):

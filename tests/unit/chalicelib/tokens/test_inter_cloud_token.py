@@ -121,6 +121,10 @@ def _at_once(_backoff, _context):
     return 0
 
 
+def _unwanted(_ask_store):
+    raise AssertionError("the store needn't be asked")
+
+
 class TestALiteralValue:
     def test_is_sent_and_accepted(self):
         token = source(CURRENT)
@@ -299,6 +303,22 @@ class TestAge:
         later(2)
         assert token.current() == OTHER
         assert token.accepts(CURRENT)
+
+    def test_only_what_has_to_be_fetched_is_waited_for_and_not_longer_than_the_caller_waits(
+        self, put_parameter, later
+    ):
+        def gives_up(_ask_store):
+            raise StoreUnavailableError("that took too long")
+
+        put_parameter("/twin/token", CURRENT)
+        token = source("ssm:/twin/token", max_age=60)
+        with pytest.raises(StoreUnavailableError, match="that took too long"):
+            token.current(gives_up)
+        assert token.current() == CURRENT
+        put_parameter("/twin/token", OTHER)
+        assert token.current(_unwanted) == CURRENT
+        later(61)
+        assert token.current(gives_up) == CURRENT
 
     @pytest.mark.parametrize(
         ("status", "code"), [(503, "ServiceUnavailable"), (400, "ThrottlingException")]

@@ -121,9 +121,9 @@ def refusal(client: Client, connector: Connector, answer: Any, *names: str, **as
         ),
         pytest.param(values({"value": GOOD}), "time is missing", id="no time"),
         pytest.param(
-            values({"timestamp": 1769793000, "value": GOOD}),
-            "time is missing; 'timestamp' is deprecated",
-            id="timestamp alone",
+            values({"timestamp": 1769793000000, "value": GOOD}),
+            "timestamp: 1769793000000 isn't within",
+            id="milliseconds",
         ),
         pytest.param(
             values({"time": T1, "timestamp": T1, "value": GOOD}),
@@ -161,6 +161,7 @@ def refusal(client: Client, connector: Connector, answer: Any, *names: str, **as
             "nextToken has 17881 characters; 17880 are allowed",
             id="long token",
         ),
+        pytest.param({"propertyValues": [], "nextToken": ""}, "nextToken is empty", id="no token"),
         pytest.param(
             {"propertyValues": [], "nextToken": "a\nb"},
             "nextToken: 'a\\nb' doesn't match",
@@ -217,7 +218,12 @@ def test_a_time_that_is_malformed_or_out_of_range_is_refused(
         ),
         (typed("count", {"longValue": 1}), "declared data type is INTEGER: use integerValue"),
         (typed("total", {"integerValue": 1}), "declared data type is LONG: use longValue"),
-        (typed("temperature", {"doubleValue": "21.5"}), "must be a number, not a string"),
+        (typed("temperature", {"doubleValue": "21,5"}), "must be a number, not a string"),
+        (typed("temperature", {"doubleValue": "NaN"}), "must be a number, not a string"),
+        (typed("temperature", {"doubleValue": "1e400"}), "must be finite"),
+        (typed("count", {"integerValue": "21.0"}), "must be an integer, not a string"),
+        (typed("total", {"longValue": str(2**63)}), "doesn't fit 64 bit"),
+        (typed("running", {"booleanValue": "yes"}), "must be true or false, not a string"),
         (typed("temperature", {"doubleValue": True}), "must be a number, not a Boolean"),
         (typed("temperature", {"doubleValue": None}), "must be a number, not null"),
         (typed("temperature", {"doubleValue": 10**400}), "must be finite"),
@@ -274,6 +280,59 @@ def test_a_value_of_the_declared_type_reaches_the_caller(
     connector.answer = {"propertyValues": [entry((T1, value), name=name)]}
     answered = history(twin, name)["propertyValues"][0]["values"]
     assert answered == [{"time": T1, "value": value}]
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "read"),
+    [
+        ("temperature", {"doubleValue": "21.5"}, {"doubleValue": 21.5}),
+        ("temperature", {"doubleValue": "-1e-05"}, {"doubleValue": -1e-05}),
+        ("count", {"integerValue": "-7"}, {"integerValue": -7}),
+        ("total", {"longValue": str(2**63 - 1)}, {"longValue": 2**63 - 1}),
+        ("running", {"booleanValue": "True"}, {"booleanValue": True}),
+        ("running", {"booleanValue": "false"}, {"booleanValue": False}),
+        ("note", {"stringValue": "21.5"}, {"stringValue": "21.5"}),
+        (
+            "history",
+            {"listValue": [{"doubleValue": "1"}, {"doubleValue": 2.5}]},
+            {"listValue": [{"doubleValue": 1.0}, {"doubleValue": 2.5}]},
+        ),
+        (
+            "levels",
+            {"mapValue": {"a": {"integerValue": "1"}}},
+            {"mapValue": {"a": {"integerValue": 1}}},
+        ),
+    ],
+)
+def test_a_string_that_stands_for_a_number_or_a_boolean_is_taken_for_it(
+    twin: Client, connector: Connector, name: str, written: Any, read: Any
+) -> None:
+    connector.answer = {"propertyValues": [entry((T1, written), name=name)]}
+    answered = history(twin, name)["propertyValues"][0]["values"][0]["value"]
+    assert (answered, str(answered)) == (read, str(read))  # 1 == 1.0 == True
+
+
+@pytest.mark.parametrize("null", [{}, {"time": None}])
+@pytest.mark.parametrize("stamp", [1769792400, 1769796000.0])
+def test_a_deprecated_timestamp_alone_is_a_time(
+    twin: Client, connector: Connector, stamp: float, null: Any
+) -> None:
+    connector.answer = values({"timestamp": stamp, "value": GOOD, **null})
+    (value,) = history(twin)["propertyValues"][0]["values"]
+    assert value.keys() == {"timestamp", "value"}
+    assert value["timestamp"].timestamp() == stamp
+
+
+def test_a_timestamp_that_was_cut_to_its_second_is_within_the_range(
+    twin: Client, connector: Connector
+) -> None:
+    connector.answer = values({"timestamp": 1769792400, "value": GOOD})
+    assert history(twin, startTime="2026-01-30T17:00:00.5Z")["propertyValues"][0]["values"]
+
+
+def test_timestamps_alone_are_in_the_order_asked_for(twin: Client, connector: Connector) -> None:
+    later, earlier = ({"timestamp": stamp, "value": GOOD} for stamp in (1769793001, 1769793000))
+    assert "is out of order" in refusal(twin, connector, values(later, earlier))
 
 
 def test_values_against_the_order_asked_for_are_refused(twin: Client, connector: Connector) -> None:

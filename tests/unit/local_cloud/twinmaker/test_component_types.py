@@ -9,7 +9,6 @@ from .twin import (
     COMPONENT,
     ENTITY,
     FUNCTIONS,
-    PROPERTIES,
     TYPE,
     WORKSPACE,
     Client,
@@ -19,6 +18,14 @@ from .twin import (
 )
 
 CHILD = "com.example.machine.press"
+ALARM = "com.amazon.iottwinmaker.alarm.basic"
+OWNED = [
+    "com.amazon.athena.connector",
+    ALARM,
+    "com.amazon.iottwinmaker.documents",
+    "com.amazon.iottwinmaker.parameters",
+    "com.amazon.kvs.video",
+]
 TEXT = {"dataType": {"type": "STRING"}}
 
 
@@ -39,7 +46,7 @@ def test_a_component_type_is_shown_with_complete_definitions(workspace: Client) 
         "isInherited": False,
     }
     assert found["functions"]["dataReader"] == {
-        "implementedBy": {"lambda": {"arn": ARN}},
+        "implementedBy": {"lambda": {"arn": ARN}, "isNative": False},
         "isInherited": False,
     }
     assert found["arn"].endswith(f":workspace/{WORKSPACE}/component-type/{TYPE}")
@@ -97,6 +104,29 @@ def test_a_type_is_abstract_while_a_function_of_it_is_incomplete(
     assert shown(workspace)["isAbstract"] is abstract
 
 
+@pytest.mark.parametrize(
+    ("flags", "function", "abstract"),
+    [
+        ({"isTimeSeries": True}, None, True),
+        ({"isStoredExternally": True}, None, True),
+        ({"isTimeSeries": True}, "dataReader", False),
+        ({"isTimeSeries": True}, "dataReaderByEntity", False),
+        ({"isTimeSeries": True}, "dataReaderByComponentType", False),
+        ({"isTimeSeries": True}, "attributePropertyValueReaderByEntity", True),
+        ({"isTimeSeries": True}, "dataWriter", True),
+        ({"isStoredExternally": True}, "attributePropertyValueReaderByEntity", False),
+        ({"isStoredExternally": True}, "schemaInitializer", True),
+        ({}, None, False),
+    ],
+)
+def test_a_type_is_abstract_while_nothing_reads_a_property_that_is_stored_externally(
+    workspace: Client, flags: Any, function: str | None, abstract: Any
+) -> None:
+    functions = {function: FUNCTIONS["dataReader"]} if function else {}
+    make_type(workspace, propertyDefinitions={"colour": TEXT | flags}, functions=functions)
+    assert shown(workspace)["isAbstract"] is abstract
+
+
 def test_a_type_completes_the_abstract_one_that_it_extends(workspace: Client) -> None:
     function = {"requiredProperties": ["id"]}
     make_type(workspace, functions={"dataReader": function})
@@ -110,6 +140,7 @@ def test_a_type_completes_the_abstract_one_that_it_extends(workspace: Client) ->
     found = shown(workspace, CHILD)
     assert found["isAbstract"] is False
     assert found["functions"]["dataReader"]["requiredProperties"] == ["id"]
+    assert found["functions"]["dataReader"]["isInherited"] is False
 
 
 @pytest.mark.parametrize(
@@ -134,8 +165,10 @@ def test_a_type_completes_the_abstract_one_that_it_extends(workspace: Client) ->
         ),
         ({"propertyDefinitions": {"a b": TEXT}}, "doesn't match the pattern"),
         ({"extendsFrom": ["com.example.none"]}, "there is no component type com.example.none"),
+        ({"extendsFrom": [ALARM] * 11}, "11 parents are more than the 10"),
+        ({"functions": {"reader": {}}}, "'reader' isn't one of the predefined functions dataR"),
         (
-            {"functions": {"f": {"implementedBy": {"lambda": {"arn": f"{ARN}:alias"}}}}},
+            {"functions": {"dataReader": {"implementedBy": {"lambda": {"arn": f"{ARN}:alias"}}}}},
             "doesn't match the pattern",
         ),
     ],
@@ -215,16 +248,16 @@ def test_a_type_that_another_extends_is_not_deleted(workspace: Client) -> None:
 @pytest.mark.parametrize(
     ("filters", "found"),
     [
-        ([], [TYPE, CHILD, "com.example.machine.press.big", "org.other"]),
-        ([{"extendsFrom": TYPE}], [CHILD, "com.example.machine.press.big"]),
+        ([], [TYPE, CHILD, "com.example.machine.press.big", "org.other", *OWNED]),
+        ([{"extendsFrom": TYPE}], [CHILD]),
         ([{"namespace": "com.example"}], [TYPE, CHILD, "com.example.machine.press.big"]),
         ([{"namespace": "com.exam"}], []),
-        ([{"isAbstract": True}], ["org.other"]),
+        ([{"isAbstract": True}], ["org.other", ALARM]),
         ([{"isAbstract": False}, {"extendsFrom": CHILD}], ["com.example.machine.press.big"]),
     ],
 )
 def test_types_are_listed_by_filter(workspace: Client, filters: Any, found: Any) -> None:
-    make_type(workspace, componentTypeName="Machine", propertyDefinitions=PROPERTIES)
+    make_type(workspace, componentTypeName="M", propertyDefinitions={"colour": TEXT})
     make_type(workspace, CHILD, extendsFrom=[TYPE])
     make_type(workspace, "com.example.machine.press.big", extendsFrom=[CHILD])
     make_type(workspace, "org.other", functions={"dataReader": {}})
@@ -237,4 +270,52 @@ def test_types_are_listed_in_pages(workspace: Client) -> None:
         make_type(workspace, name)
     first = workspace.list_component_types(workspaceId=WORKSPACE, maxResults=2)
     second = workspace.list_component_types(workspaceId=WORKSPACE, nextToken=first["nextToken"])
-    assert [item["componentTypeId"] for item in second["componentTypeSummaries"]] == ["a3"]
+    shown = [item["componentTypeId"] for item in second["componentTypeSummaries"]]
+    assert shown == ["a3", *OWNED]
+
+
+def test_awss_own_types_are_in_every_workspace_with_the_arn_that_was_recorded(
+    workspace: Client,
+) -> None:
+    listed = workspace.list_component_types(workspaceId=WORKSPACE)["componentTypeSummaries"]
+    assert [item["componentTypeId"] for item in listed] == OWNED
+    (alarm,) = (item for item in listed if item["componentTypeId"] == ALARM)
+    assert alarm["arn"] == (
+        "arn:aws:iottwinmaker:eu-central-1:iotrociaccount:workspace/AmazonOwnedTypesWorkspace/"
+        f"component-type/{ALARM}"
+    )
+    with pytest.raises(workspace.exceptions.ClientError, match="resourceARN"):
+        workspace.list_tags_for_resource(resourceARN=alarm["arn"])
+    assert shown(workspace, ALARM)["status"]["state"] == "ACTIVE"
+
+
+def test_a_type_that_extends_the_alarm_has_its_properties_and_a_reader_of_its_own(
+    workspace: Client,
+) -> None:
+    make_type(workspace, extendsFrom=[ALARM], functions={"dataReader": FUNCTIONS["dataReader"]})
+    found = shown(workspace)
+    assert shown(workspace, ALARM)["isAbstract"] is True
+    assert found["isAbstract"] is False
+    definitions = found["propertyDefinitions"]
+    assert definitions["alarm_key"]["isExternalId"] is True
+    assert definitions["alarm_key"]["isRequiredInEntity"] is True
+    assert definitions["alarm_status"]["isTimeSeries"] is True
+    states = [
+        each["stringValue"] for each in definitions["alarm_status"]["dataType"]["allowedValues"]
+    ]
+    assert states == ["ACTIVE", "SNOOZE_DISABLED", "ACKNOWLEDGED", "NORMAL"]
+    with pytest.raises(workspace.exceptions.ValidationException, match="alarm_key is required"):
+        make_entity(workspace)
+    key = {"alarm_key": {"value": {"stringValue": "press-1"}}}
+    make_entity(workspace, components={COMPONENT: {"componentTypeId": TYPE, "properties": key}})
+
+
+def test_awss_own_types_cannot_be_changed_and_do_not_keep_a_workspace(workspace: Client) -> None:
+    alarm = {"workspaceId": WORKSPACE, "componentTypeId": ALARM}
+    with pytest.raises(workspace.exceptions.ValidationException, match="AWS's own"):
+        workspace.update_component_type(**alarm, description="ours")
+    with pytest.raises(workspace.exceptions.ValidationException, match="AWS's own"):
+        workspace.delete_component_type(**alarm)
+    with pytest.raises(workspace.exceptions.ConflictException, match="exists already"):
+        workspace.create_component_type(**alarm)
+    workspace.delete_workspace(workspaceId=WORKSPACE)

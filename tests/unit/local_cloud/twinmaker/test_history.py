@@ -44,7 +44,7 @@ def test_the_connector_gets_the_event_that_twinmaker_sends(
         "endDateTime": 1769796000,
         "entityId": ENTITY,
         "componentName": COMPONENT,
-        "maxResults": 25,
+        "maxResults": 100,
         "orderByTime": "ASCENDING",
     }
     assert properties.keys() == PROPERTIES.keys()
@@ -100,7 +100,12 @@ def test_what_the_caller_adds_is_passed_on(twin: Client, connector: Connector) -
 
 def test_max_results_zero_counts_as_not_given(twin: Client, connector: Connector) -> None:
     history(twin, maxResults=0)
-    assert connector.event["maxResults"] == 25
+    assert connector.event["maxResults"] == 100
+
+
+def test_an_empty_token_asks_for_the_first_page(twin: Client, connector: Connector) -> None:
+    history(twin, nextToken="")
+    assert "nextToken" not in connector.event
 
 
 def test_epoch_seconds_in_the_event_are_rounded_down(twin: Client, connector: Connector) -> None:
@@ -161,33 +166,19 @@ def test_a_query_by_component_type_names_no_entity(twin: Client, connector: Conn
     assert connector.event["properties"]["iotDeviceId"]["value"] == {"stringValue": "device-1"}
 
 
-def test_a_query_by_component_type_is_answered_with_the_entity_that_has_the_external_id(
+def test_a_reference_to_the_property_of_any_entity_is_answered_as_the_connector_wrote_it(
     twin: Client, connector: Connector
 ) -> None:
-    other = {"iotDeviceId": {"value": {"stringValue": "device-2"}}}
-    components = {"second": {"componentTypeId": TYPE, "properties": other}}
-    make_entity(twin, "machine-2", components=components)
-    references = [
-        {"propertyName": "temperature", "externalIdProperty": {"iotDeviceId": device}}
-        for device in ("device-1", "device-2", "device-3")
-    ]
+    keyed = {"propertyName": "temperature", "externalIdProperty": {"iotDeviceId": "device-1"}}
+    named = keyed | {"entityId": ENTITY, "componentName": COMPONENT}
     connector.answer = {
         "propertyValues": [
             {"entityPropertyReference": item, "values": [{"time": T1, "value": GOOD}]}
-            for item in references
+            for item in (keyed | {"entityId": None, "componentName": None}, named)
         ]
     }
     answered = [item["entityPropertyReference"] for item in by_type(twin)["propertyValues"]]
-    assert [item.get("entityId") for item in answered] == [ENTITY, "machine-2", None]
-
-
-def test_an_external_id_that_two_entities_share_is_answered_with_neither(
-    twin: Client, connector: Connector
-) -> None:
-    make_entity(twin, "machine-2")
-    reference = {"propertyName": "temperature", "externalIdProperty": {"iotDeviceId": "device-1"}}
-    connector.answer = {"propertyValues": [{"entityPropertyReference": reference}]}
-    assert by_type(twin)["propertyValues"][0]["entityPropertyReference"] == reference
+    assert answered == [keyed, named]
 
 
 def test_series_of_different_devices_have_an_order_of_their_own(
@@ -277,13 +268,36 @@ def test_composite_components_are_not_offered(twin: Client) -> None:
         history(twin, componentPath="a/b")
 
 
-def test_a_type_without_the_function_is_named_with_what_it_lacks(workspace: Client) -> None:
+@pytest.mark.parametrize(
+    ("reader", "ask", "refused"),
+    [
+        ("dataReader", history, by_type),
+        ("dataReaderByEntity", history, by_type),
+        ("dataReaderByComponentType", by_type, history),
+    ],
+)
+def test_a_data_reader_serves_the_queries_that_are_documented_for_it(
+    workspace: Client, connector: Connector, reader: str, ask: Any, refused: Any
+) -> None:
+    functions = {reader: FUNCTIONS["dataReader"]}
+    make_type(workspace, propertyDefinitions=PROPERTIES, functions=functions)
+    make_entity(workspace)
+    assert ask(workspace)["propertyValues"] == []
+    if reader == "dataReader":
+        assert refused(workspace)["propertyValues"] == []
+        return
+    with pytest.raises(
+        workspace.exceptions.ValidationException, match=f"{TYPE} has no function dataReader or data"
+    ):
+        refused(workspace)
+    assert len(connector.calls) == 1
+
+
+def test_a_function_that_the_service_implements_is_not_offered(workspace: Client) -> None:
     functions = {"dataReader": {"implementedBy": {"isNative": True}}}
     make_type(workspace, propertyDefinitions=PROPERTIES, functions=functions)
     make_entity(workspace)
-    with pytest.raises(
-        workspace.exceptions.ValidationException, match=f"{TYPE} has no function data"
-    ):
+    with pytest.raises(workspace.exceptions.ClientError, match="one of the service's own"):
         history(workspace)
 
 

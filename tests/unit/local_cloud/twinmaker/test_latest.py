@@ -88,6 +88,10 @@ def test_a_property_that_is_not_defined_is_refused(twin: Client) -> None:
         latest(twin, "heat")
 
 
+def test_an_empty_token_asks_for_the_one_page(twin: Client) -> None:
+    assert latest(twin, "iotDeviceId", nextToken="")["propertyValues"]
+
+
 def test_a_page_token_is_refused_because_there_is_one_page(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ValidationException, match="one page"):
         latest(twin, "temperature", nextToken="x")

@@ -84,6 +84,14 @@ def test_a_list_without_a_size_has_pages_of_25(client: Client) -> None:
     assert len(client.list_workspaces(maxResults=0)["workspaceSummaries"]) == 25
 
 
+def test_an_empty_token_asks_for_the_first_page_of_every_list(workspace: Client) -> None:
+    where = {"workspaceId": WORKSPACE, "nextToken": ""}
+    assert len(workspace.list_workspaces(nextToken="")["workspaceSummaries"]) == 1
+    assert workspace.list_component_types(**where)["componentTypeSummaries"]
+    assert workspace.list_entities(**where)["entitySummaries"] == []
+    assert workspace.list_tags_for_resource(resourceARN=ARN, nextToken="")["tags"] == {}
+
+
 @pytest.mark.parametrize("token", ["abc", "%%%", "W10=", "WyJlbnRpdGllcyIsICJhIl0="])
 def test_a_token_of_something_else_is_refused(client: Client, token: Any) -> None:
     with pytest.raises(client.exceptions.ValidationException, match="nextToken"):

@@ -1,0 +1,72 @@
+"""The time that a read may take: a page ends early by time, as it does by bytes.
+
+docs/architecture.md, 'Pages and the next token'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Found = TypeVar("Found")
+
+_PAGE_SECONDS: Final = 8.0
+"""The longest time for a page that has come to somewhere. A data connector gives a try 10 s
+(`RemoteReaderSettings.longest_try`), of which the store's last answer and the page's way back take some."""
+_ANSWER_MARGIN: Final = 2.0
+"""Seconds of the host's own time for the store's last answer, and for the page's way back."""
+
+
+class OutOfTimeError(Exception):
+    """A read that has to end here."""
+
+
+class ReadingTime:
+    """The time of one read.
+
+    Parameters
+    ----------
+    seconds
+        The time that the host has left for the request.
+    clock
+        Returns monotonic seconds.
+
+    Attributes
+    ----------
+    can_end
+        True once the read has come further than where it began, so that a page may end.
+
+    Examples
+    --------
+    >>> ticks = iter([0.0, 3.0, 6.0, 9.0, 12.0])
+    >>> time = ReadingTime(29.0, lambda: next(ticks))
+    >>> time.can_end = True
+    >>> for entry in time.bounded("abcd"):
+    ...     print(entry)
+    Traceback (most recent call last):
+    chalicelib.hot_reader.reading_time.OutOfTimeError
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self.can_end = False
+        self._clock = clock
+        started = clock()
+        self._end = started + seconds - _ANSWER_MARGIN
+        self._page_end = min(started + _PAGE_SECONDS, self._end)
+
+    def bounded(self, found: Iterable[Found]) -> Iterator[Found]:
+        """Yield what a store yields, until time is over.
+
+        All that a store has sent is yielded before the next is asked for.
+
+        Raises
+        ------
+        OutOfTimeError
+            Time is over.
+        """
+        for each in found:
+            yield each
+            if self._clock() > (self._page_end if self.can_end else self._end):
+                raise OutOfTimeError

@@ -1,0 +1,168 @@
+"""The permissions that a deployment takes, asked of IAM before anything is written.
+
+Neither Lambda nor API Gateway or TwinMaker has a dry call for all of them, so IAM simulates the caller's
+policies (IAM API reference, 'SimulatePrincipalPolicy'). It knows those of the user or role, with their
+boundary and those of the organization, but not a session's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy_scripts.deployment.comparison import foreseen_arn
+from deploy_scripts.errors import RefusedError
+from deploy_scripts.register.summary import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from deploy_scripts.register.summary import Summary
+
+_FUNCTION: Final[Mapping[str, tuple[str, ...]]] = {
+    "create_function": ("CreateFunction", "TagResource"),
+    "update_function": ("UpdateFunctionCode", "UpdateFunctionConfiguration"),
+    "delete_function": ("DeleteFunction",),
+    "put_function_concurrency": ("PutFunctionConcurrency",),
+    "delete_function_concurrency": ("DeleteFunctionConcurrency",),
+    "add_permission_for_apigateway": ("AddPermission",),
+}
+_ROLE: Final[Mapping[str, tuple[str, ...]]] = {
+    "create_role": ("CreateRole", "PutRolePolicy"),
+    "put_role_policy": ("PutRolePolicy",),
+    "delete_role": ("DeleteRole", "DeleteRolePolicy"),
+}
+_API: Final[Mapping[str, str]] = {
+    "import_rest_api": "POST",
+    "update_api_from_swagger": "PUT",
+    "update_rest_api": "PATCH",
+    "deploy_rest_api": "POST",
+    "delete_rest_api": "DELETE",
+}
+_TWINMAKER: Final = {
+    Outcome.CREATED: "Create",
+    Outcome.UPDATED: "Update",
+    Outcome.REMOVED: "Delete",
+}
+_KINDS: Final = {"component type": "ComponentType", "entity": "Entity"}
+
+
+class Permissions:
+    """The permissions of some calls.
+
+    Parameters
+    ----------
+    client
+        Makes a client of an AWS service, as a session of boto3 or botocore does.
+    """
+
+    def __init__(self, client: Callable[..., Any]) -> None:
+        self._client = client
+        self._actions: dict[str, set[str]] = defaultdict(set)
+
+    def need_call(self, method: str, arguments: Mapping[str, Any]) -> None:
+        """Note what a call of Chalice's client takes, by the method's name and its arguments."""
+        sts = self._client("sts")
+        if method in _FUNCTION:
+            arn = foreseen_arn(sts, "lambda", f"function:{arguments['function_name']}")
+            self._actions[arn] |= {f"lambda:{each}" for each in _FUNCTION[method]}
+            if arguments.get("role_arn"):
+                self._actions[arguments["role_arn"]].add("iam:PassRole")
+        elif method in _ROLE:
+            name = arguments.get("role_name") or arguments["name"]
+            arn = foreseen_arn(sts, "iam", f"role/{name}")
+            self._actions[arn] |= {f"iam:{each}" for each in _ROLE[method]}
+        elif method in _API:
+            api = arguments.get("rest_api_id")
+            path = f"/{api}" * bool(api) + "/deployments" * (
+                method == "deploy_rest_api" and bool(api)
+            )
+            _, partition, _, _, _ = foreseen_arn(sts, "apigateway", "")[:-1].split(":")
+            arn = f"arn:{partition}:apigateway:{sts.meta.region_name}::/restapis{path}"
+            self._actions[arn].add(f"apigateway:{_API[method]}")
+
+    def need_registration(self, summary: Summary, workspace_id: str) -> None:
+        """Note what a registration takes that a dry run has summarised: one of each kind stands for all."""
+        workspace = foreseen_arn(self._client("sts"), "iottwinmaker", f"workspace/{workspace_id}")
+        noted = set()
+        for change in summary.changes:
+            if change.kind not in _KINDS or change.outcome not in _TWINMAKER:
+                continue
+            action = f"iottwinmaker:{_TWINMAKER[change.outcome]}{_KINDS[change.kind]}"
+            if action in noted:
+                continue
+            noted.add(action)
+            # What isn't there yet is made in its workspace (service authorization reference, 'Actions,
+            # resources, and condition keys for AWS IoT TwinMaker').
+            its_own = f"/{change.kind.replace(' ', '-')}/{change.id}"
+            made = change.outcome is Outcome.CREATED
+            self._actions[workspace + its_own * (not made)].add(action)
+
+    def check(self, report: Callable[[str], None]) -> None:
+        """Ask IAM.
+
+        Parameters
+        ----------
+        report
+            Gets a line if IAM doesn't say.
+
+        Raises
+        ------
+        RefusedError
+            The caller lacks a permission.
+        """
+        if not self._actions:
+            return
+        caller = self._client("sts").get_caller_identity()["Arn"]
+        if caller.endswith(":root"):  # may do everything, and can't be simulated
+            return
+        try:
+            principal = self._principal(caller)
+            denied = [
+                f"{action} on {arn}"
+                for arn in sorted(self._actions)
+                for action in self._denied(principal, arn)
+            ]
+        except (ClientError, BotoCoreError) as error:
+            report(f"Not checked is what {caller} may do: {error}")
+            return
+        if denied:
+            raise RefusedError(
+                f"Nothing was written: the policies of {caller} don't allow {', '.join(denied)}. Allow it, "
+                "or use other credentials."
+            )
+
+    def _principal(self, caller: str) -> str:
+        """Return the user or role that a caller is, by its own ARN: a session's lacks the role's path."""
+        kind, _, rest = caller.split(":")[-1].partition("/")
+        if kind != "assumed-role":
+            return caller
+        role: dict[str, Any] = self._client("iam").get_role(RoleName=rest.split("/")[0])["Role"]
+        return str(role["Arn"])
+
+    def _denied(self, principal: str, arn: str) -> list[str]:
+        pages = (
+            self._client("iam")
+            .get_paginator("simulate_principal_policy")
+            .paginate(
+                PolicySourceArn=principal,
+                ActionNames=sorted(self._actions[arn]),
+                ResourceArns=[arn],
+                ContextEntries=[
+                    {
+                        "ContextKeyName": "iam:PassedToService",
+                        "ContextKeyType": "string",
+                        "ContextKeyValues": ["lambda.amazonaws.com"],
+                    }
+                ],
+            )
+        )
+        return [
+            each["EvalActionName"]
+            for page in pages
+            for each in page["EvaluationResults"]
+            # A condition on what isn't known here, such as a tag of the request, decides at the call.
+            if each["EvalDecision"] != "allowed" and not each.get("MissingContextValues")
+        ]

@@ -1,0 +1,157 @@
+"""AWS's SDK for JavaScript and IoT App Kit's data source read from all three clouds what was stored.
+
+`make clients` runs it, with the packages of package.json; read.mjs calls them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from chalicelib.model.instants import parse_instant, utc_text
+from demo.checks import same
+
+if TYPE_CHECKING:
+    from demo.stack import LocalCloud
+
+CLIENTS: Final = ("sdk", "appKit")
+KINDS: Final = ("history", "newest")
+CLOUDS: Final = ("aws", "azure", "gcp")
+MILLISECOND: Final = 1_000_000
+"""In nanoseconds: JavaScript's dates have no smaller unit."""
+
+
+def of_entity(cloud: LocalCloud, on: str) -> dict[str, Any]:
+    at = cloud.endpoints
+    entity_id = at.direct_entity_id if on == "aws" else at.clouds[on].entity_id
+    return {"entityId": entity_id, "componentName": at.component_name}
+
+
+def of_type(cloud: LocalCloud, on: str) -> dict[str, Any]:
+    at = cloud.endpoints
+    return {
+        "componentTypeId": (
+            at.direct_component_type_id if on == "aws" else at.clouds[on].component_type_id
+        )
+    }
+
+
+def read(cloud: LocalCloud, reads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let the clients read the device's telemetry, all in one process."""
+    at = cloud.endpoints
+    names = [each.name for each in cloud.devices[0].properties]
+    request = {
+        "endpoint": at.twinmaker_url,
+        "region": at.region,
+        "workspaceId": at.workspace_id,
+        "start": (cloud.telemetry_end - timedelta(days=30)).isoformat(),
+        "end": cloud.telemetry_end.isoformat(),
+        "reads": [{"properties": names} | each for each in reads],
+    }
+    done = subprocess.run(
+        ["node", Path(__file__).with_name("read.mjs")],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def answers(cloud: LocalCloud) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What all reads got; each process of Node takes a while to load its packages."""
+    keys = [
+        (client, kind, of, on)
+        for client, kind, of, on in itertools.product(CLIENTS, KINDS, (of_entity, of_type), CLOUDS)
+        # GetPropertyValue reads entities only.
+        if (client, kind, of) != ("sdk", "newest", of_type)
+    ]
+    reads = [{"client": client, "kind": kind} | of(cloud, on) for client, kind, of, on in keys]
+    return dict(zip(keys, read(cloud, reads), strict=True))
+
+
+def stored(cloud: LocalCloud) -> list[tuple[str, int, Any]]:
+    """Return (property, instant, value) of all that is stored of the device, by instant."""
+    return sorted(
+        (name, parse_instant(entry.timestamp), value)
+        for entry in cloud.telemetry()
+        if entry.device_id == cloud.devices[0].id
+        for name, value in entry.values.items()
+    )
+
+
+def newest(cloud: LocalCloud) -> dict[str, tuple[int, Any]]:
+    """Return the instant and the newest value of each property."""
+    return {name: (at, value) for name, at, value in stored(cloud)}
+
+
+def assert_same_points(
+    answer: dict[str, Any], expected: list[tuple[str, int, Any]], *, unit: int = 1
+) -> None:
+    """Compare what a client got with what is stored, times in a unit of so many nanoseconds."""
+    assert "error" not in answer
+    got = sorted(
+        (each["name"], parse_instant(each["time"]), each["value"]) for each in answer["points"]
+    )
+    assert [(name, at // unit) for name, at, _ in got] == [
+        (name, at // unit) for name, at, _ in expected
+    ]
+    for (name, at, value), (*_, expected_value) in zip(got, expected, strict=True):
+        assert same(value, expected_value), (name, utc_text(at))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("of", [of_entity, of_type])
+@pytest.mark.parametrize("on", CLOUDS)
+def test_a_client_reads_a_whole_history_page_by_page(cloud, answers, client, of, on):
+    answer = answers[client, "history", of, on]
+    assert_same_points(answer, stored(cloud), unit=MILLISECOND if client == "appKit" else 1)
+    assert answer["requests"] > 2
+    if (client, of) == ("sdk", of_type):
+        assert {each["device"] for each in answer["points"]} == {cloud.devices[0].id}
+
+
+@pytest.mark.parametrize("on", CLOUDS)
+def test_the_sdk_reads_the_newest_entry(cloud, answers, on):
+    """By GetPropertyValue."""
+    answer = answers["sdk", "newest", of_entity, on]
+    expected = newest(cloud)
+    assert {each["name"] for each in answer["points"]} == expected.keys()
+    assert all(same(each["value"], expected[each["name"]][1]) for each in answer["points"])
+
+
+@pytest.mark.parametrize("of", [of_entity, of_type])
+@pytest.mark.parametrize("on", CLOUDS)
+def test_iot_app_kit_reads_the_newest_value_of_each_property(cloud, answers, of, on):
+    """By GetPropertyValueHistory: DESCENDING, for an entity with `maxResults` 1 and from 1899."""
+    expected = [(name, *point) for name, point in sorted(newest(cloud).items())]
+    assert_same_points(answers["appKit", "newest", of, on], expected, unit=MILLISECOND)
+
+
+@pytest.mark.parametrize("on", ["azure", "gcp"])
+def test_clients_are_told_that_the_other_clouds_hot_reader_is_down(cloud, on):
+    down = cloud.clouds[on]
+    down.stop_serving()
+    try:
+        answers = read(
+            cloud,
+            [
+                {"client": client, "kind": kind} | of_entity(cloud, on)
+                for client, kind in itertools.product(CLIENTS, KINDS)
+            ],
+        )
+    finally:
+        cloud.serve(down, cloud.endpoints.token)
+    for answer in answers:
+        assert answer["error"]["type"] == "ConnectorFailureException"
+        assert answer["error"]["status"] == 424
+        assert "RemoteReaderError" in answer["error"]["message"]
