@@ -854,9 +854,11 @@ def test_a_role_that_doesnt_exist_is_reported_before_anything_is_written(world: 
 
 def _make_the_larger_deployers(world: World) -> None:
     world.make_workspace()
+    reader = {"implementedBy": {"lambda": {"arn": world.connectors[HISTORY]}}}
     world.make_type(
         "factory-twin-pump-1",
         propertyDefinitions={"running": {"dataType": {"type": "BOOLEAN"}, "isTimeSeries": True}},
+        functions={"dataReader": reader},
     )
     component = {"telemetry": {"componentTypeId": "factory-twin-pump-1"}}
     world.make_entity("pump-1", components=component)
