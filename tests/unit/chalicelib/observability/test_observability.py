@@ -322,7 +322,7 @@ class TestTheConnectorsMetrics:
                 )
             ]
         }
-        busy = error_response(503, "store_unavailable", "Busy")
+        busy = error_response(503, "store_unavailable", "Busy", {"Retry-After": "0"})
         with Scripted(busy, response(200, json.dumps(answer).encode())) as server:
             self.ask(observability, server.url)
         printed = output()
