@@ -31,6 +31,7 @@ from deploy_scripts.register.summary import Outcome, Summary
 from deploy_scripts.register.twin import Twin, reader_functions
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
+from tests.deploy.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,32 +64,37 @@ def answer(event, context):
 """
 
 
-class Killed(BaseException):
-    """Ends a run as a signal would: no except clause catches it."""
-
-
 @dataclass
 class World:
-    """An AWS account with a TwinMaker, and clients whose calls are counted and can be cut off."""
+    """An AWS account with a TwinMaker, and clients whose calls are counted.
+
+    Attributes
+    ----------
+    left
+        What is there before each call, if it is to be kept: what a run leaves that is killed there. If a
+        call changed nothing, what was there before it stands for both.
+    """
 
     aws: LocalAws
-    twinmaker_url: str
+    local_twinmaker: LocalTwinMaker
     arns: dict[str, str]
     calls: list[str] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
     sleeps: list[float] = field(default_factory=list)
-    kill_at: int | None = None
+    left: list[Snapshot] | None = None
 
     def __post_init__(self) -> None:
         local = Config(inject_host_prefix=False, retries={"total_max_attempts": 1})
         self.twinmaker = self.aws.client(
-            "iottwinmaker", endpoint_url=self.twinmaker_url, config=local
+            "iottwinmaker", endpoint_url=self.local_twinmaker.url, config=local
         )
         self.lambda_, self.iam, self.plain_iam = _account_clients(self.aws)
         for client in (self.twinmaker, self.lambda_, self.iam):
             client.meta.events.register("before-call", self._before)
         # What tests look at and prepare isn't counted.
-        self.plain = self.aws.client("iottwinmaker", endpoint_url=self.twinmaker_url, config=local)
+        self.plain = self.aws.client(
+            "iottwinmaker", endpoint_url=self.local_twinmaker.url, config=local
+        )
         with_role = self.plain_iam.list_roles()["Roles"]
         if ROLE not in {role["RoleName"] for role in with_role}:
             self.plain_iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
@@ -101,9 +107,12 @@ class World:
             client.meta.events.unregister("before-call", self._before)
 
     def _before(self, model: Any, **_: Any) -> None:
+        changed = self.calls and not self.calls[-1].startswith(LOOKS)
         self.calls.append(model.name)
-        if self.kill_at == len(self.calls):
-            raise Killed
+        if self.left is not None:
+            found = Snapshot(self.aws, self.local_twinmaker)
+            if changed or not self.left or found.twinmaker != self.left[-1].twinmaker:
+                self.left.append(found)
 
     @property
     def hot_readers(self) -> dict[Read, str]:
@@ -284,7 +293,7 @@ def world(aws: LocalAws, arns: dict[str, str]) -> Iterator[World]:
 
 
 def _a_world(aws: LocalAws, twinmaker: LocalTwinMaker, arns: dict[str, str]) -> Iterator[World]:
-    made = World(aws, twinmaker.url, arns)
+    made = World(aws, twinmaker, arns)
     try:
         yield made
     finally:
@@ -845,9 +854,11 @@ def test_a_role_that_doesnt_exist_is_reported_before_anything_is_written(world: 
 
 def _make_the_larger_deployers(world: World) -> None:
     world.make_workspace()
+    reader = {"implementedBy": {"lambda": {"arn": world.connectors[HISTORY]}}}
     world.make_type(
         "factory-twin-pump-1",
         propertyDefinitions={"running": {"dataType": {"type": "BOOLEAN"}, "isTimeSeries": True}},
+        functions={"dataReader": reader},
     )
     component = {"telemetry": {"componentTypeId": "factory-twin-pump-1"}}
     world.make_entity("pump-1", components=component)
@@ -1092,18 +1103,17 @@ def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(
 ) -> None:
     with world_without_lambda(aws, arns) as world:
         prepare(world)
+        kept: list[Snapshot] = []
+        world.left = kept
         run(world)
-        undisturbed, calls = world.everything(), len(world.calls)
-    assert calls > 10
-    for number in range(1, calls + 1):  # before a call is the same as after the one before it
-        with world_without_lambda(aws, arns) as world:
-            prepare(world)
-            world.kill_at = number
-            with pytest.raises(Killed):
-                run(world)
-            world.kill_at = None
+        world.left = None
+        undisturbed = world.everything()
+        assert len(world.calls) > 10
+        assert len(kept) > 5
+        for number, left in enumerate(kept):
+            left.put_back()
             run(world)
-            assert world.everything() == undisturbed, f"killed at call {number}"
+            assert world.everything() == undisturbed, f"{number} changes before it was killed"
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -1148,7 +1158,7 @@ class Command:
 def command(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     for name, value in world.aws.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", world.twinmaker_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", world.local_twinmaker.url)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     quick = functools.partial(Polling, sleep=lambda _seconds: None)
     monkeypatch.setattr("deploy_scripts.register.registration.Polling", quick)
