@@ -129,6 +129,8 @@ def _payload(query: LastEntryQuery) -> dict[str, Any]:
         "component_name": query.component_name,
         "times": query.times,
     }
+    if query.component_path is not None:
+        payload["component_path"] = query.component_path
     if isinstance(query, HistoryQuery):
         payload |= {
             "start_time": utc_text(query.start),
@@ -252,6 +254,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        component_path=document.optional_text("component_path"),
         start=start,
         end=end,
         filters=document.filters("property_filters"),
@@ -275,6 +278,7 @@ def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
         times=document.flag("times"),
+        component_path=document.optional_text("component_path"),
     )
     return _checked(query)
 

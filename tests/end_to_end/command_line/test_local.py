@@ -73,9 +73,11 @@ def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_everything_is_and_stops_cleanly(tmp_path, number):
-    with running(tmp_path) as (process, at):
+    directory = tmp_path / "new"
+    with running(directory) as (process, at):
         assert at.keys() >= KEYS
-        assert stat.S_IMODE((tmp_path / "endpoints.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        assert stat.S_IMODE((directory / "endpoints.json").stat().st_mode) == 0o600
         answer = requests.get(
             at["hot_reader_last_entry_url"],
             params={"iot_device_id": at["device_id"], "selected_properties": "temperature"},
@@ -88,7 +90,7 @@ def test_it_says_where_everything_is_and_stops_cleanly(tmp_path, number):
     assert process.returncode == 0, printed
     assert "Traceback" not in printed
     assert at["token"] not in printed
-    assert not (tmp_path / "endpoints.json").exists()
+    assert not (directory / "endpoints.json").exists()
     for name in ("hot_reader_url", "twinmaker_url", "aws_url"):
         assert not is_listening(urlsplit(at[name]).port)
 
