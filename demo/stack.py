@@ -173,7 +173,8 @@ class LocalCloud:
         )
 
     def _start(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        # The token of the local cloud is in there.
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock()
         # One that was killed left them; nobody may take them for ours.
         remove_files(self._directory)

@@ -66,6 +66,15 @@ class Document:
             raise InvalidQueryError(f"{key} must be a string of 1 to {_LONGEST_TEXT} bytes")
         return str(value)
 
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Return a JSON object; an empty one if it is missing or null."""
+        value = self._content.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise InvalidQueryError(f"{key} must be a JSON object")
+        return value
+
     def text(self, key: str) -> str:
         """Return a string that is required."""
         value = self.optional_text(key)

@@ -127,6 +127,8 @@ def _payload(query: LastEntryQuery) -> dict[str, Any]:
         "entity_id": query.entity_id,
         "component_name": query.component_name,
     }
+    if query.component_path is not None:
+        payload["component_path"] = query.component_path
     if isinstance(query, HistoryQuery):
         payload |= {
             "start_time": utc_text(query.start),
@@ -248,6 +250,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        component_path=document.optional_text("component_path"),
         start=start,
         end=end,
         filters=document.filters("property_filters"),
@@ -269,6 +272,7 @@ def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        component_path=document.optional_text("component_path"),
     )
     return _checked(query)
 

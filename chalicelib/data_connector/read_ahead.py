@@ -168,6 +168,7 @@ def _digest(query: HistoryQuery) -> bytes:
         dict(query.property_sources),
         query.entity_id,
         query.component_name,
+        query.component_path,
         query.start,
         query.end,
         [each.to_json() for each in query.filters],

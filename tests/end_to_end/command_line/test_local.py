@@ -89,10 +89,12 @@ def test_it_says_where_everything_is_avoids_busy_ports_and_stops_cleanly(tmp_pat
         for pair in zip(("--http-port", "--aws-port", "--twinmaker-port"), ports, strict=True)
         for part in pair
     ]
+    directory = tmp_path / "new"
     try:
-        with running(tmp_path, *options) as (process, at):
+        with running(directory, *options) as (process, at):
             assert at.keys() >= KEYS
-            assert stat.S_IMODE((tmp_path / "endpoints.json").stat().st_mode) == 0o600
+            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+            assert stat.S_IMODE((directory / "endpoints.json").stat().st_mode) == 0o600
             taken = {
                 str(urlsplit(at[name]).port)
                 for name in ("hot_reader_url", "aws_url", "twinmaker_url")
@@ -106,7 +108,7 @@ def test_it_says_where_everything_is_avoids_busy_ports_and_stops_cleanly(tmp_pat
                 timeout=30,
             )
             assert answer.status_code == 200
-            stops_cleanly(tmp_path, process, at, signal.SIGINT)
+            stops_cleanly(directory, process, at, signal.SIGINT)
     finally:
         for each in busy:
             each.close()
