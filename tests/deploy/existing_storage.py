@@ -115,9 +115,10 @@ class ExistingProject(Deployment):
 
     def _read_by_twinmaker(self) -> None:
         twinmaker = self.account.twinmaker()
-        asked = {"workspaceId": WORKSPACE, "entityId": PUMP, "componentName": "telemetry"}
+        asked = {"workspaceId": WORKSPACE, "entityId": PUMP}
         history = twinmaker.get_property_value_history(
             **asked,
+            componentName="telemetry",
             selectedProperties=["pressure"],
             startTime="2000-01-01T00:00:00Z",
             endTime="2100-01-01T00:00:00Z",
@@ -125,8 +126,8 @@ class ExistingProject(Deployment):
         (pressure,) = history["propertyValues"]
         values = tuple(each["value"]["doubleValue"] for each in pressure["values"])
         assert values == PRESSURES
-        newest = twinmaker.get_property_value(**asked, selectedProperties=["pressure", "running"])[
-            "propertyValues"
-        ]
+        newest = twinmaker.get_property_value(
+            **asked, componentName="latest", selectedProperties=["pressure", "running"]
+        )["propertyValues"]
         assert newest["pressure"]["propertyValue"] == {"doubleValue": PRESSURES[-1]}
         assert newest["running"]["propertyValue"] == {"booleanValue": True}

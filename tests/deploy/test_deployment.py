@@ -249,7 +249,7 @@ def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, 
     answer: dict[str, Any] = account.twinmaker().get_property_value(
         workspaceId=WORKSPACE,
         entityId="pump-1",
-        componentName="telemetry",
+        componentName="latest",
         selectedProperties=["pressure", "rotationSpeed", "running"],
     )
     got = {
