@@ -24,7 +24,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.aws import DynamoDBWriter
-from deploy_scripts.register.component_types import TELEMETRY
+from deploy_scripts.register.component_types import LATEST, TELEMETRY
 from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.chalice_local import ChaliceLocal
@@ -272,6 +272,7 @@ class LocalCloud:
             workspace_id=self.twin_name,
             entity_id=f"{device_id}-across-clouds",
             component_name=TELEMETRY,
+            latest_component_name=LATEST,
             component_type_id=type_id,
             direct_entity_id=f"{device_id}-direct",
             direct_component_type_id=f"{type_id}-direct",
