@@ -135,6 +135,13 @@ class Document:
         """Return a count; 0 if it is missing."""
         return self.max_results(key) or 0
 
+    def flag(self, key: str) -> bool:
+        """Return a boolean; False if it is missing."""
+        value = self._content.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise InvalidQueryError(f"{key} must be true or false")
+        return bool(value)
+
     def token(self, key: str) -> str | None:
         """Return a `nextToken`; None if it is missing or empty."""
         value = self._content.get(key)

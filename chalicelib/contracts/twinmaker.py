@@ -320,7 +320,10 @@ def _json(value: Any) -> str:
 
 
 def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]:
-    """Return the newest entry as TwinMaker expects it; a property without a value is left out.
+    """Return newest values as TwinMaker expects them; a property without a value is left out.
+
+    TwinMaker's answer has no room for times (API reference, 'PropertyLatestValue'): they are there only if
+    the query asks for them.
 
     Examples
     --------
@@ -332,7 +335,11 @@ def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]
     """
     return {
         "propertyValues": {
-            name: {"propertyReference": reference(query, name), "propertyValue": value}
+            name: {
+                "propertyReference": reference(query, name),
+                "propertyValue": value,
+                **({"time": entry.times[name]} if query.times else {}),
+            }
             for name, value in entry.values.items()
         }
     }

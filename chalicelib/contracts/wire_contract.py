@@ -43,6 +43,7 @@ FOLLOWING_PAGES: Final = "followingPages"
 _LEFT_OUT: Final = re.compile(r"\b(values|timestamps)=([0-9]{1,9})\b")
 _COUNTS: Final = ("max_results", "pages_ahead")
 _LISTS: Final = ("selected_properties", "iot_device_ids")
+_FLAGS: Final = {"true": True, "false": False}
 _JSON_PARAMETERS: Final = ("property_types", "property_sources", "property_filters")
 
 
@@ -139,6 +140,7 @@ def _payload(query: AnyQuery) -> dict[str, Any]:
         "property_sources": dict(query.property_sources),
         "entity_id": query.entity_id,
         "component_name": query.component_name,
+        "times": query.times,
     }
     if query.component_path is not None:
         payload["component_path"] = query.component_path
@@ -221,6 +223,8 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
 
 
 def _parameter(name: str, value: str) -> Any:
+    if name == "times":
+        return _FLAGS.get(value.lower(), value)
     if name in _COUNTS:
         if not re.fullmatch("[0-9]{1,10}", value):
             raise InvalidQueryError(f"{name} must be a whole number, 0 or more")
@@ -274,6 +278,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         max_results=document.max_results("max_results"),
         next_token=document.token("next_token"),
         pages_ahead=document.pages_ahead("pages_ahead"),
+        times=document.flag("times"),
     )
     return _checked(query)
 
@@ -288,6 +293,7 @@ def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        times=document.flag("times"),
         component_path=document.optional_text("component_path"),
         external_id=document.optional_text("external_id"),
     )

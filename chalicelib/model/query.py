@@ -49,7 +49,7 @@ class DeclaredDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastEntryQuery:
-    """The newest entry of a device.
+    """The newest values of a device.
 
     Attributes
     ----------
@@ -64,6 +64,8 @@ class LastEntryQuery:
     entity_id, component_name
         The entity and component that the answer's property references name; both None for a query
         that isn't about an entity.
+    times
+        True to have the time of each newest value in the answer, too; a history always has times.
     component_path
         The path of a composite component, from the entity's own component on; None for one that is the
         entity's own.
@@ -78,6 +80,7 @@ class LastEntryQuery:
     property_sources: Mapping[str, str] = field(default_factory=dict)
     entity_id: str | None = None
     component_name: str | None = None
+    times: bool = False
     component_path: str | None = None
     external_id: str | None = None
 

@@ -22,10 +22,14 @@ from .errors import (
     NotOfferedError,
 )
 from .operations.component_types import ComponentTypes
+from .operations.contents import Contents
 from .operations.dataplane import DataPlane
-from .operations.entities import Entities, check_components
+from .operations.entities import Entities
+from .operations.initializers import Initializers
+from .operations.scenes import Scenes
 from .operations.tags import Tags
 from .operations.workspaces import Workspaces
+from .operations.writes import Writes
 from .protocol.cross_origin import CrossOrigin
 from .protocol.rest_json import HttpRequest, rest_json
 from .twin.store import Store
@@ -181,9 +185,11 @@ class _Application:
     def __init__(self, store: Store, invoker: Invoker, cross_origin: CrossOrigin) -> None:
         self._cross_origin = cross_origin
         self._protocol = rest_json("iottwinmaker")
-        workspaces, tags, entities = Workspaces(store), Tags(store), Entities(store)
-        types = ComponentTypes(store, invoker, check_components)
-        values = DataPlane(store, invoker)
+        initializers = Initializers(store, invoker)
+        types = ComponentTypes(store, invoker, initializers)
+        entities, contents = Entities(store, initializers), Contents(store)
+        workspaces, scenes, tags = Workspaces(store), Scenes(store), Tags(store)
+        values, writes = DataPlane(store, invoker), Writes(store, invoker)
         self._handlers: dict[str, Callable[[Json], Json]] = {
             "CreateWorkspace": workspaces.create,
             "GetWorkspace": workspaces.get,
@@ -200,11 +206,19 @@ class _Application:
             "UpdateEntity": entities.update,
             "DeleteEntity": entities.delete,
             "ListEntities": entities.list,
+            "ListComponents": contents.components,
+            "ListProperties": contents.properties,
+            "CreateScene": scenes.create,
+            "GetScene": scenes.get,
+            "UpdateScene": scenes.update,
+            "DeleteScene": scenes.delete,
+            "ListScenes": scenes.list,
             "TagResource": tags.add,
             "UntagResource": tags.remove,
             "ListTagsForResource": tags.list,
             "GetPropertyValue": values.latest,
             "GetPropertyValueHistory": values.history,
+            "BatchPutPropertyValues": writes.put,
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
