@@ -30,7 +30,7 @@ def main(minutes: float) -> None:
     while time.monotonic() < end:
         tests = _round(random.randrange(2**32))
         rounds += 1
-        sys.stdout.write(f"{rounds} rounds of {tests} properties\n")
+        sys.stderr.write(f"{rounds} rounds of {tests} properties\n")
     faults = "\n".join([*_HEADER, *map(row_of, FAULTS)])
     counted = (
         f"Last run: {datetime.now(UTC):%Y-%m-%d}, {minutes:g} minutes, Python "
