@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -12,9 +13,16 @@ if TYPE_CHECKING:
 
 Path = tuple[Any, ...]
 
-_DEEP: Any = []
-for _ in range(600):
-    _DEEP = [_DEEP]
+_DEEPEST_CHANGE = 12
+
+
+def _deep() -> Any:
+    nested: Any = []
+    for _ in range(600):
+        nested = [nested]
+    return nested
+
+
 _STRINGS = [
     "",
     "\x00",
@@ -41,7 +49,11 @@ odd = st.one_of(
     st.floats(),
     st.text(st.characters(exclude_categories=()), max_size=20),
     st.sampled_from(_STRINGS),
-    st.sampled_from([[], {}, [[]], [{}], {"": {}}, ["a", "a"], {"doubleValue": 1}, _DEEP]),
+    # Made anew each time, as a later change may change them, too.
+    st.sampled_from(
+        ["[]", "{}", "[[]]", "[{}]", '{"": {}}', '["a", "a"]', '{"doubleValue": 1}']
+    ).map(json.loads),
+    st.builds(_deep),
 )
 """Values that a key may have and shouldn't."""
 
@@ -50,9 +62,11 @@ def _paths(document: Any, path: Path = ()) -> Iterator[Path]:
     if path:
         yield path
     children: Any = ()
+    if len(path) == _DEEPEST_CHANGE:
+        return
     if isinstance(document, dict):
         children = document.items()
-    elif isinstance(document, list) and document is not _DEEP:
+    elif isinstance(document, list):
         children = enumerate(document)
     for key, child in children:
         yield from _paths(child, (*path, key))
