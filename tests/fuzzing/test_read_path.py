@@ -195,6 +195,10 @@ def test_nothing_but_the_token_is_the_token(token, method, body):
     assert ask(HISTORY, HttpRequest(method, headers, body=body)).status == 401
 
 
+def contents_of(token: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+
+
 @st.composite
 def next_tokens(draw: st.DrawFn) -> str:
     """Draw tokens that were given out, for this query or another, and what somebody made of them."""
@@ -206,8 +210,7 @@ def next_tokens(draw: st.DrawFn) -> str:
     if kind == "characters":
         return draw(damaged(token.encode())).decode("latin-1")
     if kind == "parts":
-        parts = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        changed = json.dumps(draw(mutated(parts))).encode()
+        changed = json.dumps(draw(mutated(contents_of(token)))).encode()
         return base64.urlsafe_b64encode(changed).rstrip(b"=").decode()
     return token
 
@@ -220,7 +223,7 @@ def test_a_next_token_leads_on_or_is_refused(token):
     assert answer.status in (200, 400)
     if answer.status == 200 and token:
         first = page()
-        assert token == first["nextToken"]
+        assert contents_of(token) == contents_of(first["nextToken"])  # however they are spelled
         assert json.loads(answer.body) == first["followingPages"][0] | {
             "followingPages": first["followingPages"][1:]
             + json.loads(answer.body)["followingPages"][-1:]
