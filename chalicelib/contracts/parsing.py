@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.instants import parse_instant
+from chalicelib.model.instants import NANOSECONDS, parse_instant
 from chalicelib.model.property_filter import PropertyFilter
 
 _LONGEST_TEXT = 1_024
@@ -82,15 +82,17 @@ class Document:
             raise InvalidQueryError(f"{key} is missing from {self._where}; it must be a string")
         return value
 
-    def names(self, key: str) -> tuple[str, ...]:
-        """Return a list of at least one name, without repeats."""
+    def names(
+        self, key: str, *, of: str = "property names", most: int = _MOST_NAMES
+    ) -> tuple[str, ...]:
+        """Return a list of at least one name, without repeats; `of` and `most` say of what, and how many."""
         value = self._content.get(key)
         if (
             not isinstance(value, list)
-            or not 0 < len(value) <= _MOST_NAMES
+            or not 0 < len(value) <= most
             or not all(map(_is_text, value))
         ):
-            raise InvalidQueryError(f"{key} must be a list of 1 to {_MOST_NAMES} property names")
+            raise InvalidQueryError(f"{key} must be a list of 1 to {most} {of}")
         return tuple(dict.fromkeys(value))
 
     def sources(self, key: str) -> dict[str, str]:
@@ -139,6 +141,19 @@ class Document:
         if value is not None and not isinstance(value, bool):
             raise InvalidQueryError(f"{key} must be true or false")
         return bool(value)
+
+    def interval(self, key: str) -> int | None:
+        """Return the nanoseconds between interpolated values; None if none are asked for."""
+        asked = self.mapping(key)
+        if not asked:
+            return None
+        if asked.get("interpolationType", "LINEAR") != "LINEAR":
+            raise InvalidQueryError(f"{key}.interpolationType must be LINEAR")
+        where = f"{key}.intervalInSeconds"
+        seconds = Document({where: asked.get("intervalInSeconds")}, self._where).max_results(where)
+        if seconds is None:
+            raise InvalidQueryError(f"{where} must be a whole number of at least 1")
+        return seconds * NANOSECONDS
 
     def token(self, key: str) -> str | None:
         """Return a `nextToken`; None if it is missing or empty."""

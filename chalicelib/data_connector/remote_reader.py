@@ -5,6 +5,7 @@ docs/architecture.md, "Where a connector's time goes".
 
 from __future__ import annotations
 
+import base64
 import logging
 import random
 import time
@@ -36,7 +37,7 @@ from chalicelib.tokens.aws_stores import inter_cloud_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.query import AnyQuery
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
 _HEADERS: Final = {
@@ -55,6 +56,9 @@ _SHORTEST_KEY: Final = 8
 """Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
+
+_OF_URLS: Final = str.maketrans("+/", "-_")
+"""Base64's spelling for URLs (RFC 4648, section 5)."""
 
 _Outcome = tuple[dict[str, Any], Flaws] | Failure
 """The document of an answer with the counts of what it lacks; or why there is none."""
@@ -119,7 +123,7 @@ class RemoteReader:
     def read(
         self,
         envelope: Mapping[str, Any],
-        query: LastEntryQuery,
+        query: AnyQuery,
         *,
         seconds: float,
         before_retry: Callable[[str, float], None] = lambda _reason, _pause: None,
@@ -218,7 +222,7 @@ class RemoteReader:
         return outcome
 
     def _try(
-        self, body: bytes, headers: Mapping[str, str], query: LastEntryQuery, seconds: float
+        self, body: bytes, headers: Mapping[str, str], query: AnyQuery, seconds: float
     ) -> _Outcome:
         """Send one request, and abandon it after its own time in whatever state it is."""
         longest = self._settings.longest_try
@@ -254,7 +258,7 @@ class RemoteReader:
 
     def _shown(self, reason: str, token: str) -> str:
         """Return a reason without secrets: a remote reader may echo what it was sent."""
-        for spelling in filter(None, (token, quote(token, safe=""))):
+        for spelling in _spellings(token) if token else ():
             reason = reason.replace(spelling, "***")
         return self._without_keys(reason)[:_LONGEST_REASON]
 
@@ -272,6 +276,12 @@ class RemoteReader:
         return new_session(self._settings.url, _HEADERS)
 
 
+def _spellings(token: str) -> list[str]:
+    """Return a token as it is, in a URL, and in Base64."""
+    encoded = base64.b64encode(token.encode()).decode()
+    return [token, quote(token, safe=""), encoded, encoded.translate(_OF_URLS)]
+
+
 def _keys_in(url: str) -> list[str]:
     """Return the possible secrets in a URL's query (Azure's ?code=), in all spellings, longest first."""
     query = urlsplit(url).query
@@ -285,7 +295,7 @@ def _keys_in(url: str) -> list[str]:
     return sorted(secret - {""}, key=len, reverse=True)
 
 
-def _document(content: bytes, query: LastEntryQuery) -> dict[str, Any] | Failure:
+def _document(content: bytes, query: AnyQuery) -> dict[str, Any] | Failure:
     if len(content) > LARGEST_PAYLOAD:
         return Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
     try:

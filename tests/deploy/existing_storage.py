@@ -12,6 +12,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests.deploy.deployment import WORKSPACE, Deployment
+from tests.deploy.verbs import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ class ExistingProject(Deployment):
 
     def package(self) -> Path:
         """Package the Hot Readers for the other cloud; return their settings file."""
-        self._forked("package", "--cloud", self.hot, "--config", "config")
+        self._forked(command_line, "package", "--cloud", self.hot, "--config", "config")
         (settings,) = (self.directory / "dist").glob("*-settings.*")
         return settings
 

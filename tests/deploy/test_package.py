@@ -30,7 +30,10 @@ CLOUD: Final = Functions(
 OF_EVERY_HOT_READER: Final = {
     "contracts": ("answers", "parsing", "twinmaker", "wire_contract"),
     "hot_reader": (
+        "conditions",
+        "devices",
         "hot_reader",
+        "interpolation",
         "next_token",
         "pages",
         "reading_time",

@@ -1,8 +1,9 @@
 """An entity's components: what they inherit, the parts of composite ones, and what must fit.
 
 A composite component has a part for each of its type's ``compositeComponentTypes``, whether its
-entity says something about it or not; parts may be composite themselves. The guide's chapter
-'Composite component types' and the members named ``componentPath`` describe them.
+entity says something about it or not; parts may be composite themselves. The source is the service
+model (``CompositeComponentTypeRequest``, and ``componentPath``, which starts 'from the top-level
+component'); the guide doesn't describe them.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from local_cloud.twinmaker.__main__ import main
 from local_cloud.twinmaker.protocol.rest_json import load_model
 
 from .twin import (
+    ARN,
     ENTITY,
     TYPE,
     WORKSPACE,
@@ -294,9 +295,13 @@ def test_a_port_in_use_is_an_error_and_not_the_end_of_the_process(
         LocalTwinMaker(port=port or 0, invoke=lambda *_: {}).start()
 
 
-def test_invoke_and_a_lambda_endpoint_exclude_each_other() -> None:
+@pytest.mark.parametrize(
+    "named",
+    [{"lambda_endpoint_url": "http://127.0.0.1:1"}, {"functions": {ARN: "http://127.0.0.1:1"}}],
+)
+def test_invoke_and_connectors_by_name_exclude_each_other(named: Any) -> None:
     with pytest.raises(ValueError, match="not both"):
-        LocalTwinMaker(invoke=lambda *_: {}, lambda_endpoint_url="http://127.0.0.1:1")
+        LocalTwinMaker(invoke=lambda *_: {}, **named)
 
 
 @pytest.mark.parametrize(
