@@ -21,7 +21,7 @@ help: ## Show this help
 
 setup: $(VENV)/.ready ## Set up the Python environment in .venv
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
+$(VENV)/.ready: requirements.txt requirements-dev.txt $(wildcard functions/*/requirements.txt local_cloud/*/requirements.txt)
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
 		|| { echo "Python 3.11 to 3.14 is needed; say which one: make PYTHON=python3.11 ..."; exit 1; }

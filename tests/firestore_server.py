@@ -1,25 +1,38 @@
-"""A Firestore that answers as it is told, over gRPC: for errors, and to see what is asked."""
+"""A Firestore that answers as it is told, over REST: for errors, and to see what is asked."""
 
 from __future__ import annotations
 
+import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-import grpc
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
 from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1._helpers import encode_dict
 
+from chalicelib.settings.firestore import FirestoreSettings
+from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 PROJECT = "wire"
-PATIENCE_SECONDS = 30
-"""Only how long a query that does not end holds a test up."""
+CODES = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "ABORTED": 409,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "INTERNAL": 500,
+    "UNIMPLEMENTED": 501,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+"""The HTTP status of each error (google/rpc/code.proto)."""
 
 
 @dataclass
@@ -27,88 +40,105 @@ class Page:
     """What one query is answered with: documents by id, and then the end or a failure."""
 
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    failure: grpc.StatusCode | None = None
+    failure: str | None = None
     message: str = ""
     progress: bool = False
-    """True to begin with a message that holds no document."""
-    stuck: bool = False
-    """True to never end."""
+    """True to begin with a part that holds no document."""
+
+    def parts(self, parent: str, collection: str) -> Iterator[dict[str, Any]]:
+        if self.progress:
+            yield {"skippedResults": 1}
+        for name, fields in self.documents.items():
+            answered = types.RunQueryResponse(
+                document=types.Document(
+                    name=f"{parent}/{collection}/{name}", fields=encode_dict(fields)
+                )
+            )
+            yield json.loads(types.RunQueryResponse.to_json(answered))
+        if self.failure is not None:
+            code, status = CODES[self.failure], self.failure
+            yield {"error": {"code": code, "message": self.message, "status": status}}
+        elif not self.documents:
+            yield {"readTime": "2026-01-30T17:00:00Z"}
+
+
+@dataclass
+class Raw:
+    """What one query is answered with, byte for byte."""
+
+    content: bytes
+    status: int = 200
+    cut_off: bool = False
+    """True to end the connection in the middle of the content."""
+    drips: bool = False
+    """True to send a byte at a time, and never the last one."""
 
 
 class FirestoreServer:
-    """Starts on entry, ends on exit. Pages are given out in order, the last one again and again.
+    """Starts on entry, ends on exit. Answers are given out in order, the last one again and again."""
 
-    `ended` is released when a query ends, also when the caller takes no more. A commit fails once for each of `commit_failures`, and then succeeds.
-    """
-
-    def __init__(self, *pages: Page, commit_failures: Sequence[grpc.StatusCode] = ()) -> None:
-        self.pages = list(pages)
-        self.commits: list[Any] = []
-        self._commit_failures = list(commit_failures)
+    def __init__(self, *answers: Page | Raw) -> None:
         self.queries: list[Any] = []
         self.parents: list[str] = []
-        self.seconds: list[float] = []
-        self.ended = threading.Semaphore(0)
+        self._answers = answers
         self._stopping = threading.Event()
-        self._server = grpc.server(ThreadPoolExecutor(4))
-        run_query = grpc.unary_stream_rpc_method_handler(
-            self._run_query,
-            request_deserializer=types.RunQueryRequest.deserialize,
-            response_serializer=types.RunQueryResponse.serialize,
-        )
-        commit = grpc.unary_unary_rpc_method_handler(
-            self._commit,
-            request_deserializer=types.CommitRequest.deserialize,
-            response_serializer=types.CommitResponse.serialize,
-        )
-        methods = {"RunQuery": run_query, "Commit": commit}
-        self._server.add_generic_rpc_handlers(
-            [grpc.method_handlers_generic_handler("google.firestore.v1.Firestore", methods)]
-        )
-        self.host = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+        answer = self._answer
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                answer(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._server.start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._server.stop(PATIENCE_SECONDS).wait()
+        self._server.shutdown()
+        self._server.server_close()
 
-    def client(self) -> firestore.Client:
-        return client_at(self.host)
+    def database(self) -> FirestoreDatabase:
+        return database_at(self.host)
 
-    def _run_query(self, request: Any, context: Any) -> Iterator[Any]:
-        self.queries.append(request.structured_query)
-        self.parents.append(request.parent)
-        self.seconds.append(context.time_remaining())
-        context.add_callback(self.ended.release)
-        page = self.pages[min(len(self.queries), len(self.pages)) - 1]
-        if page.progress:
-            yield types.RunQueryResponse(skipped_results=1)
-        collection = request.structured_query.from_[0].collection_id
-        for name, fields in page.documents.items():
-            yield types.RunQueryResponse(
-                document=types.Document(
-                    name=f"{request.parent}/{collection}/{name}", fields=encode_dict(fields)
-                )
-            )
-        if page.stuck:
-            self._stopping.wait()
-        if page.failure is not None:
-            context.abort(page.failure, page.message)
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        assert handler.headers["Authorization"] == "Bearer owner"
+        parent, _, method = handler.path.removeprefix("/v1/").rpartition(":")
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        # Strict: a name or a value that isn't one of the API's is an error.
+        asked = types.RunQueryRequest.from_json(body, ignore_unknown_fields=False)
+        query = asked.structured_query
+        self.queries.append(query)
+        self.parents.append(parent)
+        answer = self._answers[min(len(self.queries), len(self._answers)) - 1]
+        if isinstance(answer, Page):
+            parts = list(answer.parts(parent, query.from_[0].collection_id))
+            status = 200 if answer.documents or answer.progress or not answer.failure else 0
+            answer = Raw(json.dumps(parts).encode(), status or CODES[str(answer.failure)])
+        assert method == "runQuery?prettyPrint=false"
+        handler.send_response(answer.status)
+        handler.send_header("Content-Type", "application/json; charset=UTF-8")
+        handler.send_header("Content-Length", str(len(answer.content)))
+        handler.end_headers()
+        if answer.drips:
+            for byte in answer.content[:-1]:
+                handler.wfile.write(bytes([byte]))
+                if self._stopping.wait(0.02):
+                    break
+        else:
+            end = len(answer.content) // 2 if answer.cut_off else None
+            handler.wfile.write(answer.content[:end])
+        handler.close_connection = answer.cut_off or answer.drips
 
-    def _commit(self, request: Any, context: Any) -> Any:
-        if self._commit_failures:
-            context.abort(self._commit_failures.pop(0), "slowly, please")
-        self.commits.append(request)
-        return types.CommitResponse(
-            write_results=[types.WriteResult() for _ in request.writes],
-            commit_time=datetime.now(UTC),
-        )
 
-
-def client_at(host: str) -> firestore.Client:
-    client = firestore.Client(project=PROJECT, credentials=AnonymousCredentials())
-    client._emulator_host = host
-    return client
+def database_at(host: str) -> FirestoreDatabase:
+    return database_of(FirestoreSettings(PROJECT, "(default)", "unused", host))

@@ -26,7 +26,7 @@ from tests import forked
 from tests.deploy import verbs
 
 botocore.session.create_loader = functools.cache(create_loader)
-for service in ("apigateway", "iam", "iottwinmaker", "lambda", "logs", "ssm", "sts"):
+for service in ("apigateway", "dynamodb", "iam", "iottwinmaker", "lambda", "logs", "ssm", "sts"):
     # Without credentials botocore would look for some, on the network last.
     boto3.client(
         service,

@@ -66,6 +66,15 @@ class Document:
             raise InvalidQueryError(f"{key} must be a string of 1 to {_LONGEST_TEXT} bytes")
         return str(value)
 
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Return a JSON object; an empty one if it is missing or null."""
+        value = self._content.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise InvalidQueryError(f"{key} must be a JSON object")
+        return value
+
     def text(self, key: str) -> str:
         """Return a string that is required."""
         value = self.optional_text(key)
@@ -73,15 +82,17 @@ class Document:
             raise InvalidQueryError(f"{key} is missing from {self._where}; it must be a string")
         return value
 
-    def names(self, key: str) -> tuple[str, ...]:
-        """Return a list of at least one name, without repeats."""
+    def names(
+        self, key: str, *, of: str = "property names", most: int = _MOST_NAMES
+    ) -> tuple[str, ...]:
+        """Return a list of at least one name, without repeats; `of` and `most` say of what, and how many."""
         value = self._content.get(key)
         if (
             not isinstance(value, list)
-            or not 0 < len(value) <= _MOST_NAMES
+            or not 0 < len(value) <= most
             or not all(map(_is_text, value))
         ):
-            raise InvalidQueryError(f"{key} must be a list of 1 to {_MOST_NAMES} property names")
+            raise InvalidQueryError(f"{key} must be a list of 1 to {most} {of}")
         return tuple(dict.fromkeys(value))
 
     def sources(self, key: str) -> dict[str, str]:
@@ -123,6 +134,13 @@ class Document:
     def pages_ahead(self, key: str) -> int:
         """Return a count; 0 if it is missing."""
         return self.max_results(key) or 0
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean; False if it is missing."""
+        value = self._content.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise InvalidQueryError(f"{key} must be true or false")
+        return bool(value)
 
     def token(self, key: str) -> str | None:
         """Return a `nextToken`; None if it is missing or empty."""

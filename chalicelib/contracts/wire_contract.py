@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -17,7 +18,13 @@ from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.instants import utc_text
-from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.model.query import (
+    MOST_DEVICES,
+    AnyQuery,
+    DevicesQuery,
+    HistoryQuery,
+    LastEntryQuery,
+)
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.results import Flaws
 
@@ -35,6 +42,8 @@ FOLLOWING_PAGES: Final = "followingPages"
 
 _LEFT_OUT: Final = re.compile(r"\b(values|timestamps)=([0-9]{1,9})\b")
 _COUNTS: Final = ("max_results", "pages_ahead")
+_LISTS: Final = ("selected_properties", "iot_device_ids")
+_FLAGS: Final = {"true": True, "false": False}
 _JSON_PARAMETERS: Final = ("property_types", "property_sources", "property_filters")
 
 
@@ -82,14 +91,14 @@ def trace_id_of(envelope: Any) -> str | None:
 
 
 def envelope(
-    query: LastEntryQuery, *, source_cloud: str, timestamp: int, trace_id: str
+    query: AnyQuery, *, source_cloud: str, timestamp: int, trace_id: str
 ) -> dict[str, Any]:
     """Put a query into an envelope.
 
     Parameters
     ----------
     query
-        The query: a `HistoryQuery` or a `LastEntryQuery`.
+        The query.
     source_cloud
         The cloud that asks: `aws`, `azure` or `gcp`.
     timestamp
@@ -116,8 +125,13 @@ def envelope(
     }
 
 
-def _payload(query: LastEntryQuery) -> dict[str, Any]:
-    payload: dict[str, Any] = {
+def _payload(query: AnyQuery) -> dict[str, Any]:
+    if isinstance(query, DevicesQuery):
+        # Without iot_device_id, which a reader that knows no iot_device_ids complains of.
+        payload = _payload(query.common) | {"iot_device_ids": list(query.device_ids)}
+        del payload["iot_device_id"]
+        return payload
+    payload = {
         "iot_device_id": query.device_id,
         "selected_properties": list(query.selected_properties),
         "property_types": {
@@ -126,7 +140,12 @@ def _payload(query: LastEntryQuery) -> dict[str, Any]:
         "property_sources": dict(query.property_sources),
         "entity_id": query.entity_id,
         "component_name": query.component_name,
+        "times": query.times,
     }
+    if query.component_path is not None:
+        payload["component_path"] = query.component_path
+    if query.external_id is not None:
+        payload["external_id"] = query.external_id
     if isinstance(query, HistoryQuery):
         payload |= {
             "start_time": utc_text(query.start),
@@ -192,7 +211,7 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
     """
     payload: dict[str, Any] = {}
     for name, values in parameters.items():
-        if name == "selected_properties":
+        if name in _LISTS:
             payload[name] = [
                 each.strip() for value in values for each in value.split(",") if each.strip()
             ]
@@ -204,6 +223,8 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
 
 
 def _parameter(name: str, value: str) -> Any:
+    if name == "times":
+        return _FLAGS.get(value.lower(), value)
     if name in _COUNTS:
         if not re.fullmatch("[0-9]{1,10}", value):
             raise InvalidQueryError(f"{name} must be a whole number, 0 or more")
@@ -248,6 +269,8 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        component_path=document.optional_text("component_path"),
+        external_id=document.optional_text("external_id"),
         start=start,
         end=end,
         filters=document.filters("property_filters"),
@@ -255,6 +278,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         max_results=document.max_results("max_results"),
         next_token=document.token("next_token"),
         pages_ahead=document.pages_ahead("pages_ahead"),
+        times=document.flag("times"),
     )
     return _checked(query)
 
@@ -269,12 +293,44 @@ def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        times=document.flag("times"),
+        component_path=document.optional_text("component_path"),
+        external_id=document.optional_text("external_id"),
     )
     return _checked(query)
 
 
-QUERY_PARSERS: Final[Mapping[Read, Callable[[Mapping[str, Any]], LastEntryQuery]]] = {
-    HISTORY: history_query,
+def histories_query(payload: Mapping[str, Any]) -> HistoryQuery | DevicesQuery:
+    """Read the payload of a history query of one device (`iot_device_id`) or several (`iot_device_ids`).
+
+    Examples
+    --------
+    >>> query = histories_query(
+    ...     {
+    ...         "iot_device_ids": ["pump-1", "pump-2"],
+    ...         "selected_properties": ["pressure"],
+    ...         "start_time": "1970-01-01T00:00:00Z",
+    ...         "end_time": "1970-01-01T00:00:01Z",
+    ...     }
+    ... )
+    >>> query.device_ids
+    ('pump-1', 'pump-2')
+    """
+    if payload.get("iot_device_ids") is None:
+        return history_query(payload)
+    if payload.get("iot_device_id") is not None:
+        raise InvalidQueryError("iot_device_id and iot_device_ids can't be given both")
+    first, *others = Document(payload, "payload").names(
+        "iot_device_ids", of="device ids", most=MOST_DEVICES
+    )
+    query = history_query({**payload, "iot_device_id": first})
+    if not others:
+        return query
+    return DevicesQuery((query, *(replace(query, device_id=each) for each in others)))
+
+
+QUERY_PARSERS: Final[Mapping[Read, Callable[[Mapping[str, Any]], AnyQuery]]] = {
+    HISTORY: histories_query,
     LAST_ENTRY: last_entry_query,
 }
 """The parser of each read's payloads."""

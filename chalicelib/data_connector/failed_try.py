@@ -5,10 +5,11 @@ docs/architecture.md, "Where a connector's time goes".
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -16,6 +17,8 @@ from chalicelib.model.errors import HotStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_NOBODY_ANSWERS: Final = (502, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,26 @@ class Failure:
     worth_a_retry
         True if another try may succeed.
     retry_after
-        The seconds that the reader asks to wait before it.
+        The seconds that the reader asks to wait before it; None if it asks for none.
     """
 
     reason: str
     status: int | None = None
     worth_a_retry: bool = False
-    retry_after: float = 0.0
+    retry_after: float | None = None
+
+    @property
+    def restarting(self) -> bool:
+        """True if the reader's host has no process that answers, and may be starting one.
+
+        A Hot Reader's own 503 has a `Retry-After`. What is before it has none, while a function app on
+        Azure restarts ("Function host is not running.", 503; 502 of its front end).
+        """
+        return self.status in _NOBODY_ANSWERS and self.retry_after is None
+
+    def also(self, reason: str) -> Failure:
+        """Return the failure with a further reason, for which no other try follows."""
+        return Failure(f"{self.reason}; {reason}", self.status)
 
 
 class Response(NamedTuple):
@@ -47,6 +63,17 @@ class Response(NamedTuple):
     reason: str | None
     headers: Mapping[str, str]
     content: bytes
+
+
+def no_answer(error: Exception) -> Failure:
+    """Read an error of requests or urllib3."""
+    # requests wraps urllib3's errors, whose `reason` is the cause.
+    cause = error.args[0] if error.args else error
+    reason = getattr(cause, "reason", None) or cause
+    causes = getattr(reason, "args", ())
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in causes):
+        return Failure(f"{reason}; check the URL, and the certificate of its host")
+    return Failure(f"{type(error).__name__}: {reason}", worth_a_retry=True)
 
 
 def refusal(response: Response) -> Failure:
@@ -75,16 +102,16 @@ def refusal(response: Response) -> Failure:
     )
 
 
-def _retry_after(header: str | None) -> float:
+def _retry_after(header: str | None) -> float | None:
     """Return the seconds that a `Retry-After` asks for: a number or a date (RFC 9110, 10.2.3)."""
     if not header:
-        return 0.0
+        return None
     if header.strip().isdecimal():
         return float(header)
     try:
         when = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
-        return 0.0
+        return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -5,10 +5,12 @@ docs/architecture.md, "Where a connector's time goes".
 
 from __future__ import annotations
 
+import base64
 import logging
 import random
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -18,8 +20,9 @@ import urllib3
 
 from chalicelib.contracts import answer_check
 from chalicelib.contracts.wire_contract import LEFT_OUT_HEADER, TOKEN_HEADER, flaws_of
+from chalicelib.data_connector.breaker import Breaker
 from chalicelib.data_connector.deadline import Deadline, OutOfTimeError, in_time
-from chalicelib.data_connector.failed_try import Failure, Response, refusal
+from chalicelib.data_connector.failed_try import Failure, Response, no_answer, refusal
 from chalicelib.data_connector.session import Exchange, new_session
 from chalicelib.model.errors import (
     InvalidQueryError,
@@ -27,13 +30,14 @@ from chalicelib.model.errors import (
     StoreUnavailableError,
 )
 from chalicelib.model.limits import LARGEST_PAYLOAD
+from chalicelib.model.moment import Moment
+from chalicelib.model.results import Flaws
 from chalicelib.tokens.aws_stores import inter_cloud_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.model.query import LastEntryQuery
-    from chalicelib.model.results import Flaws
+    from chalicelib.model.query import AnyQuery
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
 _HEADERS: Final = {
@@ -52,6 +56,12 @@ _SHORTEST_KEY: Final = 8
 """Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
+
+_OF_URLS: Final = str.maketrans("+/", "-_")
+"""Base64's spelling for URLs (RFC 4648, section 5)."""
+
+_Outcome = tuple[dict[str, Any], Flaws] | Failure
+"""The document of an answer with the counts of what it lacks; or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +86,15 @@ class RemoteAnswer:
 class RemoteReader:
     """A client of one remote Hot Reader, which keeps its connections between calls.
 
+    A remote that keeps failing isn't asked for a while; see `Breaker`.
+
     Parameters
     ----------
     settings
         The URL, the token, retries and time-outs.
-    sleep, clock, uniform
-        Functions that wait for seconds, return monotonic seconds, and draw a random number between
-        two; tests replace them.
+    sleep, clock, uniform, now
+        Functions that wait for seconds, return monotonic seconds, draw a random number between two, and
+        return the present moment; tests replace them.
     """
 
     def __init__(
@@ -92,12 +104,15 @@ class RemoteReader:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
+        now: Callable[[], Moment] = Moment.now,
     ) -> None:
         self._settings = settings
         self._token = inter_cloud_token(settings.token)
         self._sleep = sleep
         self._clock = clock
         self._uniform = uniform
+        # One call never opens it, and the first try of the next one does.
+        self._breaker = Breaker(settings.retries + 2, now=now)
         self._keys = _keys_in(settings.url)
         self._session = self._new_session()
         if self._keys:
@@ -108,7 +123,7 @@ class RemoteReader:
     def read(
         self,
         envelope: Mapping[str, Any],
-        query: LastEntryQuery,
+        query: AnyQuery,
         *,
         seconds: float,
         before_retry: Callable[[str, float], None] = lambda _reason, _pause: None,
@@ -129,7 +144,7 @@ class RemoteReader:
         Raises
         ------
         RemoteReaderError
-            No try succeeded in time, or the answer breaks the contract.
+            No try succeeded in time, the answer breaks the contract, or the remote isn't asked for now.
         InvalidQueryError
             The envelope can't be sent as JSON.
         ConfigurationError, StoreUnavailableError
@@ -145,20 +160,25 @@ class RemoteReader:
         failure = Failure("no time was left for a request")
         attempts = 0
         while (left := deadline.seconds_left()) >= _SHORTEST_TRY:
+            refused = self._breaker.begin()
+            if refused is not None:
+                failure = failure.also(refused) if attempts else Failure(refused)
+                break
             attempts += 1
-            outcome = self._try(body, headers, query, left)
+            outcome = self._watched(partial(self._try, body, headers, query, left))
             if not isinstance(outcome, Failure):
                 document, flaws = outcome
                 return RemoteAnswer(document, attempts, flaws)
             failure = outcome
             if not failure.worth_a_retry or attempts > self._settings.retries:
                 break
-            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (attempts - 1))
-            pause = max(self._uniform(0, backoff), failure.retry_after)
+            pause = self._pause(failure, attempts, deadline.seconds_left())
             if pause + _SHORTEST_TRY > deadline.seconds_left():
-                failure = Failure(
-                    f"{failure.reason}; no time is left for another try", failure.status
-                )
+                failure = failure.also("no time is left for another try")
+                break
+            refused = self._breaker.retry()
+            if refused is not None:
+                failure = failure.also(refused)
                 break
             before_retry(self._shown(failure.reason, token), pause)
             self._sleep(pause)
@@ -168,6 +188,17 @@ class RemoteReader:
             attempts=attempts,
             trace_id=str(envelope["trace_id"]),
         )
+
+    def _pause(self, failure: Failure, attempts: int, left: float) -> float:
+        """Return the seconds until the next try, which there are at least as many of as it asks for."""
+        if failure.restarting:
+            # The tries that are left spread over the time that is, each pause twice the one before; the
+            # last try gets its whole time, or half of what there is.
+            spare = max(left - self._settings.longest_try, left / 2)
+            longest = spare / (2 ** (self._settings.retries - attempts + 1) - 1)
+            return self._uniform(longest / 2, longest)
+        backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (attempts - 1))
+        return max(self._uniform(0, backoff), failure.retry_after or 0.0)
 
     def _token_before(self, deadline: Deadline) -> str:
         def wait(ask_store: Callable[[], str]) -> str:
@@ -181,9 +212,18 @@ class RemoteReader:
 
         return self._token.current(wait)
 
+    def _watched(self, one_try: Callable[[], _Outcome]) -> _Outcome:
+        outage = True
+        try:
+            outcome = one_try()
+            outage = isinstance(outcome, Failure) and outcome.worth_a_retry
+        finally:
+            self._breaker.end(outage=outage)
+        return outcome
+
     def _try(
-        self, body: bytes, headers: Mapping[str, str], query: LastEntryQuery, seconds: float
-    ) -> tuple[dict[str, Any], Flaws] | Failure:
+        self, body: bytes, headers: Mapping[str, str], query: AnyQuery, seconds: float
+    ) -> _Outcome:
         """Send one request, and abandon it after its own time in whatever state it is."""
         longest = self._settings.longest_try
         # The last try that there is time for gets all of it: a slow answer is better than none.
@@ -196,7 +236,7 @@ class RemoteReader:
             exchange.abandon()
             return Failure(f"no complete answer within {own:.1f} s", worth_a_retry=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            return Failure(self._in_words(error), worth_a_retry=True)
+            return no_answer(error)
         if response.status != 200:
             return refusal(response)
         document = _document(response.content, query)
@@ -216,15 +256,9 @@ class RemoteReader:
                 response.status_code, response.reason, response.headers, _content(response)
             )
 
-    @staticmethod
-    def _in_words(error: Exception) -> str:
-        # requests wraps urllib3's errors, whose `reason` is the cause.
-        cause = error.args[0] if error.args else error
-        return f"{type(error).__name__}: {getattr(cause, 'reason', None) or cause}"
-
     def _shown(self, reason: str, token: str) -> str:
         """Return a reason without secrets: a remote reader may echo what it was sent."""
-        for spelling in filter(None, (token, quote(token, safe=""))):
+        for spelling in _spellings(token) if token else ():
             reason = reason.replace(spelling, "***")
         return self._without_keys(reason)[:_LONGEST_REASON]
 
@@ -242,6 +276,12 @@ class RemoteReader:
         return new_session(self._settings.url, _HEADERS)
 
 
+def _spellings(token: str) -> list[str]:
+    """Return a token as it is, in a URL, and in Base64."""
+    encoded = base64.b64encode(token.encode()).decode()
+    return [token, quote(token, safe=""), encoded, encoded.translate(_OF_URLS)]
+
+
 def _keys_in(url: str) -> list[str]:
     """Return the possible secrets in a URL's query (Azure's ?code=), in all spellings, longest first."""
     query = urlsplit(url).query
@@ -255,13 +295,16 @@ def _keys_in(url: str) -> list[str]:
     return sorted(secret - {""}, key=len, reverse=True)
 
 
-def _document(content: bytes, query: LastEntryQuery) -> dict[str, Any] | Failure:
+def _document(content: bytes, query: AnyQuery) -> dict[str, Any] | Failure:
     if len(content) > LARGEST_PAYLOAD:
         return Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
     try:
         document: dict[str, Any] = orjson.loads(content)
         answer_check.check(query, document)
     except orjson.JSONDecodeError as error:
+        if 0 < len(content) <= error.pos:
+            # What ends with the connection, or with a compressed stream, has no length to miss.
+            return Failure(f"the answer is cut off ({error})", 200, worth_a_retry=True)
         return Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
     except answer_check.WrongAnswerError as error:
         return Failure(f"the answer breaks the contract: {error}", 200)

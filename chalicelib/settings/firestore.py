@@ -26,30 +26,34 @@ class FirestoreSettings:
         The Firestore database.
     collection
         The collection whose documents are the entries.
+    emulator
+        The host and port of an emulator that takes the service's place; None for the service.
     """
 
     project: str | None
     database: str
     collection: str
+    emulator: str | None = None
 
     @classmethod
     def load(cls, environment: Environment) -> FirestoreSettings:
         """Read the settings; see `HotReaderSettings.load`."""
-        _check_emulator(environment)
         return cls(
             project=environment.get("FIRESTORE_PROJECT", "").strip() or None,
             database=string(environment, "FIRESTORE_DATABASE", "(default)"),
             collection=required(environment, "FIRESTORE_COLLECTION", "hot-telemetry"),
+            emulator=_emulator(environment),
         )
 
 
-def _check_emulator(environment: Environment) -> None:
-    """Check the address that Google's SDK takes for Firestore's if the variable exists, even empty."""
+def _emulator(environment: Environment) -> str | None:
+    """Read the address that Google's clients take for Firestore's if the variable exists, even empty."""
     address = environment.get("FIRESTORE_EMULATOR_HOST")
     if address is None:
-        return
+        return None
+    address = address.strip()
     try:
-        host = urlsplit(f"//{address.strip()}").hostname
+        host = urlsplit(f"//{address}").hostname
     except ValueError:
         host = None
     if host not in LOOPBACK_HOSTS:
@@ -58,3 +62,4 @@ def _check_emulator(environment: Environment) -> None:
             "127.0.0.1:8080, as nothing is encrypted on the way there. Unset it to read the real "
             "database."
         )
+    return address

@@ -3,108 +3,60 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 import time
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from google.api_core.exceptions import (
-    Aborted,
-    Cancelled,
-    DeadlineExceeded,
-    FailedPrecondition,
-    GoogleAPIError,
-    InternalServerError,
-    NotFound,
-    PermissionDenied,
-    ResourceExhausted,
-    RetryError,
-    ServiceUnavailable,
-    Unauthenticated,
-)
-from google.api_core.retry import Retry
-from google.auth.exceptions import DefaultCredentialsError
-from google.cloud.firestore import Client
-from google.cloud.firestore_v1.base_query import FieldFilter
-from google.cloud.firestore_v1.field_path import FieldPath
-
-from chalicelib.model.entries import StoredEntry
 from chalicelib.model.errors import (
     ConfigurationError,
     HotReaderError,
     HotStoreError,
     StoreUnavailableError,
 )
-from chalicelib.model.instants import NativeTimestamp
-from chalicelib.model.locations import projection, values_at
+from chalicelib.model.instants import NativeTimestamp, utc_text
+from chalicelib.model.locations import projection
+from chalicelib.stores.firestore_batches import DocumentBatch
+from chalicelib.stores.firestore_transport import (
+    FirestoreFailure,
+    database_of,
+    failure_in,
+    malformed,
+)
+from chalicelib.stores.hot_store import entries_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from google.cloud.firestore_v1.base_document import DocumentSnapshot
-    from google.cloud.firestore_v1.document import DocumentReference
-    from google.cloud.firestore_v1.query import Query
-
-    from chalicelib.model.entries import DeviceId
+    from chalicelib.model.entries import DeviceId, EntryBatch, StoredEntry
     from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.firestore import FirestoreSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
+    from chalicelib.stores.firestore_batches import Value
+    from chalicelib.stores.firestore_transport import FirestoreDatabase
 
 _TRIES: Final = 3
-_QUERY_SECONDS: Final = 8.0
-"""Seconds for one page: an unavailable store must be noticed before the caller gives up, after 29 s."""
+_READ_SECONDS: Final = 25.0
+"""Seconds for a whole read: its caller gives up after 29 s (API Gateway's limit)."""
+_PAGE_SECONDS: Final = 8.0
+"""Seconds for one try of a page."""
 _LONGEST_PAUSE: Final = 0.4
 """Seconds before the second try, at most; twice as many before the third."""
-_NO_RETRY: Final = Retry(predicate=lambda _error: False)
-"""No retries by the SDK: in the middle of a page they never end, and before its first document they fail.
-
-`None` in place of this breaks the SDK when an error occurs.
-"""
-_WORTH_A_RETRY: Final = (Aborted, InternalServerError, ServiceUnavailable)
-_UNAVAILABLE: Final = (
-    *_WORTH_A_RETRY,
-    Cancelled,
-    DeadlineExceeded,
-    ResourceExhausted,
-    RetryError,
-)
+_WORTH_A_RETRY: Final = frozenset({"ABORTED", "INTERNAL", "UNAVAILABLE"})
+_UNAVAILABLE: Final = _WORTH_A_RETRY | {"CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
 """Transient errors (Firestore documentation, 'Understand error codes')."""
 _FIRST_PAGE: Final = 300
 """Documents, if the caller gives no estimate."""
 _GROWTH: Final = 4
 _LARGEST_PAGE: Final = 1_000
 """Documents. It bounds those that are billed in vain when the caller stops, and the time of a page."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_FIELD_NAME: Final = re.compile("__.*__", re.DOTALL)
 _LONGEST_FIELD_NAME: Final = 1_500
 """Bytes (Firestore documentation, 'Quotas and limits')."""
-
-
-def client_of(settings: FirestoreSettings) -> Client:
-    """Return a client of the settings' database; no connection is made yet.
-
-    functions-framework loads a function before it forks, and a gRPC connection doesn't survive a fork.
-
-    Raises
-    ------
-    ConfigurationError
-        The project or the credentials can't be determined.
-    """
-    try:
-        return Client(project=settings.project, database=settings.database)
-    except DefaultCredentialsError as error:
-        raise ConfigurationError(
-            f"There are no Google credentials ({error}). On Google Cloud, the function's service "
-            "account gives them; on your machine: gcloud auth application-default login"
-        ) from error
-    except OSError as error:  # the SDK's error for an unknown project
-        raise ConfigurationError(
-            f"FIRESTORE_PROJECT is not set, and the project can't be determined ({error}). Set it to "
-            "something like: my-project-1234"
-        ) from error
+_PLAIN_FIELD_NAME: Final = re.compile("[_a-zA-Z][_a-zA-Z0-9]*")
 
 
 def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> FirestoreHotStore:
@@ -117,7 +69,7 @@ def connect(settings: FirestoreSettings, entries: HotReaderSettings) -> Firestor
     """
     try:
         return FirestoreHotStore(
-            client_of(settings),
+            database_of(settings),
             collection=settings.collection,
             device_id_attribute=entries.device_id_attribute,
             timestamp_attribute=entries.timestamp_attribute,
@@ -137,8 +89,8 @@ class FirestoreHotStore:
 
     Parameters
     ----------
-    client
-        A client of the database.
+    database
+        The database.
     collection
         The collection's path; its documents carry the device's id, the timestamp and the properties as
         fields.
@@ -153,10 +105,19 @@ class FirestoreHotStore:
     """
 
     def __init__(
-        self, client: Client, *, collection: str, device_id_attribute: str, timestamp_attribute: str
+        self,
+        database: FirestoreDatabase,
+        *,
+        collection: str,
+        device_id_attribute: str,
+        timestamp_attribute: str,
     ) -> None:
-        self._client = client
-        self._collection = client.collection(collection)
+        names = collection.split("/")
+        if not all(names) or len(names) % 2 == 0:
+            raise ValueError(f"{collection!r} isn't the path of a collection")
+        self._database = database
+        *parent, self._collection = names
+        self._parent = "/".join(parent)
         self._device_id_attribute = device_id_attribute
         self._timestamp_attribute = timestamp_attribute
 
@@ -171,30 +132,82 @@ class FirestoreHotStore:
         limit: int | None,
     ) -> Iterator[StoredEntry]:
         """Yield a device's entries; see `HotStore.read`."""
+        return entries_of(
+            self.read_batches(
+                device_id, lower, upper, descending=descending, properties=properties, limit=limit
+            )
+        )
+
+    def read_batches(
+        self,
+        device_id: DeviceId,
+        lower: SortKey | None,
+        upper: SortKey | None,
+        *,
+        descending: bool,
+        properties: Places,
+        limit: int | None,
+    ) -> Iterator[EntryBatch]:
+        """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
         query = self._query(device_id, lower, upper, descending=descending, properties=properties)
         size = min(limit or _FIRST_PAGE, _LARGEST_PAGE)
+        give_up = time.monotonic() + _READ_SECONDS
         tries = 0
         while True:
-            received = 0
-            try:
-                for document in query.limit(size).stream(retry=_NO_RETRY, timeout=_QUERY_SECONDS):
-                    received += 1
-                    entry, position = self._entry(document, properties)
-                    yield entry
-            except GoogleAPIError as error:
-                # Received documents are kept: only a try that brought none counts.
-                tries = 1 if received else tries + 1
-                if tries == _TRIES or not isinstance(error, _WORTH_A_RETRY):
-                    raise self._explained(error) from error
-                time.sleep(random.uniform(0, tries * _LONGEST_PAUSE))  # noqa: S311 - no secret
-            else:
+            batch, failure, received = self._page(query | {"limit": size}, properties, give_up)
+            if batch is not None:
+                query["startAt"] = {"values": batch.position, "before": False}
+                yield batch
+            if failure is None:
                 if received < size:
                     return
                 # The caller takes more than its estimate: entries may lack properties.
                 size = min(size * _GROWTH, _LARGEST_PAGE)
                 tries = 0
-            if received:
-                query = query.start_after(position)
+                continue
+            # Received documents are kept: only a try that brought none counts.
+            tries = 1 if batch else tries + 1
+            pause = random.uniform(0, tries * _LONGEST_PAUSE)  # noqa: S311 - no secret
+            is_over = tries == _TRIES or time.monotonic() + pause >= give_up
+            if is_over or failure.status not in _WORTH_A_RETRY:
+                raise self._explained(failure) from failure
+            time.sleep(pause)
+
+    def _page(
+        self, query: Value, properties: Places, give_up: float
+    ) -> tuple[DocumentBatch | None, FirestoreFailure | None, int]:
+        """Return the documents of a page, what ended it before its time, and their number."""
+        seconds = min(_PAGE_SECONDS, give_up - time.monotonic())
+        if seconds <= 0:
+            message = f"the read takes longer than {_READ_SECONDS:g} s"
+            return None, FirestoreFailure("DEADLINE_EXCEEDED", message), 0
+        try:
+            answered = self._database.run_query(self._parent, query, seconds)
+        except FirestoreFailure as failure:
+            return None, failure, 0
+        return self._taken_apart(answered, properties)
+
+    def _taken_apart(
+        self, answered: Sequence[Any], properties: Places
+    ) -> tuple[DocumentBatch | None, FirestoreFailure | None, int]:
+        """Return what `_page` does, of what is streamed for a query."""
+        wrong = malformed()
+        if not {dict}.issuperset(map(type, answered)):
+            return None, wrong, 0
+        failure = None
+        if any("error" in each for each in answered):
+            failure = next(filter(None, map(failure_in, answered)), wrong)
+        # Some parts only tell of progress.
+        documents = [each["document"] for each in answered if "document" in each]
+        if not documents:
+            # If there are none, the time of the read is there (REST reference, 'documents.runQuery').
+            is_whole = any("readTime" in each for each in answered)
+            return None, failure if is_whole or failure else wrong, 0
+        try:
+            batch = DocumentBatch(documents, self._timestamp_attribute, properties)
+        except (LookupError, TypeError):
+            return None, wrong, 0
+        return batch, failure, len(documents)
 
     def _query(
         self,
@@ -204,91 +217,89 @@ class FirestoreHotStore:
         *,
         descending: bool,
         properties: Places,
-    ) -> Query:
+    ) -> Value:
         timestamp = _path(self._timestamp_attribute)
-        query = self._collection.where(
-            filter=FieldFilter(_path(self._device_id_attribute), "==", _sent(device_id))
-        )
+        filters = [_filter(_path(self._device_id_attribute), "EQUAL", device_id)]
         if lower is not None:
-            query = query.where(filter=FieldFilter(timestamp, ">=", _sent(lower)))
+            filters.append(_filter(timestamp, "GREATER_THAN_OR_EQUAL", lower))
         if upper is not None:
-            query = query.where(filter=FieldFilter(timestamp, "<=", _sent(upper)))
-        direction = query.DESCENDING if descending else query.ASCENDING
+            filters.append(_filter(timestamp, "LESS_THAN_OR_EQUAL", upper))
+        direction = "DESCENDING" if descending else "ASCENDING"
         places = itertools.chain([(self._timestamp_attribute,)], *properties.values())
         wanted = projection(place for place in places if all(map(_can_be_a_field, place)))
-        return (
-            query.order_by(timestamp, direction)
-            .order_by("__name__", direction)
-            .select(_path(*place) for place in wanted)
-        )
+        return {
+            "select": {"fields": [{"fieldPath": _path(*place)} for place in wanted]},
+            "from": [{"collectionId": self._collection}],
+            "where": {"compositeFilter": {"op": "AND", "filters": filters}},
+            "orderBy": [
+                {"field": {"fieldPath": path}, "direction": direction}
+                for path in (timestamp, "__name__")
+            ],
+        }
 
-    def _entry(
-        self,
-        document: DocumentSnapshot[DocumentReference],
-        properties: Places,
-    ) -> tuple[StoredEntry, list[Any]]:
-        """Return a document's entry, and its position among others."""
-        fields = document.to_dict() or {}
-        stored = fields[self._timestamp_attribute]
-        key = _key(stored)
-        at = _sent(key) if isinstance(key, NativeTimestamp) else stored
-        values = values_at(fields, properties)
-        return StoredEntry(key, values, document.id), [at, document.reference]
-
-    def _explained(self, error: GoogleAPIError) -> HotReaderError:
-        if isinstance(error, _UNAVAILABLE):
+    def _explained(self, error: FirestoreFailure) -> HotReaderError:
+        if error.status in _UNAVAILABLE:
             return StoreUnavailableError(f"Firestore is throttling or unavailable: {error}")
         return HotStoreError(
-            f"Firestore refuses to read the collection {self._collection.id!r}: {error}. "
+            f"Firestore refuses to read the collection {self._collection!r}: {error}. "
             f"{self._cure(error)}"
         )
 
-    def _cure(self, error: GoogleAPIError) -> str:
+    def _cure(self, error: FirestoreFailure) -> str:
         """Return what to do about a refusal, which often only its message tells from others."""
         message = str(error)
-        match error:
-            case FailedPrecondition() if "API is not available" in message:
+        match error.status:
+            case "FAILED_PRECONDITION" if "API is not available" in message:
                 # Said of a database in Datastore mode.
                 return (
                     "The database isn't one of Firestore in Native mode, and no other can be read. Set "
                     "FIRESTORE_DATABASE to one that is; a project may have several."
                 )
-            case FailedPrecondition() if "index" in message and "building" in message:
+            case "FAILED_PRECONDITION" if "index" in message and "building" in message:
                 return "The read works once the index is built."
-            case FailedPrecondition() if "index" in message:
+            case "FAILED_PRECONDITION" if "index" in message:
                 return (
                     "It needs two indexes; once they are there, and built, it can be read. Create them "
                     f"with:\n{self._index_command('ascending')}\n{self._index_command('descending')}"
                 )
-            case PermissionDenied() if "disabled" in message:
+            case "PERMISSION_DENIED" if "disabled" in message:
                 return (
                     "Enable the API with:\ngcloud services enable firestore.googleapis.com "
-                    f"--project='{self._client.project}'"
+                    f"--project='{self._database.project}'"
                 )
-            case PermissionDenied():
+            case "PERMISSION_DENIED":
                 return (
                     "Give the function's service account the role roles/datastore.viewer in "
-                    f"FIRESTORE_PROJECT ({self._client.project})."
+                    f"FIRESTORE_PROJECT ({self._database.project})."
                 )
-            case Unauthenticated():
+            case "UNAUTHENTICATED":
                 return "Check the credentials: on Google Cloud, those of the function's service account."
-            case NotFound():
+            case "NOT_FOUND":
                 return "Check FIRESTORE_PROJECT and FIRESTORE_DATABASE."
         return "Check FIRESTORE_COLLECTION, DEVICE_ID_ATTRIBUTE and TIMESTAMP_ATTRIBUTE."
 
     def _index_command(self, order: str) -> str:
         return (
-            f"gcloud firestore indexes composite create --project='{self._client.project}' "
-            f"--database='{self._client._database}' "  # no public name of it
-            f"--collection-group='{self._collection.id}' --query-scope=COLLECTION "
+            f"gcloud firestore indexes composite create --project='{self._database.project}' "
+            f"--database='{self._database.name}' "
+            f"--collection-group='{self._collection}' --query-scope=COLLECTION "
             f"--field-config=field-path='{_path(self._device_id_attribute)}',order=ascending "
             f"--field-config=field-path='{_path(self._timestamp_attribute)}',order={order}"
         )
 
 
+def _filter(path: str, operator: str, value: DeviceId | SortKey) -> Value:
+    return {"fieldFilter": {"field": {"fieldPath": path}, "op": operator, "value": _sent(value)}}
+
+
 def _path(*names: str) -> str:
     """Quote the names that lead to a field, so that dots and quotes in them have no other meaning."""
-    return FieldPath(*names).to_api_repr()
+    return ".".join(name if _PLAIN_FIELD_NAME.fullmatch(name) else _quoted(name) for name in names)
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
 
 
 def _can_be_a_field(name: str) -> bool:
@@ -300,24 +311,16 @@ def _can_be_a_field(name: str) -> bool:
     )
 
 
-def _sent(key: DeviceId | SortKey) -> str | int | float | datetime:
+def _sent(key: DeviceId | SortKey) -> Value:
     match key:
         case NativeTimestamp(instant):
-            # Firestore keeps microseconds (API reference, 'Value'), which a `datetime` has.
-            return _EPOCH + timedelta(microseconds=instant // 1_000)
+            return {"timestampValue": utc_text(instant)}
         case Decimal():
             whole = key.to_integral_value()
             # Integers have 64 bits.
-            return int(key) if whole == key and abs(whole) < 2**63 else float(key)
-    return key
-
-
-def _key(stored: Any) -> Any:
-    """Return a sort key; what isn't one is returned as it is, for the Hot Reader to judge."""
-    match stored:
-        case datetime():
-            # The SDK loses its `nanosecond` where it copies; the microseconds are all that there is.
-            return NativeTimestamp((stored - _EPOCH) // timedelta(microseconds=1) * 1_000)
-        case int() | float() if not isinstance(stored, bool):
-            return Decimal(stored)
-    return stored
+            if whole == key and abs(whole) < 2**63:
+                return {"integerValue": str(int(key))}
+            number = float(key)
+            infinity = "Infinity" if number > 0 else "-Infinity"
+            return {"doubleValue": number if math.isfinite(number) else infinity}
+    return {"stringValue": key}

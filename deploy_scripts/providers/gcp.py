@@ -26,6 +26,25 @@ if TYPE_CHECKING:
     from chalicelib.settings.environment import Environment
     from deploy_scripts.providers.telemetry import Entry
 
+
+def client_of(settings: FirestoreSettings) -> Client:
+    """Return Google's client of the settings' database; it connects when it is used.
+
+    Raises
+    ------
+    ConfigurationError
+        The project or the credentials can't be determined.
+    """
+    from google.cloud.firestore import Client
+
+    from chalicelib.stores.firestore_transport import identity
+
+    if settings.emulator is not None:  # the client reads where it is by itself
+        return Client(project=settings.project, database=settings.database)
+    credentials, project = identity(settings)
+    return Client(project=project, credentials=credentials, database=settings.database)
+
+
 # --- sample telemetry -------------------------------------------------------------------------
 
 _PATIENCE_SECONDS: Final = 300.0
@@ -107,8 +126,6 @@ def _number(value: Decimal) -> int | float:
 
 
 def _writer(environment: Environment) -> FirestoreWriter:
-    from chalicelib.stores.firestore import client_of
-
     settings = FirestoreSettings.load(environment)
     return FirestoreWriter(client_of(settings), settings.collection, EntryLayout.load(environment))
 
@@ -156,8 +173,6 @@ class FirestoreProbe:
 
 
 def _probe(environment: Environment) -> FirestoreProbe:
-    from chalicelib.stores.firestore import client_of
-
     settings, entries = FirestoreSettings.load(environment), HotReaderSettings.load(environment)
     return FirestoreProbe(client_of(settings), settings.collection, entries)
 

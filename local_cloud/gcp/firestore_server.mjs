@@ -1,11 +1,14 @@
 // Serves Firestore on loopback until standard input closes: @firestore-emulator/server over gRPC,
-// with what it lacks of queries.
+// with what it lacks of queries, and over REST on the same port.
 //
 // It compares text by UTF-16 units, knows no order of types nor of document names, ignores cursors and
 // projections, can't read a quoted field path, and keeps 64-bit integers as doubles. The rules here are
 // those of the API reference ('StructuredQuery') and of the guide ('Data types', 'Value type ordering').
 
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
+
+import { restServer } from "./firestore_rest.mjs";
 
 const require = createRequire(import.meta.url);
 const grpc = require("@grpc/grpc-js");
@@ -223,7 +226,19 @@ FirestoreState.prototype.v1Query = function (parent, query) {
   return rows.map(({ document }) => (query.has_select ? projected(document, query.select) : document));
 };
 
-const { server } = new FirestoreServer();
-server.bindAsync(`127.0.0.1:${process.argv[2]}`, grpc.ServerCredentials.createInsecure(), (error) => {
-  if (error) throw error;
-});
+const { server, state } = new FirestoreServer();
+const grpcConnections = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+const rest = restServer(state);
+createServer((socket) => {
+  socket.on("error", () => socket.destroy());
+  socket.once("data", (first) => {
+    socket.pause();
+    socket.unshift(first);
+    // HTTP/2 begins with this (RFC 9113, section 3.4).
+    if (first.subarray(0, 3).toString() === "PRI") grpcConnections.injectConnection(socket);
+    else {
+      rest.emit("connection", socket);
+      socket.resume();
+    }
+  });
+}).listen(Number(process.argv[2]), "127.0.0.1");

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.reads import READS
+from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.stores.firestore import FirestoreHotStore
+from chalicelib.stores.firestore_transport import database_of
 from deploy_scripts import PROJECT
 from deploy_scripts.providers.gcp import field_value
 from local_cloud.gcp.firestore import LocalFirestore
@@ -54,9 +56,10 @@ class Tables:
         batch.commit()
 
     def store(self, key_type: str) -> FirestoreHotStore:
+        settings = FirestoreSettings.load(self.settings(key_type))
         return FirestoreHotStore(
-            self._client,
-            collection=self.name(key_type),
+            database_of(settings),
+            collection=settings.collection,
             device_id_attribute="device_id",
             timestamp_attribute="timestamp",
         )

@@ -29,6 +29,7 @@ from deploy_scripts.deployment.comparison import MARK
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests import forked
+from tests.deploy.snapshots import Snapshot, files_of
 from tests.deploy.verbs import command_line
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def is_write(request: str) -> bool:
     return _READS.search(request) is None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Kill:
     """Which request a verb dies at, counted from 1, and whether AWS carries it out."""
 
@@ -78,8 +79,14 @@ class Run:
     code: int | None
     output: str
     requests: list[str] = field(default_factory=list)
-    changed: list[int] = field(default_factory=list)
-    """At which requests the project's files weren't what they were at the request before."""
+    left: dict[Kill, Snapshot] = field(default_factory=dict)
+    """What a kill would have left, by where it is, if that was to be kept.
+
+    Nothing that a kill can leave is missing. A request that changes nothing leaves what the one before it
+    left. A kill before a request leaves what one after the request before it leaves, except for files that
+    were written between the two. (That looking at something in TwinMaker gets on with it is
+    test_register's business.)
+    """
 
 
 class World:
@@ -96,11 +103,13 @@ class World:
             config=Config(inject_host_prefix=False),
         )
         self._proxies = [_Proxy(url, self._at_request) for url in (aws.endpoint_url, twinmaker.url)]
+        self._local_twinmaker = twinmaker
         self.has_twinmaker = True
         self.credentials: dict[str, str] = {}
         self.command_line: Callable[..., None] = command_line
         self._kill: Kill | None = None
         self._process: Any = None
+        self._keep = False
         self._run = Run(None, "")
         self._files: object = None
         ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
@@ -130,20 +139,33 @@ class World:
                 url = f"https://reader.example.com/{read.hot_reader}"
                 connections.put(layout, read, url=url, token=REMOTE_TOKEN)
 
-    def deploy(self, *options: str, kill: Kill | None = None) -> Run:
-        return self.run("deploy", *self.new_workspace, "--entities", *options, kill=kill)
+    def deploy(self, *options: str, kill: Kill | None = None, keep: bool = False) -> Run:
+        every = (*self.new_workspace, "--entities", *options)
+        return self.run("deploy", *every, kill=kill, keep=keep)
 
     @property
     def new_workspace(self) -> tuple[str, ...]:
         """The options that create TwinMaker's workspace."""
         return ("--create-workspace", "--role-arn", self._role, "--s3-location", "arn:aws:s3:::t")
 
-    def destroy(self, *options: str, kill: Kill | None = None) -> Run:
-        return self.run("destroy", "--yes", "--delete-workspace", *options, kill=kill)
+    def destroy(self, *options: str, kill: Kill | None = None, keep: bool = False) -> Run:
+        return self.run("destroy", "--yes", "--delete-workspace", *options, kill=kill, keep=keep)
 
-    def run(self, verb: str, *options: str, kill: Kill | None = None) -> Run:
-        """Run a verb; it must end well, or at the request that it is killed at."""
+    def run(self, verb: str, *options: str, kill: Kill | None = None, keep: bool = False) -> Run:
+        """Run a verb; it must end well, or at the request that it is killed at.
+
+        Parameters
+        ----------
+        verb, *options
+            The verb, with its options.
+        kill
+            Where to kill it, if it isn't to end well.
+        keep
+            True to keep what a kill would have left.
+        """
+        self._keep = keep
         run = self.try_to(verb, *options, kill=kill)
+        self._keep = False
         wanted = 0 if kill is None else -signal.SIGKILL
         assert run.code == wanted, f"{verb} ended with {run.code}: {run.output}"
         return run
@@ -170,7 +192,7 @@ class World:
         output = self.directory / "output"
         self._run = Run(None, "")
         self._kill = kill
-        self._files = self._content()
+        self._files = self._json_files()
         self._process = forked.start(
             self.command_line,
             *arguments,
@@ -188,24 +210,30 @@ class World:
         """Count a request, and say whether its answer is still wanted."""
         run, kill = self._run, self._kill
         run.requests.append(what)
-        files = self._content()
-        if files != self._files:
-            run.changed.append(len(run.requests))
-            self._files = files
-        if kill is None or len(run.requests) != kill.number:
+        number = len(run.requests)
+        if self._keep:
+            files = self._json_files()
+            if files != self._files:
+                run.left[Kill(number, "before")] = self.snapshot()
+                self._files = files
+        if kill is None or number != kill.number:
             carry_out()
+            if self._keep and is_write(what):
+                run.left[Kill(number, "after")] = self.snapshot()
             return True
         if kill.moment == "after":
             carry_out()
         os.killpg(self._process.pid, signal.SIGKILL)
         return False
 
-    def _content(self) -> dict[str, bytes]:
-        found = {}
-        for path in (*(self.directory / ".chalice").rglob("*.json"), *self.config.glob("*.json")):
-            with contextlib.suppress(FileNotFoundError):  # a temporary file
-                found[str(path)] = path.read_bytes()
-        return found
+    def snapshot(self) -> Snapshot:
+        """Keep what there is."""
+        folders = (self.directory / ".chalice", self.config)
+        return Snapshot(self.aws, self._local_twinmaker, *folders)
+
+    def _json_files(self) -> dict[Path, bytes]:
+        found = files_of(self.directory / ".chalice", self.config)
+        return {path: content for path, content in found.items() if path.suffix == ".json"}
 
     def everything(self) -> dict[str, Any]:
         """List all that deployments make, without what is random or a date."""
@@ -271,6 +299,13 @@ class World:
 
     def twinmaker(self) -> Any:
         return self._twinmaker
+
+    def settle(self) -> None:
+        """Let everything that TwinMaker is changing come to rest."""
+        for workspace in self._twinmaker.list_workspaces()["workspaceSummaries"] * 2:
+            where = {"workspaceId": workspace["workspaceId"]}
+            self._twinmaker.list_component_types(**where)
+            self._twinmaker.list_entities(**where)
 
     def _workspaces(self) -> Iterator[Any]:
         client = self.twinmaker()

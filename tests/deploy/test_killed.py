@@ -13,6 +13,7 @@ from tests.deploy.verbs import unread_command_line
 
 if TYPE_CHECKING:
     from tests.deploy.killing import Run, World
+    from tests.deploy.snapshots import Snapshot
 
 # Up to half a minute each on an idle machine, and many times that on a slow one that has more to do.
 pytestmark = pytest.mark.timeout(1800)
@@ -20,18 +21,16 @@ FEWEST_WRITES: Final = 5
 LAYOUTS: Final = [("azure", "aws"), ("aws", "azure")]
 
 
-def kills(undisturbed: Run) -> list[Kill]:
-    """Return where to kill a verb so that nothing is missed that it can leave behind.
+def left_by_kills(undisturbed: Run) -> dict[Kill, Snapshot]:
+    """Return all that a kill of a verb can leave behind.
 
-    A request that changes nothing leaves what the one before it left. A kill before a request leaves what
-    one after the request before it leaves, except for files that were written between the two. (That
-    looking at something in TwinMaker gets on with it is test_register's business, and a lock that is left
-    without anything else is test_lock's: it is taken first and given back last.)
+    That is without a lock and nothing else, which is test_lock's: it is taken first and given back last.
     """
     writes = [number for number, what in enumerate(undisturbed.requests, 1) if is_write(what)]
-    after = [Kill(number, "after") for number in writes[1:-1]]
-    assert len(after) >= FEWEST_WRITES
-    return [*after, *(Kill(number, "before") for number in undisturbed.changed)]
+    lock = {Kill(writes[0], "after"), Kill(writes[-1], "after")}
+    left = {kill: what for kill, what in undisturbed.left.items() if kill not in lock}
+    assert len(left) >= FEWEST_WRITES
+    return left
 
 
 def without_id(request: str) -> str:
@@ -43,42 +42,54 @@ def without_id(request: str) -> str:
 def test_deploy_and_destroy_killed_anywhere_and_run_again_end_as_if_undisturbed(
     world: World, layout: tuple[str, str]
 ) -> None:
+    """What a killed deploy left can be destroyed as well, without the record of a clone."""
     world.providers(*layout)
     world.deploy()
     world.destroy()  # from here on the stage is this layout's, and the package is built
     nothing = world.everything()
-    deploy = world.deploy()
+    in_deploy = left_by_kills(world.deploy(keep=True))
     deployed = world.everything()
-    destroy = world.destroy()
+    in_destroy = left_by_kills(world.destroy(keep=True))
     assert world.everything() == nothing
-    in_deploy, in_destroy = kills(deploy), kills(destroy)
-    for number in range(max(len(in_deploy), len(in_destroy))):
-        if number < len(in_deploy):
-            world.deploy(kill=in_deploy[number])
+    for kill, left in in_deploy.items():
+        left.put_back()
         world.deploy()
-        assert world.everything() == deployed, in_deploy[number]
-        if number < len(in_destroy):
-            world.destroy(kill=in_destroy[number])
-        world.destroy()
-        assert world.everything() == nothing, in_destroy[number]
-
-
-@pytest.mark.parametrize("layout", LAYOUTS, ids="/".join)
-def test_what_a_killed_deploy_left_can_be_destroyed(world: World, layout: tuple[str, str]) -> None:
-    world.providers(*layout)
-    deploy = world.deploy()
-    world.destroy()
-    nothing = world.everything()
-    for kill in kills(deploy):
-        world.deploy(kill=kill)
+        assert world.everything() == deployed, kill
+        left.put_back()
         (world.directory / ".chalice" / "deployed" / "multicloud.json").unlink(missing_ok=True)
+        world.destroy()
+        assert world.everything() == nothing, kill
+    for kill, left in in_destroy.items():
+        left.put_back()
         world.destroy()
         assert world.everything() == nothing, kill
 
 
+@pytest.mark.parametrize("layout", LAYOUTS, ids="/".join)
+def test_a_killed_run_leaves_what_was_there_at_the_request(
+    world: World, layout: tuple[str, str]
+) -> None:
+    """So what an undisturbed run kept of its requests is what kills of it leave."""
+    world.providers(*layout)
+    world.deploy()
+    world.destroy()
+    for verb in (world.deploy, world.destroy):
+        before = world.snapshot()
+        kept = [*left_by_kills(verb(keep=True)).items()]
+        after = world.snapshot()
+        for kill, left in (kept[0], kept[len(kept) // 2], kept[-1]):
+            left.put_back()
+            world.settle()
+            expected = world.everything()
+            before.put_back()
+            verb(kill=kill)
+            world.settle()
+            assert world.everything() == expected, kill
+        after.put_back()
+
+
 def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) -> None:
     """The functions that TwinMaker reads by go, and endpoints come."""
-
     world.providers("aws", "azure")
     # Where a deployment without a move writes the same, the test of both layouts kills it.
     known = {without_id(what) for what in world.deploy().requests if is_write(what)}
@@ -88,27 +99,24 @@ def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) ->
     world.destroy()
     nothing = world.everything()
 
-    def deploy_on_aws() -> None:
-        world.providers("azure", "aws")
-        world.deploy()
-        world.providers("aws", "azure")
-
-    deploy_on_aws()
-    moved = world.deploy()
+    world.deploy()
+    world.providers("aws", "azure")
+    moved = world.deploy(keep=True)
     assert "factory-twin-temperature-sensor-1" in moved.output
     away = world.everything()
-    of_the_move = [
-        kill for kill in kills(moved) if without_id(moved.requests[kill.number - 1]) not in known
-    ]
+    of_the_move = {
+        kill: left
+        for kill, left in left_by_kills(moved).items()
+        if without_id(moved.requests[kill.number - 1]) not in known
+    }
     assert len(of_the_move) >= FEWEST_WRITES
-    for kill in of_the_move:
-        deploy_on_aws()
-        world.deploy(kill=kill)
+    for kill, left in of_the_move.items():
+        left.put_back()
         world.deploy()
         assert world.everything() == away, kill
     assert "factory-twin-temperature-sensor-1" not in world.destroy().output
-    left = world.everything()
-    assert {**left, "files": nothing["files"]} == nothing
+    now = world.everything()
+    assert {**now, "files": nothing["files"]} == nothing
 
 
 def test_a_reader_of_the_output_that_ends_doesnt_end_a_deployment(world: World) -> None:

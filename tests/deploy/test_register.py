@@ -22,7 +22,7 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts.commands.register import register as register_command
-from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import Alarm, Device, DeviceProperty
 from deploy_scripts.register.calls import NotOursError, RegistrationError
 from deploy_scripts.register.component_types import component_type
 from deploy_scripts.register.registration import Registration
@@ -31,6 +31,7 @@ from deploy_scripts.register.summary import Outcome, Summary
 from deploy_scripts.register.twin import Twin, reader_functions
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
+from tests.deploy.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,32 +64,37 @@ def answer(event, context):
 """
 
 
-class Killed(BaseException):
-    """Ends a run as a signal would: no except clause catches it."""
-
-
 @dataclass
 class World:
-    """An AWS account with a TwinMaker, and clients whose calls are counted and can be cut off."""
+    """An AWS account with a TwinMaker, and clients whose calls are counted.
+
+    Attributes
+    ----------
+    left
+        What is there before each call, if it is to be kept: what a run leaves that is killed there. If a
+        call changed nothing, what was there before it stands for both.
+    """
 
     aws: LocalAws
-    twinmaker_url: str
+    local_twinmaker: LocalTwinMaker
     arns: dict[str, str]
     calls: list[str] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
     sleeps: list[float] = field(default_factory=list)
-    kill_at: int | None = None
+    left: list[Snapshot] | None = None
 
     def __post_init__(self) -> None:
         local = Config(inject_host_prefix=False, retries={"total_max_attempts": 1})
         self.twinmaker = self.aws.client(
-            "iottwinmaker", endpoint_url=self.twinmaker_url, config=local
+            "iottwinmaker", endpoint_url=self.local_twinmaker.url, config=local
         )
         self.lambda_, self.iam, self.plain_iam = _account_clients(self.aws)
         for client in (self.twinmaker, self.lambda_, self.iam):
             client.meta.events.register("before-call", self._before)
         # What tests look at and prepare isn't counted.
-        self.plain = self.aws.client("iottwinmaker", endpoint_url=self.twinmaker_url, config=local)
+        self.plain = self.aws.client(
+            "iottwinmaker", endpoint_url=self.local_twinmaker.url, config=local
+        )
         with_role = self.plain_iam.list_roles()["Roles"]
         if ROLE not in {role["RoleName"] for role in with_role}:
             self.plain_iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
@@ -101,9 +107,12 @@ class World:
             client.meta.events.unregister("before-call", self._before)
 
     def _before(self, model: Any, **_: Any) -> None:
+        changed = self.calls and not self.calls[-1].startswith(LOOKS)
         self.calls.append(model.name)
-        if self.kill_at == len(self.calls):
-            raise Killed
+        if self.left is not None:
+            found = Snapshot(self.aws, self.local_twinmaker)
+            if changed or not self.left or found.twinmaker != self.left[-1].twinmaker:
+                self.left.append(found)
 
     @property
     def hot_readers(self) -> dict[Read, str]:
@@ -284,7 +293,7 @@ def world(aws: LocalAws, arns: dict[str, str]) -> Iterator[World]:
 
 
 def _a_world(aws: LocalAws, twinmaker: LocalTwinMaker, arns: dict[str, str]) -> Iterator[World]:
-    made = World(aws, twinmaker.url, arns)
+    made = World(aws, twinmaker, arns)
     try:
         yield made
     finally:
@@ -333,7 +342,9 @@ def test_the_first_run_creates_everything(world: World) -> None:
         "factory": "created",
         "multi-cloud-hot-reader.factory.factory-twin": "created",
         "factory-twin-sensor-1": "created",
+        "factory-twin-sensor-1-latest": "created",
         "factory-twin-pump-1": "created",
+        "factory-twin-pump-1-latest": "created",
         "sensor-1": "created",
         "pump-1": "created",
     }
@@ -357,7 +368,7 @@ def test_component_types_are_as_described_and_active(world: World) -> None:
 def test_everything_that_is_made_is_tagged(world: World) -> None:
     world.register(entities=True)
     things = world.everything()["workspaces"]["factory"]
-    assert [each["tags"] for each in things] == [TWIN.tags] * 5
+    assert [each["tags"] for each in things] == [TWIN.tags] * 7
 
 
 def test_the_workspaces_role_may_invoke_exactly_the_readers(world: World) -> None:
@@ -377,7 +388,7 @@ def test_the_entity_reads_through_a_real_lambda_function(world: World) -> None:
     answer = world.plain.get_property_value(
         workspaceId="factory",
         entityId="sensor-1",
-        componentName="telemetry",
+        componentName="latest",
         selectedProperties=["status"],
     )
     value = answer["propertyValues"]["status"]["propertyValue"]
@@ -395,6 +406,7 @@ def test_each_step_is_reported(world: World) -> None:
         "workspace factory: created",
         "role policy multi-cloud-hot-reader.factory.factory-twin: created",
         "component type factory-twin-pump-1: created",
+        "component type factory-twin-pump-1-latest: created",
     ]
 
 
@@ -430,15 +442,17 @@ def test_the_second_run_writes_nothing(world: World) -> None:
         ),
     ],
 )
-def test_a_changed_property_updates_its_type_and_no_other(
+def test_a_changed_property_updates_its_types_and_no_others(
     world: World, properties: tuple[DeviceProperty, ...], detail: str
 ) -> None:
     world.register(entities=True)
     changed = dataclasses.replace(SENSOR, properties=properties)
     summary = world.register((changed, PUMP), entities=True)
-    assert world.writes() == ["UpdateComponentType"]
+    assert world.writes() == ["UpdateComponentType"] * 2
     details = {change.id: change.details for change in summary.changes if change.details}
-    assert details == {"factory-twin-sensor-1": (detail,)}
+    assert details == dict.fromkeys(
+        ("factory-twin-sensor-1", "factory-twin-sensor-1-latest"), (detail,)
+    )
     wanted = {each.name for each in (*properties, *SENSOR.constants)}
     shown = world.type("factory-twin-sensor-1")["propertyDefinitions"]
     assert shown.keys() == wanted | {"iotDeviceId"}
@@ -447,7 +461,7 @@ def test_a_changed_property_updates_its_type_and_no_other(
 def test_another_layout_repoints_every_type_and_the_policy(world: World) -> None:
     world.register(entities=True)
     world.register(readers=world.connectors, entities=True)
-    assert world.writes() == ["PutRolePolicy", "UpdateComponentType", "UpdateComponentType"]
+    assert world.writes() == ["PutRolePolicy", *["UpdateComponentType"] * 4]
     wanted = {
         "dataReader": world.connectors[HISTORY],
         "attributePropertyValueReaderByEntity": world.connectors[LAST_ENTRY],
@@ -464,7 +478,7 @@ def test_another_layout_repoints_every_type_and_the_policy(world: World) -> None
 def test_a_new_device_is_added_beside_the_others(world: World) -> None:
     world.register((SENSOR,))
     assert outcomes(world.register(DEVICES))["factory-twin-pump-1"] == "created"
-    assert world.writes() == ["CreateComponentType"]
+    assert world.writes() == ["CreateComponentType"] * 2
 
 
 def test_a_type_without_a_device_is_reported_and_stays(world: World) -> None:
@@ -586,7 +600,9 @@ def test_devices_that_share_a_type_get_one_and_their_entities_tell_them_apart(
 ) -> None:
     summary = world.register((*pumps(4, 6), SENSOR), entities=True)
     types = [each.id for each in summary.changes if each.kind == "component type"]
-    assert types == ["factory-twin-pump", "factory-twin-sensor-1"]
+    assert types == [
+        f"factory-twin-{name}" for name in ("pump", "pump-latest", "sensor-1", "sensor-1-latest")
+    ]
     for device_id, size in (("pump-1", 4), ("pump-2", 6)):
         component = world.entity(device_id)["components"]["telemetry"]
         assert component["componentTypeId"] == "factory-twin-pump"
@@ -611,14 +627,46 @@ def test_a_device_that_comes_to_share_a_type_leaves_its_own(world: World) -> Non
     alone = dataclasses.replace(pumps(4)[0], component_type=None)
     world.register((alone,), entities=True)
     world.register(pumps(4), entities=True, prune=True)
-    component = world.entity("pump-1")["components"]["telemetry"]
-    assert component["componentTypeId"] == "factory-twin-pump"
+    components = world.entity("pump-1")["components"]
+    assert {name: each["componentTypeId"] for name, each in components.items()} == {
+        "telemetry": "factory-twin-pump",
+        "latest": "factory-twin-pump-latest",
+    }
     assert outcomes(world.register(pumps(4), entities=True)) == {
         "factory": "unchanged",
         "multi-cloud-hot-reader.factory.factory-twin": "unchanged",
         "factory-twin-pump": "unchanged",
+        "factory-twin-pump-latest": "unchanged",
         "pump-1": "unchanged",
     }
+
+
+# --- alarms -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [None, "pump"], ids=["types of their own", "a shared type"])
+def test_an_alarm_has_a_type_and_a_component_that_go_with_it(
+    world: World, shared: str | None
+) -> None:
+    with_alarm = dataclasses.replace(PUMP, component_type=shared, alarm=Alarm("state"))
+    world.register((with_alarm,), entities=True)
+    assert world.register((with_alarm,), entities=True).agrees
+    type_id = f"factory-twin-{shared or 'pump-1'}-alarm"
+    assert world.type(type_id)["extendsFrom"] == ["com.amazon.iottwinmaker.alarm.basic"]
+    component = world.entity("pump-1")["components"]["alarm"]
+    assert component["componentTypeId"] == type_id
+    assert component["properties"]["alarm_key"]["value"] == {"stringValue": "pump-1"}
+
+    moved = dataclasses.replace(with_alarm, alarm=Alarm("other"))
+    summary = world.register((moved,), entities=True)
+    details = {change.id: change.details for change in summary.changes if change.details}
+    was = 'configuration {"source": "other"}, was {"source": "state"}'
+    assert details == {type_id: (f"property alarm_status changed ({was})",)}
+
+    without = dataclasses.replace(with_alarm, alarm=None)
+    removed = outcomes(world.register((without,), entities=True, prune=True))
+    assert (removed["pump-1"], removed[type_id]) == ("updated", "removed")
+    assert "alarm" not in world.entity("pump-1")["components"]
 
 
 # --- dry run ----------------------------------------------------------------------------------
@@ -754,7 +802,7 @@ def test_an_update_that_twinmaker_doesnt_show_is_a_warning(world: World) -> None
     world.twinmaker.meta.events.register(event, add_something)
     world.register((PUMP,))
     assert world.reports[-1] == (
-        "warning: component type factory-twin-pump-1: TwinMaker took this and doesn't show it: "
+        "warning: component type factory-twin-pump-1-latest: TwinMaker took this and doesn't show it: "
         "property sticky removed"
     )
 
@@ -762,14 +810,16 @@ def test_an_update_that_twinmaker_doesnt_show_is_a_warning(world: World) -> None
 def test_a_type_that_appears_meanwhile_with_our_tags_counts_as_created(world: World) -> None:
     """The SDK sends a call again if the answer gets lost; the second one is a conflict."""
 
+    event = "before-call.iottwinmaker.CreateComponentType"
+
     def be_first(**_: Any) -> None:
+        world.twinmaker.meta.events.unregister(event, be_first)
         world.make_type(
             "factory-twin-pump-1",
             **component_type(PUMP, world.hot_readers),
             tags=TWIN.tags,
         )
 
-    event = "before-call.iottwinmaker.CreateComponentType"
     world.twinmaker.meta.events.register(event, be_first)
     assert outcomes(world.register((PUMP,)))["factory-twin-pump-1"] == "created"
 
@@ -845,9 +895,11 @@ def test_a_role_that_doesnt_exist_is_reported_before_anything_is_written(world: 
 
 def _make_the_larger_deployers(world: World) -> None:
     world.make_workspace()
+    reader = {"implementedBy": {"lambda": {"arn": world.connectors[HISTORY]}}}
     world.make_type(
         "factory-twin-pump-1",
         propertyDefinitions={"running": {"dataType": {"type": "BOOLEAN"}, "isTimeSeries": True}},
+        functions={"dataReader": reader},
     )
     component = {"telemetry": {"componentTypeId": "factory-twin-pump-1"}}
     world.make_entity("pump-1", components=component)
@@ -885,9 +937,11 @@ def test_adopted_things_are_tagged_and_updated(world: World) -> None:
         "PutRolePolicy",
         "TagResource",
         "UpdateComponentType",
+        "CreateComponentType",
         "TagResource",
+        "UpdateEntity",
     ]
-    assert summary.changes[-1].details == ("adopted",)
+    assert summary.changes[-1].details == ("adopted", "component latest added")
     assert "iotDeviceId" in world.type("factory-twin-pump-1")["propertyDefinitions"]
     assert world.tags(world.type("factory-twin-pump-1")["arn"]) == TWIN.tags
     assert world.register((PUMP,), entities=True).agrees
@@ -925,7 +979,9 @@ def test_deregister_leaves_everything_as_it_was(world: World) -> None:
         "pump-1": "removed",
         "meter-1": "removed",
         "factory-twin-pump-1": "removed",
+        "factory-twin-pump-1-latest": "removed",
         "factory-twin-meter-1": "removed",
+        "factory-twin-meter-1-latest": "removed",
         TWIN.policy_name: "removed",
         "factory": "kept",
     }
@@ -938,6 +994,7 @@ def test_each_removal_is_reported(world: World) -> None:
     assert world.reports == [
         "entity pump-1: removed",
         "component type factory-twin-pump-1: removed",
+        "component type factory-twin-pump-1-latest: removed",
         "role policy multi-cloud-hot-reader.factory.factory-twin: removed",
         "workspace factory: removed",
     ]
@@ -1092,18 +1149,17 @@ def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(
 ) -> None:
     with world_without_lambda(aws, arns) as world:
         prepare(world)
+        kept: list[Snapshot] = []
+        world.left = kept
         run(world)
-        undisturbed, calls = world.everything(), len(world.calls)
-    assert calls > 10
-    for number in range(1, calls + 1):  # before a call is the same as after the one before it
-        with world_without_lambda(aws, arns) as world:
-            prepare(world)
-            world.kill_at = number
-            with pytest.raises(Killed):
-                run(world)
-            world.kill_at = None
+        world.left = None
+        undisturbed = world.everything()
+        assert len(world.calls) > 10
+        assert len(kept) > 5
+        for number, left in enumerate(kept):
+            left.put_back()
             run(world)
-            assert world.everything() == undisturbed, f"killed at call {number}"
+            assert world.everything() == undisturbed, f"{number} changes before it was killed"
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -1148,7 +1204,7 @@ class Command:
 def command(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     for name, value in world.aws.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", world.twinmaker_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", world.local_twinmaker.url)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     quick = functools.partial(Polling, sleep=lambda _seconds: None)
     monkeypatch.setattr("deploy_scripts.register.registration.Polling", quick)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..connectors import instants
 from ..connectors.answers import check_history, check_last
-from ..connectors.queries import (
-    ATTRIBUTE_READER,
-    DATA_READER,
-    HistoryQuery,
-    LastQuery,
-    Moment,
-)
+from ..connectors.queries import HistoryQuery, LastQuery, Moment
 from ..errors import (
     ConnectorFailedError,
     InvalidRequestError,
@@ -20,9 +14,16 @@ from ..errors import (
 )
 from ..protocol.rest_json import load_model
 from ..protocol.validation import violations
+from ..twin.components import SEPARATOR, external_ids, properties_in, with_parts
 from ..twin.definitions import properties_of
+from ..twin.functions import (
+    ATTRIBUTE_READER,
+    DATA_READER,
+    ENTITY_READER,
+    TYPE_READER,
+    lambda_of,
+)
 from ..twin.values import ValueMismatchError, read_data_value
-from .entities import external_ids, properties_in
 from .paging import page_size
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ class DataPlane:
         self._invoker = invoker
 
     def history(self, request: Json) -> Json:
-        """Answer GetPropertyValueHistory from the component type's ``dataReader``."""
-        _refuse_unoffered(request, "componentPath")
+        """Answer GetPropertyValueHistory from one of the component type's three data readers."""
         _check_target(request)
         start, end = _moment(request, "start"), _moment(request, "end")
         if end.nanoseconds < start.nanoseconds:
@@ -70,7 +70,8 @@ class DataPlane:
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             properties, schema, type_id = self._target(space, request)
-            arn = _connector(schema, DATA_READER, type_id)
+            by = ENTITY_READER if "entityId" in request else TYPE_READER
+            arn = lambda_of(schema.functions, (DATA_READER, by), type_id)
         _check_selected(request["selectedProperties"], properties, time_series=True)
         _check_filters(request.get("propertyFilters", []), properties)
         query = HistoryQuery(
@@ -80,7 +81,8 @@ class DataPlane:
             end=end,
             properties=properties,
             entity_id=request.get("entityId"),
-            component_name=request.get("componentName"),
+            component_name=_component_name(request),
+            component_path=request.get("componentPath"),
             component_type_id=request.get("componentTypeId"),
             max_results=page_size(request, _DEFAULT_PAGE),
             order=cast(
@@ -96,8 +98,12 @@ class DataPlane:
         return answer
 
     def latest(self, request: Json) -> Json:
-        """Answer GetPropertyValue: statics from the entity, the rest from a connector."""
-        _refuse_unoffered(request, "componentPath", "propertyGroupName", "tabularConditions")
+        """Answer GetPropertyValue: statics from the entity, the rest from a connector.
+
+        It serves properties that aren't time series: the guide's AttributePropertyValueReaderByEntity
+        has 'static properties' alone, and Grafana's client notes the same.
+        """
+        _refuse_unoffered(request, "propertyGroupName", "tabularConditions")
         if "entityId" not in request:
             raise InvalidRequestError(
                 "entityId and componentName are needed: the local TwinMaker reads the newest "
@@ -116,11 +122,12 @@ class DataPlane:
         outside = tuple(name for name in selected if _is_external(properties[name]))
         values = _statics(request, properties)
         if outside:
-            arn = _connector(schema, ATTRIBUTE_READER, type_id)
+            arn = lambda_of(schema.functions, (ATTRIBUTE_READER,), type_id)
             query = LastQuery(
                 workspace_id=request["workspaceId"],
                 entity_id=request["entityId"],
-                component_name=request["componentName"],
+                component_name=_component_name(request),
+                component_path=request.get("componentPath"),
                 selected=outside,
                 properties=properties,
             )
@@ -137,17 +144,15 @@ class DataPlane:
             type_id = request["componentTypeId"]
             schema = space.schema(self._store.usable(space.types, type_id))
             return properties_of(schema.definitions, {}), schema, type_id
-        entity = self._store.resting(space.entities, request["entityId"])
-        component = entity.components.get(request["componentName"])
+        entity = self._store.usable(space.entities, request["entityId"])
+        path = request.get("componentPath") or request["componentName"]
+        component = with_parts(space, entity.components).get(path)
         if component is None:
-            raise InvalidRequestError(
-                f"Entity {entity.entity_id} has no component {request['componentName']}"
-            )
+            raise InvalidRequestError(f"Entity {entity.entity_id} has no component {path}")
         type_id = component.component_type_id
         if request.get("componentTypeId", type_id) != type_id:
             raise InvalidRequestError(
-                f"Component {request['componentName']} is of type {type_id}, not of "
-                f"{request['componentTypeId']}"
+                f"Component {path} is of type {type_id}, not of {request['componentTypeId']}"
             )
         schema = space.schema(self._store.usable(space.types, type_id))
         return properties_in(space, component), schema, type_id
@@ -160,13 +165,23 @@ def _add_external_ids(reference: Json, properties: Mapping[str, Json]) -> None:
 
 
 def _check_target(request: Json) -> None:
-    entity, component = "entityId" in request, "componentName" in request
+    entity, component = "entityId" in request, _component_name(request) is not None
     if entity != component:
         raise InvalidRequestError("entityId and componentName belong together: give both")
+    if request.get("componentName", _component_name(request)) != _component_name(request):
+        raise InvalidRequestError(
+            "componentName isn't the last name of componentPath: leave it out"
+        )
     if not entity and "componentTypeId" not in request:
         raise InvalidRequestError(
             "Give entityId and componentName, or componentTypeId for a query across entities"
         )
+
+
+def _component_name(request: Json) -> Any:
+    """Return the name of the component that is asked for, None if there is none."""
+    path = request.get("componentPath")
+    return request.get("componentName") if path is None else path.rpartition(SEPARATOR)[2]
 
 
 def _moment(request: Json, bound: str) -> Moment:
@@ -202,10 +217,17 @@ def _check_selected(
     for name in selected:
         if name not in properties:
             raise InvalidRequestError(f"selectedProperties: property {name} isn't defined")
-        if time_series and not properties[name]["definition"]["isTimeSeries"]:
-            raise InvalidRequestError(
-                f"selectedProperties: property {name} isn't a time series, so it has no history"
+        if properties[name]["definition"]["isTimeSeries"] is time_series:
+            continue
+        raise InvalidRequestError(
+            f"selectedProperties: property {name} "
+            + (
+                "isn't a time series, so it has no history"
+                if time_series
+                else "is a time series: GetPropertyValueHistory reads it, with maxResults 1 and "
+                "orderByTime DESCENDING its newest value"
             )
+        )
 
 
 def _check_filters(filters: Iterable[Json], properties: Mapping[str, Json]) -> None:
@@ -236,7 +258,12 @@ def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
         name: {
             "propertyReference": {
                 "entityId": request["entityId"],
-                "componentName": request["componentName"],
+                "componentName": _component_name(request),
+                **(
+                    {"componentPath": request["componentPath"]}
+                    if "componentPath" in request
+                    else {}
+                ),
                 "propertyName": name,
             },
             "propertyValue": properties[name]["value"],
@@ -244,17 +271,6 @@ def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
         for name in request["selectedProperties"]
         if not _is_external(properties[name]) and "value" in properties[name]
     }
-
-
-def _connector(schema: Schema, function: str, type_id: str) -> str:
-    """Return the ARN of a function's Lambda."""
-    implementation = schema.functions.get(function, {}).get("implementedBy", {})
-    if "lambda" not in implementation:
-        raise InvalidRequestError(
-            f"Component type {type_id} has no function {function} implemented by a Lambda, so "
-            "nothing can read these values"
-        )
-    return str(implementation["lambda"]["arn"])
 
 
 def _check_shape(answer: Json, operation: str) -> None:

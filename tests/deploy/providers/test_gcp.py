@@ -31,7 +31,7 @@ from tests.deploy.existing_storage import PUMP, TOKEN, ExistingProject, document
 from tests.deploy.providers.contract import *  # noqa: F403
 from tests.deploy.providers.contract import Case, flags, without_publish
 from tests.firestore_client import client_of
-from tests.firestore_server import FirestoreServer
+from tests.firestore_commits import CommitServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,14 +102,14 @@ def test_entries_are_written_in_batches_and_only_once(client: Client, entries: l
 
 def test_a_database_that_throttles_is_waited_for(entries: list[Entry]):
     throttled = [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE]
-    with FirestoreServer(commit_failures=throttled) as server:
+    with CommitServer(throttled) as server:
         assert FirestoreWriter(server.client(), "entries").write(entries[:3]) == 3
         assert [len(each.writes) for each in server.commits] == [3]
 
 
 def test_a_database_that_refuses_is_an_error(entries: list[Entry]):
     refused = [grpc.StatusCode.PERMISSION_DENIED]
-    with FirestoreServer(commit_failures=refused) as server, pytest.raises(PermissionDenied):
+    with CommitServer(refused) as server, pytest.raises(PermissionDenied):
         FirestoreWriter(server.client(), "entries").write(entries[:3])
 
 

@@ -124,10 +124,56 @@ def test_values_are_typed_as_the_query_declares(service: Service) -> None:
     assert kinds == [{"longValue"}, {"stringValue"}, {"stringValue"}, {"listValue"}]
 
 
+@pytest.mark.parametrize("ask", ["get", "post"])
+def test_several_devices_have_one_history(service: Service, ask: str) -> None:
+    selected = ["temperature", "pressure"]
+    payload = history(
+        selected_properties=selected, property_types=dict.fromkeys(selected, "DOUBLE")
+    )
+    alone = [service.post(HISTORY, payload | {"iot_device_id": each}) for each in (SENSOR, PUMP)]
+    del payload["iot_device_id"]
+    payload |= {"iot_device_ids": [SENSOR, PUMP], "external_id": "alarm_key"}
+    spelled = {
+        **parameters(payload),
+        "iot_device_ids": f"{SENSOR},{PUMP}",
+        "property_types": json.dumps(payload["property_types"]),
+    }
+    answer = service.get(HISTORY, spelled) if ask == "get" else service.post(HISTORY, payload)
+
+    found = answer.json()["propertyValues"]
+    assert [each["values"] for each in found] == [
+        each["values"] for one in alone for each in one.json()["propertyValues"]
+    ]
+    assert [each["entityPropertyReference"]["externalIdProperty"] for each in found] == [
+        {"alarm_key": SENSOR},
+        {"alarm_key": PUMP},
+    ]
+
+
 def test_an_unknown_device_has_a_history_without_values(service: Service) -> None:
     answer = service.post(HISTORY, history(iot_device_id="nobody")).json()
 
     assert answer == {"propertyValues": []}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_newest_values_have_their_times_if_the_query_asks_for_them(
+    service: Service, method: str
+) -> None:
+    query = last_entry(selected_properties=["temperature", "humidity"])
+    with_times = query | {"times": True}
+    if method == "GET":
+        asked = parameters(query) | {"times": "true"}
+        values = service.get(LAST_ENTRY, asked).json()["propertyValues"]
+    else:
+        values = service.post(LAST_ENTRY, with_times).json()["propertyValues"]
+    # The newest entry has no humidity.
+    assert {name: each["time"] for name, each in values.items()} == {
+        "temperature": "2026-01-30T17:01:30.123456789Z",
+        "humidity": "2026-01-30T17:01:00Z",
+    }
+    without_times = service.post(LAST_ENTRY, query).json()["propertyValues"]
+    assert not any("time" in each for each in without_times.values())
 
 
 def test_an_unknown_device_has_a_last_entry_without_properties(service: Service) -> None:
@@ -146,7 +192,7 @@ def test_keys_that_arent_known_are_ignored(service: Service, path: str) -> None:
 
 @pytest.mark.parametrize("path", [HISTORY, LAST_ENTRY])
 def test_optional_keys_may_be_null(service: Service, path: str) -> None:
-    optional = ["property_types", "entity_id", "component_name"]
+    optional = ["property_types", "entity_id", "component_name", "times"]
     if path == HISTORY:
         optional += [
             "property_filters",

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.firestore import GeoPoint
 from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import (
+    FirestoreGrpcTransport,
+    FirestoreRestTransport,
+)
+from google.cloud.firestore_v1.types import RunQueryRequest, RunQueryResponse
 
 from deploy_scripts import PROJECT
 from local_cloud import child_process
@@ -29,9 +40,14 @@ PATIENCE_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFirestore]:
     with LocalFirestore(tmp_path_factory.mktemp("firestore") / "log") as local:
-        yield client_of(local)
+        yield local
+
+
+@pytest.fixture(scope="module")
+def client(local: LocalFirestore) -> Client:
+    return client_of(local)
 
 
 def test_a_package_that_is_missing_is_told_with_its_remedy(monkeypatch, tmp_path: Path):
@@ -102,3 +118,97 @@ def test_a_range_holds_values_of_its_own_type_only(client: Client):
         client.collection("types").document(f"d{number}").set({"n": value})
     found = client.collection("types").where(filter=FieldFilter("n", ">=", 1)).stream()
     assert [each.id for each in found] == ["d1", "d2"]
+
+
+VALUES = {
+    "string": "\U0001f321 \uffff",
+    "empty": "",
+    "large": 2**63 - 1,
+    "small": -(2**63),
+    "whole": 20.0,
+    "double": 1e-300,
+    "not a number": math.nan,
+    "infinite": -math.inf,
+    "true": True,
+    "null": None,
+    "first": datetime(1, 1, 1, tzinfo=UTC),
+    "last": datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    "second": datetime(2026, 1, 30, 17, tzinfo=UTC),
+    "bytes": bytes(range(256)),
+    "point": GeoPoint(-0.5, 180),
+    "map": {"a.b`": [1, {"c": None}], "empty": {}, "list": []},
+}
+
+
+@pytest.fixture(scope="module")
+def parent(client: Client) -> str:
+    """Entries of two devices, and the resource that their collection is in."""
+    collection = client.collection("both")
+    batch = client.batch()
+    for number in range(20):
+        fields = {"device_id": f"d{number % 2}", "at": f"{number // 4:02}", **VALUES}
+        fields["reference"] = collection.document("other")
+        batch.set(collection.document(f"é{number:02}"), fields)
+    batch.commit()
+    return f"{client._database_string}/documents"
+
+
+@pytest.fixture(scope="module")
+def clients(local: LocalFirestore) -> list[FirestoreClient]:
+    """Google's own, over gRPC and over REST."""
+    channel = grpc.insecure_channel(local.host)
+    rest = FirestoreRestTransport(
+        host=local.host, credentials=AnonymousCredentials(), url_scheme="http"
+    )
+    return [
+        FirestoreClient(transport=FirestoreGrpcTransport(channel=channel)),
+        FirestoreClient(transport=rest),
+    ]
+
+
+@pytest.mark.parametrize("direction", ["ASCENDING", "DESCENDING"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"limit": 3},
+        {"select": {"fields": [{"field_path": "map.`a.b\\\\``"}, {"field_path": "whole"}]}},
+        {"start_at": {"values": [{"string_value": "02"}], "before": True}},
+        {"start_at": {"values": [{"string_value": "99"}]}},
+    ],
+    ids=str,
+)
+def test_rest_answers_what_grpc_does(clients, parent, asked, direction):
+    wanted = [("device_id", "EQUAL", "d1"), ("at", "GREATER_THAN_OR_EQUAL", "01")]
+    filters = [
+        {
+            "field_filter": {
+                "field": {"field_path": path},
+                "op": op,
+                "value": {"string_value": v},
+            }
+        }
+        for path, op, v in wanted
+    ]
+    query = {
+        "from_": [{"collection_id": "both"}],
+        "where": {"composite_filter": {"op": "AND", "filters": filters}},
+        "order_by": [
+            {"field": {"field_path": path}, "direction": direction} for path in ("at", "__name__")
+        ],
+        **asked,
+    }
+    request = RunQueryRequest({"parent": parent, "structured_query": query})
+    over_grpc, over_rest = (
+        [RunQueryResponse.to_dict(each).get("document") for each in client.run_query(request)]
+        for client in clients
+    )
+    assert repr(over_rest) == repr(over_grpc)
+    assert len(over_grpc) >= 1
+
+
+def test_what_it_does_not_know_is_an_error_over_rest_too(clients, parent):
+    query = {"from_": [{"collection_id": "both"}], "offset": 1}
+    request = RunQueryRequest({"parent": parent, "structured_query": query})
+    with pytest.raises(GoogleAPICallError, match="offset"):
+        list(clients[1].run_query(request))

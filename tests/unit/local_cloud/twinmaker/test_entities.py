@@ -9,6 +9,7 @@ from .twin import (
     ARN,
     COMPONENT,
     ENTITY,
+    FUNCTIONS,
     TYPE,
     WORKSPACE,
     Client,
@@ -33,6 +34,7 @@ def typed(workspace: Client) -> Any:
             "size": {"dataType": {"type": "LONG", "allowedValues": [{"longValue": 1}]}},
             "speed": {"dataType": {"type": "DOUBLE"}, "isTimeSeries": True},
         },
+        functions=FUNCTIONS,
     )
     return workspace
 
@@ -73,6 +75,21 @@ def test_an_entity_is_shown_with_all_properties_and_their_values(typed: Client) 
         "speed": None,
     }
     assert properties(typed)["speed"]["definition"]["isTimeSeries"] is True
+
+
+def test_an_entity_shows_30_components_at_most_and_says_so(workspace: Client) -> None:
+    make_type(workspace)
+    components = {f"component-{n:02}": {"componentTypeId": TYPE} for n in range(31)}
+    make_entity(workspace, components=components)
+    found = shown(workspace)
+    assert list(found["components"]) == list(components)[:30]
+    assert found["areAllComponentsReturned"] is False
+    typed = {"updateType": "DELETE"}
+    workspace.update_entity(
+        workspaceId=WORKSPACE, entityId=ENTITY, componentUpdates={"component-07": typed}
+    )
+    found = shown(workspace)
+    assert (len(found["components"]), found["areAllComponentsReturned"]) == (30, True)
 
 
 def test_an_entity_without_an_id_gets_one(typed: Client) -> None:
@@ -128,9 +145,9 @@ def test_a_required_property_needs_a_value(workspace: Client) -> None:
 
 
 def test_an_abstract_type_cannot_be_used(workspace: Client) -> None:
-    make_type(workspace, functions={"dataReader": {}})
+    make_type(workspace, propertyDefinitions={"speed": TEXT | {"isStoredExternally": True}})
     with pytest.raises(
-        workspace.exceptions.ValidationException, match="is abstract, because its f"
+        workspace.exceptions.ValidationException, match="is abstract, because no function reads"
     ):
         workspace.create_entity(workspaceId=WORKSPACE, entityName="m", components=component())
 
@@ -305,29 +322,6 @@ def test_a_second_filter_is_refused(typed: Client) -> None:
     filters = [{"externalId": "a"}, {"externalId": "b"}]
     with pytest.raises(typed.exceptions.ValidationException, match="takes one filter"):
         typed.list_entities(workspaceId=WORKSPACE, filters=filters)
-
-
-def test_composite_components_are_not_offered(typed: Client) -> None:
-    with pytest.raises(typed.exceptions.ClientError, match="doesn't have compositeComponents"):
-        typed.create_entity(
-            workspaceId=WORKSPACE, entityName="m", compositeComponents={"a/b": {"description": "x"}}
-        )
-
-
-GROUP = {"g": {"groupType": "TABULAR", "propertyNames": ["colour"]}}
-
-
-def test_property_groups_are_not_offered(typed: Client) -> None:
-    components = {COMPONENT: {"componentTypeId": TYPE, "propertyGroups": GROUP}}
-    with pytest.raises(typed.exceptions.ClientError, match="doesn't have property groups"):
-        typed.create_entity(workspaceId=WORKSPACE, entityName="m", components=components)
-
-
-def test_updates_of_property_groups_are_not_offered(typed: Client) -> None:
-    make_entity(typed)
-    update = {COMPONENT: {"propertyGroupUpdates": GROUP}}
-    with pytest.raises(typed.exceptions.ClientError, match="doesn't have property groups"):
-        typed.update_entity(workspaceId=WORKSPACE, entityId=ENTITY, componentUpdates=update)
 
 
 def test_an_entity_reads_through_a_function_that_its_type_inherits(

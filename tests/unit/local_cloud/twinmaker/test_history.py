@@ -263,18 +263,36 @@ def test_an_unknown_entity_is_not_found(twin: Client) -> None:
         history(twin, entityId="machine-9")
 
 
-def test_composite_components_are_not_offered(twin: Client) -> None:
-    with pytest.raises(twin.exceptions.ClientError, match="doesn't have componentPath"):
-        history(twin, componentPath="a/b")
+@pytest.mark.parametrize(
+    ("reader", "ask", "refused"),
+    [
+        ("dataReader", history, by_type),
+        ("dataReaderByEntity", history, by_type),
+        ("dataReaderByComponentType", by_type, history),
+    ],
+)
+def test_a_data_reader_serves_the_queries_that_are_documented_for_it(
+    workspace: Client, connector: Connector, reader: str, ask: Any, refused: Any
+) -> None:
+    functions = {reader: FUNCTIONS["dataReader"]}
+    make_type(workspace, propertyDefinitions=PROPERTIES, functions=functions)
+    make_entity(workspace)
+    assert ask(workspace)["propertyValues"] == []
+    if reader == "dataReader":
+        assert refused(workspace)["propertyValues"] == []
+        return
+    with pytest.raises(
+        workspace.exceptions.ValidationException, match=f"{TYPE} has no function dataReader or data"
+    ):
+        refused(workspace)
+    assert len(connector.calls) == 1
 
 
-def test_a_type_without_the_function_is_named_with_what_it_lacks(workspace: Client) -> None:
+def test_a_function_that_the_service_implements_is_not_offered(workspace: Client) -> None:
     functions = {"dataReader": {"implementedBy": {"isNative": True}}}
     make_type(workspace, propertyDefinitions=PROPERTIES, functions=functions)
     make_entity(workspace)
-    with pytest.raises(
-        workspace.exceptions.ValidationException, match=f"{TYPE} has no function data"
-    ):
+    with pytest.raises(workspace.exceptions.ClientError, match="one of the service's own"):
         history(workspace)
 
 

@@ -1,0 +1,253 @@
+"""How queries reach Firestore: by its REST API, whose answers are JSON of whole pages.
+
+Google's client over gRPC makes objects of each document, which takes many times as long as parsing JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import orjson
+import requests
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from chalicelib.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+    from chalicelib.settings.firestore import FirestoreSettings
+
+_SERVICE: Final = "https://firestore.googleapis.com"
+_SCOPE: Final = "https://www.googleapis.com/auth/datastore"
+_EMULATORS_PROJECT: Final = "google-cloud-firestore-emulator"
+"""Google's clients name the same one if none is set."""
+_CONNECTION_SECONDS: Final = 2.0
+_PART: Final = 65_536
+"""Bytes that are read at once, at most."""
+_STATUSES: Final = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "UNAVAILABLE",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    504: "DEADLINE_EXCEEDED",
+}
+"""What an answer without an error in it means (Google Cloud, 'API design guide', 'Errors')."""
+
+
+class FirestoreFailure(Exception):  # noqa: N818 - an error of the product's is made of it
+    """What Firestore answers in place of documents, or why there is no answer.
+
+    Parameters
+    ----------
+    status
+        The name of its code (Firestore documentation, 'Understand error codes').
+    message
+        What is wrong.
+    """
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+def identity(settings: FirestoreSettings) -> tuple[Credentials, str]:
+    """Return the credentials of whoever runs this, and the project.
+
+    Raises
+    ------
+    ConfigurationError
+        They can't be determined.
+    """
+    import google.auth  # slow to load, and unneeded with an emulator
+
+    try:
+        credentials, project = google.auth.default(scopes=[_SCOPE])
+    except DefaultCredentialsError as error:
+        raise ConfigurationError(
+            f"There are no Google credentials ({error}). On Google Cloud, the function's service "
+            "account gives them; on your machine: gcloud auth application-default login"
+        ) from error
+    project = settings.project or project
+    if project is None:
+        raise ConfigurationError(
+            "FIRESTORE_PROJECT is not set, and the project can't be determined. Set it to something "
+            "like: my-project-1234"
+        )
+    return credentials, project
+
+
+def database_of(settings: FirestoreSettings) -> FirestoreDatabase:
+    """Return the settings' database; nothing is sent yet.
+
+    Raises
+    ------
+    ConfigurationError
+        The project or the credentials can't be determined.
+    """
+    if settings.emulator is None:
+        # Its credentials aren't needed with an emulator, nor what they take to load.
+        from google.auth.transport.requests import AuthorizedSession
+
+        credentials, project = identity(settings)
+        service = _SERVICE
+        session: requests.Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    else:
+        project = settings.project or _EMULATORS_PROJECT
+        service = f"http://{settings.emulator}"
+        session = requests.Session()
+        # An emulator lets its owner pass its access rules, as it does Google's clients.
+        session.headers["Authorization"] = "Bearer owner"
+    found = session.merge_environment_settings(service, {}, None, None, None)
+    # requests looks up proxies for each request (Requests documentation, 'Proxies'), and a password in
+    # ~/.netrc, which would take the place of the credentials.
+    session.trust_env = False
+    if settings.emulator is None:
+        session.proxies, session.verify = found["proxies"], found["verify"]
+    return FirestoreDatabase(session, service, project, settings.database)
+
+
+@dataclass(frozen=True)
+class FirestoreDatabase:
+    """A database of documents.
+
+    Attributes
+    ----------
+    session
+        What sends requests with credentials.
+    service
+        The address of the API.
+    project, name
+        The names of the project and of the database.
+    """
+
+    session: requests.Session
+    service: str
+    project: str
+    name: str
+
+    @property
+    def root(self) -> str:
+        """The resource name that those of all documents begin with."""
+        return f"projects/{self.project}/databases/{self.name}/documents"
+
+    def run_query(self, parent: str, query: dict[str, Any], seconds: float) -> list[Any]:
+        """Run a query, and return what is streamed for it (REST reference, 'documents.runQuery').
+
+        Parameters
+        ----------
+        parent
+            The path of the document that the query's collection is in, or an empty string.
+        query
+            The StructuredQuery.
+        seconds
+            How long it may take, to the last byte of the answer.
+
+        Raises
+        ------
+        FirestoreFailure
+            The answer is an error or not what the reference says, or doesn't arrive whole and in time.
+        """
+        body = orjson.dumps({"structuredQuery": query})
+        place = quote(f"{self.root}/{parent}".rstrip("/"), safe="/()")
+        try:
+            status, content = self._post(
+                f"{self.service}/v1/{place}:runQuery?prettyPrint=false", body, seconds
+            )
+        except (requests.Timeout, ReadTimeoutError, TimeoutError) as error:
+            if isinstance(error, requests.ConnectTimeout):
+                raise FirestoreFailure("UNAVAILABLE", str(error)) from error
+            raise FirestoreFailure(
+                "DEADLINE_EXCEEDED", f"no whole answer within {seconds:.1f} s ({error})"
+            ) from error
+        except GoogleAuthError as error:
+            is_transient = error.retryable or isinstance(error, TransportError)
+            raise FirestoreFailure(
+                "UNAVAILABLE" if is_transient else "UNAUTHENTICATED", str(error)
+            ) from error
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise FirestoreFailure("UNAVAILABLE", str(error)) from error
+        if status != requests.codes.ok:
+            raise _failure(status, content)
+        answered = _parsed(content)
+        if not isinstance(answered, list):
+            raise malformed()
+        return answered
+
+    def _post(self, url: str, body: bytes, seconds: float) -> tuple[int, bytes]:
+        """Return the status and the content of an answer that arrives in time."""
+        give_up = time.monotonic() + seconds
+        parts = []
+        with self.session.post(
+            url,
+            data=body,
+            headers={"Content-Type": "application/json"},
+            timeout=(min(_CONNECTION_SECONDS, seconds), seconds),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            # requests' own ways to read wait for as many bytes as they ask for, however slowly those drip.
+            while part := response.raw.read1(_PART, decode_content=True):
+                parts.append(part)
+                left = give_up - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("it came too slowly")
+                connection = response.raw.connection
+                if connection is not None and connection.sock is not None:
+                    connection.sock.settimeout(left)
+        return response.status_code, b"".join(parts)
+
+
+def malformed() -> FirestoreFailure:
+    """Return the failure that an answer is which isn't what the reference says."""
+    return FirestoreFailure("INTERNAL", "the answer isn't one to a query, or is cut off")
+
+
+def failure_in(answered: Any) -> FirestoreFailure | None:
+    """Return the error that a part of an answer holds, if it is one."""
+    match answered:
+        case {"error": {"status": str(status), "message": str(message)}}:
+            return FirestoreFailure(status, message)
+    return None
+
+
+def _failure(code: int, content: bytes) -> FirestoreFailure:
+    answered = _parsed(content)
+    # An error of a method that streams is in an array.
+    if isinstance(answered, list) and answered:
+        answered = answered[0]
+    status = _STATUSES.get(code, "UNAVAILABLE" if code > 500 else "UNKNOWN")
+    return failure_in(answered) or FirestoreFailure(status, f"HTTP status {code}")
+
+
+def _parsed(content: bytes) -> Any:
+    """Parse JSON; None if it isn't."""
+    try:
+        return orjson.loads(content)
+    except ValueError:
+        pass
+    try:
+        # It reads lone surrogates, too, which make one value useless and not the page.
+        return json.loads(content, object_hook=_writable)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _writable(value: dict[str, Any]) -> dict[str, Any]:
+    """Put a value of no known type in the place of one that no answer can hold."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return {"unwritable": None}
+    return value

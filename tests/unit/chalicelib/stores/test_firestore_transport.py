@@ -1,0 +1,197 @@
+"""What the Firestore store makes of answers that are late, cut off, or not what the reference says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import RefreshError, TransportError
+from google.auth.transport.requests import AuthorizedSession
+
+from chalicelib.contracts.wire_contract import history_query
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.limits import LARGEST_PAYLOAD
+from chalicelib.model.timestamps import Iso8601Format
+from chalicelib.stores import firestore
+from chalicelib.stores.firestore import FirestoreHotStore
+from chalicelib.stores.firestore_transport import FirestoreDatabase
+from tests.conformance.asking import END, START
+from tests.firestore_server import FirestoreServer, Page, Raw
+
+if TYPE_CHECKING:
+    from chalicelib.model.results import HistoryPage
+
+KEY = "2026-01-30T17:00:00Z"
+GOOD = Page({"d1": {"timestamp": KEY, "n": 1}})
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firestore, "_LONGEST_PAUSE", 0)
+
+
+def history_of(database: FirestoreDatabase) -> HistoryPage:
+    store = FirestoreHotStore(
+        database,
+        collection="telemetry",
+        device_id_attribute="device_id",
+        timestamp_attribute="timestamp",
+    )
+    asked = {"iot_device_id": "sensor", "selected_properties": ["n"]}
+    query = history_query(asked | {"start_time": START, "end_time": END})
+    return HotReader(store, Iso8601Format(), page_bytes=LARGEST_PAYLOAD).history(query)
+
+
+def answered(*answers: Page | Raw) -> tuple[HistoryPage, int]:
+    """Read the history; return it, and how many queries it took."""
+    with FirestoreServer(*answers) as server:
+        return history_of(server.database()), len(server.queries)
+
+
+def part(**values: Any) -> dict[str, Any]:
+    """An entry's document, as it is streamed, with fields in the API's own spelling."""
+    fields = {"timestamp": {"stringValue": KEY}, **values}
+    return {"document": {"name": "projects/p/databases/d/documents/c/id", "fields": fields}}
+
+
+def raw(*parts: Any, **more: Any) -> Raw:
+    return Raw(json.dumps(parts).encode(), **more)
+
+
+NOT_PAGES = {
+    "an object": Raw(b"{}"),
+    "null": Raw(b"null"),
+    "nothing": Raw(b""),
+    "half of an array": Raw(b'[{"document":'),
+    "an empty array, without the time of the read": raw(),
+    "an empty part": raw({}),
+    "a part that is a string": raw("document"),
+    "no document": raw({"document": None}),
+    "a document without fields": raw({"document": {"name": "a/b"}}),
+    "a document without its timestamp": raw({"document": {"name": "a/b", "fields": {}}}),
+    "a timestamp that is no value": raw(part(timestamp="2026")),
+    "a document without a name": raw({"document": part()["document"] | {"name": None}}),
+    "an error that is none": raw({"error": None}),
+    "a page that is too deep": Raw(b"[" * 100_000),
+}
+
+
+class TestAnAnswer:
+    @pytest.mark.parametrize("wrong", NOT_PAGES.values(), ids=NOT_PAGES)
+    def test_that_is_no_page_is_asked_for_again(self, wrong):
+        page, queries = answered(wrong, GOOD)
+        assert (page.count, queries) == (1, 2)
+
+    @pytest.mark.parametrize("wrong", NOT_PAGES.values(), ids=NOT_PAGES)
+    def test_that_is_never_a_page_makes_the_store_unavailable(self, wrong):
+        with pytest.raises(StoreUnavailableError, match="isn't one to a query"):
+            answered(wrong)
+
+    def test_that_is_cut_off_is_asked_for_again(self):
+        page, queries = answered(raw(part(n={"integerValue": "1"}), cut_off=True), GOOD)
+        assert (page.count, queries) == (1, 2)
+
+    @pytest.mark.parametrize("status", [408, 500, 502, 503])
+    def test_of_a_server_in_trouble_is_asked_for_again(self, status):
+        page, queries = answered(Raw(b"<html>sorry</html>", status), GOOD)
+        assert (page.count, queries) == (1, 2)
+
+    @pytest.mark.parametrize(("status", "name"), [(429, "RESOURCE_EXHAUSTED"), (504, "DEADLINE")])
+    def test_that_asks_for_less_is_not(self, status, name):
+        with (
+            FirestoreServer(Raw(b"", status)) as server,
+            pytest.raises(StoreUnavailableError, match=name),
+        ):
+            history_of(server.database())
+        assert len(server.queries) == 1
+
+    @pytest.mark.parametrize("status", [302, 418])
+    def test_that_nobody_expects_is_named(self, status):
+        with pytest.raises(HotStoreError, match=f"HTTP status {status}"):
+            answered(Raw(b"", status))
+
+    def test_with_an_error_in_the_middle_is_gone_on_from(self):
+        second = Page({"d2": {"timestamp": "2026-01-30T17:00:01Z", "n": 2}})
+        with FirestoreServer(dataclasses.replace(GOOD, failure="ABORTED"), second) as server:
+            page = history_of(server.database())
+        assert page.count == 2
+        assert server.queries[1].start_at.values[0].string_value == KEY
+
+    @pytest.mark.parametrize("bound", ["_PAGE_SECONDS", "_READ_SECONDS"])
+    def test_that_drips_has_an_end(self, monkeypatch, bound):
+        monkeypatch.setattr(firestore, bound, 0.1)
+        dripping = raw(part(), drips=True)
+        with pytest.raises(StoreUnavailableError, match="DEADLINE_EXCEEDED"):
+            answered(dripping)
+
+    def test_of_many_pages_has_an_end(self, monkeypatch):
+        monkeypatch.setattr(firestore, "_READ_SECONDS", 0.2)
+        monkeypatch.setattr(firestore, "_LARGEST_PAGE", 1)
+        # Each page is full, so there is always another one.
+        with pytest.raises(StoreUnavailableError, match="DEADLINE_EXCEEDED"):
+            answered(GOOD)
+
+
+class TestAValue:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"bytesValue": "AA=="},
+            {"geoPointValue": {"latitude": 1, "longitude": 2}},
+            {"referenceValue": "projects/p/databases/d/documents/c/id"},
+            {"timestampValue": "2026-01-30T17:00:00Z"},
+            {"doubleValue": "NaN"},
+            {"doubleValue": "-Infinity"},
+            {"stringValue": "lone \ud800"},
+            {"mapValue": {"fields": {"\udfff": {"booleanValue": True}}}},
+            {"arrayValue": {"values": [{"bytesValue": "AA=="}]}},
+            {"integerValue": "many"},
+            {"stringValue": None},
+            {"newValue": 1},
+            {},
+            5,
+        ],
+        ids=str,
+    )
+    def test_that_cannot_be_answered_is_counted_and_no_other_is_lost(self, value):
+        page, queries = answered(raw(part(n=value), part(n={"stringValue": "x"})))
+        assert (page.count, page.flaws.unrepresentable_values, queries) == (1, 1, 1)
+
+    @pytest.mark.parametrize(
+        ("stored", "kind", "content"),
+        [
+            ({"doubleValue": 4.5}, "doubleValue", 4.5),
+            ({"integerValue": str(2**63 - 1)}, "longValue", 2**63 - 1),
+            ({"booleanValue": False}, "booleanValue", False),
+            ({"arrayValue": {}}, "listValue", []),
+            ({"mapValue": {}}, "mapValue", {}),
+        ],
+        ids=str,
+    )
+    def test_is_that_of_its_type(self, stored, kind, content):
+        page, _ = answered(raw(part(n=stored)))
+        assert (page.values["n"].kinds, page.values["n"].contents) == ([kind], [content])
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "cure"),
+    [
+        (TransportError("no metadata server"), StoreUnavailableError, "unavailable"),
+        (RefreshError("revoked"), HotStoreError, "Check the credentials"),
+        (RefreshError("busy", retryable=True), StoreUnavailableError, "unavailable"),
+    ],
+    ids=str,
+)
+def test_credentials_that_fail_are_named(error, expected, cure):
+    class Failing(AnonymousCredentials):
+        def before_request(self, *_: Any) -> None:
+            raise error
+
+    session = AuthorizedSession(Failing())
+    database = FirestoreDatabase(session, "http://127.0.0.1:1", "p", "(default)")
+    with pytest.raises(expected, match=cure):
+        history_of(database)
