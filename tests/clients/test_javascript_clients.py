@@ -18,6 +18,8 @@ from chalicelib.model.instants import parse_instant, utc_text
 from demo.checks import same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from demo.stack import LocalCloud
 
 CLIENTS: Final = ("sdk", "appKit")
@@ -40,6 +42,18 @@ def of_type(cloud: LocalCloud, on: str) -> dict[str, Any]:
             at.direct_component_type_id if on == "aws" else at.clouds[on].component_type_id
         )
     }
+
+
+def asked(
+    cloud: LocalCloud, client: str, kind: str, of: Callable[..., dict[str, Any]], on: str
+) -> dict[str, Any]:
+    # GetPropertyValue serves no time series.
+    latest = {"componentName": cloud.endpoints.latest_component_name}
+    return (
+        {"client": client, "kind": kind}
+        | of(cloud, on)
+        | (latest if (client, kind) == ("sdk", "newest") else {})
+    )
 
 
 def read(cloud: LocalCloud, reads: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -75,14 +89,7 @@ def answers(cloud: LocalCloud) -> dict[tuple[Any, ...], dict[str, Any]]:
         # GetPropertyValue reads entities only.
         if (client, kind, of) != ("sdk", "newest", of_type)
     ]
-    newest = {"componentName": cloud.endpoints.latest_component_name}
-    reads = [
-        {"client": client, "kind": kind}
-        | of(cloud, on)
-        # GetPropertyValue serves no time series.
-        | (newest if (client, kind) == ("sdk", "newest") else {})
-        for client, kind, of, on in keys
-    ]
+    reads = [asked(cloud, *key) for key in keys]
     return dict(zip(keys, read(cloud, reads), strict=True))
 
 
@@ -136,7 +143,7 @@ def test_clients_are_told_that_the_other_clouds_hot_reader_is_down(cloud, on):
         answers = read(
             cloud,
             [
-                {"client": client, "kind": kind} | of_entity(cloud, on)
+                asked(cloud, client, kind, of_entity, on)
                 for client, kind in itertools.product(CLIENTS, KINDS)
             ],
         )
