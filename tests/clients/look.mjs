@@ -31,38 +31,42 @@ const browser = await chromium.launchPersistentContext(profile, {
 const page = await browser.newPage();
 const crashes = [];
 page.on("pageerror", (error) => crashes.push(error.stack));
-await page.goto(url);
+page.setDefaultTimeout(10_000);
+await page.goto(url, { timeout: 60_000 });
 
 let looks = 0;
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === "read again") await page.getByRole("button", { name: "Read again" }).click();
-  await page.locator("section").first().waitFor();
-  await page.waitForLoadState("networkidle");
+  await page.locator("section").first().waitFor({ timeout: 60_000 });
   if (picture && looks++ === 0) await page.screenshot({ path: picture });
   const devices = [];
-  for (const section of await page.locator("section").all()) devices.push(await look(section));
-  console.log(JSON.stringify({ devices, crashes }));
+  for (const section of await page.locator("section").all()) {
+    const title = await section.getAttribute("aria-label");
+    // A panel that changes meanwhile, from charts to an error or back, is for the next look.
+    const panel = await look(section).catch(() => ({ newest: [], tooltips: [], statuses: [] }));
+    devices.push({ title, ...panel });
+  }
+  console.log(JSON.stringify({ devices, crashes: crashes.splice(0) }));
 }
 await browser.close();
 await rm(profile, { recursive: true });
 
 /** Read a device's error, or what its panels show. */
 async function look(section) {
-  const title = await section.getAttribute("aria-label");
-  await section.locator("[data-testid=kpi-value], [class*=awsui_alert]").first().waitFor();
   const failed = section.locator("[class*=awsui_alert]").first();
-  if (await failed.count()) return { title, error: await failed.innerText() };
+  if (await failed.count()) return { error: await failed.innerText(), newest: [] };
   const newest = [];
   for (const kpi of await section.getByTestId("kpi-base-component").all()) {
     newest.push({
       name: (await kpi.getByTestId("kpi-name-and-unit").innerText()).trim(),
       value: await kpi.getByTestId("kpi-value").innerText(),
-      time: await kpi.getByTestId("kpi-timestamp").innerText(),
+      // There is none while it loads.
+      time: (await kpi.getByTestId("kpi-timestamp").allInnerTexts())[0],
     });
   }
   const statuses = [];
   for (const timeline of await section.locator(".timeline").all()) statuses.push(await bands(timeline));
-  return { title, newest, tooltips: await tooltips(section), statuses };
+  return { newest, tooltips: newest.length ? await tooltips(section) : [], statuses };
 }
 
 /** Hover over a line chart from left to right, and read what it says of each point: lines. */
@@ -72,8 +76,7 @@ async function tooltips(section) {
   const seen = new Set();
   for (let at = 0.05; at < 0.95; at += 0.02) {
     await page.mouse.move(x + width * at, y + height / 2);
-    const tooltip = chart.getByRole("tooltip");
-    if (await tooltip.count()) seen.add(await tooltip.innerText());
+    for (const each of await chart.getByRole("tooltip").allInnerTexts()) seen.add(each);
   }
   return [...seen].map((each) => each.split("\n").map((line) => line.trim()));
 }
@@ -83,7 +86,9 @@ async function bands(timeline) {
   const colors = await timeline
     .locator(".threshold-legend-container .box")
     .evaluateAll((boxes) => boxes.map((box) => [box.style.backgroundColor, box.parentElement.innerText.trim()]));
-  const { x, y, width } = await timeline.locator(".data-container").boundingBox();
+  const drawn = timeline.locator(".data-container");
+  if (!(await drawn.count())) return [];
+  const { x, y, width } = await drawn.boundingBox();
   const png = await page.screenshot({ clip: { x, y: y + 45, width, height: 1 } });
   const pixels = await page.evaluate(async (base64) => {
     const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${base64}`)).blob());
