@@ -8,13 +8,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENTRIES ?= 2880
+MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Some container images set it; then each of the many processes compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-fast clients dashboard test-dashboard bench lint pythons format package clean
+.PHONY: help setup demo local test test-fast clients dashboard test-dashboard soak bench lint pythons format package clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +72,9 @@ dashboard: $(VENV)/.ready node_modules/.ready examples/dashboard/dist/.ready ## 
 
 test-dashboard: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready examples/dashboard/dist/.ready ## Test the dashboard in Chromium, which must be there
 	@$(BIN)/python -m pytest tests/clients/test_dashboard.py
+
+soak: $(VENV)/.ready ## Try random input for MINUTES (10), and record what came of it
+	@$(BIN)/python -m tests.fuzzing.soak $(MINUTES)
 
 bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md
 	@$(BIN)/python -m benchmarks

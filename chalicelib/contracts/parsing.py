@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.instants import parse_instant
+from chalicelib.model.instants import NANOSECONDS, parse_instant
 from chalicelib.model.property_filter import PropertyFilter
 
 _LONGEST_TEXT = 1_024
@@ -142,6 +142,19 @@ class Document:
             raise InvalidQueryError(f"{key} must be true or false")
         return bool(value)
 
+    def interval(self, key: str) -> int | None:
+        """Return the nanoseconds between interpolated values; None if none are asked for."""
+        asked = self.mapping(key)
+        if not asked:
+            return None
+        if asked.get("interpolationType", "LINEAR") != "LINEAR":
+            raise InvalidQueryError(f"{key}.interpolationType must be LINEAR")
+        where = f"{key}.intervalInSeconds"
+        seconds = Document({where: asked.get("intervalInSeconds")}, self._where).max_results(where)
+        if seconds is None:
+            raise InvalidQueryError(f"{where} must be a whole number of at least 1")
+        return seconds * NANOSECONDS
+
     def token(self, key: str) -> str | None:
         """Return a `nextToken`; None if it is missing or empty."""
         value = self._content.get(key)
@@ -162,10 +175,10 @@ class Document:
 
 
 def _is_text(value: Any) -> bool:
-    # A lone surrogate can't be encoded; no store and no answer can hold it.
-    if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
+    try:
+        return isinstance(value, str) and 0 < len(value.encode()) <= _LONGEST_TEXT
+    except UnicodeEncodeError:  # a lone surrogate, which no store and no answer can hold
         return False
-    return 0 < len(value.encode()) <= _LONGEST_TEXT
 
 
 def check_range(start: int, end: int, start_name: str, end_name: str) -> None:

@@ -33,6 +33,8 @@ OF_EVERY_HOT_READER: Final = {
         "conditions",
         "devices",
         "hot_reader",
+        "interpolation",
+        "newest_values",
         "next_token",
         "pages",
         "reading_time",
