@@ -35,7 +35,7 @@ ENTRIES: list[dict[str, Any]] = [
     {"n": Decimal(4), "Vehicle.Speed": None, "Vehicle": {"Speed": Decimal(-1)}},
     {"n": Decimal(5), "payload": {"temperature": Decimal(25)}, "data": {"state": {}}},
 ]
-EXPECTED = {
+EXPECTED: dict[str, dict[int, Any]] = {
     "n": {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5},
     "temperature": {0: 20.5, 5: 25},
     "speed": {0: 80, 1: 81, 2: 82},
