@@ -13,7 +13,7 @@ from benchmarks.measure import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.lean_server import LeanServer
+    from chalicelib.hot_reader.hot_reader import HotReader
 
 _MEGABYTE: Final = 1024 * 1024
 _PAGE_VALUES: Final = 8_000
@@ -23,11 +23,23 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     """Page through a history, and see what is left after each page; see `benchmarks.pages.findings`."""
     entries = 30_000 if quick else 1_000_000
     with running() as server:
-        yield _memory(server, entries, report)
+        yield paging(hot_reader(server), entries, report)
 
 
-def _memory(server: LeanServer, entries: int, report: Callable[[str], None]) -> Finding:
-    reader = hot_reader(server)
+def paging(
+    reader: HotReader, entries: int, report: Callable[[str], None], *, of: str = ""
+) -> Finding:
+    """Page through the device with so many entries.
+
+    Parameters
+    ----------
+    reader, entries
+        The Hot Reader, and the entries of the device.
+    report
+        Called with each step.
+    of
+        Begins the finding's title.
+    """
     asked = payload(entries, ["temperature"], max_results=_PAGE_VALUES)
     peaks: list[float] = []
     kept: list[float] = []
@@ -54,7 +66,7 @@ def _memory(server: LeanServer, entries: int, report: Callable[[str], None]) -> 
     growth = kept[-1] - kept[settled]
     peak_growth = max(peaks[settled:]) / max(peaks[: settled + 1])
     return Finding(
-        f"memory for paging through {entries:,} entries, {_PAGE_VALUES:,} a page",
+        f"{of}memory for paging through {entries:,} entries, {_PAGE_VALUES:,} a page",
         "flat: within 5 % and 1 MB",
         f"peak {max(peaks):.1f} MB, {peak_growth:.2f} times that of the first pages; "
         f"{growth:+.2f} MB kept from page {settled + 1} to page {len(kept)}",

@@ -28,7 +28,7 @@ _SCOPE: Final = "https://www.googleapis.com/auth/datastore"
 _EMULATORS_PROJECT: Final = "google-cloud-firestore-emulator"
 """Google's clients name the same one if none is set."""
 _CONNECTION_SECONDS: Final = 2.0
-_PART: Final = 65_536
+_PART: Final = 262_144
 """Bytes that are read at once, at most."""
 _STATUSES: Final = {
     400: "INVALID_ARGUMENT",
