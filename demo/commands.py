@@ -141,7 +141,7 @@ def _local_cloud(console: Console, **options: Any) -> Iterator[LocalCloud]:
     # No proxy can reach this machine's loopback addresses.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     directory: Path = options["directory"]
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _log_to(directory / "local-cloud.log")
 
     def report(step: str) -> None:

@@ -123,6 +123,11 @@ class Demo:
         reading.newest = self._twinmaker.newest(reading.entity_id)
         reading.newest_ms = (time.perf_counter() - started) * 1000
         self._expect_newest(reading.newest)
+        by_history = self._twinmaker.newest_by_history(reading.entity_id)
+        expect(
+            by_history == reading.newest,
+            f"the newest values are {reading.newest} by GetPropertyValue, but {by_history} by history",
+        )
         started = time.perf_counter()
         with self._console.status("paging") as status:
             reading.pages, reading.points = self._twinmaker.history(
@@ -137,8 +142,9 @@ class Demo:
             title = f"{first.name} from {reading.title}"
             self._series.append(Series(title, first.unit or "", reading.points[first.name]))
         return (
-            f"GetPropertyValue: the newest entry; GetPropertyValueHistory: {reading.values:,} values in "
-            f"{reading.pages} pages of {PAGE}, each one as it was stored"
+            f"GetPropertyValue of {self._at.latest_component_name}: {len(reading.newest)} newest values, the "
+            "same as GetPropertyValueHistory since 1899 with maxResults 1, DESCENDING; the whole history: "
+            f"{reading.values:,} values in {reading.pages} pages of {PAGE}, each one as it was stored"
         )
 
     def _agree(self) -> str:
@@ -193,10 +199,12 @@ class Demo:
 
     def _expect_newest(self, got: dict[str, Any]) -> None:
         entries = self._entries_of(self._device)
-        stored = max(entries, key=lambda entry: parse_instant(entry.timestamp)).values
+        stored: dict[str, Any] = {}
+        for entry in sorted(entries, key=lambda entry: parse_instant(entry.timestamp)):
+            stored |= entry.values
         expect(
             got.keys() == stored.keys() and all(same(got[name], stored[name]) for name in got),
-            f"the last entry is {got} instead of {stored}",
+            f"the newest values are {got} instead of {stored}",
         )
 
     def _newest_shown(self, got: dict[str, Any]) -> str:

@@ -33,6 +33,8 @@ class Endpoints:
         Names for SDK calls.
     entity_id, component_name, component_type_id
         The entity that is read through the data connector, over HTTP.
+    latest_component_name
+        The component of each entity by which newest values are read.
     direct_entity_id, direct_component_type_id
         The entity of the same device that is read through `hot-reader` directly.
     device_id
@@ -51,6 +53,7 @@ class Endpoints:
     workspace_id: str
     entity_id: str
     component_name: str
+    latest_component_name: str
     component_type_id: str
     direct_entity_id: str
     direct_component_type_id: str

@@ -21,6 +21,8 @@ Points = list[tuple[str, Any]]
 
 PAGE: Final = 200
 """Values on a page of a history, as Grafana asks for them."""
+DAWN: Final = "1899-12-31T00:00:00Z"
+"""The instant from which IoT App Kit looks for a newest value: JavaScript's `new Date(0, 0, 0)`."""
 TIMEOUT: Final = 60
 """Seconds to wait for an answer."""
 
@@ -146,8 +148,24 @@ class TwinMakerReader:
     end: str
 
     def newest(self, entity_id: str) -> dict[str, Any]:
-        """Return the values of the newest entry, by property name."""
-        return _newest_of(self.client.get_property_value(**self._component(entity_id)))
+        """Return the newest values, by property name: those that `latest` has."""
+        asked = self._component(entity_id) | {"componentName": self.at.latest_component_name}
+        return _newest_of(self.client.get_property_value(**asked))
+
+    def newest_by_history(self, entity_id: str) -> dict[str, Any]:
+        """Return the newest values, by property name, each read as IoT App Kit does."""
+        values = {}
+        for name in (each.name for each in self.device.properties):
+            answer = self.client.get_property_value_history(
+                **self._component(entity_id) | {"selectedProperties": [name]},
+                startTime=DAWN,
+                endTime=self.end,
+                orderByTime="DESCENDING",
+                maxResults=1,
+            )
+            for each in answer["propertyValues"]:
+                values[name] = only(each["values"][0]["value"])
+        return values
 
     def history(
         self, entity_id: str, report: Callable[[int, int], None]

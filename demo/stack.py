@@ -24,7 +24,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.aws import DynamoDBWriter
-from deploy_scripts.register.component_types import TELEMETRY
+from deploy_scripts.register.component_types import LATEST, TELEMETRY
 from deploy_scripts.stage.stage import Stage
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.chalice_local import ChaliceLocal
@@ -173,7 +173,8 @@ class LocalCloud:
         )
 
     def _start(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        # The token of the local cloud is in there.
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock()
         # One that was killed left them; nobody may take them for ours.
         remove_files(self._directory)
@@ -271,6 +272,7 @@ class LocalCloud:
             workspace_id=self.twin_name,
             entity_id=f"{device_id}-across-clouds",
             component_name=TELEMETRY,
+            latest_component_name=LATEST,
             component_type_id=type_id,
             direct_entity_id=f"{device_id}-direct",
             direct_component_type_id=f"{type_id}-direct",

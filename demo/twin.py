@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.layout import APP_NAME
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import PROJECT
-from deploy_scripts.register.component_types import TELEMETRY, component_type
+from deploy_scripts.register.component_types import (
+    LATEST,
+    TELEMETRY,
+    component_type,
+    latest_type,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +33,7 @@ class Route:
     Attributes
     ----------
     component_type_id, entity_id
-        The ids of the component type and the entity to create.
+        The ids of the component type of the telemetry, and of the entity, to create.
     functions
         The names of the Lambda functions to create, of the history and of the newest entry.
     handler
@@ -72,25 +78,26 @@ class Twin:
         )
 
     def register(self, device: Device, route: Route) -> None:
-        """Create the functions of a route, its component type and its entity."""
+        """Create the functions of a route, its component types and its entity."""
         history, last_entry = route.functions
         history_arn = self._create_function(history, route.handler, route.environment)
         last_entry_arn = self._create_function(
             last_entry, f"{route.handler}_last_entry", route.environment
         )
+        readers = {HISTORY: history_arn, LAST_ENTRY: last_entry_arn}
         named: dict[str, Any] = {"workspaceId": self._workspace_id}
-        of_type = named | {"componentTypeId": route.component_type_id}
-        self._client.create_component_type(
-            **of_type,
-            **component_type(device, {HISTORY: history_arn, LAST_ENTRY: last_entry_arn}),
-        )
-        until_active(lambda: self._client.get_component_type(**of_type))
+        components = {}
+        for component, described in (
+            (TELEMETRY, component_type(device, readers)),
+            (LATEST, latest_type(device, readers)),
+        ):
+            suffix = "" if component == TELEMETRY else f"-{component}"
+            of_type = {"componentTypeId": f"{route.component_type_id}{suffix}"}
+            self._client.create_component_type(**named, **of_type, **described)
+            until_active(partial(self._client.get_component_type, **named, **of_type))
+            components[component] = of_type
         entity = named | {"entityId": route.entity_id}
-        self._client.create_entity(
-            **entity,
-            entityName=route.entity_id,
-            components={TELEMETRY: {"componentTypeId": route.component_type_id}},
-        )
+        self._client.create_entity(**entity, entityName=route.entity_id, components=components)
         until_active(lambda: self._client.get_entity(**entity))
         self._report(f"Entity {route.entity_id}, read by {history_arn.rpartition(':')[2]}")
 

@@ -21,7 +21,7 @@ _context.set_forkserver_preload(["tests.preloaded"])
 
 
 def start(
-    function: Callable[..., None],
+    function: Callable[..., object],
     *arguments: Any,
     environment: Mapping[str, str],
     directory: Path,
@@ -32,7 +32,8 @@ def start(
     Parameters
     ----------
     function
-        What it does: a function of a module.
+        What it does: a function of a module. The process imports that module, so a quick start wants one
+        that `preloaded` has imported.
     *arguments
         The function's.
     environment
@@ -56,7 +57,7 @@ def start(
 
 
 def run(
-    function: Callable[..., None],
+    function: Callable[..., object],
     *arguments: Any,
     environment: Mapping[str, str],
     directory: Path,
@@ -72,7 +73,7 @@ def run(
 
 
 def _run(
-    function: Callable[..., None],
+    function: Callable[..., object],
     arguments: tuple[Any, ...],
     environment: dict[str, str],
     directory: str,

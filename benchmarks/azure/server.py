@@ -1,7 +1,7 @@
 """A lean Cosmos DB that only answers queries of one partition, over entries that it makes up.
 
 It honours conditions on the device's id and the timestamp, the order, a page's size, continuations and
-a projection of named columns or of all. `tests/benchmarks` compares it with the local stand-in.
+rows of some fields or whole documents. `tests/benchmarks` compares it with the local stand-in.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _PAGE_BYTES: Final = 4 * 1_048_576
 """The largest page (Azure documentation, 'Pagination in Azure Cosmos DB')."""
 _PAGE: Final = 100
 """Documents of a page whose size isn't asked for."""
-_QUERY: Final = re.compile(r"SELECT (.+?) FROM c WHERE (.+) ORDER BY (\S+)(?: (ASC|DESC))?")
+_QUERY: Final = re.compile(
+    r"SELECT (?:\*|VALUE \[(.+?)\]) FROM c WHERE (.+) ORDER BY (\S+)(?: (ASC|DESC))?"
+)
 _FIELD: Final = re.compile(r'c(?:\["(\w+)"\]|\.(\w+))')
 _CONDITION: Final = re.compile(r"(\S+) (=|>=|<=) (@\w+)")
 
@@ -49,8 +51,8 @@ def document(entries: Entries, number: int) -> dict[str, Any]:
 
 def answer(
     query: str, parameters: Mapping[str, str], size: int, continuation: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Answer a query: the documents of a page, and the continuation if there are more.
+) -> tuple[list[Any], int | None]:
+    """Answer a query: the documents or rows of a page, and the continuation if there are more.
 
     Raises
     ------
@@ -76,13 +78,13 @@ def answer(
     entries = Entries(device_id)
     first, last = bisect_left(entries, lowest), bisect_right(entries, highest)
     numbers = range(first, last)[:: -1 if order == "DESC" else 1][continuation:]
-    columns = None if selected == "*" else _columns(selected)
-    documents: list[dict[str, Any]] = []
+    fields = None if selected is None else _fields(selected)
+    documents: list[Any] = []
     room = _PAGE_BYTES
     for number in numbers[: None if size < 0 else size]:
-        found = document(entries, number)
-        if columns is not None:
-            found = {column: found[name] for column, name in columns.items() if name in found}
+        found: Any = document(entries, number)
+        if fields is not None:
+            found = [found.get(name) for name in fields]
         room -= len(orjson.dumps(found)) if size < 0 else 0
         if room < 0:
             break
@@ -91,9 +93,8 @@ def answer(
     return documents, continuation + len(documents) if more else None
 
 
-def _columns(selected: str) -> dict[str, str]:
-    columns = (each.rpartition(" AS ") for each in selected.split(", "))
-    return {column: _name(field) for field, _, column in columns}
+def _fields(selected: str) -> list[str]:
+    return [_name(each.removesuffix(" ?? null")) for each in selected.split(", ")]
 
 
 def _name(field: str) -> str:

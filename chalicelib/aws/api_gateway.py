@@ -74,7 +74,7 @@ def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
     answer = endpoint.answer(
         HttpRequest(
             method=request.method,
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=_headers(request),
             parameters={name: given.getlist(name) for name in given} if given else {},
             body=body if isinstance(body, bytes) else body.encode(),
             seconds=min(_SECONDS, function_seconds),
@@ -83,6 +83,14 @@ def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
     if "Content-Encoding" in answer.headers:
         return _BinaryResponse(answer.body, dict(answer.headers), answer.status)
     return Response(answer.body.decode(), dict(answer.headers), answer.status)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    # Of headers of one name, `request.headers` has the last; other hosts join them.
+    sent = request.to_original_event().get("multiValueHeaders")
+    if sent:  # API Gateway sends them, `chalice local` doesn't
+        return {name.lower(): ",".join(values) for name, values in sent.items()}
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 class _BinaryResponse(Response):

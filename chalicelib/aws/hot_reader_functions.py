@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalice import Blueprint
 
-from chalicelib.contracts import twinmaker
+from chalicelib.contracts import events
 from chalicelib.contracts.wire_contract import new_trace_id
-from chalicelib.data_connector import device
+from chalicelib.data_connector import event_query, schema
 from chalicelib.hot_reader.service import HotReaderService
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.observability.powertools import PowertoolsObservability
@@ -52,8 +52,9 @@ def _answer(read: Read, event: dict[str, Any], context: LambdaContext) -> dict[s
     request_id = context.aws_request_id
     seconds = context.get_remaining_time_in_millis() / 1000
     with _observability[read].request(new_trace_id(), function_request_id=request_id) as record:
-        device_id = device.resolve(event, _settings.twin.name)
-        query = twinmaker.QUERY_PARSERS[read](event, device_id)
+        if events.asks_for_properties(event):
+            return schema.answer(event, _settings.twin)
+        query = event_query.parse(event, read, _settings.twin)
         answer = _service.answer(query, record, seconds)
         record.answered(answer)
         return answer.document

@@ -66,6 +66,15 @@ class Document:
             raise InvalidQueryError(f"{key} must be a string of 1 to {_LONGEST_TEXT} bytes")
         return str(value)
 
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Return a JSON object; an empty one if it is missing or null."""
+        value = self._content.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise InvalidQueryError(f"{key} must be a JSON object")
+        return value
+
     def text(self, key: str) -> str:
         """Return a string that is required."""
         value = self.optional_text(key)
@@ -123,6 +132,13 @@ class Document:
     def pages_ahead(self, key: str) -> int:
         """Return a count; 0 if it is missing."""
         return self.max_results(key) or 0
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean; False if it is missing."""
+        value = self._content.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise InvalidQueryError(f"{key} must be true or false")
+        return bool(value)
 
     def token(self, key: str) -> str | None:
         """Return a `nextToken`; None if it is missing or empty."""

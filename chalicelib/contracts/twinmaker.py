@@ -15,6 +15,7 @@ import orjson
 from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType, UnrepresentableValueError
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.instants import FIRST_INSTANT, LAST_INSTANT, NANOSECONDS
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 from chalicelib.model.property_filter import plain_value
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
@@ -70,7 +71,7 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         raise InvalidQueryError(
             "interpolation isn't supported: values are returned as they were recorded. Leave it out."
         )
-    start, end = document.instant("startTime"), document.instant("endTime")
+    start, end = _instant(document, "start"), _instant(document, "end")
     check_range(start, end, "startTime", "endTime")
     query = HistoryQuery(
         device_id=device_id,
@@ -78,6 +79,7 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         property_types=_types(document),
         entity_id=document.optional_text("entityId"),
         component_name=document.optional_text("componentName"),
+        component_path=document.optional_text("componentPath"),
         start=start,
         end=end,
         filters=document.filters("propertyFilters"),
@@ -98,6 +100,7 @@ def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
         property_types=_types(document),
         entity_id=document.optional_text("entityId"),
         component_name=document.optional_text("componentName"),
+        component_path=document.optional_text("componentPath"),
     )
     return _checked(query, document)
 
@@ -111,19 +114,18 @@ QUERY_PARSERS: Final[Mapping[Read, Callable[[Event, str], LastEntryQuery]]] = {
 
 def _checked(query: Query, document: Document) -> Query:
     """Check a query's entity and properties, and read the rest of the event's definitions."""
-    if (query.entity_id is None) != (query.component_name is None):
+    component = query.component_name or query.component_path
+    if (query.entity_id is None) != (component is None):
         raise InvalidQueryError("entityId and componentName must be given both, or neither")
-    known = document.get("properties")
-    if isinstance(known, Mapping):
-        query.check_known(known)
+    # The properties of a component type may lack some that are selected (AWS's recorded events).
+    if document.get("properties") is not None and query.entity_id is not None:
+        query.check_known(document.mapping("properties"))
     return replace(query, property_sources=_sources(document, query.properties))
 
 
 def _definitions(document: Document) -> dict[str, Mapping[str, Any]]:
     """Return the properties' definitions by name; an empty one where there is none."""
-    properties = document.get("properties")
-    if not isinstance(properties, Mapping):
-        return {}
+    properties = document.mapping("properties")
     return {name: _member(described, "definition") for name, described in properties.items()}
 
 
@@ -161,8 +163,7 @@ def _constants(document: Document, names: Iterable[str]) -> dict[str, Any]:
         elsewhere = [definition.get(flag) for flag in ("isTimeSeries", "isStoredExternally")]
         if any(elsewhere):
             continue
-        value = _member(document.get("properties")[name], "value")
-        value = value or _member(definition, "defaultValue")
+        value = kept_value(document, name)
         if value:
             try:
                 constants[name] = plain_value(value)
@@ -174,6 +175,36 @@ def _constants(document: Document, names: Iterable[str]) -> dict[str, Any]:
                 "it. Give it a value in the entity or the component type."
             )
     return constants
+
+
+def kept_value(document: Document, name: str) -> Mapping[str, Any]:
+    """Return the DataValue of a property that TwinMaker keeps itself: the component's, or else the type's.
+
+    It is empty if the property has none.
+    """
+    described = document.mapping("properties").get(name)
+    for value in (
+        _member(described, "value"),
+        _member(_member(described, "definition"), "defaultValue"),
+    ):
+        given = {kind: content for kind, content in value.items() if content is not None}
+        if given:
+            return given
+    return {}
+
+
+def _instant(document: Document, bound: str) -> int:
+    """Return a bound of the range, which older events give in seconds only."""
+    seconds = document.get(f"{bound}DateTime")
+    if document.get(f"{bound}Time") is not None or seconds is None:
+        return document.instant(f"{bound}Time")
+    whole = isinstance(seconds, int) and not isinstance(seconds, bool)
+    if not whole or not FIRST_INSTANT <= seconds * NANOSECONDS <= LAST_INSTANT:
+        raise InvalidQueryError(
+            f"{bound}DateTime must be whole seconds since 1970, in the years 1 to 9999. Better leave it "
+            f"out and give {bound}Time."
+        )
+    return int(seconds) * NANOSECONDS
 
 
 def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
@@ -251,7 +282,10 @@ def _json(value: Any) -> str:
 
 
 def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]:
-    """Return the newest entry as TwinMaker expects it; a property without a value is left out.
+    """Return newest values as TwinMaker expects them; a property without a value is left out.
+
+    TwinMaker's answer has no room for times (API reference, 'PropertyLatestValue'): they are there only if
+    the query asks for them.
 
     Examples
     --------
@@ -263,7 +297,11 @@ def last_entry_answer(query: LastEntryQuery, entry: LastEntry) -> dict[str, Any]
     """
     return {
         "propertyValues": {
-            name: {"propertyReference": reference(query, name), "propertyValue": value}
+            name: {
+                "propertyReference": reference(query, name),
+                "propertyValue": value,
+                **({"time": entry.times[name]} if query.times else {}),
+            }
             for name, value in entry.values.items()
         }
     }
@@ -278,4 +316,6 @@ def reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
         its_reference["entityId"] = query.entity_id
     if query.component_name is not None:
         its_reference["componentName"] = query.component_name
+    if query.component_path is not None:
+        its_reference["componentPath"] = query.component_path
     return its_reference

@@ -35,6 +35,7 @@ FOLLOWING_PAGES: Final = "followingPages"
 
 _LEFT_OUT: Final = re.compile(r"\b(values|timestamps)=([0-9]{1,9})\b")
 _COUNTS: Final = ("max_results", "pages_ahead")
+_FLAGS: Final = {"true": True, "false": False}
 _JSON_PARAMETERS: Final = ("property_types", "property_sources", "property_filters")
 
 
@@ -126,7 +127,10 @@ def _payload(query: LastEntryQuery) -> dict[str, Any]:
         "property_sources": dict(query.property_sources),
         "entity_id": query.entity_id,
         "component_name": query.component_name,
+        "times": query.times,
     }
+    if query.component_path is not None:
+        payload["component_path"] = query.component_path
     if isinstance(query, HistoryQuery):
         payload |= {
             "start_time": utc_text(query.start),
@@ -204,6 +208,8 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
 
 
 def _parameter(name: str, value: str) -> Any:
+    if name == "times":
+        return _FLAGS.get(value.lower(), value)
     if name in _COUNTS:
         if not re.fullmatch("[0-9]{1,10}", value):
             raise InvalidQueryError(f"{name} must be a whole number, 0 or more")
@@ -248,6 +254,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        component_path=document.optional_text("component_path"),
         start=start,
         end=end,
         filters=document.filters("property_filters"),
@@ -255,6 +262,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         max_results=document.max_results("max_results"),
         next_token=document.token("next_token"),
         pages_ahead=document.pages_ahead("pages_ahead"),
+        times=document.flag("times"),
     )
     return _checked(query)
 
@@ -269,6 +277,8 @@ def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
         property_sources=document.sources("property_sources"),
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
+        times=document.flag("times"),
+        component_path=document.optional_text("component_path"),
     )
     return _checked(query)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.contracts import events
+from chalicelib.data_connector import schema
 from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.local_route import LocalRoute
 from chalicelib.data_connector.remote_route import RemoteRoute
@@ -36,11 +38,12 @@ class DataConnector:
 
     def __init__(self, read: Read, settings: DataConnectorSettings) -> None:
         reader = settings.reader
+        self._twin = settings.twin
         self._route: LocalRoute | RemoteRoute
         if isinstance(reader, LocalReaderSettings):
             self._route = LocalRoute(read, reader)
         else:
-            self._route = RemoteRoute(read, reader, settings.twin.name)
+            self._route = RemoteRoute(read, reader, settings.twin)
 
     def answer(
         self, event: Mapping[str, Any], seconds: float, trace_id: str, record: RequestRecord
@@ -70,6 +73,8 @@ class DataConnector:
             The local Hot Reader failed, or the event's device wasn't found out in time.
         """
         deadline = Deadline(seconds - _ANSWER_MARGIN)
+        if events.asks_for_properties(event):
+            return schema.answer(event, self._twin, deadline)
         answer = self._route.answer(event, deadline, trace_id, record)
         record.count("ValuesReturned", _values_in(answer))
         return answer

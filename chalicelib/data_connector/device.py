@@ -1,111 +1,142 @@
-"""The device that a TwinMaker event is about.
+"""The devices that a TwinMaker event is about: one, or all that share a component type.
 
 The component type carries a static property `iotDeviceId`, so the id comes with every event and costs
-nothing. For component types that were made without it there are two further ways
-(docs/architecture.md, 'Which device').
+nothing. For component types without its value there are further ways (docs/architecture.md,
+'Which device').
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
+from chalicelib.contracts.parsing import Document
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, kept_value
 from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from botocore.config import Config
     from mypy_boto3_iottwinmaker import IoTTwinMakerClient
 
     from chalicelib.data_connector.deadline import Deadline
+    from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+
+_ENDINGS: Final = ("", "-latest", "-alarm")
+"""The endings by which a device's component types differ: of its telemetry, newest values and alarm."""
 
 
-def resolve(event: Mapping[str, Any], twin_name: str, deadline: Deadline | None = None) -> str:
-    """Return the id of the device that an event is about.
+def resolve(
+    event: Mapping[str, Any], twin: DigitalTwinInfo, deadline: Deadline | None = None
+) -> tuple[str, ...]:
+    """Return the ids of the devices that an event is about, in their configured order.
+
+    It is one, unless the event names no entity and its component type is shared by several.
 
     Parameters
     ----------
     event
         TwinMaker's event.
-    twin_name
-        The digital twin's name: component types of the larger deployer are called
-        `{twin_name}-{device_id}`.
+    twin
+        The digital twin and its listed devices.
     deadline
         Until when GetEntity may take, if it has to be called; None leaves it to the client's time-outs.
 
     Raises
     ------
     InvalidQueryError
-        The event names no device.
+        The event names no device, or none that there is.
     HotReaderError
         GetEntity had to be called, and failed or didn't answer in time.
 
     Examples
     --------
-    >>> resolve({"properties": {"iotDeviceId": {"value": {"stringValue": "pump-1"}}}}, "my-twin")
-    'pump-1'
-    >>> resolve({"componentTypeId": "my-twin-pump-1"}, "my-twin")
-    'pump-1'
+    >>> from chalicelib.model.layout import ProviderLayout
+    >>> from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+    >>> twin = DigitalTwinInfo("my-twin", ProviderLayout("azure", "aws"), devices={})
+    >>> resolve({"properties": {"iotDeviceId": {"value": {"stringValue": "pump-1"}}}}, twin)
+    ('pump-1',)
+    >>> resolve({"componentTypeId": "my-twin-pump-1"}, twin)
+    ('pump-1',)
     """
-    if not isinstance(event, Mapping):
-        raise InvalidQueryError("The event must be a JSON object as TwinMaker sends it")
-    device_id = _static_value(event.get("properties"))
+    document = Document(event, "the event")
+    component_type_id = document.optional_text("componentTypeId")
+    keys = [
+        document.optional_text(key)
+        for key in ("workspaceId", "entityId", "componentName", "componentPath")
+    ]
+    device_id = _static_value(document)
     if device_id:
-        return device_id
-    component_type_id = event.get("componentTypeId")
-    if not component_type_id:
-        keys = (event.get("workspaceId"), event.get("entityId"), event.get("componentName"))
-        if not all(isinstance(key, str) and key for key in keys):
+        return (device_id,)
+    workspace_id, entity_id, component_name, path = keys
+    if component_type_id is None:
+        name = path or component_name
+        if not (workspace_id and entity_id and name):
             raise InvalidQueryError(
                 f"The event names no device: it has no property {DEVICE_ID_PROPERTY}, no "
                 "componentTypeId, and not all of workspaceId, entityId and componentName. Add a "
                 f"static property {DEVICE_ID_PROPERTY} to the component type."
             )
-        ask = partial(_ask_twinmaker, *keys)
+        ask = partial(_ask_twinmaker, workspace_id, entity_id, name)
         try:
             device_id, component_type_id = deadline.run(ask) if deadline else ask()
         except OutOfTimeError:
-            raise _unknown(keys[1], "there was no answer in time") from None
+            raise _unknown(entity_id, "there was no answer in time") from None
         if device_id:
-            return device_id
-    return _from_component_type(component_type_id, twin_name)
+            return (device_id,)
+    ids = _of_component_type(component_type_id, twin)
+    if entity_id is not None and len(ids) > 1:
+        raise InvalidQueryError(
+            f"The component type {component_type_id!r} is shared by {len(ids)} devices, and the entity "
+            f"{entity_id!r} doesn't say which one it is: give its component a value of "
+            f"{DEVICE_ID_PROPERTY}."
+        )
+    return ids
 
 
-def _static_value(properties: Any) -> str | None:
+def _static_value(document: Document) -> str | None:
     """Return the value of `iotDeviceId`: the entity's own, or the type's default."""
-    if not isinstance(properties, Mapping):
+    text = kept_value(document, DEVICE_ID_PROPERTY).get("stringValue")
+    if not text:
         return None
-    described = properties.get(DEVICE_ID_PROPERTY)
-    if not isinstance(described, Mapping):
-        return None
-    definition = described.get("definition")
-    default = definition.get("defaultValue") if isinstance(definition, Mapping) else None
-    for value in (described.get("value"), default):
-        text = value.get("stringValue") if isinstance(value, Mapping) else None
-        if isinstance(text, str) and text:
-            return text
-    return None
+    key = f"properties.{DEVICE_ID_PROPERTY}"
+    return Document({key: text}, "the event").text(key)
 
 
-def _from_component_type(component_type_id: Any, twin_name: str) -> str:
-    prefix = f"{twin_name}-"
-    device_id = str(component_type_id).removeprefix(prefix)
-    if not device_id or device_id == component_type_id:
+def _of_component_type(component_type_id: str, twin: DigitalTwinInfo) -> tuple[str, ...]:
+    prefix = f"{twin.name}-"
+    name = component_type_id.removeprefix(prefix)
+    if not name or name == component_type_id:
         raise InvalidQueryError(
             f"The component type {component_type_id!r} has no property {DEVICE_ID_PROPERTY}, and its "
             f"id doesn't start with {prefix!r}, so the device is unknown. Add a static property "
             f"{DEVICE_ID_PROPERTY} to the component type."
         )
-    return device_id
+    if not twin.devices:
+        return (name,)
+    for ending in _ENDINGS:
+        found = tuple(
+            device_id
+            for device_id, declared in twin.devices.items()
+            if (declared.component_type or device_id) + ending == name
+        )
+        if found:
+            return found
+    raise InvalidQueryError(
+        f"The component type {component_type_id!r} has no property {DEVICE_ID_PROPERTY} with a value, and "
+        f"no device of the twin's configuration is {name!r} or has it as its componentType, so the "
+        "devices are unknown. Correct config_iot_devices.json, and deploy; or add a static property "
+        f"{DEVICE_ID_PROPERTY} to the component type."
+    )
 
 
 @lru_cache(maxsize=1024)
 def _ask_twinmaker(
-    workspace_id: str, entity_id: str, component_name: str
+    workspace_id: str, entity_id: str, component_path: str
 ) -> tuple[str | None, str]:
     """Return a component's `iotDeviceId`, if any, and its type; asked once per warm function."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -114,10 +145,12 @@ def _ask_twinmaker(
         entity = _twinmaker_client().get_entity(workspaceId=workspace_id, entityId=entity_id)
     except (BotoCoreError, ClientError) as error:
         raise _unknown(entity_id, str(error)) from error
-    component = entity.get("components", {}).get(component_name)
-    if component is None:
-        raise InvalidQueryError(f"The entity {entity_id!r} has no component {component_name!r}")
-    return _static_value(component.get("properties")), component["componentTypeId"]
+    component: Any = {"compositeComponents": entity.get("components", {})}
+    for name in component_path.split("/"):
+        component = component.get("compositeComponents", {}).get(name)
+        if component is None:
+            raise InvalidQueryError(f"The entity {entity_id!r} has no component {component_path!r}")
+    return _static_value(Document(component, "the component")), component["componentTypeId"]
 
 
 def _unknown(entity_id: Any, reason: str) -> HotReaderError:

@@ -5,6 +5,7 @@ docs/architecture.md, "Where a connector's time goes".
 
 from __future__ import annotations
 
+import base64
 import logging
 import random
 import time
@@ -55,6 +56,9 @@ _SHORTEST_KEY: Final = 8
 """Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
+
+_OF_URLS: Final = str.maketrans("+/", "-_")
+"""Base64's spelling for URLs (RFC 4648, section 5)."""
 
 _Outcome = tuple[dict[str, Any], Flaws] | Failure
 """The document of an answer with the counts of what it lacks; or why there is none."""
@@ -254,7 +258,7 @@ class RemoteReader:
 
     def _shown(self, reason: str, token: str) -> str:
         """Return a reason without secrets: a remote reader may echo what it was sent."""
-        for spelling in filter(None, (token, quote(token, safe=""))):
+        for spelling in _spellings(token) if token else ():
             reason = reason.replace(spelling, "***")
         return self._without_keys(reason)[:_LONGEST_REASON]
 
@@ -270,6 +274,12 @@ class RemoteReader:
 
     def _new_session(self) -> requests.Session:
         return new_session(self._settings.url, _HEADERS)
+
+
+def _spellings(token: str) -> list[str]:
+    """Return a token as it is, in a URL, and in Base64."""
+    encoded = base64.b64encode(token.encode()).decode()
+    return [token, quote(token, safe=""), encoded, encoded.translate(_OF_URLS)]
 
 
 def _keys_in(url: str) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.contracts import twinmaker, wire_contract
-from chalicelib.data_connector import device
+from chalicelib.contracts import wire_contract
+from chalicelib.data_connector import event_query
 from chalicelib.data_connector.read_ahead import ReadAhead
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.errors import RemoteReaderError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.model.reads import Read
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.data_connector import RemoteReaderSettings
+    from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 
 
 class RemoteRoute:
@@ -33,13 +34,13 @@ class RemoteRoute:
         History or last entry.
     settings
         The Hot Reader.
-    twin_name
-        See `chalicelib.data_connector.device.resolve`.
+    twin
+        The digital twin and its listed devices.
     """
 
-    def __init__(self, read: Read, settings: RemoteReaderSettings, twin_name: str) -> None:
-        self._parse = twinmaker.QUERY_PARSERS[read]
-        self._twin_name = twin_name
+    def __init__(self, read: Read, settings: RemoteReaderSettings, twin: DigitalTwinInfo) -> None:
+        self._read = read
+        self._twin = twin
         self._source_cloud = settings.source_cloud
         self._reader = RemoteReader(settings)
         self._read_ahead = ReadAhead(settings.read_ahead) if settings.read_ahead else None
@@ -48,7 +49,7 @@ class RemoteRoute:
         self, event: Mapping[str, Any], deadline: Deadline, trace_id: str, record: RequestRecord
     ) -> dict[str, Any]:
         """Answer TwinMaker's event; see `DataConnector.answer`."""
-        query = self._parse(event, device.resolve(event, self._twin_name, deadline))
+        query = event_query.parse(event, self._read, self._twin, deadline)
         if isinstance(query, HistoryQuery) and query.unsatisfiable:
             return {"propertyValues": []}
         ask = partial(self._ask, deadline=deadline, trace_id=trace_id, record=record)

@@ -1,4 +1,4 @@
-"""The Hot Reader, which reads a device's history or newest entry from the storage of its own cloud.
+"""The Hot Reader, which reads a device's history or newest values from the storage of its own cloud.
 
 Everything that makes an answer right is here, for all stores: order by instant, range, filters,
 types, and where a page ends (docs/architecture.md, 'Order' and the sections after it).
@@ -11,6 +11,7 @@ import re
 import time
 from dataclasses import replace
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.hot_reader.pages import PagesInProgress
@@ -61,6 +62,8 @@ class HotReader:
     page_values
         The most values on a page, also when a query asks for more or names no number; None for no
         such bound.
+    look_back
+        The most entries in which the newest value of a property is looked for.
     values_path
         The stored name or path of the map that has all values; None if they are fields of the entry.
     numeric_device_ids
@@ -110,6 +113,7 @@ class HotReader:
         *,
         page_bytes: int,
         page_values: int | None = None,
+        look_back: int = 300,
         values_path: str | None = None,
         numeric_device_ids: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -119,6 +123,7 @@ class HotReader:
         self._timestamps = timestamps
         self._page_bytes = page_bytes
         self._page_values = page_values
+        self._look_back = look_back
         self._values_path = values_path
         self._numeric_device_ids = numeric_device_ids
         self._clock = clock
@@ -188,7 +193,10 @@ class HotReader:
         return _joined([*page.turned, HistoryPage(page.values, None, flaws)])
 
     def last_entry(self, query: LastEntryQuery, seconds: float = math.inf) -> LastEntry:
-        """Read the newest entry of a device, by instant.
+        """Read the newest value of each property of a device, by instant.
+
+        The newest entry has them all, as a rule. For one that it lacks, a bounded number of entries
+        before it are read, too.
 
         Parameters
         ----------
@@ -206,41 +214,65 @@ class HotReader:
         """
         time_left = ReadingTime(seconds, self._clock)
         flaws = Flaws()
-        # Two entries are enough if the second one shows that the newest second is over.
+        try:
+            found, more = self._newest(query, 1, flaws, time_left)
+            if more and self._look_back > 1:
+                # Anew, so that all values are of one state of the store.
+                flaws = Flaws()
+                found, _ = self._newest(query, self._look_back, flaws, time_left)
+        except OutOfTimeError:
+            raise _out_of_time(query, flaws) from None
+        return found
+
+    def _newest(
+        self, query: LastEntryQuery, most: int, flaws: Flaws, time_left: ReadingTime
+    ) -> tuple[LastEntry, bool]:
+        """Look for values in the newest entries; True if entries beyond them may have others."""
+        # One entry more than needed shows that the last one's second is over.
         stored = self._store.read(
             self._stored_id(query.device_id),
             None,
             None,
             descending=True,
             properties=query.places(self._values_path),
-            limit=2,
+            limit=most + 1,
         )
-        values: dict[str, DataValue] = {}
+        at_end = False
 
         def newest() -> Iterator[StoredEntry]:
+            nonlocal at_end
             for entry in time_left.bounded(stored):
                 yield entry
                 if flaws.unreadable_timestamps == _MOST_UNREADABLE:
-                    return
+                    break
+            at_end = True
 
+        values: dict[str, DataValue] = {}
+        times: dict[str, str] = {}
+        # What can't be represented isn't looked for in older entries: their values aren't the newest.
+        lacking = dict.fromkeys(query.selected_properties)
         order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=True)
-        try:
-            newest_entry = next(order.singly(newest()), None)
-        except OutOfTimeError:
-            raise _out_of_time(query, flaws) from None
-        if newest_entry is None:
-            if flaws.unreadable_timestamps == _MOST_UNREADABLE:
-                raise _unreadable(query, flaws)
-            return LastEntry(values, flaws)
-        entry = newest_entry.entry
-        for name in query.selected_properties:
-            if (value := entry.values.get(name)) is None:
-                continue
-            try:
-                values[name] = to_data_value(value, query.property_types.get(name))
-            except UnrepresentableValueError as error:
-                flaws.add_value(name, entry.key, error)
-        return LastEntry(values, flaws)
+        ordered = order.singly(newest())
+        read = 0
+        for entry, timestamp in islice(ordered, most):
+            read += 1
+            for name in [*lacking]:
+                if (value := entry.values.get(name)) is None:
+                    continue
+                del lacking[name]
+                try:
+                    values[name] = to_data_value(value, query.property_types.get(name))
+                    times[name] = timestamp.text
+                except UnrepresentableValueError as error:
+                    flaws.add_value(name, entry.key, error)
+            if not lacking:
+                break
+        if not read and flaws.unreadable_timestamps == _MOST_UNREADABLE:
+            raise _unreadable(query, flaws)
+        # At the end of all entries, some may still wait for their turn in the order of time.
+        more = bool(lacking) and (not at_end or next(ordered, None) is not None)
+        in_order = {name: values[name] for name in query.selected_properties if name in values}
+        return LastEntry(in_order, flaws, times), more
 
     def _stored_id(self, device_id: str) -> DeviceId:
         if not self._numeric_device_ids:

@@ -256,6 +256,6 @@ def _encoded_size(kind: str, contents: Sequence[Any]) -> int:
 
 def _overhead(query: LastEntryQuery) -> int:
     """Bound the bytes of an answer without its values: the references and the token."""
-    names = [query.device_id, query.entity_id, query.component_name]
+    names = [query.device_id, query.entity_id, query.component_name, query.component_path]
     references = [[name, *names] for name in query.selected_properties]
     return 2_048 + 256 * len(references) + len(json.dumps(json.dumps(references)))

@@ -35,6 +35,7 @@ class HotReaderService:
             settings.timestamp_format,
             page_bytes=settings.page_bytes,
             page_values=settings.page_values,
+            look_back=settings.look_back,
             values_path=settings.values_path,
             numeric_device_ids=settings.numeric_device_ids,
         )

@@ -62,11 +62,12 @@ class HttpRequest:
     method
         `GET`, `POST`, ...
     headers
-        By name in lower case.
+        By name in lower case; those of one name are joined by commas.
     parameters
         Query parameters: every value of each name.
     body
-        The bytes that were sent.
+        The bytes that were sent; or a function that reads them, where the host hasn't, and raises
+        `InvalidQueryError`. Without a valid token it isn't called.
     direct
         True if nothing in front of the endpoint compresses the answer, whatever the settings say.
     seconds
@@ -76,7 +77,7 @@ class HttpRequest:
     method: str
     headers: Mapping[str, str]
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    body: bytes = field(default=b"", repr=False)
+    body: bytes | Callable[[], bytes] = field(default=b"", repr=False)
     direct: bool = False
     seconds: float = math.inf
 
@@ -201,11 +202,13 @@ class HttpEndpoint:
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer a request; every failure becomes the contract's error answer."""
         started = time.monotonic()
-        body = _Body(request)
+        # By the headers alone: who has no token holds up nobody by a large body, or by one that never ends.
+        refusal = self._refusal(request)
+        body = _Body(request, refusal)
         trace_id = body.trace_id or wire_contract.new_trace_id()
         with self._observability.request(trace_id) as record:
             try:
-                answer = self._answer(request, body, record, started + request.seconds)
+                answer = self._answer(body, record, started + request.seconds)
                 left_out = wire_contract.left_out(answer.flaws)
                 headers = {wire_contract.LEFT_OUT_HEADER: left_out} if left_out else {}
                 return self._response(request, 200, headers, answer.to_json())
@@ -214,13 +217,17 @@ class HttpEndpoint:
             except Exception as error:  # noqa: BLE001 - the contract: our bugs are a 500, logged whole
                 return self._failed(request, error, trace_id, record)
 
-    def _answer(
-        self, request: HttpRequest, body: _Body, record: RequestRecord, end: float
-    ) -> Answer:
+    def _refusal(self, request: HttpRequest) -> Exception | None:
         given = request.headers.get(wire_contract.TOKEN_HEADER.lower())
-        if not self._token.accepts(given):
-            record.count("Unauthorized", 1)
-            raise UnauthorizedError
+        try:
+            accepted = self._token.accepts(given)
+        except Exception as error:  # noqa: BLE001 - raised again under the request's trace id
+            return error
+        return None if accepted else UnauthorizedError()
+
+    def _answer(self, body: _Body, record: RequestRecord, end: float) -> Answer:
+        if body.refusal:
+            raise body.refusal
         if self._rate_limit:
             self._rate_limit.check()
         answer = self._read(body.payload(), record, end - time.monotonic())
@@ -240,6 +247,8 @@ class HttpEndpoint:
             headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, MethodNotAllowedError):
             headers["Allow"] = "GET, POST"
+        if isinstance(error, UnauthorizedError):
+            record.count("Unauthorized", 1)
         record.failed(error, status=status, code=code)
         message = message.encode(errors="replace").decode()
         document = {"error": {"code": code, "message": message}, "trace_id": trace_id}
@@ -260,26 +269,34 @@ class HttpEndpoint:
 
 
 class _Body:
-    """A request's query, parsed once; complaints wait until the token is checked."""
+    """A request's query, parsed once; of a request that is refused, the body isn't even read.
 
-    def __init__(self, request: HttpRequest) -> None:
+    Complaints about it wait until the request has its trace id.
+    """
+
+    def __init__(self, request: HttpRequest, refusal: Exception | None) -> None:
+        self.refusal = refusal
         self._request = request
         self._envelope: Any = None
         self._complaint: HotReaderError | None = None
-        if request.method == "POST" and request.body:
-            self._parse(request.body)
+        if request.method == "POST" and not refusal:
+            try:
+                self._parse(request.body() if callable(request.body) else request.body)
+            except HotReaderError as error:
+                self._complaint = error
         self.trace_id = wire_contract.trace_id_of(self._envelope)
 
     def _parse(self, body: bytes) -> None:
+        if not body:
+            return
         if len(body) > LARGEST_PAYLOAD:
-            self._complaint = PayloadTooLargeError(
+            raise PayloadTooLargeError(
                 f"The body has {len(body)} bytes; at most {LARGEST_PAYLOAD} are allowed."
             )
-            return
         try:
             self._envelope = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            self._complaint = InvalidQueryError(f"The body isn't JSON: {error}")
+            raise InvalidQueryError(f"The body isn't JSON: {error}") from error
 
     def payload(self) -> Mapping[str, Any]:
         request = self._request
@@ -287,7 +304,7 @@ class _Body:
             return wire_contract.payload_of_parameters(request.parameters)
         if request.method != "POST":
             raise MethodNotAllowedError(request.method)
-        content_type = request.headers.get("content-type", "application/json")
+        content_type = request.headers.get("content-type", "").strip() or "application/json"
         if content_type.partition(";")[0].strip().lower() != "application/json":
             raise UnsupportedMediaTypeError(content_type)
         if self._complaint:

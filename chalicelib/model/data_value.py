@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.errors import InvalidQueryError
@@ -24,6 +25,7 @@ DataValue = dict[str, Any]
 
 # Three digits of an exponent are enough for every double (308) and every number of DynamoDB (125).
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 _INTEGER_LIMIT: Final = 2**31
 _LONG_LIMIT: Final = 2**63
 DEEPEST_NESTING: Final = 32
@@ -158,21 +160,17 @@ def _double(stored: Any, _declared: DataType | None) -> DataValue:
     return {"doubleValue": number}
 
 
-def _whole(stored: Any, limit: int) -> int:
+def _whole(kind: str, limit: int, stored: Any, _declared: DataType | None) -> DataValue:
     number = _decimal(stored)
     if not -limit <= number < limit:
         raise UnrepresentableValueError(f"outside of {limit.bit_length()} bits")
     if number != number.to_integral_value():
         raise UnrepresentableValueError("not a whole number")
-    return int(number)
+    return {kind: int(number)}
 
 
-def _integer(stored: Any, _declared: DataType | None) -> DataValue:
-    return {"integerValue": _whole(stored, _INTEGER_LIMIT)}
-
-
-def _long(stored: Any, _declared: DataType | None) -> DataValue:
-    return {"longValue": _whole(stored, _LONG_LIMIT)}
+_integer: Final = partial(_whole, "integerValue", _INTEGER_LIMIT)
+_long: Final = partial(_whole, "longValue", _LONG_LIMIT)
 
 
 def _boolean(stored: Any, _declared: DataType | None) -> DataValue:
@@ -198,16 +196,22 @@ def _string(stored: Any, _declared: DataType | None) -> DataValue:
         raise UnrepresentableValueError(
             f"{len(text)} characters; TwinMaker takes 1 to {LONGEST_STRING}"
         )
-    return {"stringValue": text}
+    return {"stringValue": _unicode(text)}
+
+
+def _unicode(text: str) -> str:
+    """Return a string that JSON can carry; a store that keeps UTF-16 may have others."""
+    if _HALF_PAIR.search(text):
+        raise UnrepresentableValueError("half of a surrogate pair is no character")
+    return text
 
 
 def _digits(number: float | Decimal) -> str:
     """Spell a number with the digits it was stored with, without an exponent where that is short."""
     # `repr` of a double gives the fewest digits that distinguish it from its neighbours.
     digits = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
-    if digits.is_finite() and -40 < digits.adjusted() < 40:
-        return f"{digits:f}"
-    return str(number)
+    short = digits.is_finite() and -40 < digits.adjusted() < 40
+    return f"{digits:f}" if short else str(number)
 
 
 def _list(stored: Any, declared: DataType | None) -> DataValue:
@@ -223,7 +227,7 @@ def _map(stored: Any, declared: DataType | None) -> DataValue:
         raise UnrepresentableValueError(f"a {type(stored).__name__} is not a map")
     _check_size(stored)
     nested = declared.nested if declared else None
-    return {"mapValue": {str(name): _element(item, nested) for name, item in stored.items()}}
+    return {"mapValue": {_unicode(str(k)): _element(v, nested) for k, v in stored.items()}}
 
 
 def _check_size(stored: Sized) -> None:
@@ -245,7 +249,7 @@ def _relationship(stored: Any, _declared: DataType | None) -> DataValue:
         or not all(name in names and isinstance(value, str) for name, value in stored.items())
     ):
         raise UnrepresentableValueError(f"not a map of {' and '.join(names)}")
-    return {"relationshipValue": dict(stored)}
+    return {"relationshipValue": {name: _unicode(value) for name, value in stored.items()}}
 
 
 def _infer(stored: Any, _declared: DataType | None) -> DataValue:
@@ -320,28 +324,24 @@ def _doubles(stored: Sequence[Any]) -> tuple[str, list[float]] | None:
     return ("doubleValue", numbers) if math.isfinite(sum(numbers)) else None
 
 
-def _whole_numbers(stored: Sequence[Any], limit: int) -> list[int] | None:
+def _wholes(kind: str, limit: int, stored: Sequence[Any]) -> tuple[str, list[int]] | None:
     if not _plain(stored, b"0123456789-", int):
         return None
     try:
         numbers = list(map(int, stored))
     except ValueError:
         return None
-    return numbers if not numbers or -limit <= min(numbers) <= max(numbers) < limit else None
+    fit = not numbers or -limit <= min(numbers) <= max(numbers) < limit
+    return (kind, numbers) if fit else None
 
 
-def _integers(stored: Sequence[Any]) -> tuple[str, list[int]] | None:
-    numbers = _whole_numbers(stored, _INTEGER_LIMIT)
-    return None if numbers is None else ("integerValue", numbers)
-
-
-def _longs(stored: Sequence[Any]) -> tuple[str, list[int]] | None:
-    numbers = _whole_numbers(stored, _LONG_LIMIT)
-    return None if numbers is None else ("longValue", numbers)
+_integers: Final = partial(_wholes, "integerValue", _INTEGER_LIMIT)
+_longs: Final = partial(_wholes, "longValue", _LONG_LIMIT)
 
 
 def _strings(texts: Sequence[str]) -> tuple[str, list[str]] | None:
-    if texts and not (all(texts) and max(map(len, texts)) <= LONGEST_STRING):
+    plain = (joined := "".join(texts)).isascii() or not _HALF_PAIR.search(joined)
+    if texts and not (plain and all(texts) and max(map(len, texts)) <= LONGEST_STRING):
         return None
     return "stringValue", list(texts)
 

@@ -33,16 +33,20 @@ class DeclaredDevice:
         Stored names or paths of its properties, where they differ from the properties' names.
     constants
         The values of its constant properties.
+    component_type
+        What the component type that it shares with other devices is called, without the twin's name;
+        None if it has a type of its own.
     """
 
     types: Mapping[str, DataType]
     sources: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
+    component_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastEntryQuery:
-    """The newest entry of a device.
+    """The newest values of a device.
 
     Attributes
     ----------
@@ -57,6 +61,11 @@ class LastEntryQuery:
     entity_id, component_name
         The entity and component that the answer's property references name; both None for a query
         that isn't about an entity.
+    times
+        True to have the time of each newest value in the answer, too; a history always has times.
+    component_path
+        The path of a composite component, from the entity's own component on; None for one that is the
+        entity's own.
     """
 
     device_id: str
@@ -65,6 +74,8 @@ class LastEntryQuery:
     property_sources: Mapping[str, str] = field(default_factory=dict)
     entity_id: str | None = None
     component_name: str | None = None
+    times: bool = False
+    component_path: str | None = None
 
     @property
     def properties(self) -> tuple[str, ...]:

@@ -117,18 +117,21 @@ class HistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class LastEntry:
-    """The newest entry.
+    """The newest value of each property.
 
     Attributes
     ----------
     values
-        The selected properties that the entry has.
+        The values of the selected properties that have one.
     flaws
         The parts that were left out.
+    times
+        The time of each value, in UTC with `Z`.
     """
 
     values: Mapping[str, DataValue]
     flaws: Flaws
+    times: Mapping[str, str] = field(default_factory=dict)
 
 
 class Answer(Protocol):

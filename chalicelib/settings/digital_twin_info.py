@@ -124,6 +124,7 @@ def _devices(listed: Any) -> dict[str, DeclaredDevice]:
                     if each.get("source")
                 },
                 constants={str(each["name"]): each["value"] for each in constants},
+                component_type=device.get("componentType"),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _twin_info_error(
@@ -134,5 +135,7 @@ def _devices(listed: Any) -> dict[str, DeclaredDevice]:
             raise _twin_info_error(str(error)) from error
         if not isinstance(device_id, str) or not device_id or device_id in devices:
             raise _twin_info_error(f"{where}.id must be a unique string")
+        if declared.component_type is not None and not isinstance(declared.component_type, str):
+            raise _twin_info_error(f"{where}.componentType must be a string")
         devices[device_id] = declared
     return devices

@@ -43,6 +43,8 @@ class HotReaderSettings:
         The largest answer, in bytes.
     page_values
         The most values on a page; None for no bound.
+    look_back
+        The most entries in which the newest value of a property is looked for.
     """
 
     twin: DigitalTwinInfo
@@ -53,6 +55,7 @@ class HotReaderSettings:
     values_path: str | None
     page_bytes: int
     page_values: int | None
+    look_back: int
 
     @classmethod
     def load(cls, environment: Environment) -> HotReaderSettings:
@@ -75,6 +78,7 @@ class HotReaderSettings:
                 environment, "PAGE_BYTES", LARGEST_PAYLOAD, 65_536, LARGEST_PAYLOAD
             ),
             page_values=page_values or None,
+            look_back=whole_number(environment, "LATEST_LOOK_BACK", 300, 1, 10_000),
         )
 
 

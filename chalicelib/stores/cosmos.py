@@ -7,31 +7,23 @@ IoT Hub's documents: the settings' names are then joined by dots.
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 import re
-from contextlib import contextmanager
+import time
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    DecodeError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
 from azure.cosmos import CosmosClient
-from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
 
-from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.errors import HotStoreError
 from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
-from chalicelib.stores.cosmos_batches import IDENTITY, KEY, RowBatch, last_key_begins
+from chalicelib.stores.cosmos_batches import KEY_AND_IDENTITY, RowBatch, last_key_begins
+from chalicelib.stores.cosmos_errors import answer_in_time
 from chalicelib.stores.cosmos_pages import KeptPages
-from chalicelib.stores.cosmos_transport import EnvironmentOnceTransport
+from chalicelib.stores.cosmos_transport import PooledTransport
 from chalicelib.stores.hot_store import entries_of
 
 if TYPE_CHECKING:
@@ -45,6 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.cosmos import CosmosSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
+    from chalicelib.stores.cosmos_pages import Columns
 
 # The caller of a Hot Reader waits for 29 seconds at most (API Gateway's limit), so an unavailable store
 # must be noticed earlier. The SDK retries in two layers, one around the other, so few retries in each
@@ -61,11 +54,8 @@ _CLIENT: Final[Mapping[str, Any]] = {
     "retry_backoff_factor": 0.1,
 }
 _TIMEOUT: Final[int] = _CLIENT["timeout"]
-_UNAVAILABLE: Final = frozenset({408, 410, 429, 449})
-"""Status codes below 500 of transient failures (Azure documentation, 'HTTP status codes for Azure Cosmos
-DB'): time-out, a partition that moves, too many requests, a conflict inside of Cosmos DB."""
-_SESSION_NOT_AVAILABLE: Final = 1002
-"""The sub-status of a 404 from a replica that lags behind what this client has read before."""
+_READ_SECONDS: Final = 20.0
+"""The longest time for all pages of one read."""
 _PATH: Final = re.compile(r'/(?:"([^"]*)"|([^/]+))')
 """A name in a partition key's path, in quotes if it isn't an identifier."""
 _GROWTH: Final = 4
@@ -137,36 +127,39 @@ class CosmosHotStore:
         limit: int | None,
     ) -> Iterator[EntryBatch]:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
-        places = sorted({*itertools.chain(*properties.values())})
-        columns = {place: f"p{number}" for number, place in enumerate(places)}
         query = {
-            "query": self._query(columns, lower, upper, descending=descending),
+            "query": self._query(properties, lower, upper, descending=descending),
             "parameters": _parameters(device=device_id, lower=lower, upper=upper),
             "partition_key": _json_value(device_id),
         }
-        answered = {name: [(columns[each],) for each in properties[name]] for name in properties}
-        rows: list[dict[str, Any]] = []
-        for page, more in self._pages(query, limit):
-            rows += page
+        names = list(properties)
+        columns: Columns = [()] * (KEY_AND_IDENTITY + len(names))
+        for page, more in self._pages(query, limit, len(columns)):
+            columns = [[*begun, *column] for begun, column in zip(columns, page, strict=True)]
             # The next page may go on with the last one's key, and a second key in ORDER BY would need
             # a composite index.
-            end = last_key_begins(rows) if more else len(rows)
+            end = last_key_begins(columns[0]) if more else len(columns[0])
             if end:
-                yield RowBatch(rows[:end], answered, descending=descending)
-                rows = rows[end:]
+                found = [column[:end] for column in columns]
+                yield RowBatch(found, names, descending=descending)
+                columns = [column[end:] for column in columns]
 
     def _query(
         self,
-        columns: Mapping[Location, str],
+        properties: Places,
         lower: SortKey | None,
         upper: SortKey | None,
         *,
         descending: bool,
     ) -> str:
-        """Return the query; names are quoted and columns renamed, so a name may hold any character."""
+        """Return the query; names are quoted, so a name may hold any character.
+
+        Its rows are lists, which are parsed in half the time of maps. Of an undefined element there
+        would be nothing in them, so it is replaced by null.
+        """
         key = _field(self._timestamp)
-        selected = [f"{key} AS {KEY}", f"c.id AS {IDENTITY}"]
-        selected += [f"{_field(place)} AS {column}" for place, column in columns.items()]
+        selected = [key, "c.id"]
+        selected += [" ?? ".join([*map(_field, places), "null"]) for places in properties.values()]
         # Redundant as long as the partition is the device's, which `LazyContainer` checks.
         conditions = [f"{_field(self._device_id)} = @device"]
         # Whether ORDER BY leaves out documents without the field depends on the indexing policy.
@@ -176,22 +169,25 @@ class CosmosHotStore:
         if upper is not None:
             conditions.append(f"{key} <= @upper")
         return (
-            f"SELECT {', '.join(selected)} FROM c WHERE {' AND '.join(conditions)} "  # noqa: S608
+            f"SELECT VALUE [{', '.join(selected)}] FROM c WHERE {' AND '.join(conditions)} "  # noqa: S608
             f"ORDER BY {key} {'DESC' if descending else 'ASC'}"
         )
 
     def _pages(
-        self, query: Mapping[str, Any], limit: int | None
-    ) -> Iterator[tuple[Sequence[dict[str, Any]], bool]]:
-        """Yield what a query finds, page by page, each with whether there are more.
+        self, query: Mapping[str, Any], limit: int | None, width: int
+    ) -> Iterator[tuple[Columns, bool]]:
+        """Yield the columns that a query finds, page by page, each with whether there are more.
 
-        The next page is requested when it is needed.
+        The next page is requested when it is needed, and all of them come within one time.
         """
+        until = time.monotonic() + _READ_SECONDS
         # One document more shows that no other has the key of the last one.
         size = _ANY_NUMBER if limit is None else min(limit + 1, _LARGEST_PAGE)
         continuation: str | None = None
         while True:
-            page, continuation = self._page(query, size, continuation)
+            page, continuation = answer_in_time(
+                partial(self._page, query, size, continuation, width), until, self._timestamp
+            )
             yield page, continuation is not None
             if continuation is None:
                 return
@@ -199,31 +195,35 @@ class CosmosHotStore:
             size = size if size == _ANY_NUMBER else min(size * _GROWTH, _LARGEST_PAGE)
 
     def _page(
-        self, query: Mapping[str, Any], size: int, continuation: str | None
-    ) -> tuple[Sequence[dict[str, Any]], str | None]:
+        self,
+        query: Mapping[str, Any],
+        size: int,
+        continuation: str | None,
+        width: int,
+        seconds: float,
+    ) -> tuple[Columns, str | None]:
         # The pager's own `continuation_token` is that of the client's last answer, in whichever thread;
         # the hook gets the headers of this answer.
-        headers: Mapping[str, str] = {}
+        found: list[tuple[Columns, str | None]] = []
 
-        def keep(answered: Mapping[str, str], _documents: object) -> None:
-            nonlocal headers
-            headers = answered
+        def keep(headers: Mapping[str, str], result: object) -> None:
+            found.append((kept.columns(result), headers.get("x-ms-continuation")))
 
-        kept = KeptPages()
-        with _explained(self._timestamp):
-            pages = (
-                self._container()
-                .query_items(
-                    **query,
-                    max_item_count=size,
-                    timeout=_TIMEOUT,
-                    response_hook=keep,
-                    raw_response_hook=kept,
-                )
-                .by_page(continuation)
+        kept = KeptPages(width)
+        pages = (
+            self._container()
+            .query_items(
+                **query,
+                max_item_count=size,
+                timeout=min(_TIMEOUT, seconds),
+                read_timeout=min(_CLIENT["read_timeout"], seconds),
+                response_hook=keep,
+                raw_response_hook=kept,
             )
-            page = kept.documents(list(next(pages, ())))
-        return page, headers.get("x-ms-continuation")
+            .by_page(continuation)
+        )
+        next(pages, None)
+        return found[-1]
 
 
 class LazyContainer:
@@ -254,11 +254,11 @@ class LazyContainer:
         if opened is None:
             # Without a lock: if the account is unavailable, no request waits for another's attempts.
             # Two first requests at once make two clients, and the later one is kept.
-            with _explained():
-                opened = self._opened = self._open()
+            until = time.monotonic() + _TIMEOUT
+            opened = self._opened = answer_in_time(self._open, until)
         return opened
 
-    def _open(self) -> ContainerProxy:
+    def _open(self, seconds: float) -> ContainerProxy:
         settings = self._settings
         here = urlsplit(settings.endpoint).hostname in LOOPBACK_HOSTS
         client = CosmosClient(
@@ -267,13 +267,13 @@ class LazyContainer:
             # An emulator signs its own certificate, and gives itself host names that don't resolve.
             connection_verify=not here,
             enable_endpoint_discovery=not here,
-            transport=EnvironmentOnceTransport(),
+            transport=PooledTransport(),
             **_CLIENT,
         )
         database = client.get_database_client(settings.database)
         container = database.get_container_client(settings.container)
         # No extra request: the SDK reads this before its first query anyway, and keeps it.
-        self._check_partition_key(container.read(timeout=_TIMEOUT))
+        self._check_partition_key(container.read(timeout=seconds))
         return container
 
     def _check_partition_key(self, container: Mapping[str, Any]) -> None:
@@ -300,76 +300,6 @@ def _identity() -> TokenCredential:
     from azure.identity import DefaultAzureCredential  # slow to load, and unneeded with a key
 
     return DefaultAzureCredential()
-
-
-@contextmanager
-def _explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
-    """Turn an error of the SDK into one of ours; a query is ordered by the timestamp."""
-    try:
-        yield
-    except CosmosHttpResponseError as error:
-        status = error.status_code or 0
-        lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
-        if status in _UNAVAILABLE or status >= 500 or lags:
-            failure = (
-                "The read was throttled by Cosmos DB"
-                if status == 429
-                else "Cosmos DB is unavailable"
-            )
-            raise StoreUnavailableError(
-                f"{failure} (status {status}): {error}", retry_after=_retry_after(error)
-            ) from error
-        raise HotStoreError(
-            f"Cosmos DB refuses the read (status {status}): {error}. {_cure(error, timestamp)}"
-        ) from error
-    except ClientAuthenticationError as error:
-        raise HotStoreError(
-            f"There is no identity to read Cosmos DB with: {error}. Give the function a managed "
-            "identity, or set COSMOS_KEY."
-        ) from error
-    except (
-        ServiceRequestError,
-        ServiceResponseError,
-        CosmosClientTimeoutError,
-        DecodeError,
-    ) as error:
-        raise StoreUnavailableError(
-            f"Cosmos DB can't be reached: {error}. If that lasts, check COSMOS_ENDPOINT."
-        ) from error
-    except AzureError as error:
-        raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
-
-
-def _cure(error: CosmosHttpResponseError, timestamp: Sequence[str]) -> str:
-    """Return what to do about a refusal (Azure documentation, 'HTTP status codes for Azure Cosmos DB')."""
-    match error.status_code:
-        case 400 if timestamp and "index" in str(error).lower():
-            # 'The index path corresponding to the specified order-by item is excluded.'
-            path = "/".join(["", *(f'"{name}"' for name in timestamp), "?"])
-            return f"Include the path {path} in the container's indexing policy: entries are read in its order."
-        case 401 if "Local Authorization is disabled" in str(error):
-            return "Leave out COSMOS_KEY: then the function's managed identity is used."
-        case 401:
-            return "Check COSMOS_KEY."
-        case 403 if "RBAC" in str(error):
-            return (
-                "Give the function's managed identity the role Cosmos DB Built-in Data Reader; a new "
-                "assignment takes minutes."
-            )
-        case 403:
-            return (
-                "Give the function's managed identity the role Cosmos DB Built-in Data Reader, or set "
-                "COSMOS_KEY; and let the function through the account's firewall."
-            )
-        case 404:
-            return "Check COSMOS_ENDPOINT, COSMOS_DATABASE and COSMOS_CONTAINER."
-    return "Check DEVICE_ID_ATTRIBUTE and TIMESTAMP_ATTRIBUTE."
-
-
-def _retry_after(error: CosmosHttpResponseError) -> int:
-    """Return the seconds that Cosmos DB asks to wait (`x-ms-retry-after-ms`), at least one."""
-    milliseconds = str(error.headers.get("x-ms-retry-after-ms", ""))
-    return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1
 
 
 def _place(attribute: str) -> Location:

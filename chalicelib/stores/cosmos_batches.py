@@ -8,38 +8,33 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
-from chalicelib.model.locations import value_at, values_at
 from chalicelib.stores.hot_store import in_identity_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
-KEY: Final = "k"
-"""The column with the timestamp."""
-IDENTITY: Final = "i"
-"""The column with the document's id."""
+KEY_AND_IDENTITY: Final = 2
+"""A row begins with the timestamp and the document's id."""
 
 
 class RowBatch:
-    """Rows of a query, each a map of its columns; see `EntryBatch`.
+    """Rows of a query: the timestamp, the document's id, and a value of each property; see `EntryBatch`.
 
     Parameters
     ----------
-    rows
-        In the order of their keys. Those of the same key are put in the order of their identities, so
-        all of them must be there.
-    properties
-        By the name of each property, the columns where its value may be; see `HotStore.read`.
+    columns
+        Of rows in the order of their keys. Those of the same key are put in the order of their
+        identities, so all of them must be there.
+    names
+        The properties, in the order of their columns; None stands for no value.
     descending
         True for descending order.
 
     Examples
     --------
-    >>> rows = [{"k": 9, "i": "b", "p0": 4.25}, {"k": 9, "i": "a", "p0": None}]
-    >>> batch = RowBatch(rows, {"pressure": [("p0",)]}, descending=False)
+    >>> batch = RowBatch([[9, 9], ["b", "a"], [4.25, None]], ["pressure"], descending=False)
     >>> batch.entry(1)
     StoredEntry(key=Decimal('9'), values={'pressure': 4.25}, identity='b')
     >>> batch.column("pressure", 0, 2)
@@ -47,33 +42,28 @@ class RowBatch:
     """
 
     def __init__(
-        self, rows: Sequence[Mapping[str, Any]], properties: Places, *, descending: bool
+        self, columns: Sequence[Sequence[Any]], names: Sequence[str], *, descending: bool
     ) -> None:
-        keys = [row[KEY] for row in rows]
-        if any(map(eq, keys, keys[1:])):
-            entries = (StoredEntry(row[KEY], row, row[IDENTITY]) for row in rows)
-            rows = [entry.values for entry in in_identity_order(entries, descending=descending)]
-            keys = [row[KEY] for row in rows]
+        if any(map(eq, columns[0], columns[0][1:])):
+            rows = (StoredEntry(row[0], {"row": row}, row[1]) for row in zip(*columns, strict=True))
+            ordered = in_identity_order(rows, descending=descending)
+            columns = list(zip(*(row.values["row"] for row in ordered), strict=True))
+        keys, self._identities = columns[:KEY_AND_IDENTITY]
         self.keys: Sequence[SortKey] = (
             keys if {str}.issuperset(map(type, keys)) else list(map(_sort_key, keys))
         )
-        self._rows = rows
-        self._properties = properties
+        self._columns = dict(zip(names, columns[KEY_AND_IDENTITY:], strict=True))
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
-        row = self._rows[index]
-        return StoredEntry(self.keys[index], values_at(row, self._properties), row[IDENTITY])
+        found = ((name, column[index]) for name, column in self._columns.items())
+        values = {name: value for name, value in found if value is not None}
+        return StoredEntry(self.keys[index], values, self._identities[index])
 
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
         """Return a property's values; see `EntryBatch.column`."""
-        places = self._properties[name]
+        values: Sequence[Any] = self._columns[name][first:last]
         rows = None
-        if len(places) == 1:
-            ((column,),) = places
-            values = [row.get(column) for row in self._rows[first:last]]
-        else:
-            values = [value_at(row, places) for row in self._rows[first:last]]
         kinds = set(map(type, values))
         if NoneType in kinds:
             kinds.remove(NoneType)
@@ -86,10 +76,16 @@ class RowBatch:
         return StoredColumn("boolean", values, rows) if kinds == {bool} else None
 
 
-def last_key_begins(rows: Sequence[Mapping[str, Any]]) -> int:
-    """Return the index of the first of those rows that have the same key as the last one."""
-    index = len(rows)
-    while index and rows[index - 1][KEY] == rows[-1][KEY]:
+def last_key_begins(keys: Sequence[Any]) -> int:
+    """Return the index of the first of those keys that are the same as the last one.
+
+    Examples
+    --------
+    >>> last_key_begins(["a", "b", "b"])
+    1
+    """
+    index = len(keys)
+    while index and keys[index - 1] == keys[-1]:
         index -= 1
     return index
 

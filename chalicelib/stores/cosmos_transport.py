@@ -1,33 +1,177 @@
-"""How requests to Cosmos DB are sent: by azure-core's transport, which asks the environment once."""
+"""How requests to Cosmos DB are sent: by urllib3, without requests in between.
+
+azure-core's own transport takes half of the processor time of a small page, most of it in requests,
+which prepares each request anew and looks up the environment's proxies for it. What azure-core expects of
+a transport is little: an answer, or one of its errors by whether the request can have arrived.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import ssl
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from azure.core.pipeline.transport import RequestsTransport
-from requests import Session
+import certifi
+from azure.core.exceptions import (
+    AzureError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
+from azure.core.pipeline.transport import HttpResponse, HttpTransport
+from azure.core.utils import CaseInsensitiveDict
+from urllib3 import PoolManager, ProxyManager, Timeout, disable_warnings
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    InsecureRequestWarning,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from azure.core.pipeline.transport import HttpRequest
+    from urllib3 import BaseHTTPResponse
+
+_CONNECTIONS: Final = 32
+_PIECE: Final = 262_144
+"""Bytes; the answer may be any number of them."""
 
 
-class EnvironmentOnceTransport(RequestsTransport):  # type: ignore[misc] # azure-core loads it lazily
-    """A transport that looks up the environment's proxies and certificates once for each host.
+class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
+    """A transport that keeps its connections, and asks the environment once for each host.
 
-    requests looks them up for each request (Requests documentation, 'Proxies'), which takes a tenth of a
-    small page's time. It also looks for a `.netrc` each time, whose password would take the place of
-    the SDK's own authorization; this one doesn't.
+    The environment names proxies and certificates as it does for requests (Requests documentation,
+    'Proxies' and 'SSL Cert Verification'). A `.netrc`'s password never takes the place of the SDK's
+    own authorization.
+
+    `read_timeout` bounds the whole content of an answer, not each wait for a part of it.
     """
 
     def __init__(self) -> None:
-        super().__init__(use_env_settings=False)
-        self._settings: dict[tuple[str, Any], dict[str, Any]] = {}
+        self._pools: dict[tuple[str, bool], PoolManager] = {}
 
-    def send(self, request: Any, *, proxies: Any = None, **options: Any) -> Any:
-        """Send a request; see azure-core's `HttpTransport.send`."""
-        verify = options.get("connection_verify", True)
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Do nothing: a connection is opened when it is needed."""
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            pool.clear()
+
+    def send(
+        self,
+        request: HttpRequest,
+        *,
+        connection_timeout: float = 10,
+        read_timeout: float = 10,
+        connection_verify: bool = True,
+        **_: Any,
+    ) -> HttpResponse:
+        """Send a request; see azure-core's `HttpTransport.send`.
+
+        Parameters
+        ----------
+        request
+            The request.
+        connection_timeout, read_timeout
+            Seconds.
+        connection_verify
+            True to trust a known authority's certificates only.
+
+        Raises
+        ------
+        ServiceRequestError
+            The request can't have arrived.
+        ServiceResponseError
+            It may have, but there is no whole answer.
+        """
         host = "/".join(request.url.split("/", 3)[:3])
-        settings = self._settings.get((host, verify))
-        if settings is None:
-            with Session() as session:
-                found = session.merge_environment_settings(host, proxies or {}, None, verify, None)
-            settings = {"proxies": found["proxies"], "connection_verify": found["verify"]}
-            self._settings[host, verify] = settings
-        return super().send(request, **(options | settings))
+        pool = self._pools.get((host, connection_verify))
+        if pool is None:
+            pool = self._pools[host, connection_verify] = _pool(host, verify=connection_verify)
+        try:
+            answer = pool.urlopen(
+                request.method,
+                request.url,
+                body=request.data,
+                headers=request.headers,
+                timeout=Timeout(connect=connection_timeout, read=read_timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            return _Answer(request, answer, _content(answer, read_timeout))
+        except ReadTimeoutError as error:
+            raise ServiceResponseTimeoutError(error, error=error) from error
+        except ProtocolError as error:
+            raise ServiceResponseError(error, error=error) from error
+        except NewConnectionError as error:
+            raise ServiceRequestError(error, error=error) from error
+        except ConnectTimeoutError as error:
+            raise ServiceRequestTimeoutError(error, error=error) from error
+        except HTTPError as error:  # such as a certificate that isn't trusted
+            raise ServiceRequestError(error, error=error) from error
+
+
+class _Answer(HttpResponse):
+    """An answer whose content has been read."""
+
+    def __init__(self, request: HttpRequest, answer: BaseHTTPResponse, content: bytes) -> None:
+        super().__init__(request, answer)
+        self.status_code = answer.status
+        self.headers = CaseInsensitiveDict(answer.headers)
+        self.reason = answer.reason
+        self.content_type = answer.headers.get("Content-Type")
+        self._content = content
+
+    def body(self) -> bytes:
+        """Return the content."""
+        return self._content
+
+
+def _content(answer: BaseHTTPResponse, seconds: float) -> bytes:
+    until = time.monotonic() + seconds
+    pieces: list[bytes] = []
+    while piece := answer.read1(_PIECE):
+        pieces.append(piece)
+        if time.monotonic() > until:
+            answer.close()
+            raise ProtocolError(f"the answer isn't complete after {seconds:g} s")
+    return b"".join(pieces)
+
+
+def _pool(host: str, *, verify: bool) -> PoolManager:
+    """Make the pool of a host's connections."""
+    options: dict[str, Any] = {"maxsize": _CONNECTIONS}
+    parts = urlsplit(host)
+    if parts.scheme == "https" and verify:
+        options["ssl_context"] = _trusting_known_authorities()
+    else:
+        disable_warnings(InsecureRequestWarning)
+        options["cert_reqs"] = "CERT_NONE"
+    proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return ProxyManager(proxy, **options) if proxy else PoolManager(**options)
+
+
+def _trusting_known_authorities() -> ssl.SSLContext:
+    """Load the authorities' certificates once, not for each connection."""
+    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    bundle = Path(named or certifi.where())
+    try:
+        if bundle.is_dir():
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        message = f"the authorities' certificates in {bundle} can't be read: {error}"
+        raise AzureError(message, error=error) from error

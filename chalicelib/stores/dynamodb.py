@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import projection
-from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch
+from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch, made_of_items
 from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import ItemColumns, page_session
@@ -145,7 +145,8 @@ class DynamoDBHotStore:
         follow_up = max((limit or 0) // _SMALLER, _SMALLEST_FOLLOW_UP)
         while True:
             page = self._query(request)
-            items: Any = page["Items"]
+            with made_of_items():
+                items: Any = page["Items"]
             if isinstance(items, ItemColumns):
                 yield ColumnBatch(items, self._timestamp_attribute, properties)
             elif items:

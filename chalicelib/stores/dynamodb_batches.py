@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import itertools
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
+from chalicelib.model.errors import StoreUnavailableError
 from chalicelib.model.locations import value_at, values_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from chalicelib.model.locations import Location, Places
     from chalicelib.model.timestamps import SortKey
@@ -50,14 +52,16 @@ class ItemBatch:
         self._properties = {
             name: [_in_attributes(place) for place in places] for name, places in properties.items()
         }
-        (kind,) = items[0][timestamp_attribute]
-        keys = [item[timestamp_attribute][kind] for item in items]
-        self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
+        with made_of_items():
+            (kind,) = items[0][timestamp_attribute]
+            keys = [item[timestamp_attribute][kind] for item in items]
+            self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
         attributes = values_at(self._items[index], self._properties)
-        values = {name: _plain(attribute) for name, attribute in attributes.items()}
+        with made_of_items():
+            values = {name: _plain(attribute) for name, attribute in attributes.items()}
         return StoredEntry(self.keys[index], values)
 
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
@@ -74,12 +78,12 @@ class ItemBatch:
             attributes = [attributes[row] for row in rows]
         if not attributes:
             return StoredColumn("text", (), ())
-        (kind,) = attributes[0]
+        kind = next(iter(attributes[0]), "")
         if kind not in _COLUMN_KINDS:
             return None
         try:
             values = [attribute[kind] for attribute in attributes]
-        except KeyError:  # one is stored as another type
+        except (KeyError, TypeError):  # one is stored as another type
             return None
         return StoredColumn(_COLUMN_KINDS[kind], values, rows)
 
@@ -112,14 +116,16 @@ class ColumnBatch:
             for name, places in properties.items()
             if (found := next(filter(columns.__contains__, places), None))
         }
-        kind, keys = items.columns[timestamp_attribute]
-        self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
+        with made_of_items():
+            kind, keys = items.columns[timestamp_attribute]
+            self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
-        values = {
-            name: _PLAIN[kind](values[index]) for name, (kind, values) in self._columns.items()
-        }
+        with made_of_items():
+            values = {
+                name: _PLAIN[kind](values[index]) for name, (kind, values) in self._columns.items()
+            }
         return StoredEntry(self.keys[index], values)
 
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
@@ -128,6 +134,17 @@ class ColumnBatch:
             return StoredColumn("text", (), ())
         kind, values = self._columns[name]
         return StoredColumn(_COLUMN_KINDS[kind], values[first:last], None)
+
+
+@contextmanager
+def made_of_items() -> Iterator[None]:
+    """Turn what fails on an answer that isn't made of items into an error with a name."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StoreUnavailableError(
+            f"DynamoDB's answer isn't made of the items asked for: {error!r}"
+        ) from error
 
 
 def _in_attributes(place: Location) -> Location:

@@ -32,7 +32,7 @@ class PageParser(JSONParser):
     """A parser that reads a page of items as a whole, and everything else as botocore does.
 
     It overrides a private method of botocore, which may go away: then botocore parses pages itself.
-    Whatever isn't a page in form is left to botocore as well.
+    Whatever isn't JSON is left to botocore as well.
     """
 
     def _handle_json_body(self, raw_body: Any, shape: Any) -> Any:
@@ -43,12 +43,13 @@ class PageParser(JSONParser):
 
 
 def _page(raw_body: bytes) -> dict[str, Any] | None:
+    """Parse a page; without items if it has none, and None if it isn't JSON."""
     try:
         page = _page_of_columns(raw_body) or orjson.loads(raw_body)
     except ValueError:  # not JSON, or not UTF-8
         return None
     if not isinstance(page, dict) or not isinstance(page.get("Items"), list | ItemColumns):
-        return None
+        return {}  # botocore would stumble over some of these
     # botocore leaves out what is null.
     if page.get("LastEvaluatedKey", {}) is None:
         del page["LastEvaluatedKey"]

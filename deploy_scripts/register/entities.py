@@ -7,12 +7,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
 from deploy_scripts.register.calls import RegistrationError
-from deploy_scripts.register.component_types import (
-    TELEMETRY,
-    component_type_ids,
-    entity_values,
-    prefix,
-)
+from deploy_scripts.register.component_types import LATEST, TELEMETRY, components, prefix
 from deploy_scripts.register.names import limits
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.workspace import first_few
@@ -23,19 +18,13 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.calls import Json
 
-_OURS: Final = (TELEMETRY,)
+_OURS: Final = (TELEMETRY, LATEST)
 """The names of components that are made for a device."""
 
 
 def entity(twin_name: str, device: Device) -> Json:
-    """Describe a device's entity, as CreateEntity takes it; raises what `entity_values` raises."""
-    values = {name: {"value": value} for name, value in entity_values(device).items()}
-    own = {"properties": values} if values else {}
-    components = {
-        name: {"componentTypeId": type_id, **own}
-        for name, type_id in component_type_ids(twin_name, device).items()
-    }
-    return {"entityName": device.id, "components": components}
+    """Describe a device's entity, as CreateEntity takes it; raises what `components` raises."""
+    return {"entityName": device.id, "components": components(twin_name, device)}
 
 
 class Entities(Resources):
@@ -106,7 +95,8 @@ class Entities(Resources):
         users = self._listed(componentTypeId=type_ids)
         # Somebody may have taken the component out of an entity of ours: it has the device's id.
         beginning, allowed = prefix(twin.name), limits("EntityId")["pattern"]
-        likely = [type_id.removeprefix(beginning) for type_id in type_ids]
+        beside = {f"{type_id}-{LATEST}" for type_id in type_ids}
+        likely = [each.removeprefix(beginning) for each in type_ids if each not in beside]
         found = self.at_rest([*users, *(each for each in likely if re.fullmatch(allowed, each))])
         own = {each: shown for each, shown in found.items() if self.workspace.owns(shown)}
         parents = [each for each, shown in own.items() if shown["hasChildEntities"]]

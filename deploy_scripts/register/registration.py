@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deploy_scripts.register.calls import call, call_if_there
-from deploy_scripts.register.component_types import ComponentTypes, component_types
+from deploy_scripts.register.component_types import component_types
 from deploy_scripts.register.entities import Entities, entity
 from deploy_scripts.register.names import check_name, check_names
+from deploy_scripts.register.registered_types import ComponentTypes
 from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.role import RolePolicy, role_of
 from deploy_scripts.register.summary import Change, Outcome, Summary
@@ -95,7 +96,7 @@ class Registration:
         create_workspace
             Create the workspace if it isn't there.
         entities
-            Also make an entity for each device, with the component `telemetry`.
+            Also make an entity for each device, with the components `telemetry` and `latest`.
         adopt
             Take over component types and entities of the same ids that nobody's tags are on, such
             as the larger deployer's.

@@ -152,10 +152,9 @@ def configure_stage(
             if not dry_run:
                 write_stage_file(path, policy)
     variables = _variables(target, storage, remote, tokens, layout)
-    # A TwinMaker event brings its types along, but not the devices that share a component type; an HTTP
-    # query may come without either.
-    devices = [each for each in twin.devices if API_HANDLER in documents or each.component_type]
-    info = packed(digital_twin_info(twin, devices), variables, name=stage)
+    # A TwinMaker event brings its types along, but not the devices of a component type, nor whether
+    # there are any; an HTTP query may come without either.
+    info = packed(digital_twin_info(twin, twin.devices), variables, name=stage)
     changes += _keep_devices(project / info.file, info.devices, dry_run=dry_run)
     after = {
         **_DEFAULTS,

@@ -13,11 +13,12 @@ from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.instants import utc_text
 from deploy_scripts.register.calls import twinmaker_client
 from deploy_scripts.register.component_types import (
+    LATEST,
     TELEMETRY,
     component_type_ids,
     component_types,
-    differences,
 )
+from deploy_scripts.register.registered_types import differences
 from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import read_advice
 from deploy_scripts.verify.endpoint import HOUR, MAX_RESULTS
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.twin import Twin
 
+_DAWN: Final = "1899-12-31T00:00:00Z"
+"""JavaScript's `new Date(0, 0, 0)`, from which IoT App Kit looks for a newest value."""
 _EACH_SHOWN: Final = 5
 """Devices of which each has its own number; of more than these, only all together."""
 
@@ -124,15 +127,23 @@ class Readable:
         The device.
     target
         The members of a read that name it: those of a component of an entity, or its component type.
+    latest
+        The same of the component by which its newest values are read; None if there is none.
     """
 
     device: Device
     target: Mapping[str, str]
+    latest: Mapping[str, str] | None = None
 
     @property
     def names(self) -> list[str]:
         """The names of the device's properties."""
         return [each.name for each in self.device.properties]
+
+    @property
+    def title(self) -> str:
+        """The device, or the component type if it is read with all that share it."""
+        return self.device.id if self.has_entity else self.target["componentTypeId"]
 
     @property
     def has_entity(self) -> bool:
@@ -155,7 +166,8 @@ def find_entities(
 
 
 def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
-    type_id = component_type_ids(twin.name, device)[TELEMETRY]
+    type_ids = component_type_ids(twin.name, device)
+    type_id = type_ids[TELEMETRY]
     listed = twinmaker.list_entities(
         workspaceId=twin.workspace_id, filters=[{"componentTypeId": type_id}]
     )["entitySummaries"]
@@ -166,12 +178,24 @@ def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
             entity = twinmaker.get_entity(workspaceId=twin.workspace_id, entityId=entity_id)
         except twinmaker.exceptions.ResourceNotFoundException:
             continue  # removed since it was listed
-        for name, component in entity.get("components", {}).items():
-            if component.get("componentTypeId") == type_id and _is_of(component, device):
-                for shown in (entity, component):
-                    _check_active(f"entity {entity_id}", shown, run)
-                return Readable(device, {"entityId": entity_id, "componentName": name})
+        found = _components_of(entity, device, run)
+        if type_id in found:
+            return Readable(device, found[type_id], found.get(type_ids[LATEST]))
     return Readable(device, {"componentTypeId": type_id})
+
+
+def _components_of(
+    entity: Mapping[str, Any], device: Device, run: str
+) -> dict[str, Mapping[str, str]]:
+    """Return the members of a read for each of an entity's components that read a device, by type."""
+    found: dict[str, Mapping[str, str]] = {}
+    for name, component in entity.get("components", {}).items():
+        if _is_of(component, device):
+            for shown in (entity, component):
+                _check_active(f"entity {entity['entityId']}", shown, run)
+            members = {"entityId": entity["entityId"], "componentName": name}
+            found[component.get("componentTypeId")] = members
+    return found
 
 
 def _is_of(component: Mapping[str, Any], device: Device) -> bool:
@@ -184,61 +208,103 @@ def read_last_entries(
     twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
 ) -> Finding[int]:
     """Check that GetPropertyValue answers for each device; return the number of values."""
-    read = [each for each in readables if each.names and each.has_entity]
-    if not read:
+    with_entities = [each for each in readables if each.names and each.has_entity]
+    if not with_entities:
         return Finding("left out: it reads by entity, and there is none", 0)
+    read = [each for each in with_entities if each.latest]
+    without = [each.title for each in with_entities if not each.latest]
 
     def count(readable: Readable) -> int:
         with _reading(readable):
             answer = twinmaker.get_property_value(
-                workspaceId=workspace_id, selectedProperties=readable.names, **readable.target
+                workspaceId=workspace_id,
+                selectedProperties=readable.names,
+                **(readable.latest or {}),
             )
         return len(answer.get("propertyValues", {}))
 
-    return _counted("", read, side_by_side(count, read))
+    warning = (
+        f"The entity of {first_few(without)} has no component of the type for newest values, whose id "
+        f"ends with -{LATEST}: give it one. register --entities does so with entities of its own."
+    )
+    return _counted("", read, side_by_side(count, read), (warning,) if without else ())
 
 
 def read_histories(
     twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
 ) -> Finding[int]:
     """Check that GetPropertyValueHistory answers for each device; return the number of values."""
-    read = [each for each in readables if each.names]
 
     def count(readable: Readable) -> int:
         with _reading(readable):
-            answer = last_hour(twinmaker, workspace_id, readable, readable.names)
-        return sum(len(part.get("values", [])) for part in answer)
+            return _values_in(last_hour(twinmaker, workspace_id, readable, readable.names))
 
+    read = _each_once(readables)
     return _counted(f"last hour, at most {MAX_RESULTS}: ", read, side_by_side(count, read))
 
 
-def _counted(title: str, readables: Sequence[Readable], counts: Sequence[int]) -> Finding[int]:
+def read_newest(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]) -> Finding[int]:
+    """Check that the newest value is found as IoT App Kit asks for it; return the number of values.
+
+    It reads a history that begins in 1899, in descending order and with `maxResults` 1.
+    """
+
+    def count(readable: Readable) -> int:
+        newest = {"startTime": _DAWN, "maxResults": 1, "orderByTime": "DESCENDING"}
+        with _reading(readable):
+            return _values_in(
+                last_hour(twinmaker, workspace_id, readable, readable.names, **newest)
+            )
+
+    read = _each_once(readables)
+    return _counted("since 1899, at most 1: ", read, side_by_side(count, read))
+
+
+def _each_once(readables: Sequence[Readable]) -> list[Readable]:
+    """Take one of those that a read by component type would read together."""
+    with_properties = (each for each in readables if each.names)
+    return [*{tuple(each.target.items()): each for each in with_properties}.values()]
+
+
+def _values_in(answer: Sequence[Mapping[str, Any]]) -> int:
+    return sum(len(part.get("values", [])) for part in answer)
+
+
+def _counted(
+    title: str,
+    readables: Sequence[Readable],
+    counts: Sequence[int],
+    warnings: tuple[str, ...] = (),
+) -> Finding[int]:
     """Say how many values came of each device; of many devices, of all and of which none."""
-    ids = [each.device.id for each in readables]
+    ids = [each.title for each in readables]
     if len(ids) <= _EACH_SHOWN:
         shown = ", ".join(
             f"{name}: {count} values" for name, count in zip(ids, counts, strict=True)
         )
-        return Finding(f"{title}{shown}", sum(counts))
+        return Finding(f"{title}{shown}", sum(counts), warnings)
     without = [name for name, count in zip(ids, counts, strict=True) if not count]
     shown = f"{sum(counts):,} values of {len(ids) - len(without)} devices"
     if without:
         shown += f", none of {first_few(without)}"
-    return Finding(f"{title}{shown}", sum(counts))
+    return Finding(f"{title}{shown}", sum(counts), warnings)
 
 
 def last_hour(
     twinmaker: Any, workspace_id: str, readable: Readable, names: Sequence[str], **request: Any
 ) -> list[dict[str, Any]]:
-    """Read a page of a device's last hour; return its `propertyValues`."""
+    """Read a page of a device's last hour, unless the request says otherwise; return its `propertyValues`."""
     now = time.time_ns()
-    asked = {"maxResults": MAX_RESULTS, "orderByTime": "ASCENDING"} | request
+    default = {
+        "startTime": utc_text(now - HOUR, 3),
+        "endTime": utc_text(now, 3),
+        "maxResults": MAX_RESULTS,
+        "orderByTime": "ASCENDING",
+    }
     answer = twinmaker.get_property_value_history(
         workspaceId=workspace_id,
         selectedProperties=list(names),
-        startTime=utc_text(now - HOUR, 3),
-        endTime=utc_text(now, 3),
-        **asked,
+        **(default | request),
         **readable.target,
     )
     values: list[dict[str, Any]] = answer["propertyValues"]
@@ -254,6 +320,6 @@ def _reading(readable: Readable) -> Iterator[None]:
         details = error.response.get("Error", {})
         code = details.get("Code", "")
         raise BrokenHopError(
-            f"{readable.device.id}: {error.operation_name} failed: {code}: {details.get('Message')}",
+            f"{readable.title}: {error.operation_name} failed: {code}: {details.get('Message')}",
             read_advice(code),
         ) from error

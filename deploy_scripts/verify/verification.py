@@ -196,6 +196,7 @@ class Verification:
         what = client, twin.workspace_id, readables
         values = walk.take("TwinMaker GetPropertyValue", twinmaker.read_last_entries, *what)
         values += walk.take("TwinMaker GetPropertyValueHistory", twinmaker.read_histories, *what)
+        values += walk.take("TwinMaker newest by history", twinmaker.read_newest, *what)
         by_device = {each.device.id: each for each in readables}
 
         def read(charted: Device, names: Sequence[str]) -> Iterable[Mapping[str, Any]]:

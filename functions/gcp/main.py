@@ -8,14 +8,20 @@ single service on Cloud Run. `chalicelib` stands beside this file in the package
 from __future__ import annotations
 
 import os
+import socket
+import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import functions_framework
 from flask import Response
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from werkzeug.exceptions import HTTPException
 
 from chalicelib.http.endpoint import HttpEndpoint, HttpRequest, HttpResponse, no_such_path
 from chalicelib.http.hot_reader_endpoints import endpoints_by_read
+from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.endpoint import EndpointSettings
@@ -41,6 +47,11 @@ _endpoints: Final = endpoints_by_read(
 _SECONDS: Final = 60.0
 """The time that Cloud Run functions give a request, unless they are deployed with another (Google Cloud
 documentation, 'Set request timeout')."""
+_BROKEN: Final = (OSError, HTTPException, ParseException)
+"""Errors of reading a body that breaks off or is malformed."""
+_DRAIN_SECONDS: Final = 0.1
+"""The time for a body that nobody reads: its bytes come along with the headers, or not at all."""
+_DRAINED_AT_ONCE: Final = 65_536
 _by_path: Final = {read.path: endpoint for read, endpoint in _endpoints.items()}
 
 
@@ -66,17 +77,66 @@ def hot_readers(request: Request) -> Response:
 
 
 def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
+    body = _Body(request)
     answer = endpoint.answer(
         HttpRequest(
             method=request.method,
             headers={name.lower(): value for name, value in request.headers.items()},
             parameters=dict(request.args.lists()),
-            body=request.get_data(),
+            body=body.read,
             seconds=_SECONDS,
         )
     )
+    body.leave()
     return _to_flask(answer)
 
 
+class _Body:
+    """A request's body, which is read when it is asked for."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._whole = False
+
+    def read(self) -> bytes:
+        """Return the body.
+
+        Raises
+        ------
+        InvalidQueryError
+            It breaks off, or its chunks are malformed.
+        """
+        try:
+            content = self._request.get_data()
+        except _BROKEN as error:
+            raise InvalidQueryError(f"The body can't be read to its end: {error}") from error
+        self._whole = True
+        return content
+
+    def leave(self) -> None:
+        """Take what has arrived of a body that nobody read, and wait for no more of it.
+
+        gunicorn would wait 5 s for the rest before its thread can answer another request. Here, nothing but
+        the connection ends.
+        """
+        connection: socket.socket | None = self._request.environ.get("gunicorn.socket")
+        if self._whole or connection is None:
+            return
+        try:
+            connection.settimeout(_DRAIN_SECONDS)
+            until = time.monotonic() + _DRAIN_SECONDS
+            while self._request.stream.read(_DRAINED_AT_ONCE):
+                if time.monotonic() > until:
+                    raise TimeoutError
+            connection.settimeout(None)
+        except _BROKEN:
+            with suppress(OSError):  # the caller may have ended it
+                connection.settimeout(None)
+                connection.shutdown(socket.SHUT_RD)
+
+
 def _to_flask(answer: HttpResponse) -> Response:
-    return Response(answer.body, answer.status, dict(answer.headers))
+    # functions-framework reads the whole request before it answers, except where the answer is an iterator.
+    response = Response(iter((answer.body,)), answer.status, dict(answer.headers))
+    response.content_length = len(answer.body)
+    return response

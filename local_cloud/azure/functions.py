@@ -184,13 +184,30 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            length = self.headers.get("Content-Length", "0")
+            if not (length.isascii() and length.isdecimal()):
+                raise ValueError(length)
+            return self.rfile.read(int(length))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():  # headers behind the body
+            pass
+        return b"".join(chunks)
+
     def _answer(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if not (length.isascii() and length.isdecimal()):
-            self.send_error(400, "Content-Length isn't a number")
+        try:
+            body = self._body()
+        except ValueError:
+            self.close_connection = True
+            self.send_error(400, "The body's length isn't a number")
             return
-        body = self.rfile.read(int(length))
-        answer = self.server.host.answer(self.command, self.path, dict(self.headers.items()), body)
+        # The host joins headers of one name (Functions host, `RpcHttp`).
+        headers = {name: ",".join(self.headers.get_all(name, ())) for name in self.headers}
+        answer = self.server.host.answer(self.command, self.path, headers, body)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

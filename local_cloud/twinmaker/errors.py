@@ -37,6 +37,13 @@ class InvalidRequestError(ApiError):
     code = "ValidationException"
 
 
+class NotOfferedError(InvalidRequestError):
+    """The real service has it and the local TwinMaker doesn't.
+
+    The service model has no exception for that; this one it has for every operation.
+    """
+
+
 class NotFoundError(ApiError):
     """The request names a thing that doesn't exist."""
 
@@ -71,12 +78,6 @@ class ConnectorTimedOutError(ApiError):
     """The connector ran out of time."""
 
     code = "ConnectorTimeoutException"
-
-
-class NotOfferedError(ApiError):
-    """The real service has it and the local TwinMaker doesn't. Not in the service model."""
-
-    code = "NotImplementedException"
 
 
 class UnknownOperationError(ApiError):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from .connectors.functions import NamedFunctions, invoker_of
 from .connectors.invoker import LambdaInvoker, PythonInvoker
 from .errors import (
     ApiError,
@@ -22,21 +23,28 @@ from .errors import (
     NotOfferedError,
 )
 from .operations.component_types import ComponentTypes
+from .operations.contents import Contents
 from .operations.dataplane import DataPlane
-from .operations.entities import Entities, check_components
+from .operations.entities import Entities
+from .operations.initializers import Initializers
+from .operations.scenes import Scenes
 from .operations.tags import Tags
 from .operations.workspaces import Workspaces
+from .operations.writes import Writes
 from .protocol.cross_origin import CrossOrigin
 from .protocol.rest_json import HttpRequest, rest_json
+from .twin.state_file import StateFile
 from .twin.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from werkzeug.serving import BaseWSGIServer
 
+    from .connectors.functions import Handler
     from .connectors.invoker import Invoker
     from .protocol.rest_json import Call
     from .twin.resources import Json
@@ -47,8 +55,12 @@ _POLL = 0.02
 """Seconds until the server notices that it must stop."""
 
 
+_READS = ("Get", "List", "BatchPut")
+"""How the names of operations begin that change nothing of the twin."""
+
+
 class LocalTwinMaker:
-    """AWS IoT TwinMaker's REST API on loopback. A context manager; state is in memory.
+    """AWS IoT TwinMaker's REST API on loopback. A context manager.
 
     Parameters
     ----------
@@ -67,6 +79,13 @@ class LocalTwinMaker:
         time-out.
     lambda_timeout : float
         Seconds that a Lambda may take to answer.
+    functions : mapping, optional
+        Connectors by the ARNs of their functions: a URL that takes the event, a Python handler
+        ``handler(event, context)``, or one as ``module:handler``. Without ``lambda_endpoint_url``
+        there are no others.
+    state_file : str or Path, optional
+        A file to keep what is created in, written after each change. Without one it is lost with
+        the process.
     allowed_origins : collection of str
         The origins of web pages that may use it in a browser, apart from those of this machine;
         ``*`` for all.
@@ -74,7 +93,10 @@ class LocalTwinMaker:
     Raises
     ------
     ValueError
-        Both ``invoke`` and ``lambda_endpoint_url`` are given.
+        ``invoke`` is given together with ``lambda_endpoint_url`` or ``functions``, or a function
+        can't be imported.
+    StateFileError
+        The state file isn't one that this version wrote.
     """
 
     def __init__(
@@ -87,19 +109,26 @@ class LocalTwinMaker:
         lambda_endpoint_url: str | None = None,
         invoke: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         lambda_timeout: float = 60.0,
+        functions: Mapping[str, str | Handler] | None = None,
+        state_file: str | Path | None = None,
         allowed_origins: Collection[str] = (),
     ) -> None:
-        if invoke is not None and lambda_endpoint_url is not None:
-            raise ValueError("Give invoke or lambda_endpoint_url, not both")
+        if invoke is not None and (lambda_endpoint_url is not None or functions):
+            raise ValueError("Give invoke, or lambda_endpoint_url and functions, not both")
         invoker: Invoker
         if invoke is not None:
             invoker = PythonInvoker(invoke)
         else:
             invoker = LambdaInvoker(region, lambda_endpoint_url, lambda_timeout)
+        if functions:
+            named = {arn: invoker_of(each, lambda_timeout) for arn, each in functions.items()}
+            invoker = NamedFunctions(named, invoker if lambda_endpoint_url else None)
+        store = Store(region, account_id)
+        keep = None if state_file is None else StateFile(state_file)
+        if keep is not None:
+            keep.load(store)
         self._address = (host, port)
-        self._application = _Application(
-            Store(region, account_id), invoker, CrossOrigin(allowed_origins)
-        )
+        self._application = _Application(store, invoker, CrossOrigin(allowed_origins), keep)
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -178,12 +207,22 @@ class _QuietHandler(WSGIRequestHandler):
 class _Application:
     """The WSGI application."""
 
-    def __init__(self, store: Store, invoker: Invoker, cross_origin: CrossOrigin) -> None:
+    def __init__(
+        self,
+        store: Store,
+        invoker: Invoker,
+        cross_origin: CrossOrigin,
+        keep: StateFile | None,
+    ) -> None:
+        self._store = store
         self._cross_origin = cross_origin
+        self._keep = keep
         self._protocol = rest_json("iottwinmaker")
-        workspaces, tags, entities = Workspaces(store), Tags(store), Entities(store)
-        types = ComponentTypes(store, invoker, check_components)
-        values = DataPlane(store, invoker)
+        initializers = Initializers(store, invoker)
+        types = ComponentTypes(store, invoker, initializers)
+        entities, contents = Entities(store, initializers), Contents(store)
+        workspaces, scenes, tags = Workspaces(store), Scenes(store), Tags(store)
+        values, writes = DataPlane(store, invoker), Writes(store, invoker)
         self._handlers: dict[str, Callable[[Json], Json]] = {
             "CreateWorkspace": workspaces.create,
             "GetWorkspace": workspaces.get,
@@ -200,11 +239,19 @@ class _Application:
             "UpdateEntity": entities.update,
             "DeleteEntity": entities.delete,
             "ListEntities": entities.list,
+            "ListComponents": contents.components,
+            "ListProperties": contents.properties,
+            "CreateScene": scenes.create,
+            "GetScene": scenes.get,
+            "UpdateScene": scenes.update,
+            "DeleteScene": scenes.delete,
+            "ListScenes": scenes.list,
             "TagResource": tags.add,
             "UntagResource": tags.remove,
             "ListTagsForResource": tags.list,
             "GetPropertyValue": values.latest,
             "GetPropertyValueHistory": values.history,
+            "BatchPutPropertyValues": writes.put,
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -254,12 +301,15 @@ class _Application:
         got = HttpRequest(request.args, request.headers, body)
         members = self._protocol.read(call, got)
         try:
-            return handler(members)
+            answer = handler(members)
         except NotFoundError as error:
             # An operation answers with the exceptions that its model lists, and some lack this one.
             if error.code in {shape.name for shape in call.operation.error_shapes}:
                 raise
             raise InvalidRequestError(error.message) from error
+        if self._keep is not None and not call.name.startswith(_READS):
+            self._keep.save(self._store)
+        return answer
 
     def _refused(self, error: ApiError) -> Response:
         response = _response(*self._protocol.write_error(error))

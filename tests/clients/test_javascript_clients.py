@@ -75,7 +75,14 @@ def answers(cloud: LocalCloud) -> dict[tuple[Any, ...], dict[str, Any]]:
         # GetPropertyValue reads entities only.
         if (client, kind, of) != ("sdk", "newest", of_type)
     ]
-    reads = [{"client": client, "kind": kind} | of(cloud, on) for client, kind, of, on in keys]
+    newest = {"componentName": cloud.endpoints.latest_component_name}
+    reads = [
+        {"client": client, "kind": kind}
+        | of(cloud, on)
+        # GetPropertyValue serves no time series.
+        | (newest if (client, kind) == ("sdk", "newest") else {})
+        for client, kind, of, on in keys
+    ]
     return dict(zip(keys, read(cloud, reads), strict=True))
 
 

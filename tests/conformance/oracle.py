@@ -72,9 +72,14 @@ def history(
     ]
 
 
-def newest(entries: list[Stored]) -> Stored:
-    """Return the newest entry by instant."""
-    return in_order(entries)[-1]
+def newest(entries: list[Stored]) -> dict[str, Any]:
+    """Return the newest value of each property, by instant."""
+    return {
+        name: value
+        for entry in in_order(entries)
+        for name, value in entry.values.items()
+        if value is not None
+    }
 
 
 def plain(value: Any) -> Any:

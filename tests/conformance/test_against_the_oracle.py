@@ -194,8 +194,8 @@ def test_entries_that_arrive_at_the_end_while_paging(stored, size, arriving, sto
 
 @given(stored=entries(utc_zones).filter(bool))
 @settings(max_examples=300)
-def test_the_newest_entry_in_memory(stored):
+def test_the_newest_values_in_memory(stored):
     subject = Subject(Direct(MemoryStore()))
     subject.put(*stored)
     answer = last_entry(subject.reader(), subject.device_id, SELECTED)
-    assert answer == oracle.newest(stored).values
+    assert answer == oracle.newest(stored)

@@ -204,12 +204,6 @@ def test_the_last_entry_among_mixed_offsets_is_the_newest_by_instant(subject):
     assert last_entry(subject.reader("mixed_offsets"), subject.device_id, ["n"]) == {"n": 1}
 
 
-@each_store
-def test_a_property_that_the_newest_entry_lacks_is_left_out(subject):
-    subject.put(Stored("2026-01-30T17:00:00Z", {"n": Decimal(1), "m": Decimal(2)}), at("17:00:01Z"))
-    assert last_entry(subject.reader(), subject.device_id, ["n", "m"]) == {"n": 1}
-
-
 def test_a_device_without_entries_has_no_last_entry(subject):
     assert last_entry(subject.reader(), subject.device_id, ["n"]) == {}
 

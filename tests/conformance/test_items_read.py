@@ -77,3 +77,11 @@ def test_the_last_entry_reads_two_items_whatever_the_history(server, entries):
     answer = hot_reader(server).last_entry(wire_contract.last_entry_query(asked))
     counts = server.counts().since(before)
     assert (len(answer.values), counts.queries, counts.items) == (1, 1, 2)
+
+
+def test_a_property_that_no_entry_has_costs_one_more_query_of_a_bounded_number_of_items(server):
+    before = server.counts()
+    asked = {"iot_device_id": device(1_000_000), "selected_properties": ["temperature", "never"]}
+    answer = hot_reader(server).last_entry(wire_contract.last_entry_query(asked))
+    counts = server.counts().since(before)
+    assert (len(answer.values), counts.queries, counts.items) == (1, 2, 2 + 301)

@@ -12,6 +12,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests.deploy.deployment import WORKSPACE, Deployment
+from tests.deploy.verbs import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ class ExistingProject(Deployment):
 
     def package(self) -> Path:
         """Package the Hot Readers for the other cloud; return their settings file."""
-        self._forked("package", "--cloud", self.hot, "--config", "config")
+        self._forked(command_line, "package", "--cloud", self.hot, "--config", "config")
         (settings,) = (self.directory / "dist").glob("*-settings.*")
         return settings
 
@@ -115,9 +116,10 @@ class ExistingProject(Deployment):
 
     def _read_by_twinmaker(self) -> None:
         twinmaker = self.account.twinmaker()
-        asked = {"workspaceId": WORKSPACE, "entityId": PUMP, "componentName": "telemetry"}
+        asked = {"workspaceId": WORKSPACE, "entityId": PUMP}
         history = twinmaker.get_property_value_history(
             **asked,
+            componentName="telemetry",
             selectedProperties=["pressure"],
             startTime="2000-01-01T00:00:00Z",
             endTime="2100-01-01T00:00:00Z",
@@ -125,8 +127,8 @@ class ExistingProject(Deployment):
         (pressure,) = history["propertyValues"]
         values = tuple(each["value"]["doubleValue"] for each in pressure["values"])
         assert values == PRESSURES
-        newest = twinmaker.get_property_value(**asked, selectedProperties=["pressure", "running"])[
-            "propertyValues"
-        ]
+        newest = twinmaker.get_property_value(
+            **asked, componentName="latest", selectedProperties=["pressure", "running"]
+        )["propertyValues"]
         assert newest["pressure"]["propertyValue"] == {"doubleValue": PRESSURES[-1]}
         assert newest["running"]["propertyValue"] == {"booleanValue": True}

@@ -14,9 +14,10 @@ from deploy_scripts.project_files.twin_configuration import Device, DeviceProper
 from deploy_scripts.register.component_types import (
     component_type,
     component_type_ids,
-    differences,
-    entity_values,
+    components,
+    latest_type,
 )
+from deploy_scripts.register.registered_types import differences
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reader"
 PUMP = Device(
@@ -69,15 +70,27 @@ def test_the_id_is_the_larger_deployers() -> None:
 def test_a_shared_type_leaves_to_each_entity_what_is_a_devices_own() -> None:
     pump = dataclasses.replace(PUMP, component_type="pump")
     definitions = described(pump)["propertyDefinitions"]
-    values = entity_values(pump)
-    assert values["iotDeviceId"] == {"stringValue": "pump-1"}
-    assert values["maxPressure"] == {"doubleValue": 16.0}
+    values = components("factory-twin", pump)["telemetry"]["properties"]
+    assert values["iotDeviceId"] == {"value": {"stringValue": "pump-1"}}
+    assert values["maxPressure"] == {"value": {"doubleValue": 16.0}}
     assert definitions["iotDeviceId"]["isExternalId"]
     for name in values:
         assert definitions[name]["isRequiredInEntity"]
         assert "defaultValue" not in definitions[name]
     assert described(dataclasses.replace(pump, id="pump-2")) == described(pump)
-    assert entity_values(PUMP) == {}
+    assert all("properties" not in each for each in components("factory-twin", PUMP).values())
+
+
+def test_newest_values_are_properties_outside_that_arent_time_series() -> None:
+    history, newest = described(), latest_type(PUMP, {HISTORY: ARN, LAST_ENTRY: f"{ARN}-newest"})
+    assert newest["propertyDefinitions"].keys() == {"pressure", "currents", "iotDeviceId"}
+    for name in ("pressure", "currents"):
+        definition = newest["propertyDefinitions"][name]
+        assert (definition["isTimeSeries"], definition["isStoredExternally"]) == (False, True)
+        assert definition["dataType"] == history["propertyDefinitions"][name]["dataType"]
+    ((function, reader),) = newest["functions"].items()
+    assert function == "attributePropertyValueReaderByEntity"
+    assert reader["implementedBy"]["lambda"]["arn"] == f"{ARN}-newest"
 
 
 def test_the_devices_id_is_an_external_id_with_a_default() -> None:

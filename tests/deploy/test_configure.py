@@ -231,7 +231,7 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
     assert not list(project.directory.glob("chalicelib/*"))
 
 
-def test_a_data_connector_knows_the_devices_that_share_a_component_type(project):
+def test_a_data_connector_knows_the_devices_of_each_component_type(project):
     project.providers("azure", "aws")
     project.connect()
     path = project.config / "config_iot_devices.json"
@@ -239,7 +239,10 @@ def test_a_data_connector_knows_the_devices_that_share_a_component_type(project)
     shared = [{"id": f"pump-{n}", "componentType": "pump", "properties": []} for n in (1, 2)]
     path.write_text(json.dumps([alone, *shared]))
     project.ok()
-    assert json.loads(project.variables["DIGITAL_TWIN_INFO"])["config_iot_devices"] == shared
+    assert json.loads(project.variables["DIGITAL_TWIN_INFO"])["config_iot_devices"] == [
+        alone,
+        *shared,
+    ]
 
 
 def test_a_layout_that_is_switched_leaves_nothing_of_the_one_before(project):

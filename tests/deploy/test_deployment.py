@@ -230,7 +230,7 @@ def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, 
     deployment.connect()
     before = account.functions()
     deployment.typed("configure", "multicloud", "--token-name", "/factory-twin/caller")
-    deployment.chalice("deploy", "multicloud")
+    deployment.typed_chalice("deploy", "multicloud")
     made = account.functions() - before
     assert {name.partition("multicloud-")[2] for name in made} == {
         "digital-twin-data-connector",
@@ -239,7 +239,7 @@ def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, 
     assert all(len(name) <= LONGEST_FUNCTION_NAME for name in made)
 
     deployment.typed("register", "multicloud", *workspace)
-    again = deployment.typed("register", "multicloud", *workspace)
+    again = deployment.scripts("register", "multicloud", *workspace)
     assert "updated" not in again
 
     newest = max(
@@ -249,7 +249,7 @@ def test_twinmaker_reads_another_cloud_through_the_deployed_package(deployment, 
     answer: dict[str, Any] = account.twinmaker().get_property_value(
         workspaceId=WORKSPACE,
         entityId="pump-1",
-        componentName="telemetry",
+        componentName="latest",
         selectedProperties=["pressure", "rotationSpeed", "running"],
     )
     got = {

@@ -342,7 +342,9 @@ def test_the_first_run_creates_everything(world: World) -> None:
         "factory": "created",
         "multi-cloud-hot-reader.factory.factory-twin": "created",
         "factory-twin-sensor-1": "created",
+        "factory-twin-sensor-1-latest": "created",
         "factory-twin-pump-1": "created",
+        "factory-twin-pump-1-latest": "created",
         "sensor-1": "created",
         "pump-1": "created",
     }
@@ -366,7 +368,7 @@ def test_component_types_are_as_described_and_active(world: World) -> None:
 def test_everything_that_is_made_is_tagged(world: World) -> None:
     world.register(entities=True)
     things = world.everything()["workspaces"]["factory"]
-    assert [each["tags"] for each in things] == [TWIN.tags] * 5
+    assert [each["tags"] for each in things] == [TWIN.tags] * 7
 
 
 def test_the_workspaces_role_may_invoke_exactly_the_readers(world: World) -> None:
@@ -386,7 +388,7 @@ def test_the_entity_reads_through_a_real_lambda_function(world: World) -> None:
     answer = world.plain.get_property_value(
         workspaceId="factory",
         entityId="sensor-1",
-        componentName="telemetry",
+        componentName="latest",
         selectedProperties=["status"],
     )
     value = answer["propertyValues"]["status"]["propertyValue"]
@@ -404,6 +406,7 @@ def test_each_step_is_reported(world: World) -> None:
         "workspace factory: created",
         "role policy multi-cloud-hot-reader.factory.factory-twin: created",
         "component type factory-twin-pump-1: created",
+        "component type factory-twin-pump-1-latest: created",
     ]
 
 
@@ -439,15 +442,17 @@ def test_the_second_run_writes_nothing(world: World) -> None:
         ),
     ],
 )
-def test_a_changed_property_updates_its_type_and_no_other(
+def test_a_changed_property_updates_its_types_and_no_others(
     world: World, properties: tuple[DeviceProperty, ...], detail: str
 ) -> None:
     world.register(entities=True)
     changed = dataclasses.replace(SENSOR, properties=properties)
     summary = world.register((changed, PUMP), entities=True)
-    assert world.writes() == ["UpdateComponentType"]
+    assert world.writes() == ["UpdateComponentType"] * 2
     details = {change.id: change.details for change in summary.changes if change.details}
-    assert details == {"factory-twin-sensor-1": (detail,)}
+    assert details == dict.fromkeys(
+        ("factory-twin-sensor-1", "factory-twin-sensor-1-latest"), (detail,)
+    )
     wanted = {each.name for each in (*properties, *SENSOR.constants)}
     shown = world.type("factory-twin-sensor-1")["propertyDefinitions"]
     assert shown.keys() == wanted | {"iotDeviceId"}
@@ -456,7 +461,7 @@ def test_a_changed_property_updates_its_type_and_no_other(
 def test_another_layout_repoints_every_type_and_the_policy(world: World) -> None:
     world.register(entities=True)
     world.register(readers=world.connectors, entities=True)
-    assert world.writes() == ["PutRolePolicy", "UpdateComponentType", "UpdateComponentType"]
+    assert world.writes() == ["PutRolePolicy", *["UpdateComponentType"] * 4]
     wanted = {
         "dataReader": world.connectors[HISTORY],
         "attributePropertyValueReaderByEntity": world.connectors[LAST_ENTRY],
@@ -473,7 +478,7 @@ def test_another_layout_repoints_every_type_and_the_policy(world: World) -> None
 def test_a_new_device_is_added_beside_the_others(world: World) -> None:
     world.register((SENSOR,))
     assert outcomes(world.register(DEVICES))["factory-twin-pump-1"] == "created"
-    assert world.writes() == ["CreateComponentType"]
+    assert world.writes() == ["CreateComponentType"] * 2
 
 
 def test_a_type_without_a_device_is_reported_and_stays(world: World) -> None:
@@ -595,7 +600,9 @@ def test_devices_that_share_a_type_get_one_and_their_entities_tell_them_apart(
 ) -> None:
     summary = world.register((*pumps(4, 6), SENSOR), entities=True)
     types = [each.id for each in summary.changes if each.kind == "component type"]
-    assert types == ["factory-twin-pump", "factory-twin-sensor-1"]
+    assert types == [
+        f"factory-twin-{name}" for name in ("pump", "pump-latest", "sensor-1", "sensor-1-latest")
+    ]
     for device_id, size in (("pump-1", 4), ("pump-2", 6)):
         component = world.entity(device_id)["components"]["telemetry"]
         assert component["componentTypeId"] == "factory-twin-pump"
@@ -620,12 +627,16 @@ def test_a_device_that_comes_to_share_a_type_leaves_its_own(world: World) -> Non
     alone = dataclasses.replace(pumps(4)[0], component_type=None)
     world.register((alone,), entities=True)
     world.register(pumps(4), entities=True, prune=True)
-    component = world.entity("pump-1")["components"]["telemetry"]
-    assert component["componentTypeId"] == "factory-twin-pump"
+    components = world.entity("pump-1")["components"]
+    assert {name: each["componentTypeId"] for name, each in components.items()} == {
+        "telemetry": "factory-twin-pump",
+        "latest": "factory-twin-pump-latest",
+    }
     assert outcomes(world.register(pumps(4), entities=True)) == {
         "factory": "unchanged",
         "multi-cloud-hot-reader.factory.factory-twin": "unchanged",
         "factory-twin-pump": "unchanged",
+        "factory-twin-pump-latest": "unchanged",
         "pump-1": "unchanged",
     }
 
@@ -763,7 +774,7 @@ def test_an_update_that_twinmaker_doesnt_show_is_a_warning(world: World) -> None
     world.twinmaker.meta.events.register(event, add_something)
     world.register((PUMP,))
     assert world.reports[-1] == (
-        "warning: component type factory-twin-pump-1: TwinMaker took this and doesn't show it: "
+        "warning: component type factory-twin-pump-1-latest: TwinMaker took this and doesn't show it: "
         "property sticky removed"
     )
 
@@ -771,14 +782,16 @@ def test_an_update_that_twinmaker_doesnt_show_is_a_warning(world: World) -> None
 def test_a_type_that_appears_meanwhile_with_our_tags_counts_as_created(world: World) -> None:
     """The SDK sends a call again if the answer gets lost; the second one is a conflict."""
 
+    event = "before-call.iottwinmaker.CreateComponentType"
+
     def be_first(**_: Any) -> None:
+        world.twinmaker.meta.events.unregister(event, be_first)
         world.make_type(
             "factory-twin-pump-1",
             **component_type(PUMP, world.hot_readers),
             tags=TWIN.tags,
         )
 
-    event = "before-call.iottwinmaker.CreateComponentType"
     world.twinmaker.meta.events.register(event, be_first)
     assert outcomes(world.register((PUMP,)))["factory-twin-pump-1"] == "created"
 
@@ -896,9 +909,11 @@ def test_adopted_things_are_tagged_and_updated(world: World) -> None:
         "PutRolePolicy",
         "TagResource",
         "UpdateComponentType",
+        "CreateComponentType",
         "TagResource",
+        "UpdateEntity",
     ]
-    assert summary.changes[-1].details == ("adopted",)
+    assert summary.changes[-1].details == ("adopted", "component latest added")
     assert "iotDeviceId" in world.type("factory-twin-pump-1")["propertyDefinitions"]
     assert world.tags(world.type("factory-twin-pump-1")["arn"]) == TWIN.tags
     assert world.register((PUMP,), entities=True).agrees
@@ -936,7 +951,9 @@ def test_deregister_leaves_everything_as_it_was(world: World) -> None:
         "pump-1": "removed",
         "meter-1": "removed",
         "factory-twin-pump-1": "removed",
+        "factory-twin-pump-1-latest": "removed",
         "factory-twin-meter-1": "removed",
+        "factory-twin-meter-1-latest": "removed",
         TWIN.policy_name: "removed",
         "factory": "kept",
     }
@@ -949,6 +966,7 @@ def test_each_removal_is_reported(world: World) -> None:
     assert world.reports == [
         "entity pump-1: removed",
         "component type factory-twin-pump-1: removed",
+        "component type factory-twin-pump-1-latest: removed",
         "role policy multi-cloud-hot-reader.factory.factory-twin: removed",
         "workspace factory: removed",
     ]

@@ -39,6 +39,7 @@ from deploy_scripts.verify.twinmaker import Readable, read_histories
 from deploy_scripts.verify.verification import Verification
 from deploy_scripts.verify.walk import Walk, side_by_side
 from local_cloud.child_process import free_port
+from tests.spellings import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -281,6 +282,7 @@ def test_every_hop_of_a_twin_that_reads_another_cloud_is_well(azure_aws, tmp_pat
         "TwinMaker entities",
         "TwinMaker GetPropertyValue",
         "TwinMaker GetPropertyValueHistory",
+        "TwinMaker newest by history",
     ]
     assert "warning:" not in result.output
     text = file.read_text()
@@ -288,7 +290,7 @@ def test_every_hop_of_a_twin_that_reads_another_cloud_is_well(azure_aws, tmp_pat
     assert "<script" not in text
     assert not re.search(r"(src|href)=.(?!#)", text)
     assert text.count("<svg") == 1
-    assert azure_aws.cloud.endpoints.token not in text
+    assert spelled(azure_aws.cloud.endpoints.token, text) == []
 
 
 def test_every_hop_of_endpoints_on_aws_is_well(aws_azure, tmp_path):
@@ -307,7 +309,9 @@ def test_a_twin_on_one_cloud_needs_no_token_and_is_read_by_type_without_entities
     titles = [hop["title"] for hop in document["hops"]]
     assert "token" not in titles
     assert document["ok"]
-    assert "pump-1: 25 values" in document["hops"][-1]["detail"]
+    history, newest = document["hops"][-2:]
+    assert "factory-twin-pump-1: 25 values" in history["detail"]
+    assert "factory-twin-pump-1: 1 values" in newest["detail"]
 
 
 # --- configuration and record -----------------------------------------------------------------
@@ -836,6 +840,21 @@ def test_one_device_without_an_entity_is_reported(azure_aws):
         azure_aws.register(entities=True)
     assert (hop["title"], before[-1]) == ("TwinMaker entities", "TwinMaker component types")
     assert "not pump-1" in hop["detail"]
+
+
+def test_an_entity_without_a_component_for_newest_values_is_a_warning(azure_aws):
+    key = {"workspaceId": azure_aws.workspace, "entityId": "pump-1"}
+    client = azure_aws.cloud.twinmaker()
+    client.update_entity(**key, componentUpdates={"latest": {"updateType": "DELETE"}})
+    until_active(lambda: client.get_entity(**key))
+    try:
+        done = azure_aws.verify("--format", "json")
+    finally:
+        azure_aws.register(entities=True)
+    assert done.exit_code == 0, done.output
+    hops = {hop["title"]: hop for hop in json.loads(done.output)["hops"]}
+    (warning,) = hops["TwinMaker GetPropertyValue"]["warnings"]
+    assert "The entity of pump-1 has no component of the type for newest values" in warning
 
 
 def test_a_connector_that_fails_is_reported_with_its_message_and_the_chart_is_still_drawn(

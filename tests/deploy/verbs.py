@@ -1,4 +1,7 @@
-"""`python -m deploy_scripts` as a function for `tests.forked`; `chalice` is a fork of the same group."""
+"""`python -m deploy_scripts` and `chalice` as functions for `tests.forked`.
+
+What a verb starts of them is a fork of the same process group.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,14 @@ def command_line(*arguments: str) -> None:
     subprocess.run = _chalice  # type: ignore[assignment]
     sys.argv = ["deploy_scripts", *arguments]
     main()
+
+
+def chalice(*arguments: str) -> None:
+    """Run a command of Chalice's with its options, and end."""
+    from chalice.cli import main
+
+    sys.argv = ["chalice", *arguments]
+    sys.exit(main())
 
 
 def unread_command_line(*arguments: str) -> None:

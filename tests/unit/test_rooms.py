@@ -28,10 +28,8 @@ def store_of(provider: str) -> str:
 def sdk_of(provider: str) -> set[str]:
     """The packages that a provider's functions require, but for what any store may import."""
     requirements = PROJECT / PACKAGED[provider].directory / "requirements.txt"
-    pinned = set(re.findall("^([a-z-]+)==", requirements.read_text(), re.MULTILINE)) - {
-        "orjson",
-        "requests",
-    }
+    pinned = set(re.findall("^([a-z0-9-]+)==", requirements.read_text(), re.MULTILINE))
+    pinned -= LIBRARIES["stores"]
     return {name for name, owners in packages_distributions().items() if pinned & {*owners}}
 
 
@@ -52,7 +50,7 @@ LIBRARIES: Final = {
     "aws": {"aws_lambda_powertools", "chalice"},
     "http": {"orjson"},
     "data_connector": {"boto3", "botocore", "orjson", "requests", "urllib3"},
-    "stores": {"botocore", "orjson", "requests", "urllib3"},
+    "stores": {"botocore", "certifi", "orjson", "requests", "urllib3"},
     "contracts": {"orjson"},
     "tokens": {"aws_lambda_powertools", "botocore", "orjson", "requests"},
     "observability": {"aws_lambda_powertools", "orjson"},
@@ -65,7 +63,7 @@ SDKS: Final = {
 } | {
     path: sdk_of(name)
     for name in PACKAGED
-    for end in (".py", "_pages.py", "_transport.py")
+    for end in (".py", "_errors.py", "_pages.py", "_transport.py")
     if (PROJECT / "chalicelib" / (path := store_of(name).replace(".py", end))).is_file()
 }
 """The SDK that each store may import."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import ConnectorFailedError
+from ..protocol.rest_json import load_model
+from ..protocol.validation import violations
 from ..twin.values import ValueMismatchError, read_data_value
 from . import instants
 
@@ -109,6 +111,10 @@ def _reference(reference: object, where: str, query: HistoryQuery | LastQuery) -
 
 def _check_component(reference: Json, where: str, query: HistoryQuery | LastQuery) -> None:
     asked = {"entityId": query.entity_id, "componentName": query.component_name}
+    if query.component_path is not None:
+        asked = {"entityId": query.entity_id, "componentPath": query.component_path} | {
+            key: wanted for key, wanted in asked.items() if key in reference
+        }
     for key, wanted in asked.items():
         given = reference.get(key)
         if given != wanted:
@@ -227,6 +233,43 @@ def _data_value(value: object, where: str, name: str, query: HistoryQuery | Last
 
 def _without_nulls(item: Json) -> Json:
     return {key: value for key, value in item.items() if value is not None}
+
+
+def read_errors(answer: object) -> list[Json]:
+    """Check a dataWriter's answer.
+
+    Parameters
+    ----------
+    answer : object
+        The parsed JSON.
+
+    Returns
+    -------
+    list of dict
+        ``BatchPutPropertyErrorEntry``; empty if all was written. An ``entryId``, which the event
+        has and the service's answer hasn't, may be repeated in an entry.
+
+    Raises
+    ------
+    ConnectorFailedError
+        The answer breaks a rule.
+    """
+    top = _object(answer, "the answer", {"errorEntries"})
+    entries = [
+        dict(_object(each, "an error entry", {"errors"}))
+        for each in _list(top.get("errorEntries"), "errorEntries")
+    ]
+    for entry in entries:
+        entry["errors"] = [
+            error | {"entry": {k: v for k, v in error.get("entry", {}).items() if k != "entryId"}}
+            for error in _list(entry.get("errors"), "errors")
+        ]
+    shape = load_model("iottwinmaker").shape_for("BatchPutPropertyErrorEntry")
+    for entry in entries:
+        found = violations(entry, shape)
+        if found:
+            _refuse("; ".join(found))
+    return entries
 
 
 def _object(value: object, where: str, keys: set[str] | frozenset[str]) -> Json:

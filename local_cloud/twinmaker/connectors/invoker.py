@@ -135,7 +135,7 @@ class LambdaInvoker:
                 f"The connector {arn} couldn't be invoked: Lambda isn't reachable: {error}"
             ) from error
         if answer.get("FunctionError"):
-            _raise_function_error(arn, payload)
+            raise_function_error(arn, payload)
         return read_answer(arn, payload)
 
     def refusal(self, arn: str) -> str:
@@ -218,8 +218,16 @@ def _not_invoked(arn: str, error: ClientError) -> str:
     )
 
 
-def _raise_function_error(arn: str, payload: bytes) -> None:
-    """Turn Lambda's report of a failed function into TwinMaker's exception."""
+def raise_function_error(arn: str, payload: bytes) -> None:
+    """Turn Lambda's report of a failed function into TwinMaker's exception.
+
+    Raises
+    ------
+    ConnectorFailedError
+        The function raised.
+    ConnectorTimedOutError
+        It ran out of time.
+    """
     try:
         report = json.loads(payload)
     except ValueError:

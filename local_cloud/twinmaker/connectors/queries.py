@@ -43,6 +43,8 @@ class LastQuery:
 
     Attributes
     ----------
+    component_path : str or None
+        The path of a composite component's part, whose name is then its last; else None.
     selected : tuple of str
         The properties whose values the connector has to give.
     properties : mapping
@@ -52,6 +54,7 @@ class LastQuery:
     workspace_id: str
     entity_id: str
     component_name: str
+    component_path: str | None
     selected: tuple[str, ...]
     properties: Mapping[str, Json]
 
@@ -61,6 +64,7 @@ class LastQuery:
             "workspaceId": self.workspace_id,
             "entityId": self.entity_id,
             "componentName": self.component_name,
+            **({"componentPath": self.component_path} if self.component_path else {}),
             "selectedProperties": list(self.selected),
             "properties": _with_second_spellings(self.properties),
         }
@@ -77,6 +81,8 @@ class HistoryQuery:
         its defaults.
     entity_id, component_name : str or None
         The component; both None in a query by component type.
+    component_path : str or None
+        The path of a composite component's part, whose name is then its last; else None.
     component_type_id : str or None
         The component type if the caller named one, which a query by entity need not.
     max_results : int
@@ -92,6 +98,7 @@ class HistoryQuery:
     properties: Mapping[str, Json]
     entity_id: str | None
     component_name: str | None
+    component_path: str | None
     component_type_id: str | None
     max_results: int
     order: Literal["ASCENDING", "DESCENDING"]
@@ -107,6 +114,7 @@ class HistoryQuery:
         named = {
             "entityId": self.entity_id,
             "componentName": self.component_name,
+            "componentPath": self.component_path,
             "componentTypeId": self.component_type_id,
         }
         return {
@@ -122,6 +130,44 @@ class HistoryQuery:
             "maxResults": self.max_results,
             "orderByTime": self.order,
         }
+
+
+def initializer_event(
+    workspace_id: str,
+    properties: Mapping[str, Json],
+    entity_id: str | None = None,
+    path: str | None = None,
+) -> Json:
+    """Write the event for a schema initializer: of a component, or without one of a type."""
+    component = {} if entity_id is None else {"entityId": entity_id, "componentName": path}
+    return {
+        "workspaceId": workspace_id,
+        **component,
+        "properties": _with_second_spellings(properties),
+    }
+
+
+def writer_event(
+    workspace_id: str, properties: Mapping[str, Mapping[str, Json]], entries: list[Json]
+) -> Json:
+    """Write the event for a data writer.
+
+    Parameters
+    ----------
+    workspace_id : str
+        The workspace.
+    properties : mapping
+        ``PropertyResponse`` by entity id, then by property name.
+    entries : list of dict
+        ``PropertyValueEntry``; each gets an ``entryId``, its number among them.
+    """
+    return {
+        "workspaceId": workspace_id,
+        "properties": {
+            entity_id: _with_second_spellings(items) for entity_id, items in properties.items()
+        },
+        "entries": [{"entryId": str(number)} | entry for number, entry in enumerate(entries)],
+    }
 
 
 def _with_second_spellings(properties: Mapping[str, Json]) -> Json:

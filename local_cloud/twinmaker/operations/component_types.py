@@ -5,11 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from ..errors import (
-    ConflictError,
-    InvalidRequestError,
-    NotOfferedError,
-)
+from ..errors import ConflictError, InvalidRequestError
+from ..twin.components import check_entities, check_parts, with_parts
 from ..twin.functions import check_function_names
 from ..twin.lifecycle import Lifecycle
 from ..twin.owned import is_owned
@@ -17,11 +14,12 @@ from ..twin.resources import ComponentType
 from .paging import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ..connectors.invoker import Invoker
     from ..twin.resources import Json
     from ..twin.store import Space, Store
+    from .initializers import Initializers
 
 _SETTINGS = ("description", "componentTypeName", "isSingleton")
 
@@ -35,20 +33,17 @@ class ComponentTypes:
         The twin.
     invoker : Invoker
         Says whether a function's Lambda exists.
-    check_components : callable
-        Raises InvalidRequestError if an entity of a workspace no longer fits its types.
+    initializers : Initializers
+        Give component types properties.
     """
 
-    def __init__(
-        self, store: Store, invoker: Invoker, check_components: Callable[[Space], None]
-    ) -> None:
+    def __init__(self, store: Store, invoker: Invoker, initializers: Initializers) -> None:
         self._store = store
         self._invoker = invoker
-        self._check_components = check_components
+        self._initializers = initializers
 
     def create(self, request: Json) -> Json:
         """Answer CreateComponentType; ConflictError if the id is taken."""
-        _refuse_unoffered(request)
         type_id = request["componentTypeId"]
         problem = self._problem(request)
         with self._store.lock:
@@ -65,6 +60,8 @@ class ComponentTypes:
                 extends_from=tuple(request.get("extendsFrom", ())),
                 definitions=request.get("propertyDefinitions", {}),
                 functions=request.get("functions", {}),
+                groups=request.get("propertyGroups", {}),
+                composites=request.get("compositeComponentTypes", {}),
                 created=now,
                 updated=now,
                 lifecycle=Lifecycle("CREATING", problem),
@@ -72,7 +69,13 @@ class ComponentTypes:
             self._check_parents(space, created)
             space.schema(created)
             space.types[type_id] = created
+            try:
+                check_parts(space, type_id)
+            except InvalidRequestError:
+                del space.types[type_id]
+                raise
             self._store.tags[created.arn] = dict(request.get("tags", {}))
+        self._initializers.component_type(space, type_id, "CREATING")
         return {"arn": created.arn, "creationDateTime": now, "state": "CREATING"}
 
     def get(self, request: Json) -> Json:
@@ -93,13 +96,14 @@ class ComponentTypes:
             "creationDateTime": found.created,
             "updateDateTime": found.updated,
             "isAbstract": bool(schema.why_abstract()),
-            "isSchemaInitialized": False,
+            "isSchemaInitialized": found.imported is not None,
+            **({"propertyGroups": schema.groups} if schema.groups else {}),
+            **({"compositeComponentTypes": schema.composites} if schema.composites else {}),
             "status": found.lifecycle.to_status(),
         }
 
     def update(self, request: Json) -> Json:
         """Answer UpdateComponentType: each member that is given replaces the whole member."""
-        _refuse_unoffered(request)
         problem = self._problem(request)
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
@@ -112,11 +116,14 @@ class ComponentTypes:
                 extends_from=tuple(request.get("extendsFrom", old.extends_from)),
                 definitions=request.get("propertyDefinitions", old.definitions),
                 functions=request.get("functions", old.functions),
+                groups=request.get("propertyGroups", old.groups),
+                composites=request.get("compositeComponentTypes", old.composites),
                 updated=self._store.now(),
                 lifecycle=Lifecycle("UPDATING", problem),
             )
             self._check_parents(space, new)
             self._replace(space, old, new)
+        self._initializers.component_type(space, new.component_type_id, "UPDATING")
         return {
             "workspaceId": space.workspace.workspace_id,
             "arn": new.arn,
@@ -130,7 +137,8 @@ class ComponentTypes:
         try:
             for component_type in space.types.values():
                 space.schema(component_type)
-            self._check_components(space)
+                check_parts(space, component_type.component_type_id)
+            check_entities(space)
         except InvalidRequestError:
             space.types[new.component_type_id] = old
             raise
@@ -155,9 +163,17 @@ class ComponentTypes:
         entities = [
             entity.entity_id
             for entity in space.entities.values()
-            if any(item.component_type_id == type_id for item in entity.components.values())
+            if any(
+                item.component_type_id == type_id
+                for item in with_parts(space, entity.components).values()
+            )
         ]
-        heirs = [heir for heir, item in space.types.items() if type_id in item.extends_from]
+        heirs = [
+            heir
+            for heir, item in space.types.items()
+            if type_id in item.extends_from
+            or any(part.get("componentTypeId") == type_id for part in item.composites.values())
+        ]
         for entity_id in entities:
             self._store.settle(space.entities, entity_id)
         for heir in heirs:
@@ -202,12 +218,6 @@ class ComponentTypes:
                 if reason:
                     return f"Function {name}: {reason}"
         return ""
-
-
-def _refuse_unoffered(request: Json) -> None:
-    for member in ("propertyGroups", "compositeComponentTypes"):
-        if request.get(member):
-            raise NotOfferedError(f"The local TwinMaker doesn't have {member}")
 
 
 def _settings(request: Json) -> Json:

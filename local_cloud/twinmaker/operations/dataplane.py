@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..connectors import instants
 from ..connectors.answers import check_history, check_last
@@ -14,6 +14,7 @@ from ..errors import (
 )
 from ..protocol.rest_json import load_model
 from ..protocol.validation import violations
+from ..twin.components import SEPARATOR, external_ids, properties_in, with_parts
 from ..twin.definitions import properties_of
 from ..twin.functions import (
     ATTRIBUTE_READER,
@@ -23,7 +24,6 @@ from ..twin.functions import (
     lambda_of,
 )
 from ..twin.values import ValueMismatchError, read_data_value
-from .entities import external_ids, properties_in
 from .paging import page_size
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ class DataPlane:
 
     def history(self, request: Json) -> Json:
         """Answer GetPropertyValueHistory from one of the component type's three data readers."""
-        _refuse_unoffered(request, "componentPath")
         _check_target(request)
         start, end = _moment(request, "start"), _moment(request, "end")
         if end.nanoseconds < start.nanoseconds:
@@ -82,7 +81,8 @@ class DataPlane:
             end=end,
             properties=properties,
             entity_id=request.get("entityId"),
-            component_name=request.get("componentName"),
+            component_name=_component_name(request),
+            component_path=request.get("componentPath"),
             component_type_id=request.get("componentTypeId"),
             max_results=page_size(request, _DEFAULT_PAGE),
             order=cast(
@@ -99,7 +99,7 @@ class DataPlane:
 
     def latest(self, request: Json) -> Json:
         """Answer GetPropertyValue: statics from the entity, the rest from a connector."""
-        _refuse_unoffered(request, "componentPath", "propertyGroupName", "tabularConditions")
+        _refuse_unoffered(request, "propertyGroupName", "tabularConditions")
         if "entityId" not in request:
             raise InvalidRequestError(
                 "entityId and componentName are needed: the local TwinMaker reads the newest "
@@ -122,7 +122,8 @@ class DataPlane:
             query = LastQuery(
                 workspace_id=request["workspaceId"],
                 entity_id=request["entityId"],
-                component_name=request["componentName"],
+                component_name=_component_name(request),
+                component_path=request.get("componentPath"),
                 selected=outside,
                 properties=properties,
             )
@@ -139,17 +140,15 @@ class DataPlane:
             type_id = request["componentTypeId"]
             schema = space.schema(self._store.usable(space.types, type_id))
             return properties_of(schema.definitions, {}), schema, type_id
-        entity = self._store.resting(space.entities, request["entityId"])
-        component = entity.components.get(request["componentName"])
+        entity = self._store.usable(space.entities, request["entityId"])
+        path = request.get("componentPath") or request["componentName"]
+        component = with_parts(space, entity.components).get(path)
         if component is None:
-            raise InvalidRequestError(
-                f"Entity {entity.entity_id} has no component {request['componentName']}"
-            )
+            raise InvalidRequestError(f"Entity {entity.entity_id} has no component {path}")
         type_id = component.component_type_id
         if request.get("componentTypeId", type_id) != type_id:
             raise InvalidRequestError(
-                f"Component {request['componentName']} is of type {type_id}, not of "
-                f"{request['componentTypeId']}"
+                f"Component {path} is of type {type_id}, not of {request['componentTypeId']}"
             )
         schema = space.schema(self._store.usable(space.types, type_id))
         return properties_in(space, component), schema, type_id
@@ -162,13 +161,23 @@ def _add_external_ids(reference: Json, properties: Mapping[str, Json]) -> None:
 
 
 def _check_target(request: Json) -> None:
-    entity, component = "entityId" in request, "componentName" in request
+    entity, component = "entityId" in request, _component_name(request) is not None
     if entity != component:
         raise InvalidRequestError("entityId and componentName belong together: give both")
+    if request.get("componentName", _component_name(request)) != _component_name(request):
+        raise InvalidRequestError(
+            "componentName isn't the last name of componentPath: leave it out"
+        )
     if not entity and "componentTypeId" not in request:
         raise InvalidRequestError(
             "Give entityId and componentName, or componentTypeId for a query across entities"
         )
+
+
+def _component_name(request: Json) -> Any:
+    """Return the name of the component that is asked for, None if there is none."""
+    path = request.get("componentPath")
+    return request.get("componentName") if path is None else path.rpartition(SEPARATOR)[2]
 
 
 def _moment(request: Json, bound: str) -> Moment:
@@ -238,7 +247,12 @@ def _statics(request: Json, properties: Mapping[str, Json]) -> Json:
         name: {
             "propertyReference": {
                 "entityId": request["entityId"],
-                "componentName": request["componentName"],
+                "componentName": _component_name(request),
+                **(
+                    {"componentPath": request["componentPath"]}
+                    if "componentPath" in request
+                    else {}
+                ),
                 "propertyName": name,
             },
             "propertyValue": properties[name]["value"],

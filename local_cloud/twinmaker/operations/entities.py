@@ -6,22 +6,28 @@ import dataclasses
 import uuid
 from typing import TYPE_CHECKING
 
-from ..errors import (
-    ConflictError,
-    InvalidRequestError,
-    NotFoundError,
-    NotOfferedError,
+from ..errors import ConflictError, InvalidRequestError, NotFoundError
+from ..twin.components import (
+    SEPARATOR,
+    check_all,
+    external_ids,
+    new_component,
+    part_types,
+    properties_in,
+    summary_of,
+    updated_component,
+    with_parts,
 )
-from ..twin.definitions import check_required, component_properties
 from ..twin.lifecycle import Lifecycle
-from ..twin.resources import ROOT, Component, Entity
+from ..twin.resources import ROOT, Entity
 from .paging import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-    from ..twin.resources import Json
+    from ..twin.resources import Component, Json
     from ..twin.store import Space, Store
+    from .initializers import Initializers
 
 _MOST_COMPONENTS = 30
 """Components that GetEntity shows (service model, ``areAllComponentsReturned``)."""
@@ -34,14 +40,16 @@ class Entities:
     ----------
     store : Store
         The twin.
+    initializers : Initializers
+        Give components properties.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, initializers: Initializers) -> None:
         self._store = store
+        self._initializers = initializers
 
     def create(self, request: Json) -> Json:
         """Answer CreateEntity; an entity without an id gets a random one."""
-        _refuse_unoffered(request, "compositeComponents")
         entity_id = request.get("entityId") or str(uuid.uuid4())
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
@@ -49,10 +57,14 @@ class Entities:
                 self._store.settle(space.entities, entity_id)
                 raise ConflictError(f"Entity {entity_id} exists already")
             components = {
-                name: self._new_component(space, name, item, item.get("properties", {}))
+                name: self._new_component(space, name, item)
                 for name, item in request.get("components", {}).items()
             }
-            _check_singletons(space, components)
+            for path, part in request.get("compositeComponents", {}).items():
+                known = _part(space, components, path)
+                properties = part.get("properties", {})
+                components[path] = new_component(known.component_type_id, part, properties)
+            check_all(space, components)
             now = self._store.now()
             path = f"workspace/{space.workspace.workspace_id}/entity/{entity_id}"
             created = Entity(
@@ -68,6 +80,8 @@ class Entities:
             )
             space.entities[entity_id] = created
             self._store.tags[created.arn] = dict(request.get("tags", {}))
+            paths = with_parts(space, components)
+        self._initializers.components(space, entity_id, paths, "CREATING")
         return {
             "entityId": entity_id,
             "arn": created.arn,
@@ -80,9 +94,11 @@ class Entities:
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             found = self._store.seen(space.entities, request["entityId"])
-            names = sorted(found.components)
+            every = with_parts(space, found.components)
+            names = sorted(path for path in every if SEPARATOR not in path)
             components = {
-                name: _shown_component(space, found, name) for name in names[:_MOST_COMPONENTS]
+                name: _shown_component(space, found, every, name)
+                for name in names[:_MOST_COMPONENTS]
             }
             has_children = bool(space.children(found.entity_id))
         return _shown(found, has_children=has_children) | {
@@ -93,14 +109,15 @@ class Entities:
 
     def update(self, request: Json) -> Json:
         """Answer UpdateEntity; either all of the update is done or none of it."""
-        _refuse_unoffered(request, "compositeComponentUpdates")
         with self._store.lock:
             space = self._store.space(request["workspaceId"])
             old = self._store.resting(space.entities, request["entityId"])
             components = dict(old.components)
             for name, update in request.get("componentUpdates", {}).items():
                 self._update_component(space, components, name, update)
-            _check_singletons(space, components)
+            for path, update in request.get("compositeComponentUpdates", {}).items():
+                _update_part(space, components, path, update)
+            check_all(space, components)
             new = dataclasses.replace(
                 old,
                 name=request.get("entityName", old.name),
@@ -111,6 +128,10 @@ class Entities:
                 lifecycle=Lifecycle("UPDATING"),
             )
             space.entities[new.entity_id] = new
+            changed = request.get("componentUpdates", {}).keys()
+            changed |= request.get("compositeComponentUpdates", {}).keys()
+            paths = [path for path in with_parts(space, components) if _is_changed(path, changed)]
+        self._initializers.components(space, new.entity_id, paths, "UPDATING")
         return {"updateDateTime": new.updated, "state": "UPDATING"}
 
     def delete(self, request: Json) -> Json:
@@ -182,28 +203,6 @@ class Entities:
             above = space.entities[above].parent_id
         return parent_id
 
-    def _new_component(
-        self, space: Space, name: str, item: Json, properties: Mapping[str, Json]
-    ) -> Component:
-        if item.get("propertyGroups") or item.get("propertyGroupUpdates"):
-            raise NotOfferedError("The local TwinMaker doesn't have property groups")
-        if "componentTypeId" not in item:
-            raise InvalidRequestError(f"Component {name} needs a componentTypeId")
-        type_id = item["componentTypeId"]
-        self._check_type(space, name, type_id)
-        component = Component(
-            component_type_id=type_id,
-            description=item.get("description"),
-            definitions={
-                key: given["definition"]
-                for key, given in properties.items()
-                if "definition" in given
-            },
-            values={key: given["value"] for key, given in properties.items() if "value" in given},
-        )
-        _check_component(space, name, component)
-        return component
-
     def _check_type(self, space: Space, name: str, type_id: str) -> None:
         try:
             component_type = self._store.usable(space.types, type_id)
@@ -215,6 +214,15 @@ class Entities:
                 f"Component {name}: component type {type_id} is abstract, because {reason}; "
                 "extend it"
             )
+        for part, part_type in part_types(space, type_id).items():
+            self._check_type(space, f"{name}{SEPARATOR}{part}", part_type)
+
+    def _new_component(self, space: Space, name: str, item: Json) -> Component:
+        if "componentTypeId" not in item:
+            raise InvalidRequestError(f"Component {name} needs a componentTypeId")
+        self._check_type(space, name, item["componentTypeId"])
+        properties: Json = item.get("properties") or item.get("propertyUpdates") or {}
+        return new_component(item["componentTypeId"], item, properties)
 
     def _update_component(
         self, space: Space, components: dict[str, Component], name: str, update: Json
@@ -223,104 +231,48 @@ class Entities:
         if kind == "CREATE":
             if name in components:
                 raise InvalidRequestError(f"Component {name} exists already: use UPDATE")
-            properties = update.get("propertyUpdates", {})
-            components[name] = self._new_component(space, name, update, properties)
+            components[name] = self._new_component(space, name, update)
             return
         if name not in components:
             raise InvalidRequestError(f"There is no component {name} to {kind.lower()}")
         if kind == "DELETE":
-            del components[name]
+            for path in [path for path in components if _is_within(path, name)]:
+                del components[path]
             return
-        components[name] = _updated_component(space, name, components[name], update)
+        components[name] = updated_component(space, name, components[name], update)
 
 
-def check_components(space: Space) -> None:
-    """Refuse component types that an entity of the workspace doesn't fit.
-
-    Raises
-    ------
-    InvalidRequestError
-        Some component has a value or definition that its type no longer allows.
-    """
-    for entity in space.entities.values():
-        for name, component in entity.components.items():
-            try:
-                _check_component(space, name, component)
-            except InvalidRequestError as error:
-                raise InvalidRequestError(f"Entity {entity.entity_id}: {error.message}") from error
+def _part(space: Space, components: Mapping[str, Component], path: str) -> Component:
+    part = with_parts(space, components).get(path)
+    if part is None or SEPARATOR not in path:
+        raise InvalidRequestError(f"There is no composite component {path}")
+    return part
 
 
-def properties_in(space: Space, component: Component) -> dict[str, Json]:
-    """List a component's properties as GetEntity shows them."""
-    return component_properties(component, space.schema(space.types[component.component_type_id]))
-
-
-def _check_component(space: Space, name: str, component: Component) -> None:
-    try:
-        check_required(properties_in(space, component))
-    except InvalidRequestError as error:
-        raise InvalidRequestError(f"Component {name}: {error.message}") from error
-
-
-def _check_singletons(space: Space, components: Mapping[str, Component]) -> None:
-    used = [component.component_type_id for component in components.values()]
-    for type_id in set(used):
-        if space.types[type_id].settings.get("isSingleton") and used.count(type_id) > 1:
-            raise InvalidRequestError(
-                f"Component type {type_id} is a singleton: an entity has one component of it"
-            )
-
-
-def _updated_component(space: Space, name: str, component: Component, update: Json) -> Component:
-    if update.get("propertyGroupUpdates"):
-        raise NotOfferedError("The local TwinMaker doesn't have property groups")
-    if update.get("componentTypeId", component.component_type_id) != component.component_type_id:
+def _update_part(space: Space, components: dict[str, Component], path: str, update: Json) -> None:
+    """Update a part of a composite component: it comes and goes with its type alone."""
+    part = _part(space, components, path)
+    if update.get("updateType", "UPDATE") != "UPDATE":
         raise InvalidRequestError(
-            f"Component {name}: the component type of a component can't change"
+            f"Composite component {path} can only be updated: its component type says that it is "
+            "there"
         )
-    definitions, values = dict(component.definitions), dict(component.values)
-    known = properties_in(space, component).keys()
-    for key, change in update.get("propertyUpdates", {}).items():
-        kind = change.get("updateType", "UPDATE")
-        _check_change(f"Component {name}: property {key}", kind, change, known=key in known)
-        if kind == "DELETE":
-            if key not in definitions:
-                raise InvalidRequestError(
-                    f"Component {name}: property {key} is defined by the component type, so it "
-                    "can't be deleted from the entity: use RESET_VALUE"
-                )
-            del definitions[key]
-        elif "definition" in change:
-            definitions[key] = definitions.get(key, {}) | change["definition"]
-        if kind in {"DELETE", "RESET_VALUE"}:
-            values.pop(key, None)
-        elif "value" in change:
-            values[key] = change["value"]
-    updated = dataclasses.replace(
-        component,
-        description=update.get("description", component.description),
-        definitions=definitions,
-        values=values,
-    )
-    _check_component(space, name, updated)
-    return updated
+    components[path] = updated_component(space, path, part, update)
 
 
-def _check_change(what: str, kind: str, change: Json, *, known: bool) -> None:
-    if kind == "CREATE":
-        if known:
-            raise InvalidRequestError(f"{what} exists already: use UPDATE")
-        if "definition" not in change:
-            raise InvalidRequestError(f"{what} is new and needs a definition")
-    elif not known:
-        raise InvalidRequestError(f"{what} doesn't exist, so {kind} has nothing to work on")
+def _is_changed(path: str, changed: Collection[str]) -> bool:
+    return any(_is_within(path, each) for each in changed)
+
+
+def _is_within(path: str, name: str) -> bool:
+    return path == name or path.startswith(name + SEPARATOR)
 
 
 def _passes(space: Space, entity: Entity, wanted: Json) -> bool:
     """Check an entity against a filter, a union with one member."""
     if "parentEntityId" in wanted:
         return bool(entity.parent_id == wanted["parentEntityId"])
-    components = entity.components.values()
+    components = with_parts(space, entity.components).values()
     if "componentTypeId" in wanted:
         wanted_id = wanted["componentTypeId"]
         return any(space.is_kind_of(item.component_type_id, wanted_id) for item in components)
@@ -329,25 +281,20 @@ def _passes(space: Space, entity: Entity, wanted: Json) -> bool:
     )
 
 
-def external_ids(properties: Mapping[str, Json]) -> dict[str, str]:
-    """Pick the string values of the properties that are external ids, by property name."""
-    return {
-        name: item["value"]["stringValue"]
-        for name, item in properties.items()
-        if item["definition"]["isExternalId"] and "stringValue" in item.get("value", {})
+def _shown_component(
+    space: Space, entity: Entity, every: Mapping[str, Component], name: str
+) -> Json:
+    component = every[name]
+    parts = {
+        path.removeprefix(name + SEPARATOR): summary_of(space, entity, path, part)
+        for path, part in every.items()
+        if path.rpartition(SEPARATOR)[0] == name
     }
-
-
-def _shown_component(space: Space, entity: Entity, name: str) -> Json:
-    component = entity.components[name]
-    described = {} if component.description is None else {"description": component.description}
-    return {
-        "componentName": name,
-        **described,
-        "componentTypeId": component.component_type_id,
-        "status": entity.lifecycle.to_status(),
+    composite = {"compositeComponents": parts, "areAllCompositeComponentsReturned": True}
+    return summary_of(space, entity, name, component) | {
         "properties": properties_in(space, component),
         "areAllPropertiesReturned": True,
+        **(composite if parts else {}),
     }
 
 
@@ -364,8 +311,3 @@ def _shown(entity: Entity, *, has_children: bool) -> Json:
         "creationDateTime": entity.created,
         "updateDateTime": entity.updated,
     }
-
-
-def _refuse_unoffered(request: Json, member: str) -> None:
-    if request.get(member):
-        raise NotOfferedError(f"The local TwinMaker doesn't have {member}")

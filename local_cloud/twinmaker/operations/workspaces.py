@@ -70,8 +70,8 @@ class Workspaces:
 
     def _refuse_if_filled(self, space: Space) -> None:
         types = sorted(each for each in space.types if not is_owned(each))
-        entities = sorted(space.entities)
-        if not types and not entities:
+        entities, scenes = sorted(space.entities), sorted(space.scenes)
+        if not types and not entities and not scenes:
             return
         for type_id in types:  # naming them settles those that are being deleted
             self._store.settle(space.types, type_id)
@@ -79,7 +79,7 @@ class Workspaces:
             self._store.settle(space.entities, entity_id)
         raise InvalidRequestError(
             f"Workspace {space.workspace.workspace_id} isn't empty: it has component types "
-            f"{types} and entities {entities}; delete them first and wait until they are gone"
+            f"{types}, entities {entities} and scenes {scenes}; delete them first and wait until they are gone"
         )
 
     def list(self, request: Json) -> Json:

@@ -25,7 +25,6 @@ from ..errors import (
     ApiError,
     InternalError,
     InvalidRequestError,
-    NotOfferedError,
     UnknownOperationError,
 )
 from .validation import malformed, violations
@@ -38,12 +37,6 @@ if TYPE_CHECKING:
 
 _LONGEST_MESSAGE = 2048
 """Longest ``ErrorMessage`` of the service model, in characters."""
-
-_OWN_STATUS = {
-    NotOfferedError.code: HTTPStatus.NOT_IMPLEMENTED,
-    UnknownOperationError.code: HTTPStatus.NOT_FOUND,
-}
-"""Statuses of the two errors that the service model doesn't have."""
 
 
 class _UnreadableError(Exception):
@@ -204,8 +197,8 @@ class RestJson:
         return self._status(error.code), json.dumps({"message": error.message[:_LONGEST_MESSAGE]})
 
     def _status(self, code: str) -> int:
-        if code in _OWN_STATUS:
-            return _OWN_STATUS[code]
+        if code == UnknownOperationError.code:  # the service model doesn't have it
+            return HTTPStatus.NOT_FOUND
         shape = cast("StructureShape", self.model.shape_for(code))
         return int(shape.metadata["error"]["httpStatusCode"])
 

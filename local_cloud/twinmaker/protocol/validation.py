@@ -45,7 +45,7 @@ def violations(value: object, shape: Shape) -> list[str]:
         One sentence for each violation; empty for a good value. Violations of constraints are
         only looked for once the types are right.
     """
-    return malformed(value, shape) or list(_broken_constraints(value, shape, ""))
+    return _reported(value, shape) or list(_broken_constraints(value, shape, ""))
 
 
 def malformed(value: object, shape: Shape) -> list[str]:
@@ -63,6 +63,11 @@ def malformed(value: object, shape: Shape) -> list[str]:
     list of str
         One sentence for each wrong type, and for each required or unknown member.
     """
+    minima = ("Invalid length", "Invalid range")  # how botocore begins to say that one is missed
+    return [line for line in _reported(value, shape) if not line.startswith(minima)]
+
+
+def _reported(value: object, shape: Shape) -> list[str]:
     report = ParamValidator().validate(cast("Any", value), shape)
     text: str = report.generate_report()
     return text.splitlines()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_PARENTS = 10
 """Component types that one may extend (guide, 'Core features of AWS IoT TwinMaker component types')."""
 
+_IMPORTED: Json = {"isImported": True}
+
 _FLAGS = (
     "isTimeSeries",
     "isRequiredInEntity",
@@ -43,10 +45,16 @@ class Schema:
         ``PropertyDefinitionResponse`` by property name.
     functions : mapping
         ``FunctionResponse`` by function name.
+    groups : mapping
+        ``PropertyGroupResponse`` by the group's name.
+    composites : mapping
+        ``CompositeComponentTypeResponse`` by the name of the part.
     """
 
     definitions: Mapping[str, Json]
     functions: Mapping[str, Json]
+    groups: Mapping[str, Json]
+    composites: Mapping[str, Json]
 
     def why_abstract(self) -> str:
         """Return why an entity can't use the type: it is there to be extended. Empty if it can."""
@@ -78,13 +86,34 @@ def _schema(
     parent: Callable[[str], ComponentType | None],
     lineage: tuple[str, ...],
 ) -> Schema:
+    definitions, functions, groups, composites = _inherited(component_type, parent, lineage)
+    for given, flags in (
+        (component_type.imported or {}, _IMPORTED),
+        (component_type.definitions, {}),
+    ):
+        for name, override in given.items():
+            definitions[name] = merged(name, definitions.get(name), override) | flags
+    for name, function in component_type.functions.items():
+        functions[name] = _merged_function(functions.get(name, {}), function)
+    for name, group in component_type.groups.items():
+        groups[name] = merged_group(name, groups.get(name), group, definitions)
+    for name, composite in component_type.composites.items():
+        composites[name] = composite | {"isInherited": False}
+    return Schema(definitions, functions, groups, composites)
+
+
+def _inherited(
+    component_type: ComponentType,
+    parent: Callable[[str], ComponentType | None],
+    lineage: tuple[str, ...],
+) -> tuple[dict[str, Json], ...]:
+    """Collect the four parts of a schema from the parents; of several the later one wins."""
     if len(component_type.extends_from) > _MOST_PARENTS:
         raise InvalidRequestError(
             f"extendsFrom: {len(component_type.extends_from)} parents are more than the "
             f"{_MOST_PARENTS} that a component type may have"
         )
-    definitions: dict[str, Json] = {}
-    functions: dict[str, Json] = {}
+    parts: tuple[dict[str, Json], ...] = ({}, {}, {}, {})
     for parent_id in component_type.extends_from:
         if parent_id in lineage:
             raise InvalidRequestError(f"{parent_id} would extend itself: {' -> '.join(lineage)}")
@@ -92,17 +121,42 @@ def _schema(
         if found is None:
             raise InvalidRequestError(f"extendsFrom: there is no component type {parent_id}")
         schema = _schema(found, parent, (*lineage, parent_id))
-        definitions |= schema.definitions
-        functions |= schema.functions
-    definitions = {name: item | {"isInherited": True} for name, item in definitions.items()}
-    functions = {name: item | {"isInherited": True} for name, item in functions.items()}
-    for name, override in component_type.definitions.items():
-        definitions[name] = merged(name, definitions.get(name), override)
-    for name, function in component_type.functions.items():
-        functions[name] = functions.get(name, {}) | function | {"isInherited": False}
-        if "implementedBy" in function:
-            functions[name]["implementedBy"] = {"isNative": False} | function["implementedBy"]
-    return Schema(definitions, functions)
+        inherited = (schema.definitions, schema.functions, schema.groups, schema.composites)
+        for part, items in zip(parts, inherited, strict=True):
+            part.update({name: item | {"isInherited": True} for name, item in items.items()})
+    return parts
+
+
+def _merged_function(base: Json, override: Json) -> Json:
+    """Lay a ``FunctionRequest`` over an inherited function; recordings have both flags."""
+    function = base | override | {"isInherited": False}
+    if "implementedBy" in override:
+        function["implementedBy"] = {"isNative": False} | override["implementedBy"]
+    return function
+
+
+def merged_group(
+    name: str, base: Json | None, override: Json, definitions: Mapping[str, Json]
+) -> Json:
+    """Lay a ``PropertyGroupRequest`` over an inherited group.
+
+    Returns
+    -------
+    dict
+        A complete ``PropertyGroupResponse``.
+
+    Raises
+    ------
+    InvalidRequestError
+        The group has no type, or names a property that isn't among the definitions.
+    """
+    group: Json = {"propertyNames": []} | (base or {}) | override | {"isInherited": False}
+    if "groupType" not in group:
+        raise InvalidRequestError(f"Property group {name} needs a groupType")
+    for each in group["propertyNames"]:
+        if each not in definitions:
+            raise InvalidRequestError(f"Property group {name}: property {each} isn't defined")
+    return group
 
 
 def merged(name: str, base: Json | None, override: Json) -> Json:
@@ -176,11 +230,16 @@ def component_properties(component: Component, schema: Schema) -> dict[str, Json
         The entity's part doesn't fit the component type's.
     """
     definitions = dict(schema.definitions)
-    for name, override in component.definitions.items():
-        definitions[name] = merged(name, definitions.get(name), override)
-    for name, value in component.values.items():
+    imported = {name: item.get("definition", {}) for name, item in component.imported.items()}
+    for given, flags in ((imported, _IMPORTED), (component.definitions, {})):
+        for name, override in given.items():
+            definitions[name] = merged(name, definitions.get(name), override) | flags
+    values = {
+        name: item["value"] for name, item in component.imported.items() if "value" in item
+    } | dict(component.values)
+    for name, value in values.items():
         _check_value(name, value, definitions.get(name))
-    return properties_of(definitions, component.values)
+    return properties_of(definitions, values)
 
 
 def properties_of(definitions: Mapping[str, Json], values: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """The component types that every workspace shows and nobody can change: AWS's own.
 
 Sources: the guide's 'Built-in component types' and 'Example component types' (the alarm), its page on
-the Athena connector (JSON reference), the documents component of AWS's sample 'CookieFactory' and the
+the Athena connector (JSON reference), the documents component in a recording of AWS's samples and the
 video component of IoT App Kit's tests. How they are listed, after a workspace's own and with an
 ARN that isn't the caller's, is recorded in the tests of Grafana's TwinMaker plugin. The SiteWise
 types aren't here: their definitions aren't published, and their values come from SiteWise.

@@ -49,6 +49,13 @@ class ComponentType:
         ``PropertyDefinitionRequest`` by property name.
     functions : mapping
         ``FunctionRequest`` by function name.
+    groups : mapping
+        ``PropertyGroupRequest`` by the group's name.
+    composites : mapping
+        ``CompositeComponentTypeRequest`` by the name of the part.
+    imported : mapping
+        ``PropertyDefinitionRequest`` by property name, from the schema initializer; None if it
+        hasn't run.
     """
 
     component_type_id: str
@@ -60,6 +67,27 @@ class ComponentType:
     created: datetime
     updated: datetime
     lifecycle: Lifecycle
+    groups: Mapping[str, Json] = field(default_factory=dict)
+    composites: Mapping[str, Json] = field(default_factory=dict)
+    imported: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A scene, as it was last written.
+
+    Attributes
+    ----------
+    settings : mapping
+        ``contentLocation``, ``description``, ``capabilities`` and ``sceneMetadata``, as far as they
+        were given.
+    """
+
+    scene_id: str
+    arn: str
+    settings: Mapping[str, Any]
+    created: datetime
+    updated: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +100,30 @@ class Component:
         The entity's additions and changes to its component type's property definitions.
     values : mapping
         The entity's own DataValue by property name.
+    groups : mapping
+        The entity's additions and changes to its component type's property groups.
+    imported : mapping
+        ``PropertyRequest`` by property name, from the schema initializer.
     """
 
     component_type_id: str
     description: str | None = None
     definitions: Mapping[str, Json] = field(default_factory=dict)
     values: Mapping[str, Json] = field(default_factory=dict)
+    groups: Mapping[str, Json] = field(default_factory=dict)
+    imported: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """An entity, as it was last written."""
+    """An entity, as it was last written.
+
+    Attributes
+    ----------
+    components : mapping
+        By path: the component's name, or for a part of a composite component the names from the
+        outermost on, with slashes between them. A part of which the entity says nothing is absent.
+    """
 
     entity_id: str
     arn: str

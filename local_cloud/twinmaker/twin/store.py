@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..errors import InvalidRequestError, NotFoundError
 from .definitions import Schema, schema_of
 from .owned import owned_types
-from .resources import ComponentType, Entity, Workspace
+from .resources import ComponentType, Entity, Scene, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,7 @@ class Space:
         self.types: Things[ComponentType] = Things("component type", workspace.workspace_id)
         self.types.update(owned)
         self.entities: Things[Entity] = Things("entity", workspace.workspace_id)
+        self.scenes: dict[str, Scene] = {}
 
     def schema(self, component_type: ComponentType) -> Schema:
         """Put a type together with what it inherits in this workspace."""

@@ -35,6 +35,7 @@ from deploy_scripts.package.contents import contents
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.providers import PACKAGED
 from tests.deploy.conftest import TwinDirectory
+from tests.spellings import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -437,8 +438,26 @@ def test_the_token_goes_from_its_file_into_the_secret_store_and_is_no_argument(p
     (token,) = {each.token for each in published.connections.values()}
     assert len(token) >= 43
     assert published.shell.stored() == [token]
-    assert not [words for _, words, _ in published.calls if any(token in word for word in words)]
-    assert token not in published.done.stdout + published.done.stderr
+    assert not [words for _, words, _ in published.calls if spelled(token, *words)]
+    assert spelled(token, published.done.stdout, published.done.stderr) == []
+
+
+def test_the_token_is_in_no_file_but_that_of_the_connections(published):
+    (token,) = {each.token for each in published.connections.values()}
+    files = [each for each in published.directory.rglob("*") if each.is_file()]
+    assert any(zipfile.is_zipfile(each) for each in files)
+    found = {each.name for each in files if spelled(token, *contents_of(each))}
+    assert found == {
+        "config_inter_cloud.json",
+        published.shell.log.name,
+    }  # the second is the test's
+
+
+def contents_of(file: Path) -> list[bytes]:
+    if not zipfile.is_zipfile(file):
+        return [file.read_bytes()]
+    with zipfile.ZipFile(file) as packed:
+        return [packed.read(name) for name in packed.namelist()]
 
 
 def test_the_tokens_file_is_gone_in_the_end(published):

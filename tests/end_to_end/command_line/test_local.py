@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pytest
 import requests
 
 from deploy_scripts import PROJECT
@@ -71,26 +70,48 @@ def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
             process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_everything_is_and_stops_cleanly(tmp_path, number):
-    with running(tmp_path) as (process, at):
-        assert at.keys() >= KEYS
-        assert stat.S_IMODE((tmp_path / "endpoints.json").stat().st_mode) == 0o600
-        answer = requests.get(
-            at["hot_reader_last_entry_url"],
-            params={"iot_device_id": at["device_id"], "selected_properties": "temperature"},
-            headers={"X-Inter-Cloud-Token": at["token"]},
-            timeout=30,
-        )
-        assert answer.status_code == 200
-        process.send_signal(number)
-        printed, _ = process.communicate(timeout=60)
+def stops_cleanly(directory: Path, process: subprocess.Popen[str], at: Any, number: int) -> None:
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0, printed
     assert "Traceback" not in printed
     assert at["token"] not in printed
-    assert not (tmp_path / "endpoints.json").exists()
+    assert not (directory / "endpoints.json").exists()
     for name in ("hot_reader_url", "twinmaker_url", "aws_url"):
         assert not is_listening(urlsplit(at[name]).port)
+
+
+def test_it_says_where_everything_is_avoids_busy_ports_and_stops_cleanly(tmp_path):
+    busy = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    ports = [str(each.getsockname()[1]) for each in busy]
+    options = [
+        part
+        for pair in zip(("--http-port", "--aws-port", "--twinmaker-port"), ports, strict=True)
+        for part in pair
+    ]
+    directory = tmp_path / "new"
+    try:
+        with running(directory, *options) as (process, at):
+            assert at.keys() >= KEYS
+            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+            assert stat.S_IMODE((directory / "endpoints.json").stat().st_mode) == 0o600
+            taken = {
+                str(urlsplit(at[name]).port)
+                for name in ("hot_reader_url", "aws_url", "twinmaker_url")
+            }
+            assert not taken & set(ports)
+            assert requests.get(at["hot_reader_url"], timeout=30).status_code == 401
+            answer = requests.get(
+                at["hot_reader_last_entry_url"],
+                params={"iot_device_id": at["device_id"], "selected_properties": "temperature"},
+                headers={"X-Inter-Cloud-Token": at["token"]},
+                timeout=30,
+            )
+            assert answer.status_code == 200
+            stops_cleanly(directory, process, at, signal.SIGINT)
+    finally:
+        for each in busy:
+            each.close()
 
 
 def test_no_server_is_left_behind_when_it_is_killed(tmp_path):
@@ -104,30 +125,9 @@ def test_no_server_is_left_behind_when_it_is_killed(tmp_path):
             time.sleep(0.05)
 
 
-def test_busy_ports_are_replaced_by_free_ones(tmp_path):
-    busy = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    ports = [str(each.getsockname()[1]) for each in busy]
-    options = [
-        part
-        for pair in zip(("--http-port", "--aws-port", "--twinmaker-port"), ports, strict=True)
-        for part in pair
-    ]
-    try:
-        with running(tmp_path, *options) as (_, at):
-            taken = {
-                str(urlsplit(at[name]).port)
-                for name in ("hot_reader_url", "aws_url", "twinmaker_url")
-            }
-            assert not taken & set(ports)
-            assert requests.get(at["hot_reader_url"], timeout=30).status_code == 401
-    finally:
-        for each in busy:
-            each.close()
-
-
-def test_the_environment_file_serves_chalice_local_by_hand(tmp_path):
+def test_the_environment_file_serves_chalice_local_by_hand_and_sigterm_ends_all_else(tmp_path):
     """What the README says: . .local/environment, chalice local --stage multicloud, curl."""
-    with running(tmp_path) as (_, at):
+    with running(tmp_path) as (process, at):
         port = socket.create_server(("127.0.0.1", 0))
         number = port.getsockname()[1]
         port.close()
@@ -173,6 +173,7 @@ def test_the_environment_file_serves_chalice_local_by_hand(tmp_path):
         finally:
             by_hand.kill()
             by_hand.communicate()
+        stops_cleanly(tmp_path, process, at, signal.SIGTERM)
 
 
 def test_a_second_one_in_the_same_directory_is_refused_and_leaves_the_first_ones_log(tmp_path):

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -102,6 +103,40 @@ def test_requests_at_once_are_answered_as_one_by_one(service: CloudLogService) -
     with ThreadPoolExecutor(8) as threads:
         answers = threads.map(lambda _: post(service.url + HISTORY, history()).json(), range(32))
         assert [answer == expected for answer in answers] == [True] * 32
+
+
+def unfinished(service: CloudLogService, framing: str, token: str) -> socket.socket:
+    """Send the headers of a POST, and the first bytes of its body."""
+    connection = socket.create_connection(service.address, timeout=PATIENCE_SECONDS)
+    head = f"POST {HISTORY} HTTP/1.1\r\nHost: here\r\n{TOKEN_HEADER}: {token}\r\n{framing}\r\n\r\n"
+    connection.sendall(head.encode() + b"5\r\n{")
+    return connection
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_who_has_no_token_holds_up_nobody_by_bodies_that_never_end(
+    service: CloudLogService, framing: str
+) -> None:
+    """There are many more of them than the server has threads, and each is there to stay."""
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(unfinished(service, framing, "a wrong one")) for _ in range(40)
+        ]
+        assert post(service.url + HISTORY, history()).status_code == 200
+        for connection in waiting:
+            with connection.makefile("rb") as answer:
+                assert b" 401 " in answer.readline()
+                assert answer.read().rpartition(b"\r\n")[2]  # the connection ends behind it
+
+
+def test_a_body_whose_chunks_are_broken_is_a_wrong_query(service: CloudLogService) -> None:
+    with unfinished(service, "Transfer-Encoding: chunked", TOKEN) as connection:
+        connection.sendall(b'"a"}\r\nno number\r\n')
+        answer = HTTPResponse(connection)
+        answer.begin()
+        error = json.loads(answer.read())["error"]
+    assert (answer.status, error["code"]) == (400, "invalid_query")
+    assert "can't be read to its end" in error["message"]
 
 
 class TestAStart:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, history, parameters, payload_for
-from tests.end_to_end.http.service import error_of
+from tests.end_to_end.http.service import TOKEN, TOKEN_HEADER, error_of
 from tests.end_to_end.http.test_answers import (
     test_a_get_answers_as_the_post_does,
     test_a_parameter_comes_back_as_it_was_sent,
@@ -30,6 +30,7 @@ from tests.end_to_end.http.test_invalid_queries import (
     test_a_parameter_that_is_nested_too_deep_is_named,
 )
 from tests.end_to_end.http.test_over_the_wire import *
+from tests.end_to_end.http.test_over_the_wire import HEADERS, SMALL, Wire
 from tests.end_to_end.http.test_refusals import (
     test_another_content_type_is_refused,
     test_another_method_is_refused_with_those_that_work,
@@ -83,6 +84,32 @@ def test_a_parameter_that_is_wrong_is_refused_by_its_name(
 
     assert (status, code) == (400, "invalid_query")
     assert key in message
+
+
+def test_two_tokens_are_none(wire: Wire) -> None:
+    wire.connection.putrequest("POST", wire.root + LAST_ENTRY)
+    for name, value in (*HEADERS.items(), (TOKEN_HEADER, TOKEN)):
+        wire.connection.putheader(name, value)
+    wire.connection.putheader("Content-Length", str(len(SMALL)))
+    wire.connection.endheaders(SMALL)
+
+    assert wire.connection.getresponse().status == 401
+
+
+def test_an_empty_content_type_is_one_that_wasnt_sent(wire: Wire) -> None:
+    headers = HEADERS | {"Content-Type": ""}
+
+    assert wire.send("POST", LAST_ENTRY, headers, SMALL)[0] == 200
+
+
+def test_a_body_in_chunks_is_one_in_a_piece(wire: Wire) -> None:
+    whole = wire.send("POST", LAST_ENTRY, HEADERS, SMALL)
+    wire.connection.request(
+        "POST", wire.root + LAST_ENTRY, iter((SMALL[:9], SMALL[9:])), HEADERS, encode_chunked=True
+    )
+    response = wire.connection.getresponse()
+
+    assert (response.status, response.read()) == (200, whole[2])
 
 
 @pytest.mark.parametrize("ask", ["get", "post"])

@@ -130,6 +130,26 @@ def test_an_unknown_device_has_a_history_without_values(service: Service) -> Non
     assert answer == {"propertyValues": []}
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_newest_values_have_their_times_if_the_query_asks_for_them(
+    service: Service, method: str
+) -> None:
+    query = last_entry(selected_properties=["temperature", "humidity"])
+    with_times = query | {"times": True}
+    if method == "GET":
+        asked = parameters(query) | {"times": "true"}
+        values = service.get(LAST_ENTRY, asked).json()["propertyValues"]
+    else:
+        values = service.post(LAST_ENTRY, with_times).json()["propertyValues"]
+    # The newest entry has no humidity.
+    assert {name: each["time"] for name, each in values.items()} == {
+        "temperature": "2026-01-30T17:01:30.123456789Z",
+        "humidity": "2026-01-30T17:01:00Z",
+    }
+    without_times = service.post(LAST_ENTRY, query).json()["propertyValues"]
+    assert not any("time" in each for each in without_times.values())
+
+
 def test_an_unknown_device_has_a_last_entry_without_properties(service: Service) -> None:
     answer = service.post(LAST_ENTRY, last_entry(iot_device_id="nobody")).json()
 
@@ -146,7 +166,7 @@ def test_keys_that_arent_known_are_ignored(service: Service, path: str) -> None:
 
 @pytest.mark.parametrize("path", [HISTORY, LAST_ENTRY])
 def test_optional_keys_may_be_null(service: Service, path: str) -> None:
-    optional = ["property_types", "entity_id", "component_name"]
+    optional = ["property_types", "entity_id", "component_name", "times"]
     if path == HISTORY:
         optional += [
             "property_filters",

@@ -53,6 +53,7 @@ MISTYPED: dict[str, list[Any]] = {
     "pages_ahead": [-1, 1.5, "5", True, [5]],
     "entity_id": [5, "", ["a"]],
     "component_name": [5, "", ["a"]],
+    "times": [1, "true", ["a"]],
 }
 MISTYPED_ENVELOPE: dict[str, list[Any]] = {
     "source_cloud": [5, ""],

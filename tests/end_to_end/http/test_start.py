@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -15,11 +14,13 @@ import pytest
 from deploy_scripts import PROJECT
 from local_cloud.child_process import free_port
 from tests import forked
+from tests.deploy.verbs import chalice
 
 from .service import PATIENCE_SECONDS, STAGE, copy_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 Variables = dict[str, str]
 
@@ -57,14 +58,13 @@ def clean_environment() -> Variables:
     return environment | {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": str(PROJECT)}
 
 
-def import_app() -> None:
-    importlib.import_module("app")
-
-
 def load_app(variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Load app.py as Lambda and Chalice do, in a process of its own that has its libraries already."""
     return forked.run(
-        import_app, environment=clean_environment() | dict(variables), directory=PROJECT
+        importlib.import_module,
+        "app",
+        environment=clean_environment() | dict(variables),
+        directory=PROJECT,
     )
 
 
@@ -104,17 +104,10 @@ def test_chalice_local_ends_naming_the_variable_that_is_missing(
 ) -> None:
     stage: dict[str, str | None] = dict.fromkeys(HOT_READER) | variables | {missing: None}
     copy_project(tmp_path, stage)
-    chalice = str(Path(sys.executable).with_name("chalice"))
+    where = ("--stage", STAGE, "--port", str(free_port()), "--no-autoreload")
 
-    ended = subprocess.run(
-        [chalice, "local", "--stage", STAGE, "--port", str(free_port()), "--no-autoreload"],
-        cwd=tmp_path,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
+    ended = forked.run(
+        chalice, "local", *where, environment=clean_environment(), directory=tmp_path
     )
     assert_refused(ended, f"{missing} is not set")
 

@@ -57,7 +57,8 @@ def test_any_other_token_gets_the_same_answer_as_none(
     none = service.request("POST", path, token=None, json=envelope)
     other = service.request("POST", path, token=token, json=envelope)
 
-    assert (other.status_code, other.content) == (401, none.content)
+    assert (other.status_code, other.json()["error"]) == (401, none.json()["error"])
+    assert len(other.content) == len(none.content)
 
 
 @pytest.mark.parametrize("path", BOTH)

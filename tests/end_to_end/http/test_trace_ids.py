@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 BOTH = [HISTORY, LAST_ENTRY]
 SENT = "trace:of/the~other!cloud-42"
 REFUSED: dict[str, dict[str, Any]] = {
-    "without a token": {"token": None},
     "with a wrong query": {"json": {"payload": {"iot_device_id": 5}, "trace_id": SENT}},
     "with another content type": {"headers": {"Content-Type": "text/plain"}},
 }
@@ -40,6 +39,18 @@ def test_the_envelopes_trace_id_is_in_the_error_and_the_log(
     assert response.status_code >= 400
     assert response.json()["trace_id"] == SENT
     assert {record["trace_id"] for record in new_records(service, before)} == {SENT}
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_without_a_token_an_envelope_isnt_looked_into(service: Service, path: str) -> None:
+    before = service.output()
+    envelope = {"payload": payload_for(path), "trace_id": SENT}
+    response = service.request("POST", path, json=envelope, token=None)
+
+    assert response.status_code == 401
+    assert str(UUID(response.json()["trace_id"])) == response.json()["trace_id"]
+    logged = {record["trace_id"] for record in new_records(service, before)}
+    assert logged == {response.json()["trace_id"]}
 
 
 @pytest.mark.parametrize("path", BOTH)

@@ -14,7 +14,7 @@ from tests.unit.local_cloud.twinmaker.readme import (
     CREDENTIALS,
     FOLDER,
     blocks,
-    connector,
+    command_line,
     local_twinmaker,
 )
 
@@ -63,15 +63,13 @@ def test_it_requires_boto3_click_and_werkzeug_alone(environment: Path) -> None:
 def test_an_unmodified_client_reads_a_value_through_a_connector(
     environment: Path, tmp_path: Path
 ) -> None:
+    connector, client, _ = blocks("python")
     script = tmp_path / "try_connector.py"
-    script.write_text(blocks("python")[0], encoding="utf-8")
-    (source,) = blocks("js")
+    script.write_text(client, encoding="utf-8")
+    (tmp_path / "connector.py").write_text(connector, encoding="utf-8")
     command = [environment / "bin" / "local-twinmaker"]
 
-    with (
-        connector(tmp_path, source) as url,
-        local_twinmaker(command, url, environment) as variables,
-    ):
+    with local_twinmaker(command, command_line("connector:handler"), tmp_path) as variables:
         printed = run(environment, script, **variables, **CREDENTIALS)
 
     assert printed == blocks("text")[0]

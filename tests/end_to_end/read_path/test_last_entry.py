@@ -26,13 +26,13 @@ def test_every_way_in_gives_the_newest_entry(cloud, way):
         values = cloud.twinmaker().get_property_value(
             workspaceId=at.workspace_id,
             entityId=at.entity_id if way == "data connector" else at.direct_entity_id,
-            componentName=at.component_name,
+            componentName=at.latest_component_name,
             selectedProperties=SELECTED,
         )["propertyValues"]
     got = {}
     for name, each in values.items():
         (got[name],) = map(oracle.plain, each["propertyValue"].values())
-    expected = oracle.newest(stored(cloud, at.device_id)).values
+    expected = oracle.newest(stored(cloud, at.device_id))
     assert got == {name: oracle.plain(value) for name, value in expected.items()}
 
 

@@ -13,7 +13,7 @@ def read(cloud):
     return lambda: client.get_property_value(
         workspaceId=at.workspace_id,
         entityId=at.entity_id,
-        componentName=at.component_name,
+        componentName=at.latest_component_name,
         selectedProperties=["temperature"],
     )
 

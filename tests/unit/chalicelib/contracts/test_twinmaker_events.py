@@ -194,6 +194,21 @@ class TestHistoryEvents:
         with pytest.raises(InvalidQueryError, match=r"properties\.temperature\.definition\.dataT"):
             history(properties=properties, selectedProperties=["temperature"])
 
+    @pytest.mark.parametrize("name", ["telemetry", ...])
+    def test_of_a_composite_component_have_its_path(self, name):
+        query = history(componentName=name, componentPath="line/telemetry")
+        named = {} if name is ... else {"componentName": name}
+        assert twinmaker.reference(query, "status") == {
+            "propertyName": "status",
+            "entityId": "machine-1",
+            "componentPath": "line/telemetry",
+            **named,
+        }
+
+    def test_by_component_type_may_select_what_the_properties_lack(self):
+        query = history(entityId=..., componentName=..., selectedProperties=["pressure"])
+        assert query.selected_properties == ("pressure",)
+
     def test_across_entities_have_no_entity(self):
         query = history(entityId=..., componentName=..., componentTypeId="my-twin-sensor")
         assert (query.entity_id, query.component_name) == (None, None)
@@ -203,10 +218,19 @@ class TestHistoryEvents:
         query = history(startDateTime=start, endDateTime=start)
         assert (query.start, query.end) == (parse_instant(START), parse_instant(END))
 
-    @pytest.mark.parametrize("key", ["startTime", "endTime"])
-    def test_without_iso_times_are_refused_though_there_are_epoch_times(self, key):
-        with pytest.raises(InvalidQueryError, match=f"{key} is missing"):
-            history(**{key: ...})
+    def test_may_have_deprecated_epoch_times_alone(self):
+        query = history(startTime=..., endTime=None, startDateTime=0, endDateTime=1_769_792_400)
+        assert (query.start, query.end) == (0, parse_instant(START))
+
+    @pytest.mark.parametrize("bound", ["start", "end"])
+    def test_without_any_time_are_refused(self, bound):
+        with pytest.raises(InvalidQueryError, match=f"{bound}Time is missing"):
+            history(**{f"{bound}Time": ..., f"{bound}DateTime": ...})
+
+    @pytest.mark.parametrize("seconds", ["0", 1.5, True, 10**12, -(10**12)])
+    def test_with_mistyped_epoch_times_alone_are_refused_by_name(self, seconds):
+        with pytest.raises(InvalidQueryError, match=r"^startDateTime must be whole seconds"):
+            history(startTime=..., startDateTime=seconds)
 
     def test_that_end_before_they_start_are_refused(self):
         with pytest.raises(InvalidQueryError, match="endTime is before startTime"):
@@ -271,6 +295,8 @@ class TestHistoryEvents:
             ("entityId", 7),
             ("entityId", ""),
             ("componentName", ["telemetry"]),
+            ("componentPath", 7),
+            ("properties", ["temperature"]),
             ("maxResults", -1),
             ("maxResults", "100"),
             ("maxResults", 1.5),

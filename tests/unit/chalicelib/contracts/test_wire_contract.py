@@ -55,6 +55,7 @@ common: dict[str, st.SearchStrategy[Any]] = {
     "property_types": st.dictionaries(names, data_types, max_size=4),
     "entity_id": st.none() | names,
     "component_name": st.none() | names,
+    "times": st.booleans(),
 }
 
 

@@ -79,6 +79,11 @@ def event(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def event_of(read: Read) -> dict[str, Any]:
+    times = {"startTime": None, "endTime": None, "maxResults": None}
+    return event() if read is HISTORY else event(**times)
+
+
 @pytest.fixture(scope="module")
 def invoke(aws):
     """Invoke a Lambda function: a Hot Reader, or a data connector that points at it."""
@@ -138,9 +143,9 @@ class TestOnOneCloud:
             assert of_first["values"] + of_second["values"] == of_direct["values"]
 
     def test_a_last_entry_is_the_hot_readers_own(self, invoke):
-        answer = invoke("connector-last-entry", event())
+        answer = invoke("connector-last-entry", event_of(LAST_ENTRY))
         assert answer["propertyValues"]["temperature"]["propertyValue"] == {"doubleValue": 29.5}
-        assert answer == invoke("hot-reader-last-entry", event())
+        assert answer == invoke("hot-reader-last-entry", event_of(LAST_ENTRY))
 
     def test_what_the_hot_reader_complains_of_comes_through(self, invoke):
         asked = event(selectedProperties=["pressure"])
@@ -231,7 +236,7 @@ class TestALocalFunctionThatCannotBeInvoked:
         variable = read.local_function_setting
         connector = connector_of({**LOCAL, variable: "nobody"}, read)
         with pytest.raises(HotReaderError, match="'nobody' can't be invoked") as failure:
-            connector.answer(event(), PATIENCE_SECONDS, "trace-1", record)
+            connector.answer(event_of(read), PATIENCE_SECONDS, "trace-1", record)
         assert variable in str(failure.value)
 
     @pytest.mark.parametrize("answer", [None, {}, [], {"propertyValues": 1}, "text"])
@@ -296,7 +301,8 @@ class TestAcrossClouds:
     def test_the_remotes_answer_is_passed_through(self, record, read, document):
         with Scripted(response(200, json.dumps(document).encode())) as server:
             connector = connector_of(across_clouds(server.url), read)
-            assert connector.answer(event(), PATIENCE_SECONDS, "trace-1", record) == document
+            answer = connector.answer(event_of(read), PATIENCE_SECONDS, "trace-1", record)
+            assert answer == document
 
     def test_the_remote_is_asked_for_the_events_device_with_the_trace_id(self, record):
         with Scripted(response(200, json.dumps(HISTORY_ANSWER).encode())) as server:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from werkzeug import Response
 
 from chalicelib.data_connector import device
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.query import DeclaredDevice
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.unit.local_cloud.twinmaker.twin import WORKSPACE, client_of, make_entity, make_type
 
-TWIN = "my-twin"
+TWIN = DigitalTwinInfo("my-twin", ProviderLayout("azure", "aws"), devices={})
+LISTED = replace(
+    TWIN,
+    devices={
+        "boiler": DeclaredDevice(types={}),
+        "pump-1": DeclaredDevice(types={}, component_type="pump"),
+        "pump-2": DeclaredDevice(types={}, component_type="pump"),
+    },
+)
 SERVER_LOG = "local_cloud.twinmaker"
 
 
@@ -35,27 +47,26 @@ def described(*, value: str | None = None, default: str | None = None) -> dict[s
 
 class TestTheStaticProperty:
     def test_tells_by_its_value(self):
-        assert device.resolve({"properties": described(value="sensor-1")}, TWIN) == "sensor-1"
+        assert device.resolve({"properties": described(value="sensor-1")}, TWIN) == ("sensor-1",)
 
     def test_tells_by_its_default(self):
-        assert device.resolve({"properties": described(default="sensor-1")}, TWIN) == "sensor-1"
+        assert device.resolve({"properties": described(default="sensor-1")}, TWIN) == ("sensor-1",)
 
     def test_has_a_value_that_goes_before_the_default(self):
         event = {"properties": described(value="sensor-1", default="sensor-2")}
-        assert device.resolve(event, TWIN) == "sensor-1"
+        assert device.resolve(event, TWIN) == ("sensor-1",)
 
     def test_goes_before_the_component_type(self):
         event = {
             "properties": described(default="sensor-1"),
             "componentTypeId": "my-twin-sensor-2",
         }
-        assert device.resolve(event, TWIN) == "sensor-1"
+        assert device.resolve(event, TWIN) == ("sensor-1",)
 
     @pytest.mark.parametrize(
         "properties",
         [
             None,
-            [],
             {},
             {"iotDeviceId": None},
             {"iotDeviceId": {"definition": None}},
@@ -66,16 +77,16 @@ class TestTheStaticProperty:
     )
     def test_without_a_text_leaves_it_to_the_component_type(self, properties):
         event = {"properties": properties, "componentTypeId": "my-twin-sensor-2"}
-        assert device.resolve(event, TWIN) == "sensor-2"
+        assert device.resolve(event, TWIN) == ("sensor-2",)
 
 
 class TestTheComponentType:
     def test_tells_without_the_twins_prefix(self):
-        assert device.resolve({"componentTypeId": "my-twin-sensor-1"}, TWIN) == "sensor-1"
+        assert device.resolve({"componentTypeId": "my-twin-sensor-1"}, TWIN) == ("sensor-1",)
 
     def test_loses_its_prefix_once(self):
         event = {"componentTypeId": "my-twin-my-twin-1"}
-        assert device.resolve(event, TWIN) == "my-twin-1"
+        assert device.resolve(event, TWIN) == ("my-twin-1",)
 
     @pytest.mark.parametrize("type_id", ["other-twin-sensor-1", "sensor-1", "my-twin-", "my-twin"])
     def test_with_another_prefix_is_refused(self, type_id):
@@ -83,6 +94,63 @@ class TestTheComponentType:
             device.resolve({"componentTypeId": type_id}, TWIN)
         assert type_id in str(refusal.value)
         assert "static property iotDeviceId" in str(refusal.value)
+
+
+class TestListedDevices:
+    """What the configuration lists decides which component types there are."""
+
+    @pytest.mark.parametrize("ending", ["", "-latest", "-alarm"])
+    def test_have_a_type_of_their_own_for_each_component(self, ending):
+        event = {"componentTypeId": f"my-twin-boiler{ending}", "entityId": "machine-1"}
+        assert device.resolve(event, LISTED) == ("boiler",)
+
+    @pytest.mark.parametrize("ending", ["", "-latest", "-alarm"])
+    def test_are_all_those_that_share_the_type(self, ending):
+        event = {"componentTypeId": f"my-twin-pump{ending}"}
+        assert device.resolve(event, LISTED) == ("pump-1", "pump-2")
+
+    def test_go_before_others_whose_type_only_ends_so(self):
+        twin = replace(LISTED, devices={**LISTED.devices, "boiler-alarm": DeclaredDevice(types={})})
+        assert device.resolve({"componentTypeId": "my-twin-boiler-alarm"}, twin) == (
+            "boiler-alarm",
+        )
+
+    def test_of_a_shared_type_are_named_by_the_entity(self):
+        event = {"componentTypeId": "my-twin-pump", "entityId": "machine-1"}
+        with pytest.raises(InvalidQueryError, match="'machine-1' doesn't say which one") as refusal:
+            device.resolve(event, LISTED)
+        assert "iotDeviceId" in str(refusal.value)
+
+    @pytest.mark.parametrize("entity", [{}, {"entityId": "machine-1", "componentName": "pumps"}])
+    def test_are_all_that_there_are(self, entity):
+        with pytest.raises(InvalidQueryError, match="'my-twin-all-pumps'") as refusal:
+            device.resolve({"componentTypeId": "my-twin-all-pumps", **entity}, LISTED)
+        assert "config_iot_devices.json" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ({"componentTypeId": ["my-twin-sensor-1"]}, "componentTypeId"),
+        ({"componentTypeId": 7}, "componentTypeId"),
+        ({"componentTypeId": True}, "componentTypeId"),
+        ({"componentTypeId": ""}, "componentTypeId"),
+        ({"componentTypeId": "my-twin-" + "x" * 5_000}, "componentTypeId"),
+        ({"properties": []}, "properties"),
+        ({"properties": "iotDeviceId"}, "properties"),
+        ({"properties": described(value="x" * 5_000)}, "properties.iotDeviceId"),
+        ({"properties": described(default="\ud800")}, "properties.iotDeviceId"),
+        ({"properties": {"iotDeviceId": {"value": {"stringValue": 7}}}}, "properties.iotDeviceId"),
+        ({"entityId": "\ud800"}, "entityId"),
+        ({"entityId": 7}, "entityId"),
+        ({"workspaceId": {}}, "workspaceId"),
+        ({"componentName": ["old"]}, "componentName"),
+        ({"componentPath": "x" * 5_000}, "componentPath"),
+    ],
+)
+def test_a_wrongly_typed_part_is_refused_by_name_before_any_call(part, name):
+    with pytest.raises(InvalidQueryError, match=f"^{name} must be "):
+        device.resolve({**lookup("machine-1", "old"), **part}, TWIN)
 
 
 @pytest.mark.parametrize("event", [None, [], "text", 7])
@@ -110,15 +178,15 @@ class TestGetEntity:
         with LocalTwinMaker(invoke=lambda _arn, _event: {}) as running:
             client = client_of(running.url)
             client.create_workspace(workspaceId=WORKSPACE)
-            series = {"dataType": {"type": "DOUBLE"}, "isTimeSeries": True}
+            limit = {"dataType": {"type": "DOUBLE"}}
             device_id = {
                 "dataType": {"type": "STRING"},
                 "isExternalId": True,
                 "defaultValue": {"stringValue": "sensor-2"},
             }
-            make_type(client, "my-twin-sensor-1", propertyDefinitions={"temperature": series})
+            make_type(client, "my-twin-sensor-1", propertyDefinitions={"limit": limit})
             make_type(client, "new.type", propertyDefinitions={"iotDeviceId": device_id})
-            make_type(client, "foreign.type", propertyDefinitions={"temperature": series})
+            make_type(client, "foreign.type", propertyDefinitions={"limit": limit})
             components = {
                 "old": {"componentTypeId": "my-twin-sensor-1"},
                 "new": {"componentTypeId": "new.type"},
@@ -144,11 +212,24 @@ class TestGetEntity:
 
     def test_tells_by_the_component_type(self, asked):
         with asked(1):
-            assert device.resolve(lookup("machine-1", "old"), TWIN) == "sensor-1"
+            assert device.resolve(lookup("machine-1", "old"), TWIN) == ("sensor-1",)
 
     def test_tells_by_the_static_property_first(self, asked):
         with asked(1):
-            assert device.resolve(lookup("machine-1", "new"), TWIN) == "sensor-2"
+            assert device.resolve(lookup("machine-1", "new"), TWIN) == ("sensor-2",)
+
+    def test_of_a_composite_follows_its_path(self, aws_environment, monkeypatch, httpserver):
+        inner = {"componentTypeId": "my-twin-sensor-1"}
+        outer = {"componentTypeId": "line", "compositeComponents": {"inner": inner}}
+        httpserver.expect_request(f"/workspaces/{WORKSPACE}/entities/machine-1").respond_with_json(
+            {"entityId": "machine-1", "components": {"outer": outer}}
+        )
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", httpserver.url_for(""))
+        event = {"workspaceId": WORKSPACE, "entityId": "machine-1"}
+        found = device.resolve({**event, "componentPath": "outer/inner"}, TWIN)
+        assert found == ("sensor-1",)
+        with pytest.raises(InvalidQueryError, match="no component 'outer/other'"):
+            device.resolve({**event, "componentPath": "outer/other"}, TWIN)
 
     def test_is_called_once_for_a_component(self, asked):
         with asked(1):
@@ -157,8 +238,8 @@ class TestGetEntity:
 
     def test_is_called_for_each_component(self, asked):
         with asked(2):
-            assert device.resolve(lookup("machine-1", "old"), TWIN) == "sensor-1"
-            assert device.resolve(lookup("machine-1", "new"), TWIN) == "sensor-2"
+            assert device.resolve(lookup("machine-1", "old"), TWIN) == ("sensor-1",)
+            assert device.resolve(lookup("machine-1", "new"), TWIN) == ("sensor-2",)
 
     def test_is_not_called_if_the_event_tells(self, asked):
         with asked(0):
@@ -206,4 +287,4 @@ class TestGetEntity:
         monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", httpserver.url_for(""))
         with pytest.raises(HotReaderError):
             device.resolve(lookup("machine-1", "old"), TWIN)
-        assert device.resolve(lookup("machine-1", "old"), TWIN) == "sensor-1"
+        assert device.resolve(lookup("machine-1", "old"), TWIN) == ("sensor-1",)

@@ -193,6 +193,7 @@ def test_a_history_query_travels_as_the_contract_says():
             "pages_ahead": 0,
             "entity_id": "machine-1",
             "component_name": "temperature-sensor-1",
+            "times": False,
         },
     }
 
@@ -209,6 +210,7 @@ def test_a_last_entry_query_travels_without_a_range():
         "property_sources": {},
         "entity_id": None,
         "component_name": None,
+        "times": False,
     }
 
 

@@ -259,7 +259,8 @@ class TestTheEndpointsMetrics:
         assert self.ask(observability, read, **headers) == 401
         printed = output()
         assert printed.metrics() == {"Requests": 1, "Unauthorized": 1}
-        assert {line["trace_id"] for line in printed.lines} == {"trace-of-the-caller"}
+        (trace_id,) = {line["trace_id"] for line in printed.lines}
+        assert trace_id != "trace-of-the-caller"  # nothing of who has no token is looked into
 
     def test_count_a_failure_once(self, observability, output):
         def read(_payload, _record, _seconds):
@@ -343,16 +344,6 @@ class TestTheConnectorsMetrics:
         metrics = output().metrics()
         assert metrics.pop("RemoteLatency") > 0
         assert metrics == {"Requests": 1, "RemoteAttempts": 1, "Failures": 1}
-
-    def test_the_token_is_in_nothing_that_is_printed(self, observability, capsys):
-        with (
-            Scripted(error_response(401, "unauthorized", f"not {TOKEN}")) as server,
-            pytest.raises(RemoteReaderError),
-        ):
-            self.ask(observability, server.url)
-        printed = capsys.readouterr()
-        assert "unauthorized" in printed.out
-        assert TOKEN not in printed.out + printed.err
 
 
 class TestTraces:

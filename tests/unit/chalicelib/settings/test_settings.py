@@ -303,6 +303,7 @@ class TestTheHotReader:
 NUMBERS = [
     (HotReaderSettings.load, "PAGE_BYTES", 65_536, 6_291_556),
     (HotReaderSettings.load, "PAGE_VALUES", 0, 1_000_000),
+    (HotReaderSettings.load, "LATEST_LOOK_BACK", 1, 10_000),
     (EndpointSettings.load, "REQUESTS_PER_SECOND", 0, 100_000),
     (EndpointSettings.load, "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS", 1, 3_600),
     (connector, "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS", 1, 3_600),

@@ -16,12 +16,14 @@ from azure.cosmos import PartitionKey
 from werkzeug import Request, Response
 
 from chalicelib.contracts import wire_contract
+from chalicelib.contracts.answers import HistoryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.locations import locations
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.stores import cosmos
+from chalicelib.stores import cosmos, cosmos_errors
 from deploy_scripts.providers.azure import CosmosWriter
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.azure.cosmos import LocalCosmos
@@ -120,11 +122,22 @@ class TestTheProperties:
         (entry,) = read(store, device_id)
         assert entry == (at(0), {"n": 1}, "1")
 
-    def test_that_are_missing_are_absent_and_null_is_none(self, store, container, device_id):
-        document = {"id": "1", "device_id": device_id, "timestamp": at(0), "null": None}
+    def test_that_are_missing_or_null_are_absent(self, store, container, device_id):
+        document = {"id": "1", "device_id": device_id, "timestamp": at(0), "null": None, "0": 0}
         container.upsert_item(document)
-        (entry,) = read(store, device_id, properties=["n", "null"])
-        assert entry.values == {"null": None}
+        (entry,) = read(store, device_id, properties=["n", "null", "0"])
+        assert entry.values == {"0": 0}
+
+    def test_may_be_in_several_places_of_which_the_first_that_is_there_counts(
+        self, store, container, device_id
+    ):
+        document = {"device_id": device_id, "a": {"b": 1}, "c.d": None, "c": {"d": 2}, "e.f": 3}
+        container.upsert_item({**document, "id": "1", "timestamp": at(0), "e": {"f": 4}, "g": "h"})
+        places = {name: locations(name) for name in ("a.b", "c.d", "e.f", "g.length")}
+        (entry,) = store.read(
+            device_id, None, None, descending=False, properties=places, limit=None
+        )
+        assert entry.values == {"a.b": 1, "e.f": 3}
 
 
 class TestTheKeys:
@@ -296,7 +309,7 @@ class Account:
         self.url = server.url_for("").rstrip("/")
         self.queries: list[Request] = []
         self.answers = [found(0, 1)]
-        self.account_status = 200
+        self.account_statuses = [200]
         self.partition_key = "/device_id"
         self.answer: Callable[[Request], Response] | None = None
         self.silent = False
@@ -314,7 +327,9 @@ class Account:
                 "readableLocations": here,
                 "userConsistencyPolicy": {"defaultConsistencyLevel": "Eventual"},
             }
-            return Response(json.dumps(document), self.account_status)
+            status, *later = self.account_statuses
+            self.account_statuses = later or [status]
+            return Response(json.dumps(document), status)
         partition_key = {"paths": [self.partition_key], "kind": "Hash"}
         return Response(json.dumps({"_rid": "rid", "_self": "x", "partitionKey": partition_key}))
 
@@ -336,11 +351,9 @@ class Account:
 
 
 def found(first: int, number: int, *, more: str | None = None) -> Response:
-    documents = [
-        {"k": at(each), "i": str(each), "p0": each} for each in range(first, first + number)
-    ]
+    rows = [[at(each), str(each), each] for each in range(first, first + number)]
     headers = {} if more is None else {"x-ms-continuation": more}
-    return Response(json.dumps({"Documents": documents}), headers=headers)
+    return Response(json.dumps({"Documents": rows}, separators=(",", ":")), headers=headers)
 
 
 def failed(status: int, message: str = "what Cosmos DB says", **headers: str) -> Response:
@@ -363,7 +376,7 @@ class TestAQuery:
         (query,) = account.queries
         assert json.loads(query.headers["x-ms-documentdb-partitionkey"]) == [hostile]
         assert query.json == {
-            "query": 'SELECT c["timestamp"] AS k, c.id AS i, c["n"] AS p0 FROM c WHERE '
+            "query": 'SELECT VALUE [c["timestamp"], c.id, c["n"] ?? null] FROM c WHERE '
             'c["device_id"] = @device AND IS_DEFINED(c["timestamp"]) AND '
             'c["timestamp"] >= @lower AND c["timestamp"] <= @upper ORDER BY c["timestamp"] DESC',
             "parameters": [
@@ -420,6 +433,56 @@ class TestAQuery:
 
 
 class TestAFailure:
+    @pytest.fixture(autouse=True)
+    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cosmos_errors, "_PAUSES", (0.01, 0.01))
+
+    @pytest.mark.parametrize("status", [404, 408, 410, 449, 500, 503])
+    def test_that_passes_is_tried_again(self, account, status):
+        headers = {"x-ms-substatus": "1002"} if status == 404 else {}
+        account.answers = [failed(status, **headers), failed(status, **headers), found(0, 1)]
+        assert len(list(read(account.store(), "d"))) == 1
+        assert len(account.queries) == 3
+
+    def test_that_passes_is_tried_again_when_the_container_is_opened(self, account):
+        account.account_statuses = [503, 200]
+        assert len(list(read(account.store(), "d"))) == 1
+
+    def test_by_pages_that_take_too_long_together_is_worth_a_retry(self, account, monkeypatch):
+        def answer(_: Request) -> Response:
+            account.released.wait(0.05)
+            return found(len(account.queries), 1, more="more")
+
+        monkeypatch.setattr(cosmos, "_READ_SECONDS", 0.2)
+        account.answer = answer
+        store = account.store()
+        with pytest.raises(StoreUnavailableError, match="in time"):
+            list(read(store, "d"))
+        assert len(account.queries) <= 4
+
+    @pytest.mark.parametrize(
+        "answered",
+        [
+            "{}",
+            "null",
+            "[]",
+            "7",
+            '{"Documents":null}',
+            '{"Documents":{}}',
+            '{"Documents":[null]}',
+            '{"Documents":[7]}',
+            '{"Documents":["abc"]}',
+            '{"Documents":[{"k":1,"i":2,"p0":3}]}',
+            '{"Documents":[[]]}',
+            '{"Documents":[["2026-01-30T17:00:00Z","1"]]}',
+            '{"Documents":[["2026-01-30T17:00:00Z","1",1],["2026-01-30T17:00:01Z","2"]]}',
+        ],
+    )
+    def test_by_an_answer_that_isnt_made_of_rows_is_worth_a_retry(self, account, answered):
+        account.answers = [Response(answered, content_type="application/json")]
+        with pytest.raises(StoreUnavailableError):
+            list(read(account.store(), "d"))
+
     @pytest.mark.parametrize("status", [408, 410, 429, 449, 500, 503])
     def test_that_waiting_cures_is_worth_a_retry(self, account, status):
         account.answers = [failed(status)]
@@ -485,7 +548,7 @@ class TestAFailure:
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_of_the_account_names_the_settings(self, account, status):
-        account.account_status = status
+        account.account_statuses = [status]
         with pytest.raises(HotStoreError, match="COSMOS_KEY"):
             list(read(account.store(), "d"))
 
@@ -518,6 +581,23 @@ class TestAFailure:
         settings = CosmosSettings(local.endpoint, "twin", "hot-telemetry", None)
         with pytest.raises(HotStoreError, match=r"nobody is signed in\. Give .* managed identity"):
             list(read(cosmos.connect(settings, entries_settings()), "d"))
+
+
+def test_half_of_a_surrogate_pair_leaves_out_its_value_only(account):
+    halves = ["a", "\ud800", "b", {"\udc00": 1}]
+    rows = [[at(each), f"\ud800{each}", value] for each, value in enumerate(halves)]
+    account.answers = [Response(json.dumps({"Documents": rows[count:]})) for count in (3, 0)]
+    reader = HotReader(account.store(), Iso8601Format(), page_bytes=100_000)
+    asked = {"iot_device_id": "d", "selected_properties": ["n"]}
+    newest = reader.last_entry(wire_contract.last_entry_query(asked))
+    assert (newest.values, newest.flaws.unrepresentable_values) == ({}, 1)
+    asked |= {"start_time": at(0), "end_time": at(9)}
+    for page_size, contents in ((2, ["a", "b"]), (1, ["a"])):
+        query = wire_contract.history_query(asked | {"max_results": page_size})
+        answer = HistoryAnswer(query, reader.history(query))
+        assert answer.page.values["n"].contents == contents
+        assert json.loads(answer.to_json()) == answer.document
+    assert answer.flaws.unrepresentable_values == 1
 
 
 def test_nothing_is_sent_before_the_first_read(httpserver):

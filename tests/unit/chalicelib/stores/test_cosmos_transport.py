@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.core.exceptions import (
+    AzureError,
+    ServiceRequestError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
 from azure.core.pipeline.transport import HttpRequest
 
-from chalicelib.stores.cosmos_transport import EnvironmentOnceTransport
+from chalicelib.stores.cosmos_transport import PooledTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_httpserver import HTTPServer
@@ -27,7 +38,7 @@ def test_a_proxy_is_looked_up_once_for_each_host(environment, httpserver: HTTPSe
     httpserver.expect_request("/").respond_with_data("by the proxy")
     environment.setenv("HTTP_PROXY", httpserver.url_for(""))
     environment.setenv("NO_PROXY", "localhost")
-    transport = EnvironmentOnceTransport()
+    transport = PooledTransport()
     request = HttpRequest("GET", "http://twin.example.com/")
     assert transport.send(request).body() == b"by the proxy"
     environment.delenv("HTTP_PROXY")
@@ -41,8 +52,8 @@ def test_a_proxy_is_looked_up_once_for_each_host(environment, httpserver: HTTPSe
 
 def test_certificates_are_those_of_the_environment(environment):
     environment.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
-    with pytest.raises(OSError, match=r"/nowhere\.pem"):
-        EnvironmentOnceTransport().send(HttpRequest("GET", "https://127.0.0.1:1/"))
+    with pytest.raises(AzureError, match=r"/nowhere\.pem"):
+        PooledTransport().send(HttpRequest("GET", "https://127.0.0.1:1/"))
 
 
 def test_a_password_for_the_host_doesnt_replace_the_authorization(
@@ -53,6 +64,54 @@ def test_a_password_for_the_host_doesnt_replace_the_authorization(
     environment.setenv("NETRC", str(passwords))
     httpserver.expect_request("/").respond_with_data("")
     request = HttpRequest("GET", httpserver.url_for("/"), headers={"Authorization": "the SDK's"})
-    EnvironmentOnceTransport().send(request)
+    PooledTransport().send(request)
     ((sent, _),) = httpserver.log
     assert sent.headers["Authorization"] == "the SDK's"
+
+
+@pytest.fixture
+def faulty() -> Iterator[Callable[[bytes, bytes], str]]:
+    """Serve what isn't a whole answer: what comes at once, and then a piece of it ever again."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+
+        def serve(begin: bytes, drip: bytes) -> None:
+            with server.accept()[0] as connection, suppress(OSError):
+                connection.recv(65_536)
+                connection.sendall(begin)
+                while drip and not ended.wait(0.02):
+                    connection.sendall(drip)
+
+        def start(begin: bytes, drip: bytes) -> str:
+            threads.submit(serve, begin, drip)
+            return f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+        yield start
+        ended.set()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "drip", "says"),
+    [
+        (HEAD, b" ", "isn't complete after 0.2 s"),
+        (HEAD + b"cut", b"", "IncompleteRead"),
+        (b"", b"", "closed"),
+        (b"no HTTP\r\n\r\n", b"", "no HTTP"),
+    ],
+)
+def test_an_answer_that_isnt_whole_may_be_asked_for_again(faulty, begin, drip, says):
+    request = HttpRequest("GET", faulty(begin, drip))
+    with pytest.raises(ServiceResponseError, match=says):
+        PooledTransport().send(request, read_timeout=0.2)
+
+
+def test_silence_is_told_from_a_connection_that_isnt_made():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        request = HttpRequest("GET", f"http://127.0.0.1:{server.getsockname()[1]}/")
+        with pytest.raises(ServiceResponseTimeoutError):
+            PooledTransport().send(request, read_timeout=0.01)
+    with pytest.raises(ServiceRequestError):
+        PooledTransport().send(request)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.config import Config
-from botocore.session import Session
 from werkzeug import Response
 
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
@@ -52,15 +51,14 @@ def read(store: HotStore, **changes: Any) -> list[StoredEntry]:
 
 
 @pytest.fixture
-def refused(httpserver: HTTPServer) -> Callable[..., str]:
-    """Refuse a read in DynamoDB's place, and return what the store says."""
+def answering(httpserver: HTTPServer) -> Callable[..., Any]:
+    """Answer in DynamoDB's place; returns the client."""
 
-    def reading(code: str, message: str, index: str | None = None, status: int = 400) -> str:
-        document = {"__type": code, "message": message}
+    def client(content: str, status: int = 200) -> Any:
         httpserver.expect_request("/").respond_with_response(
-            Response(json.dumps(document), status, content_type="application/x-amz-json-1.0")
+            Response(content, status, content_type="application/x-amz-json-1.0")
         )
-        client = Session().create_client(
+        return page_session().create_client(
             "dynamodb",
             endpoint_url=httpserver.url_for(""),
             region_name="eu-central-1",
@@ -68,6 +66,16 @@ def refused(httpserver: HTTPServer) -> Callable[..., str]:
             aws_secret_access_key="s",
             config=Config(retries={"total_max_attempts": 1}),
         )
+
+    return client
+
+
+@pytest.fixture
+def refused(answering: Callable[..., Any]) -> Callable[..., str]:
+    """Refuse a read in DynamoDB's place, and return what the store says."""
+
+    def reading(code: str, message: str, index: str | None = None, status: int = 400) -> str:
+        client = answering(json.dumps({"__type": code, "message": message}), status)
         with pytest.raises(HotStoreError if status == 400 else StoreUnavailableError) as told:
             read(queries_of(client, index=index))
         assert message in str(told.value)
@@ -149,6 +157,40 @@ class TestARefusal:
 
     def test_that_waiting_cures_is_worth_another_try(self, refused):
         refused(DYNAMODB + "InternalServerError", "Internal server error", status=500)
+
+
+AT = '"timestamp":{"S":"2026-01-30T17:00:00Z"}'
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        "",
+        "{}",
+        "null",
+        "[]",
+        "7",
+        '{"Items":null}',
+        '{"Items":{}}',
+        '{"Items":["abc"]}',
+        '{"Items":[null]}',
+        '{"Items":[{}]}',
+        '{"Items":[{"n":{"N":"1"}}]}',
+        '{"Items":[{"timestamp":{}}]}',
+        '{"Items":[{"timestamp":{"N":"one"}}]}',
+        f'{{"Items":[{{{AT}}},{{"timestamp":{{"N":"1"}}}}]}}',
+        f'{{"Items":[{{{AT},"n":{{}}}}]}}',
+        f'{{"Items":[{{{AT},"n":{{"X":"1"}}}}]}}',
+        f'{{"Items":[{{{AT},"n":{{"N":"1","S":"1"}}}}]}}',
+        f'{{"Items":[{{{AT},"n":{{"N":"one"}}}}]}}',
+        f'{{"Items":[{{{AT},"n":{{"N":null}}}}]}}',
+        f'{{"Items":[{{{AT},"n":{{"L":7}}}}]}}',
+        f'{{"Items":[{{{AT},"n":null}}]}}',
+    ],
+)
+def test_an_answer_that_isnt_made_of_items_is_worth_another_try(answering, answered):
+    with pytest.raises(StoreUnavailableError):
+        read(queries_of(answering(answered)))
 
 
 @pytest.fixture(scope="module")

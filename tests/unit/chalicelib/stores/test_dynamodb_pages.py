@@ -160,16 +160,18 @@ def test_a_page_with_an_odd_item_comes_as_items(odd):
     assert parsed(PageParser(), orjson.dumps(page))["Items"] == page["Items"]
 
 
+@pytest.mark.parametrize("body", [b"[]", b"null", b"7", b'{"Items": {}}'])
+def test_what_botocore_would_stumble_over_is_no_page(body):
+    assert parsed(PageParser(), body).keys() == {"ResponseMetadata"}
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"",
         b"{}",
-        b"[]",
-        b"null",
         b"not JSON",
         b'{"Items": null}',
-        b'{"Items": {}}',
         b'{"Items":[{"a":{"S":"\xff"}}]}',
         b'{"Items":[{"a":{"S":"x"}}]',
     ],

@@ -55,16 +55,25 @@ def until_listening(port: int) -> None:
             return
 
 
+def command_line(target: str) -> str:
+    """Return the README's command that starts the server with a connector: Python's or a URL."""
+    (line,) = (
+        line
+        for block in blocks("console")
+        for line in block.splitlines()
+        if line.startswith("local-twinmaker") and line.endswith(f"={target}")
+    )
+    return line
+
+
 @contextmanager
 def local_twinmaker(
-    program: Sequence[str | Path], lambda_endpoint: str, directory: Path
+    program: Sequence[str | Path], line: str, directory: Path
 ) -> Iterator[Mapping[str, str]]:
-    """Run the README's command, and yield the variables that it prints."""
-    (line,) = (line for line in blocks("console") if line.startswith("local-twinmaker"))
+    """Run a command of the README in a folder, and yield the variables that it prints."""
     _, *arguments = shlex.split(line)
-    assert {"8080", "http://127.0.0.1:9001"} < set(arguments)
-    changed = {"8080": "0", "http://127.0.0.1:9001": lambda_endpoint}
-    command = [*program, *(changed.get(each, each) for each in arguments)]
+    assert "8080" in arguments
+    command = [*program, *("0" if each == "8080" else each for each in arguments)]
     with subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

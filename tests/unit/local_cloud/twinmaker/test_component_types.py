@@ -189,19 +189,6 @@ def test_an_inherited_property_keeps_its_data_type(workspace: Client) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"propertyGroups": {"g": {"groupType": "TABULAR", "propertyNames": ["x"]}}},
-        {"compositeComponentTypes": {"c": {"componentTypeId": TYPE}}},
-    ],
-)
-def test_what_the_local_twinmaker_lacks_is_refused_by_name(workspace: Client, members: Any) -> None:
-    with pytest.raises(workspace.exceptions.ClientError, match=next(iter(members))) as raised:
-        workspace.create_component_type(workspaceId=WORKSPACE, componentTypeId=TYPE, **members)
-    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-
-
 def test_an_update_replaces_what_is_given_and_nothing_else(workspace: Client) -> None:
     make_type(workspace, propertyDefinitions={"colour": TEXT}, description="old")
     workspace.update_component_type(

@@ -324,29 +324,6 @@ def test_a_second_filter_is_refused(typed: Client) -> None:
         typed.list_entities(workspaceId=WORKSPACE, filters=filters)
 
 
-def test_composite_components_are_not_offered(typed: Client) -> None:
-    with pytest.raises(typed.exceptions.ClientError, match="doesn't have compositeComponents"):
-        typed.create_entity(
-            workspaceId=WORKSPACE, entityName="m", compositeComponents={"a/b": {"description": "x"}}
-        )
-
-
-GROUP = {"g": {"groupType": "TABULAR", "propertyNames": ["colour"]}}
-
-
-def test_property_groups_are_not_offered(typed: Client) -> None:
-    components = {COMPONENT: {"componentTypeId": TYPE, "propertyGroups": GROUP}}
-    with pytest.raises(typed.exceptions.ClientError, match="doesn't have property groups"):
-        typed.create_entity(workspaceId=WORKSPACE, entityName="m", components=components)
-
-
-def test_updates_of_property_groups_are_not_offered(typed: Client) -> None:
-    make_entity(typed)
-    update = {COMPONENT: {"propertyGroupUpdates": GROUP}}
-    with pytest.raises(typed.exceptions.ClientError, match="doesn't have property groups"):
-        typed.update_entity(workspaceId=WORKSPACE, entityId=ENTITY, componentUpdates=update)
-
-
 def test_an_entity_reads_through_a_function_that_its_type_inherits(
     workspace: Client, connector: Connector
 ) -> None:

@@ -263,11 +263,6 @@ def test_an_unknown_entity_is_not_found(twin: Client) -> None:
         history(twin, entityId="machine-9")
 
 
-def test_composite_components_are_not_offered(twin: Client) -> None:
-    with pytest.raises(twin.exceptions.ClientError, match="doesn't have componentPath"):
-        history(twin, componentPath="a/b")
-
-
 @pytest.mark.parametrize(
     ("reader", "ask", "refused"),
     [

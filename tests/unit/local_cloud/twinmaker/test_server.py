@@ -24,6 +24,7 @@ from local_cloud.twinmaker.__main__ import main
 from local_cloud.twinmaker.protocol.rest_json import load_model
 
 from .twin import (
+    ARN,
     ENTITY,
     TYPE,
     WORKSPACE,
@@ -42,8 +43,10 @@ OFFERED = {
     *(f"{verb}ComponentType" for verb in ("Create", "Get", "Update", "Delete")),
     *(f"{verb}Entity" for verb in ("Create", "Get", "Update", "Delete")),
     *("ListWorkspaces", "ListComponentTypes", "ListEntities"),
+    *("ListComponents", "ListProperties", "ListScenes"),
+    *(f"{verb}Scene" for verb in ("Create", "Get", "Update", "Delete")),
     *("TagResource", "UntagResource", "ListTagsForResource"),
-    *("GetPropertyValue", "GetPropertyValueHistory"),
+    *("GetPropertyValue", "GetPropertyValueHistory", "BatchPutPropertyValues"),
 }
 NOT_OFFERED = sorted(set(load_model("iottwinmaker").operation_names) - OFFERED)
 
@@ -64,14 +67,10 @@ def test_an_operation_that_is_not_offered_says_so(twinmaker: LocalTwinMaker, nam
     http_traits = load_model("iottwinmaker").operation_model(name).http
     path = http_traits["requestUri"].replace("{", "").replace("}", "")
     status, code, message = raw(twinmaker.url, http_traits["method"], path, {})
-    assert (status, code) == (501, "NotImplementedException")
+    assert (status, code) == (400, "ValidationException")
     assert message == f"The local TwinMaker doesn't have the operation {name}"
-
-
-def test_boto3_raises_what_is_not_offered_as_a_client_error(workspace: Client) -> None:
-    with pytest.raises(workspace.exceptions.ClientError) as raised:
-        workspace.list_scenes(workspaceId=WORKSPACE)
-    assert raised.value.response["Error"]["Code"] == "NotImplementedException"
+    listed = load_model("iottwinmaker").operation_model(name).error_shapes
+    assert code in {shape.name for shape in listed}
 
 
 @pytest.mark.parametrize(
@@ -296,9 +295,13 @@ def test_a_port_in_use_is_an_error_and_not_the_end_of_the_process(
         LocalTwinMaker(port=port or 0, invoke=lambda *_: {}).start()
 
 
-def test_invoke_and_a_lambda_endpoint_exclude_each_other() -> None:
+@pytest.mark.parametrize(
+    "named",
+    [{"lambda_endpoint_url": "http://127.0.0.1:1"}, {"functions": {ARN: "http://127.0.0.1:1"}}],
+)
+def test_invoke_and_connectors_by_name_exclude_each_other(named: Any) -> None:
     with pytest.raises(ValueError, match="not both"):
-        LocalTwinMaker(invoke=lambda *_: {}, lambda_endpoint_url="http://127.0.0.1:1")
+        LocalTwinMaker(invoke=lambda *_: {}, **named)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""What Cosmos DB's refusals mean, what cures each, and which are tried again."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    DecodeError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
+
+from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Answer = TypeVar("Answer")
+
+_TRIED_AGAIN: Final = frozenset({408, 410, 449})
+"""Status codes below 500 of failures that pass at once (Azure documentation, 'HTTP status codes for
+Azure Cosmos DB'): time-out, a partition that moves, a conflict inside of Cosmos DB. The SDK tries a read
+again in another region only, or not at all."""
+_TOO_MANY_REQUESTS: Final = 429
+_SESSION_NOT_AVAILABLE: Final = 1002
+"""The sub-status of a 404 from a replica that lags behind what this client has read before."""
+_PAUSES: Final = (0.1, 0.4)
+"""Seconds before each further try."""
+
+
+def answer_in_time(
+    ask: Callable[[float], Answer], until: float, timestamp: Sequence[str] = ()
+) -> Answer:
+    """Ask Cosmos DB, again after a failure that passes, and turn its errors into ours.
+
+    Parameters
+    ----------
+    ask
+        Takes the seconds that are left.
+    until
+        When the caller needs the answer, in seconds of `time.monotonic`.
+    timestamp
+        The names that lead to what a query is ordered by.
+
+    Raises
+    ------
+    StoreUnavailableError
+        Cosmos DB is throttling or unavailable, or the time is over.
+    HotStoreError
+        Cosmos DB refuses for another reason.
+    """
+    pauses = iter(_PAUSES)
+    with explained(timestamp):
+        while True:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise StoreUnavailableError("Cosmos DB hasn't answered in time.")
+            try:
+                return ask(left)
+            except CosmosHttpResponseError as error:
+                pause = next(pauses, None)
+                if pause is None or pause >= left or not _passes(error):
+                    raise
+                time.sleep(pause)
+
+
+def _passes(error: CosmosHttpResponseError) -> bool:
+    status = error.status_code or 0
+    lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
+    return status in _TRIED_AGAIN or status >= 500 or lags
+
+
+@contextmanager
+def explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
+    """Turn an error of the SDK into one of ours; a query is ordered by the timestamp."""
+    try:
+        yield
+    except CosmosHttpResponseError as error:
+        status = error.status_code or 0
+        throttled = status == _TOO_MANY_REQUESTS
+        if throttled or _passes(error):
+            failure = (
+                "The read was throttled by Cosmos DB" if throttled else "Cosmos DB is unavailable"
+            )
+            raise StoreUnavailableError(
+                f"{failure} (status {status}): {error}", retry_after=_retry_after(error)
+            ) from error
+        raise HotStoreError(
+            f"Cosmos DB refuses the read (status {status}): {error}. {_cure(error, timestamp)}"
+        ) from error
+    except ClientAuthenticationError as error:
+        raise HotStoreError(
+            f"There is no identity to read Cosmos DB with: {error}. Give the function a managed "
+            "identity, or set COSMOS_KEY."
+        ) from error
+    except CosmosClientTimeoutError as error:
+        raise StoreUnavailableError(f"Cosmos DB hasn't answered in time: {error}") from error
+    except (ServiceRequestError, ServiceResponseError, DecodeError) as error:
+        raise StoreUnavailableError(
+            f"Cosmos DB can't be reached: {error}. If that lasts, check COSMOS_ENDPOINT."
+        ) from error
+    except AzureError as error:
+        raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
+
+
+def _cure(error: CosmosHttpResponseError, timestamp: Sequence[str]) -> str:
+    """Return what to do about a refusal (Azure documentation, 'HTTP status codes for Azure Cosmos DB')."""
+    match error.status_code:
+        case 400 if timestamp and "index" in str(error).lower():
+            # 'The index path corresponding to the specified order-by item is excluded.'
+            path = "/".join(["", *(f'"{name}"' for name in timestamp), "?"])
+            return f"Include the path {path} in the container's indexing policy: entries are read in its order."
+        case 401 if "Local Authorization is disabled" in str(error):
+            return "Leave out COSMOS_KEY: then the function's managed identity is used."
+        case 401:
+            return "Check COSMOS_KEY."
+        case 403 if "RBAC" in str(error):
+            return (
+                "Give the function's managed identity the role Cosmos DB Built-in Data Reader; a new "
+                "assignment takes minutes."
+            )
+        case 403:
+            return (
+                "Give the function's managed identity the role Cosmos DB Built-in Data Reader, or set "
+                "COSMOS_KEY; and let the function through the account's firewall."
+            )
+        case 404:
+            return "Check COSMOS_ENDPOINT, COSMOS_DATABASE and COSMOS_CONTAINER."
+    return "Check DEVICE_ID_ATTRIBUTE and TIMESTAMP_ATTRIBUTE."
+
+
+def _retry_after(error: CosmosHttpResponseError) -> int:
+    """Return the seconds that Cosmos DB asks to wait (`x-ms-retry-after-ms`), at least one."""
+    milliseconds = str(error.headers.get("x-ms-retry-after-ms", ""))
+    return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1
