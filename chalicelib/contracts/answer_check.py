@@ -13,16 +13,18 @@ from chalicelib.contracts.wire_contract import FOLLOWING_PAGES
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DEEPEST_NESTING
 from chalicelib.model.instants import parse_instant
 from chalicelib.model.limits import LONGEST_NEXT_TOKEN, LONGEST_STRING, MOST_ELEMENTS
-from chalicelib.model.query import HistoryQuery
+from chalicelib.model.query import DevicesQuery, HistoryQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.model.data_value import DataType
-    from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.query import AnyQuery, LastEntryQuery
 
 _SHOWN: Final = 60
 """Characters of a part of the answer in a message."""
+_Series = tuple[str, str]
+"""A device and a property of it."""
 _VALUE_KEYS: Final = {"time", "value"}
 _INTEGERS: Final = range(-(2**31), 2**31)
 _LONGS: Final = range(-(2**63), 2**63)
@@ -33,7 +35,7 @@ class WrongAnswerError(ValueError):
     """An answer that breaks the contract; the message names the part."""
 
 
-def check(query: LastEntryQuery, document: Any) -> None:
+def check(query: AnyQuery, document: Any) -> None:
     """Check that a document answers a query as the contract says.
 
     Every value must be a DataValue of its property's declared type, of a property that was asked for
@@ -61,7 +63,7 @@ def check(query: LastEntryQuery, document: Any) -> None:
     Traceback (most recent call last):
     chalicelib.contracts.answer_check.WrongAnswerError: nextToken must be a string of 1 to 17880 characters
     """
-    if isinstance(query, HistoryQuery):
+    if isinstance(query, HistoryQuery | DevicesQuery):
         _check_history(query, document)
     else:
         _check_last_entry(query, document)
@@ -76,12 +78,12 @@ def _check_last_entry(query: LastEntryQuery, document: Any) -> None:
             raise _wrong_value(query, name, f"the value of {name!r}")
 
 
-def _check_history(query: HistoryQuery, document: Any) -> None:
+def _check_history(query: HistoryQuery | DevicesQuery, document: Any) -> None:
     following = document.get(FOLLOWING_PAGES, []) if isinstance(document, dict) else []
     if not isinstance(following, list):
         raise _no_answer()
-    latest: dict[str, int | None] = {}
-    tokens = [query.next_token]
+    latest: dict[_Series, int | None] = {}
+    tokens = [_each(query)[0].next_token]
     for number, page in enumerate((document, *following)):
         try:
             _check_page(query, page, latest)
@@ -111,26 +113,47 @@ def _check_next(page: Mapping[str, Any], tokens: list[str | None]) -> None:
     tokens.append(token)
 
 
-def _check_page(query: HistoryQuery, page: Any, latest: dict[str, int | None]) -> None:
-    """Check a page; `latest` has each property's last instant on the pages before, and is updated."""
+def _check_page(
+    query: HistoryQuery | DevicesQuery, page: Any, latest: dict[_Series, int | None]
+) -> None:
+    """Check a page; `latest` has the last instant of each series on the pages before, and is updated."""
     count = 0
-    names = set()
+    found: set[_Series] = set()
+    of_device = {each.device_id: each for each in _each(query)}
     for series in _property_values(page, list):
         values = series.get("values") if isinstance(series, dict) else None
         if not isinstance(values, list):
             raise _no_answer()
         reference = series.get("entityPropertyReference")
         name: Any = reference.get("propertyName") if isinstance(reference, dict) else None
-        _check_reference(query, name, reference)
-        if name in names:
+        its_query = (
+            query if isinstance(query, HistoryQuery) else _of_reference(of_device, reference)
+        )
+        _check_reference(its_query, name, reference)
+        series_id = (its_query.device_id, name)
+        if series_id in found:
             raise WrongAnswerError(f"the property {name!r} is there twice")
-        names.add(name)
+        found.add(series_id)
         count += len(values)
-        if query.max_results is not None and count > query.max_results:
+        if its_query.max_results is not None and count > its_query.max_results:
             raise WrongAnswerError(
-                f"the page has more values than {query.max_results}, the maxResults"
+                f"the page has more values than {its_query.max_results}, the maxResults"
             )
-        latest[name] = _check_series(query, name, values, latest.get(name))
+        latest[series_id] = _check_series(its_query, name, values, latest.get(series_id))
+
+
+def _each(query: HistoryQuery | DevicesQuery) -> tuple[HistoryQuery, ...]:
+    return query.each if isinstance(query, DevicesQuery) else (query,)
+
+
+def _of_reference(of_device: Mapping[str, HistoryQuery], reference: Any) -> HistoryQuery:
+    """Return the query of the device that a reference names."""
+    external = reference.get("externalIdProperty") if isinstance(reference, dict) else None
+    ids = list(external.values()) if isinstance(external, dict) else []
+    found = of_device.get(ids[0]) if ids and isinstance(ids[0], str) else None
+    if found is None:
+        raise WrongAnswerError("a reference isn't that of a device that was asked for")
+    return found
 
 
 def _check_series(

@@ -10,8 +10,8 @@ import orjson
 from chalicelib.contracts import twinmaker, wire_contract
 
 if TYPE_CHECKING:
-    from chalicelib.model.query import HistoryQuery, LastEntryQuery
-    from chalicelib.model.results import Flaws, HistoryPage, LastEntry
+    from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
+    from chalicelib.model.results import DevicesPage, Flaws, HistoryPage, LastEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class HistoryAnswer:
     True
     """
 
-    query: HistoryQuery
-    page: HistoryPage
+    query: HistoryQuery | DevicesQuery
+    page: HistoryPage | DevicesPage
 
     @property
     def values(self) -> int:

@@ -82,15 +82,17 @@ class Document:
             raise InvalidQueryError(f"{key} is missing from {self._where}; it must be a string")
         return value
 
-    def names(self, key: str) -> tuple[str, ...]:
-        """Return a list of at least one name, without repeats."""
+    def names(
+        self, key: str, *, of: str = "property names", most: int = _MOST_NAMES
+    ) -> tuple[str, ...]:
+        """Return a list of at least one name, without repeats; `of` and `most` say of what, and how many."""
         value = self._content.get(key)
         if (
             not isinstance(value, list)
-            or not 0 < len(value) <= _MOST_NAMES
+            or not 0 < len(value) <= most
             or not all(map(_is_text, value))
         ):
-            raise InvalidQueryError(f"{key} must be a list of 1 to {_MOST_NAMES} property names")
+            raise InvalidQueryError(f"{key} must be a list of 1 to {most} {of}")
         return tuple(dict.fromkeys(value))
 
     def sources(self, key: str) -> dict[str, str]:

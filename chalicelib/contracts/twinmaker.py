@@ -6,8 +6,9 @@ docs/architecture.md, "TwinMaker's interface".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
@@ -18,15 +19,16 @@ from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.instants import FIRST_INSTANT, LAST_INSTANT, NANOSECONDS
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 from chalicelib.model.property_filter import plain_value
-from chalicelib.model.query import HistoryQuery, LastEntryQuery
-from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
 
 if TYPE_CHECKING:
-    from chalicelib.model.results import HistoryPage, LastEntry, PropertyValues
+    from chalicelib.model.results import DevicesPage, HistoryPage, LastEntry, PropertyValues
 
 Event = Mapping[str, Any]
 DEVICE_ID_PROPERTY: Final = "iotDeviceId"
 """The static property of a component type that holds the device's id."""
+_ALARM_KEY: Final = "alarm_key"
+"""The external id of AWS's own alarm type, `com.amazon.iottwinmaker.alarm.basic`."""
 SOURCE: Final = "source"
 """The key of a property definition's `configuration` with the property's stored name or path."""
 Query = TypeVar("Query", bound=LastEntryQuery)
@@ -36,7 +38,9 @@ _SCALARS: Final = frozenset(
 """Kinds of DataValues that hold neither lists nor maps."""
 
 
-def history_query(event: Event, device_id: str) -> HistoryQuery:
+def history_query(
+    event: Event, device_id: str, constants: Mapping[str, Any] = MappingProxyType({})
+) -> HistoryQuery:
     """Read a `dataReader` event.
 
     Parameters
@@ -45,6 +49,9 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         The event; unknown keys are ignored.
     device_id
         The device that the event is about (see `chalicelib.data_connector.device`).
+    constants
+        Values of its constant properties, of which the event has none: a component type that several
+        devices share keeps none itself.
 
     Raises
     ------
@@ -86,9 +93,11 @@ def history_query(event: Event, device_id: str) -> HistoryQuery:
         descending=document.order_is_descending("orderByTime"),
         max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
         next_token=document.token("nextToken"),
+        external_id=_external_id(document, device_id),
     )
     filtered = [each.property_name for each in query.filters]
-    return _checked(query.with_constants(_constants(document, filtered)), document)
+    kept = _constants(document, filtered, constants)
+    return _checked(query.with_constants(kept), document)
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
@@ -103,13 +112,6 @@ def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
         component_path=document.optional_text("componentPath"),
     )
     return _checked(query, document)
-
-
-QUERY_PARSERS: Final[Mapping[Read, Callable[[Event, str], LastEntryQuery]]] = {
-    HISTORY: history_query,
-    LAST_ENTRY: last_entry_query,
-}
-"""The parser of each read's events."""
 
 
 def _checked(query: Query, document: Document) -> Query:
@@ -154,7 +156,9 @@ def _sources(document: Document, names: Iterable[str]) -> dict[str, str]:
     return sources
 
 
-def _constants(document: Document, names: Iterable[str]) -> dict[str, Any]:
+def _constants(
+    document: Document, names: Iterable[str], configured: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what TwinMaker itself keeps of filtered properties: the entity's value, or else the type's."""
     constants = {}
     definitions = _definitions(document)
@@ -169,6 +173,8 @@ def _constants(document: Document, names: Iterable[str]) -> dict[str, Any]:
                 constants[name] = plain_value(value)
             except UnrepresentableValueError as error:
                 raise InvalidQueryError(f"properties.{name} has a value that is {error}") from error
+        elif name in configured:
+            constants[name] = configured[name]
         elif elsewhere == [False, False]:
             raise InvalidQueryError(
                 f"The property {name!r} is no telemetry and has no value, so nothing can be filtered by "
@@ -193,6 +199,28 @@ def kept_value(document: Document, name: str) -> Mapping[str, Any]:
     return {}
 
 
+def _external_id(document: Document, device_id: str) -> str | None:
+    """Return the property by which TwinMaker finds the entity of a device; None for `iotDeviceId`.
+
+    None, too, for an event that names the entity itself.
+
+    That of an alarm is `alarm_key`: Grafana's alarm panel looks for it. One with another value isn't the
+    device's id.
+    """
+    if document.get("entityId") is not None:
+        return None
+    fitting = [
+        name
+        for name, definition in _definitions(document).items()
+        if definition.get("isExternalId")
+        and kept_value(document, name).get("stringValue", device_id) == device_id
+    ]
+    for name in (_ALARM_KEY, DEVICE_ID_PROPERTY, *fitting):
+        if name in fitting:
+            return None if name == DEVICE_ID_PROPERTY else name
+    return None
+
+
 def _instant(document: Document, bound: str) -> int:
     """Return a bound of the range, which older events give in seconds only."""
     seconds = document.get(f"{bound}DateTime")
@@ -207,7 +235,9 @@ def _instant(document: Document, bound: str) -> int:
     return int(seconds) * NANOSECONDS
 
 
-def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
+def history_answer(
+    query: HistoryQuery | DevicesQuery, page: HistoryPage | DevicesPage
+) -> dict[str, Any]:
     """Return a page as TwinMaker expects it; `nextToken` is absent on the last page.
 
     A property without a value on the page is left out, as AWS's own connectors do it: Grafana's walk
@@ -227,7 +257,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "propertyValues": [
             {
-                "entityPropertyReference": reference(query, name),
+                "entityPropertyReference": its_reference,
                 "values": [
                     {"time": time, "value": {kind: content}}
                     for time, kind, content in zip(
@@ -235,8 +265,7 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
                     )
                 ],
             }
-            for name, values in page.values.items()
-            if values
+            for its_reference, values in _series(query, page)
         ]
     }
     if page.next_token is not None:
@@ -244,16 +273,25 @@ def history_answer(query: HistoryQuery, page: HistoryPage) -> dict[str, Any]:
     return answer
 
 
-def history_json(query: HistoryQuery, page: HistoryPage) -> bytes:
+def history_json(query: HistoryQuery | DevicesQuery, page: HistoryPage | DevicesPage) -> bytes:
     """Return the document of `history_answer` as JSON, written column by column."""
     properties = ",".join(
-        f'{{"entityPropertyReference":{_json(reference(query, name))},'
-        f'"values":[{_values_json(values)}]}}'
-        for name, values in page.values.items()
-        if values
+        f'{{"entityPropertyReference":{_json(its_reference)},"values":[{_values_json(values)}]}}'
+        for its_reference, values in _series(query, page)
     )
     token = "" if page.next_token is None else f',"nextToken":{_json(page.next_token)}'
     return f'{{"propertyValues":[{properties}]{token}}}'.encode()
+
+
+def _series(
+    query: HistoryQuery | DevicesQuery, page: HistoryPage | DevicesPage
+) -> Iterator[tuple[dict[str, Any], PropertyValues]]:
+    """Yield the properties that have values on a page, each with its reference."""
+    queries = query.each if isinstance(query, DevicesQuery) else (query,)
+    for each in queries:
+        for name, values in page.of_device(each.device_id).items():
+            if values:
+                yield reference(each, name), values
 
 
 def _values_json(values: PropertyValues) -> str:
@@ -311,7 +349,9 @@ def reference(query: LastEntryQuery, name: str) -> dict[str, Any]:
     """Return the reference to a property: of the query's entity or, without one, of the device."""
     its_reference: dict[str, Any] = {"propertyName": name}
     if query.entity_id is None:
-        its_reference["externalIdProperty"] = {DEVICE_ID_PROPERTY: query.device_id}
+        its_reference["externalIdProperty"] = {
+            query.external_id or DEVICE_ID_PROPERTY: query.device_id
+        }
     else:
         its_reference["entityId"] = query.entity_id
     if query.component_name is not None:

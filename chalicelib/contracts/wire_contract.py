@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -17,7 +18,13 @@ from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.instants import utc_text
-from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.model.query import (
+    MOST_DEVICES,
+    AnyQuery,
+    DevicesQuery,
+    HistoryQuery,
+    LastEntryQuery,
+)
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.results import Flaws
 
@@ -35,6 +42,7 @@ FOLLOWING_PAGES: Final = "followingPages"
 
 _LEFT_OUT: Final = re.compile(r"\b(values|timestamps)=([0-9]{1,9})\b")
 _COUNTS: Final = ("max_results", "pages_ahead")
+_LISTS: Final = ("selected_properties", "iot_device_ids")
 _FLAGS: Final = {"true": True, "false": False}
 _JSON_PARAMETERS: Final = ("property_types", "property_sources", "property_filters")
 
@@ -83,14 +91,14 @@ def trace_id_of(envelope: Any) -> str | None:
 
 
 def envelope(
-    query: LastEntryQuery, *, source_cloud: str, timestamp: int, trace_id: str
+    query: AnyQuery, *, source_cloud: str, timestamp: int, trace_id: str
 ) -> dict[str, Any]:
     """Put a query into an envelope.
 
     Parameters
     ----------
     query
-        The query: a `HistoryQuery` or a `LastEntryQuery`.
+        The query.
     source_cloud
         The cloud that asks: `aws`, `azure` or `gcp`.
     timestamp
@@ -117,8 +125,13 @@ def envelope(
     }
 
 
-def _payload(query: LastEntryQuery) -> dict[str, Any]:
-    payload: dict[str, Any] = {
+def _payload(query: AnyQuery) -> dict[str, Any]:
+    if isinstance(query, DevicesQuery):
+        # Without iot_device_id, which a reader that knows no iot_device_ids complains of.
+        payload = _payload(query.common) | {"iot_device_ids": list(query.device_ids)}
+        del payload["iot_device_id"]
+        return payload
+    payload = {
         "iot_device_id": query.device_id,
         "selected_properties": list(query.selected_properties),
         "property_types": {
@@ -131,6 +144,8 @@ def _payload(query: LastEntryQuery) -> dict[str, Any]:
     }
     if query.component_path is not None:
         payload["component_path"] = query.component_path
+    if query.external_id is not None:
+        payload["external_id"] = query.external_id
     if isinstance(query, HistoryQuery):
         payload |= {
             "start_time": utc_text(query.start),
@@ -196,7 +211,7 @@ def payload_of_parameters(parameters: Mapping[str, Sequence[str]]) -> dict[str, 
     """
     payload: dict[str, Any] = {}
     for name, values in parameters.items():
-        if name == "selected_properties":
+        if name in _LISTS:
             payload[name] = [
                 each.strip() for value in values for each in value.split(",") if each.strip()
             ]
@@ -255,6 +270,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         entity_id=document.optional_text("entity_id"),
         component_name=document.optional_text("component_name"),
         component_path=document.optional_text("component_path"),
+        external_id=document.optional_text("external_id"),
         start=start,
         end=end,
         filters=document.filters("property_filters"),
@@ -279,12 +295,42 @@ def last_entry_query(payload: Mapping[str, Any]) -> LastEntryQuery:
         component_name=document.optional_text("component_name"),
         times=document.flag("times"),
         component_path=document.optional_text("component_path"),
+        external_id=document.optional_text("external_id"),
     )
     return _checked(query)
 
 
-QUERY_PARSERS: Final[Mapping[Read, Callable[[Mapping[str, Any]], LastEntryQuery]]] = {
-    HISTORY: history_query,
+def histories_query(payload: Mapping[str, Any]) -> HistoryQuery | DevicesQuery:
+    """Read the payload of a history query of one device (`iot_device_id`) or several (`iot_device_ids`).
+
+    Examples
+    --------
+    >>> query = histories_query(
+    ...     {
+    ...         "iot_device_ids": ["pump-1", "pump-2"],
+    ...         "selected_properties": ["pressure"],
+    ...         "start_time": "1970-01-01T00:00:00Z",
+    ...         "end_time": "1970-01-01T00:00:01Z",
+    ...     }
+    ... )
+    >>> query.device_ids
+    ('pump-1', 'pump-2')
+    """
+    if payload.get("iot_device_ids") is None:
+        return history_query(payload)
+    if payload.get("iot_device_id") is not None:
+        raise InvalidQueryError("iot_device_id and iot_device_ids can't be given both")
+    first, *others = Document(payload, "payload").names(
+        "iot_device_ids", of="device ids", most=MOST_DEVICES
+    )
+    query = history_query({**payload, "iot_device_id": first})
+    if not others:
+        return query
+    return DevicesQuery((query, *(replace(query, device_id=each) for each in others)))
+
+
+QUERY_PARSERS: Final[Mapping[Read, Callable[[Mapping[str, Any]], AnyQuery]]] = {
+    HISTORY: histories_query,
     LAST_ENTRY: last_entry_query,
 }
 """The parser of each read's payloads."""

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.contracts import events, twinmaker
 from chalicelib.data_connector import device
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.query import MOST_DEVICES, DevicesQuery
+from chalicelib.model.reads import LAST_ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.data_connector.deadline import Deadline
-    from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.query import AnyQuery, HistoryQuery
     from chalicelib.model.reads import Read
     from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 
 
 def parse(
     event: Mapping[str, Any], read: Read, twin: DigitalTwinInfo, deadline: Deadline | None = None
-) -> LastEntryQuery:
-    """Read an event, and find out the device that it is about.
+) -> AnyQuery:
+    """Read an event, and find out the devices that it is about.
 
     Parameters
     ----------
@@ -42,9 +44,28 @@ def parse(
     """
     events.check(event, read)
     device_ids = device.resolve(event, twin, deadline)
-    if len(device_ids) > 1:
+    if read is LAST_ENTRY:
+        if len(device_ids) > 1:
+            raise InvalidQueryError(
+                f"The component type {event['componentTypeId']!r} is shared by {len(device_ids)} devices, "
+                "and the newest entry is one device's. Name an entity and its component."
+            )
+        return twinmaker.last_entry_query(event, device_ids[0])
+    if event.get("entityId") is not None:
+        return twinmaker.history_query(event, device_ids[0])
+    if len(device_ids) > MOST_DEVICES:
         raise InvalidQueryError(
-            f"The component type {event['componentTypeId']!r} is shared by {len(device_ids)} devices, "
-            "which aren't read together yet. Name an entity and its component."
+            f"The component type {event['componentTypeId']!r} is shared by {len(device_ids)} devices; at "
+            f"most {MOST_DEVICES} are read together. Give some of them another componentType."
         )
-    return twinmaker.QUERY_PARSERS[read](event, device_ids[0])
+    queries = tuple(_history_of(event, each, twin) for each in device_ids)
+    # A filter on a constant decides for each device by itself.
+    satisfiable = tuple(each for each in queries if not each.unsatisfiable) or queries[:1]
+    return satisfiable[0] if len(satisfiable) == 1 else DevicesQuery(satisfiable)
+
+
+def _history_of(event: Mapping[str, Any], device_id: str, twin: DigitalTwinInfo) -> HistoryQuery:
+    """Read an event by component type for one device, with what only the configuration knows of it."""
+    declared = twin.devices.get(device_id)
+    constants = {} if declared is None else declared.constants
+    return twinmaker.history_query(event, device_id, constants).declared_by(twin.devices)

@@ -170,6 +170,7 @@ def _digest(query: HistoryQuery) -> bytes:
         query.entity_id,
         query.component_name,
         query.component_path,
+        query.external_id,
         query.start,
         query.end,
         [each.to_json() for each in query.filters],

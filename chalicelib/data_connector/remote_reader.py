@@ -37,7 +37,7 @@ from chalicelib.tokens.aws_stores import inter_cloud_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.query import AnyQuery
     from chalicelib.settings.data_connector import RemoteReaderSettings
 
 _HEADERS: Final = {
@@ -123,7 +123,7 @@ class RemoteReader:
     def read(
         self,
         envelope: Mapping[str, Any],
-        query: LastEntryQuery,
+        query: AnyQuery,
         *,
         seconds: float,
         before_retry: Callable[[str, float], None] = lambda _reason, _pause: None,
@@ -222,7 +222,7 @@ class RemoteReader:
         return outcome
 
     def _try(
-        self, body: bytes, headers: Mapping[str, str], query: LastEntryQuery, seconds: float
+        self, body: bytes, headers: Mapping[str, str], query: AnyQuery, seconds: float
     ) -> _Outcome:
         """Send one request, and abandon it after its own time in whatever state it is."""
         longest = self._settings.longest_try
@@ -295,7 +295,7 @@ def _keys_in(url: str) -> list[str]:
     return sorted(secret - {""}, key=len, reverse=True)
 
 
-def _document(content: bytes, query: LastEntryQuery) -> dict[str, Any] | Failure:
+def _document(content: bytes, query: AnyQuery) -> dict[str, Any] | Failure:
     if len(content) > LARGEST_PAYLOAD:
         return Failure(f"the answer is larger than {LARGEST_PAYLOAD} bytes", 200)
     try:

@@ -12,13 +12,13 @@ from chalicelib.data_connector import event_query
 from chalicelib.data_connector.read_ahead import ReadAhead
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.errors import RemoteReaderError
-from chalicelib.model.query import HistoryQuery
+from chalicelib.model.query import DevicesQuery, HistoryQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.data_connector.deadline import Deadline
-    from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.query import AnyQuery
     from chalicelib.model.reads import Read
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.data_connector import RemoteReaderSettings
@@ -50,7 +50,7 @@ class RemoteRoute:
     ) -> dict[str, Any]:
         """Answer TwinMaker's event; see `DataConnector.answer`."""
         query = event_query.parse(event, self._read, self._twin, deadline)
-        if isinstance(query, HistoryQuery) and query.unsatisfiable:
+        if isinstance(query, HistoryQuery | DevicesQuery) and query.unsatisfiable:
             return {"propertyValues": []}
         ask = partial(self._ask, deadline=deadline, trace_id=trace_id, record=record)
         if self._read_ahead is not None and isinstance(query, HistoryQuery):
@@ -62,7 +62,7 @@ class RemoteRoute:
         return answer
 
     def _ask(
-        self, query: LastEntryQuery, *, deadline: Deadline, trace_id: str, record: RequestRecord
+        self, query: AnyQuery, *, deadline: Deadline, trace_id: str, record: RequestRecord
     ) -> dict[str, Any]:
         envelope = wire_contract.envelope(
             query, source_cloud=self._source_cloud, timestamp=time.time_ns(), trace_id=trace_id
@@ -93,7 +93,7 @@ class RemoteRoute:
 def _reading_ahead(
     read_ahead: ReadAhead,
     query: HistoryQuery,
-    ask: Callable[[LastEntryQuery], dict[str, Any]],
+    ask: Callable[[AnyQuery], dict[str, Any]],
     record: RequestRecord,
 ) -> dict[str, Any]:
     """Answer with a page that was read ahead, or ask for the page and those after it."""

@@ -12,8 +12,10 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from chalicelib.hot_reader.conditions import conditions
+from chalicelib.hot_reader.devices import devices_page
 from chalicelib.hot_reader.pages import PagesInProgress
 from chalicelib.hot_reader.reading_time import OutOfTimeError, ReadingTime
 from chalicelib.hot_reader.resume import Resume
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
     from chalicelib.hot_reader.next_token import Position
     from chalicelib.hot_reader.time_order import Single
     from chalicelib.model.entries import DeviceId, StoredEntry
-    from chalicelib.model.query import HistoryQuery, LastEntryQuery
+    from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
+    from chalicelib.model.results import DevicesPage
     from chalicelib.model.timestamps import TimestampFormat
     from chalicelib.stores.hot_store import HotStore
 
@@ -153,7 +156,7 @@ class HotReader:
         time_left = ReadingTime(seconds, self._clock)
         query = self._bounded(query)
         flaws = Flaws()
-        matches = _conditions(query, flaws)
+        matches = conditions(query, flaws)
         if query.unsatisfiable:
             return HistoryPage({}, None, flaws)
         resume = Resume.after(query, self._timestamps)
@@ -191,6 +194,26 @@ class HotReader:
             page.end_after(last)
             return _joined(page.turned)
         return _joined([*page.turned, HistoryPage(page.values, None, flaws)])
+
+    def histories(self, query: DevicesQuery, seconds: float = math.inf) -> DevicesPage:
+        """Read one page of the histories of several devices, in the order of time; see `history`.
+
+        Entries of the same instant are in the order of the query's devices. What a device stores later
+        than its turn in this order isn't on a later page.
+        """
+        time_left = ReadingTime(seconds, self._clock)
+        if self._page_values is not None:
+            query = replace(query, each=tuple(map(self._bounded, query.each)))
+
+        def entries(each: HistoryQuery, resume: Resume, flaws: Flaws) -> Iterator[Single]:
+            order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=each.descending)
+            found = self._read(each, resume, order, time_left, one_by_one=True)
+            return cast("Iterator[Single]", found)
+
+        try:
+            return devices_page(query, self._timestamps, self._page_bytes, time_left, entries)
+        except OutOfTimeError:
+            raise _out_of_time(query.common, Flaws()) from None
 
     def last_entry(self, query: LastEntryQuery, seconds: float = math.inf) -> LastEntry:
         """Read the newest value of each property of a device, by instant.
@@ -292,7 +315,13 @@ class HotReader:
         return replace(query, max_results=page_size, pages_ahead=pages_ahead)
 
     def _read(
-        self, query: HistoryQuery, resume: Resume, order: TimeOrder, time_left: ReadingTime
+        self,
+        query: HistoryQuery,
+        resume: Resume,
+        order: TimeOrder,
+        time_left: ReadingTime,
+        *,
+        one_by_one: bool = False,
     ) -> Iterator[Run | Single]:
         """Read the range from the position on, and the whole seconds at both of its ends."""
         start, end = query.start, query.end
@@ -314,7 +343,7 @@ class HotReader:
             "limit": _entries_needed(query, resume.position),
         }
         device_id = self._stored_id(query.device_id)
-        if self._batches is not None and not query.filters:
+        if self._batches is not None and not query.filters and not one_by_one:
             batches = self._batches.read_batches(device_id, lower, upper, **asked)
             return order.in_runs(time_left.bounded(batches), start, end)
         entries = self._store.read(device_id, lower, upper, **asked)
@@ -342,26 +371,6 @@ def _out_of_time(query: LastEntryQuery, flaws: Flaws) -> HotReaderError:
 def _joined(pages: Sequence[HistoryPage]) -> HistoryPage:
     first, *following = pages
     return replace(first, following=following) if following else first
-
-
-def _conditions(query: HistoryQuery, flaws: Flaws) -> Callable[[StoredEntry], bool]:
-    conditions = [
-        (each.property_name, each.condition(query.property_types.get(each.property_name)))
-        for each in query.filters
-    ]
-
-    def matches(entry: StoredEntry) -> bool:
-        for name, holds in conditions:
-            stored = entry.values.get(name)
-            try:
-                if stored is None or not holds(stored):
-                    return False
-            except UnrepresentableValueError as error:
-                flaws.add_value(name, entry.key, error)
-                return False
-        return True
-
-    return matches
 
 
 def _entries_needed(query: HistoryQuery, position: Position | None) -> int | None:

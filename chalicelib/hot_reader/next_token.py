@@ -17,7 +17,9 @@ from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.limits import LONGEST_NEXT_TOKEN
 
 if TYPE_CHECKING:
-    from chalicelib.model.query import HistoryQuery
+    from collections.abc import Sequence
+
+    from chalicelib.model.query import DevicesQuery, HistoryQuery
 
 _VERSION: Final = 4
 """Raised with each change of the format, so that a token of another one is refused, not misread."""
@@ -66,9 +68,7 @@ def encode(position: Position, query: HistoryQuery) -> str:
     Traceback (most recent call last):
     chalicelib.model.errors.InvalidQueryError: next_token belongs to another query. Send it with the same device, range, properties, filters and order as the page that it came with.
     """
-    token = [_VERSION, *position, _digest(position, query)]
-    text = json.dumps(token, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+    return _pack([_VERSION, *position, _digest(position, query, query.device_id)])
 
 
 def decode(token: str, query: HistoryQuery) -> Position:
@@ -95,13 +95,62 @@ def decode(token: str, query: HistoryQuery) -> Position:
                 raise _not_ours()
     except (ValueError, RecursionError) as error:
         raise _not_ours() from error
-    in_range = 0 <= position.property_index < len(query.selected_properties)
-    if digest != _digest(position, query) or not in_range:
+    _check(position, query, digest == _digest(position, query, query.device_id))
+    return position
+
+
+def encode_among(number: int, position: Position, query: DevicesQuery) -> str:
+    """Return the token that continues the histories of several devices after a position.
+
+    One position is enough for all: what another device has is before or after it, by its instant, and of
+    the same instant by the devices' order.
+
+    Parameters
+    ----------
+    number
+        The number of the position's device in the query, counted from 0.
+    position
+        The position. What lies before it in its second is read again.
+    query
+        The query.
+    """
+    place = (number, *position[:3])
+    return _pack([_VERSION, *place, _digest(place, query.common, query.device_ids)])
+
+
+def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position]:
+    """Read a token of several devices; see `encode_among` and `decode`."""
+    try:
+        match _unpack(token):
+            case [
+                int(version),
+                int(number),
+                str(key),
+                int(index),
+                str(identity),
+                str(digest),
+            ] if version == _VERSION and 0 <= number < len(query.each):
+                position = Position(key, index, identity, complete=False, in_second=1)
+            case _:
+                raise _not_ours()
+    except (ValueError, RecursionError) as error:
+        raise _not_ours() from error
+    expected = _digest((number, *position[:3]), query.common, query.device_ids)
+    _check(position, query.common, digest == expected)
+    return number, position
+
+
+def _check(position: Position, query: HistoryQuery, belongs: bool) -> None:  # noqa: FBT001
+    if not belongs or not 0 <= position.property_index < len(query.selected_properties):
         raise InvalidQueryError(
             "next_token belongs to another query. Send it with the same device, range, properties, "
             "filters and order as the page that it came with."
         )
-    return position
+
+
+def _pack(token: list[Any]) -> str:
+    text = json.dumps(token, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def _not_ours() -> InvalidQueryError:
@@ -123,7 +172,7 @@ def _unpack(token: str) -> Any:
     return json.loads(packed)
 
 
-def _digest(position: Position, query: HistoryQuery) -> str:
+def _digest(position: Sequence[Any], query: HistoryQuery, devices: Any) -> str:
     """Hash a position together with the query that it belongs to.
 
     The page size isn't part of it, and neither are declared types and sources: they may change from page
@@ -131,7 +180,7 @@ def _digest(position: Position, query: HistoryQuery) -> str:
     """
     parts = [
         position,
-        query.device_id,
+        devices,
         query.selected_properties,
         query.start,
         query.end,

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from chalicelib.model.query import HistoryQuery, LastEntryQuery
     from chalicelib.model.timestamps import SortKey, TimestampFormat
 
-_VALUE_BYTES: Final = 64
+VALUE_BYTES: Final = 64
 """An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
 _NUMBER_BYTES: Final = 24
 """An upper bound for a number or a boolean: -1.7976931348623157e+308 has 24 characters."""
 _QUOTES: Final = len(json.dumps(json.dumps("")))
-"""Bytes of the quotes around a string, encoded twice; see `_encoded_size`."""
+"""Bytes of the quotes around a string, encoded twice; see `encoded_size`."""
 _FEW: Final = 16
 """Entries that aren't worth another try to add them together."""
 
@@ -75,7 +75,7 @@ class PagesInProgress:
         self._query = query
         self._timestamps = timestamps
         self._waiting = waiting
-        self._overhead = _overhead(query)
+        self._overhead = overhead(query)
         self._bytes_left = page_bytes
         self._begin()
         self._names = query.selected_properties
@@ -107,7 +107,7 @@ class PagesInProgress:
                 self._flaws.add_value(name, entry.key, error)
                 continue
             ((kind, content),) = value.items()
-            size = _VALUE_BYTES + len(time) + _encoded_size(kind, (content,))
+            size = VALUE_BYTES + len(time) + encoded_size(kind, (content,))
             no_room = self._last is not None and (self.room == 0 or size > self._bytes_left)
             if no_room and (
                 not self._turn(entry, after or self._waiting) or size > self._bytes_left
@@ -162,7 +162,7 @@ class PagesInProgress:
             times = texts if column.rows is None else [texts[row] for row in column.rows]
             found.append((name, times, *converted))
             count += len(times)
-            size += _VALUE_BYTES * len(times) + len("".join(times)) + _encoded_size(*converted)
+            size += VALUE_BYTES * len(times) + len("".join(times)) + encoded_size(*converted)
             end = max(end, (len(texts) - 1 if column.rows is None else column.rows[-1], index))
         if count > self.room or size > self._bytes_left:
             return False
@@ -240,7 +240,7 @@ class PagesInProgress:
         return Position(str(key), index, identity, complete, max(in_second, 1))
 
 
-def _encoded_size(kind: str, contents: Sequence[Any]) -> int:
+def encoded_size(kind: str, contents: Sequence[Any]) -> int:
     """Bound the bytes of DataValues of one kind in an answer.
 
     The answer travels as JSON, and through API Gateway as a string within JSON, where a quote takes two
@@ -254,7 +254,7 @@ def _encoded_size(kind: str, contents: Sequence[Any]) -> int:
     return sum(len(json.dumps(json.dumps(content))) for content in contents)
 
 
-def _overhead(query: LastEntryQuery) -> int:
+def overhead(query: LastEntryQuery) -> int:
     """Bound the bytes of an answer without its values: the references and the token."""
     names = [query.device_id, query.entity_id, query.component_name, query.component_path]
     references = [[name, *names] for name in query.selected_properties]

@@ -57,7 +57,11 @@ class Resume:
         """
         if query.next_token is None:
             return cls(None, None, None, query.descending)
-        position = next_token.decode(query.next_token, query)
+        return cls.at(next_token.decode(query.next_token, query), query, timestamps)
+
+    @classmethod
+    def at(cls, position: Position, query: HistoryQuery, timestamps: TimestampFormat) -> Resume:
+        """Read the position of a `next_token`; see `after`."""
         try:
             key = timestamps.key_from_text(position.key)
             timestamp = timestamps.read(key)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from chalicelib.contracts.answers import HistoryAnswer, LastEntryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
-from chalicelib.model.query import HistoryQuery
+from chalicelib.model.query import DevicesQuery, HistoryQuery
 
 if TYPE_CHECKING:
-    from chalicelib.model.query import LastEntryQuery
+    from chalicelib.model.query import AnyQuery
     from chalicelib.model.results import Answer
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.hot_reader import HotReaderSettings
@@ -40,9 +40,7 @@ class HotReaderService:
             numeric_device_ids=settings.numeric_device_ids,
         )
 
-    def answer(
-        self, query: LastEntryQuery, record: RequestRecord, seconds: float = math.inf
-    ) -> Answer:
+    def answer(self, query: AnyQuery, record: RequestRecord, seconds: float = math.inf) -> Answer:
         """Answer a history query or a last entry query.
 
         Parameters
@@ -66,8 +64,10 @@ class HotReaderService:
             return answer(self._reader, query, seconds)
 
 
-def answer(reader: HotReader, query: LastEntryQuery, seconds: float = math.inf) -> Answer:
+def answer(reader: HotReader, query: AnyQuery, seconds: float = math.inf) -> Answer:
     """Answer a history query or a last entry query; raises `HotReaderError`."""
+    if isinstance(query, DevicesQuery):
+        return HistoryAnswer(query, reader.histories(query, seconds))
     if isinstance(query, HistoryQuery):
         return HistoryAnswer(query, reader.history(query, seconds))
     return LastEntryAnswer(query, reader.last_entry(query, seconds))

@@ -6,7 +6,7 @@ TwinMaker's events, the inter-cloud envelope and GET parameters are three spelli
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from chalicelib.model.data_value import UnrepresentableValueError
 from chalicelib.model.errors import InvalidQueryError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from chalicelib.model.data_value import DataType
     from chalicelib.model.locations import Places
     from chalicelib.model.property_filter import PropertyFilter
+
+MOST_DEVICES: Final = 500
+"""Devices in one query: a page takes at least one read of the storage for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,9 @@ class LastEntryQuery:
     component_path
         The path of a composite component, from the entity's own component on; None for one that is the
         entity's own.
+    external_id
+        The property of a component type that holds the device's id, which references name if there is no
+        entity; None for `iotDeviceId`.
     """
 
     device_id: str
@@ -76,6 +82,7 @@ class LastEntryQuery:
     component_name: str | None = None
     times: bool = False
     component_path: str | None = None
+    external_id: str | None = None
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -235,3 +242,47 @@ class HistoryQuery(LastEntryQuery):
                     f"The filter on {name} can't be applied to the constant's value: {error}"
                 ) from error
         return replace(self, filters=tuple(left), unsatisfiable=unsatisfiable)
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesQuery:
+    """The histories of several devices as one, in the order of time.
+
+    Attributes
+    ----------
+    each
+        The query of each device, at least two. They differ in what the configuration says of their devices only:
+        `max_results` bounds all values together, and `next_token` is that of all.
+
+    Examples
+    --------
+    >>> pump = HistoryQuery(device_id="pump-1", selected_properties=("pressure",), start=0, end=9)
+    >>> query = DevicesQuery((pump, replace(pump, device_id="pump-2")))
+    >>> query.device_ids
+    ('pump-1', 'pump-2')
+    """
+
+    each: tuple[HistoryQuery, ...]
+
+    @property
+    def common(self) -> HistoryQuery:
+        """The query of one device, for what all have in common."""
+        return self.each[0]
+
+    @property
+    def device_ids(self) -> tuple[str, ...]:
+        """The devices, in the order in which entries of the same instant are returned."""
+        return tuple(each.device_id for each in self.each)
+
+    @property
+    def unsatisfiable(self) -> bool:
+        """True if no entry of any device can meet a filter that was on a constant property."""
+        return all(each.unsatisfiable for each in self.each)
+
+    def declared_by(self, devices: Mapping[str, DeclaredDevice]) -> Self:
+        """Fill in what the twin's configuration says; see `LastEntryQuery.declared_by`."""
+        return replace(self, each=tuple(each.declared_by(devices) for each in self.each))
+
+
+AnyQuery = LastEntryQuery | DevicesQuery
+"""A query of either read, of one device or of several."""

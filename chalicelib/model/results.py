@@ -47,6 +47,13 @@ class Flaws:
         self.unreadable_timestamps += 1
         self._add_example(str(error))
 
+    def add(self, other: Flaws) -> None:
+        """Count what was left out elsewhere, too."""
+        self.unrepresentable_values += other.unrepresentable_values
+        self.unreadable_timestamps += other.unreadable_timestamps
+        for example in other.examples:
+            self._add_example(example)
+
     def _add_example(self, example: str) -> None:
         if len(self.examples) < _EXAMPLES:
             self.examples.append(example)
@@ -113,6 +120,41 @@ class HistoryPage:
         """The number of values that were read, over all properties and pages."""
         own = sum(map(len, self.values.values()))
         return own + sum(each.count for each in self.following)
+
+    def of_device(self, _device_id: str) -> Mapping[str, PropertyValues]:
+        """Return the values of the one device."""
+        return self.values
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesPage:
+    """One page of the histories of several devices.
+
+    Attributes
+    ----------
+    values
+        For each device by its id, the values of each selected property that it has some of.
+    next_token
+        The token of the next page; None on the last one.
+    flaws
+        The parts that were left out.
+    following
+        No page: none is read ahead.
+    """
+
+    values: Mapping[str, Mapping[str, PropertyValues]]
+    next_token: str | None
+    flaws: Flaws
+    following: Sequence[DevicesPage] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of values, over all devices and properties."""
+        return sum(len(values) for named in self.values.values() for values in named.values())
+
+    def of_device(self, device_id: str) -> Mapping[str, PropertyValues]:
+        """Return the values of a device; none if it has none on the page."""
+        return self.values.get(device_id, {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ EXPECTED: Final = {
     "properties[]": 'a property: {"name": ..., "dataType": ...}',
     "constProperties": "a list of properties",
     "constProperties[]": 'a property: {"name": ..., "dataType": ..., "value": ...}',
+    "alarm": 'an alarm: {"source": ...}',
     "name": f"a property's name: 1 to {LONGEST_PROPERTY_NAME} letters, digits, '-' and '_' "
     "(a stored name with others goes into source)",
     "dataType": _TYPE_OR_OBJECT,
@@ -62,9 +63,10 @@ _TELEMETRY_KEYS: Final = ("name", "dataType", "unitOfMeasure", "source")
 KEYS: Final = {
     TWIN_FILE: ("digital_twin_name",),
     PROVIDERS_FILE: ("layer_3_hot_provider", "layer_4_provider"),
-    DEVICES_FILE: ("id", "componentType", "properties", "constProperties"),
+    DEVICES_FILE: ("id", "componentType", "properties", "constProperties", "alarm"),
     "properties": _TELEMETRY_KEYS,
     "constProperties": (*_TELEMETRY_KEYS, "value"),
+    "alarm": ("source",),
     "dataType": ("type", "nestedType"),
     "nestedType": ("type", "nestedType"),
 }

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.strict_json import Place
 
 
+_Source = Annotated[str, Field(pattern=r"^.*$", min_length=1, max_length=rules.LONGEST_SOURCE)]
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceProperty:
     """A property of a device.
@@ -74,9 +77,20 @@ class DeviceProperty:
         Field(validation_alias="unitOfMeasure", min_length=1, max_length=rules.LONGEST_UNIT),
     ] = None
     value: Annotated[Any, AfterValidator(rules.of_its_type)] = None
-    source: Annotated[
-        str | None, Field(pattern=r"^.*$", min_length=1, max_length=rules.LONGEST_SOURCE)
-    ] = None
+    source: _Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm of a device; its key is the device's id.
+
+    Attributes
+    ----------
+    source
+        The stored name or path of its status.
+    """
+
+    source: _Source = "alarm_status"
 
 
 _TypeName = Annotated[
@@ -99,6 +113,8 @@ class Device:
         What doesn't change.
     component_type
         The name of the component type that it shares with other devices; None for one of its own.
+    alarm
+        Its alarm, if it has one.
     """
 
     id: _TypeName
@@ -108,6 +124,7 @@ class Device:
         Field(validation_alias="constProperties"),
     ] = ()
     component_type: Annotated[_TypeName | None, Field(validation_alias="componentType")] = None
+    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +290,9 @@ def _disagreements(devices: Iterable[Device]) -> Iterator[tuple[str, str, str]]:
         ):
             for place, found, expected in _differences(own, others):
                 yield path_of((number, key, *place)), found, f"{expected}, {reason}"
+        alarm, others_alarm = map(_alarm_in_words, (device, other))
+        if alarm != others_alarm:
+            yield path_of((number, "alarm")), alarm, f"{others_alarm}, {reason}"
 
 
 def _differences(
@@ -289,6 +309,10 @@ def _differences(
                 yield (number, key), found, described[key]
     for name in wanted:
         yield (), f"no property {shown(name)}", "one"
+
+
+def _alarm_in_words(device: Device) -> str:
+    return "no alarm" if device.alarm is None else f"an alarm in {shown(device.alarm.source)}"
 
 
 def _description(of: DeviceProperty) -> dict[str, str]:

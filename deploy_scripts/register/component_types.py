@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, SOURCE
 from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.reads import LAST_ENTRY
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.project_files.twin_configuration import DeviceProperty
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ LATEST: Final = "latest"
 """The component by which newest values are read: GetPropertyValue serves no time series (AWS re:Post,
 'Fetch data for non time series properties with AWS IoT TwinMaker')."""
 
+ALARM: Final = "alarm"
+"""The component by which an alarm's status is read, if the device has one."""
+_ALARM_BASE: Final = "com.amazon.iottwinmaker.alarm.basic"
+"""AWS's alarm type, with `alarm_key` and `alarm_status` (TwinMaker guide, 'Built-in component types')."""
+_ALARM_KEY: Final = "alarm_key"
+
 
 def component_type_ids(twin_name: str, device: Device) -> dict[str, str]:
     """Return the id of the component type of each component of a device's entity, by its name.
@@ -40,7 +46,8 @@ def component_type_ids(twin_name: str, device: Device) -> dict[str, str]:
     {'telemetry': 'factory-twin-pump', 'latest': 'factory-twin-pump-latest'}
     """
     of_telemetry = prefix(twin_name) + (device.component_type or device.id)
-    return {TELEMETRY: of_telemetry, LATEST: f"{of_telemetry}-{LATEST}"}
+    others = [LATEST] if device.alarm is None else [LATEST, ALARM]
+    return {TELEMETRY: of_telemetry} | {each: f"{of_telemetry}-{each}" for each in others}
 
 
 def prefix(twin_name: str) -> str:
@@ -56,7 +63,7 @@ def component_types(
     Devices that share a type agree, or their configuration is refused: the last one's description is
     that of all.
     """
-    describe = {TELEMETRY: component_type, LATEST: latest_type}
+    describe = {TELEMETRY: component_type, LATEST: latest_type, ALARM: _alarm_type}
     return {
         type_id: describe[component](device, readers)
         for device in devices
@@ -98,6 +105,27 @@ def latest_type(device: Device, readers: Mapping[Read, str]) -> Json:
     return _described(device, LATEST, newest, "isStoredExternally")
 
 
+def _alarm_type(device: Device, readers: Mapping[Read, str]) -> Json:
+    """Describe the component type of a device's alarm: AWS's, with a reader.
+
+    Of an inherited property it says only what it adds. The external id is AWS's `alarm_key`, by which
+    Grafana's alarm panel finds the entity; it has the device's id for a value, and so has `iotDeviceId`, by
+    which the readers find the device.
+    """
+    key, device_id = _own(device, ALARM)
+    definitions: Json = {
+        "alarm_status": {"configuration": {SOURCE: device.alarm and device.alarm.source}},
+        device_id.name: _own_definition(device, device_id) | {"isExternalId": False},
+    }
+    if device.component_type is None:
+        definitions[key.name] = {"defaultValue": _value(device, key)}
+    return {
+        "extendsFrom": [_ALARM_BASE],
+        "propertyDefinitions": definitions,
+        "functions": _functions({HISTORY: readers[HISTORY]}),
+    }
+
+
 def components(twin_name: str, device: Device) -> dict[str, Json]:
     """Describe the components of a device's entity, by name, as CreateEntity takes them.
 
@@ -128,12 +156,13 @@ def _described(device: Device, component: str, readers: Mapping[Read, str], *fla
             "device's id, so give the property another one"
         )
     definitions |= {each.name: _own_definition(device, each) for each in _own(device, component)}
+    return {"propertyDefinitions": definitions, "functions": _functions(readers)}
+
+
+def _functions(readers: Mapping[Read, str]) -> Json:
     return {
-        "propertyDefinitions": definitions,
-        "functions": {
-            read.twinmaker_function: {"implementedBy": {"lambda": {"arn": arn}, "isNative": False}}
-            for read, arn in readers.items()
-        },
+        read.twinmaker_function: {"implementedBy": {"lambda": {"arn": arn}, "isNative": False}}
+        for read, arn in readers.items()
     }
 
 
@@ -141,6 +170,8 @@ def _own(device: Device, component: str) -> Iterator[DeviceProperty]:
     """Yield the properties of a component whose values are the device's own, and not stored."""
     if component == TELEMETRY:
         yield from device.constants
+    if component == ALARM:
+        yield DeviceProperty(_ALARM_KEY, DataType("STRING"), value=device.id)
     yield DeviceProperty(DEVICE_ID_PROPERTY, DataType("STRING"), value=device.id)
 
 

@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
 from deploy_scripts.register.calls import RegistrationError
-from deploy_scripts.register.component_types import LATEST, TELEMETRY, components, prefix
+from deploy_scripts.register.component_types import ALARM, LATEST, TELEMETRY, components, prefix
 from deploy_scripts.register.names import limits
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.workspace import first_few
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.calls import Json
 
-_OURS: Final = (TELEMETRY, LATEST)
+_OURS: Final = (TELEMETRY, LATEST, ALARM)
 """The names of components that are made for a device."""
 
 
@@ -54,6 +54,10 @@ class Entities(Resources):
                 lines.append(f"component {name} {line}")
             if of_component or self.status(shown)["state"] == "ERROR":
                 of_components[name] = of_component or {"updateType": "UPDATE"}
+        for name in there.keys() - wanted["components"].keys():
+            if there[name]["componentTypeId"].startswith(prefix(self.workspace.twin.name)):
+                lines.append(f"component {name} removed")
+                of_components[name] = {"updateType": "DELETE"}
         if of_components:
             update["componentUpdates"] = of_components
         return lines, update
@@ -95,7 +99,7 @@ class Entities(Resources):
         users = self._listed(componentTypeId=type_ids)
         # Somebody may have taken the component out of an entity of ours: it has the device's id.
         beginning, allowed = prefix(twin.name), limits("EntityId")["pattern"]
-        beside = {f"{type_id}-{LATEST}" for type_id in type_ids}
+        beside = {f"{type_id}-{each}" for type_id in type_ids for each in (LATEST, ALARM)}
         likely = [each.removeprefix(beginning) for each in type_ids if each not in beside]
         found = self.at_rest([*users, *(each for each in likely if re.fullmatch(allowed, each))])
         own = {each: shown for each, shown in found.items() if self.workspace.owns(shown)}

@@ -39,6 +39,9 @@ def differences(wanted: Json, found: Json) -> dict[str, list[str]]:
         member: list(_differences(noun, parts, wanted[member], found.get(member, {})))
         for member, (noun, parts) in members.items()
     }
+    parents = wanted.get("extendsFrom")
+    if parents not in (None, found.get("extendsFrom")):
+        described["extendsFrom"] = [f"extends {', '.join(parents)}"]
     return {member: lines for member, lines in described.items() if lines}
 
 
@@ -77,6 +80,8 @@ def _in_words(value: Any) -> str:
 
 
 def _property(definition: Json) -> Json:
+    if "dataType" not in definition:  # all that it doesn't say is inherited
+        return _pick(definition, definition)
     data_type = _shown_type(definition["dataType"])
     return {"dataType": data_type} | _pick(definition, (*FLAGS, "defaultValue", "configuration"))
 

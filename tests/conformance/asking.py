@@ -108,22 +108,30 @@ class ConnectorAsker:
     def __init__(self, remote: HttpAsker) -> None:
         self._remote = remote
         self._log = JsonLogObservability("connector", emit=lambda _level, _line: None)
+        self._connectors = {read: self._connector(read, []) for read in READS}
+
+    def _connector(self, read: Read, devices: list[str]) -> DataConnector:
+        """Make a connector that knows some devices, all of one component type."""
         providers = {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}
-        info = {"config": {"digital_twin_name": "my-twin"}, "config_providers": providers}
-        environment = {"DIGITAL_TWIN_INFO": json.dumps(info), "INTER_CLOUD_TOKEN": TOKEN}
-        self._connectors = {
-            read: DataConnector(
-                read,
-                DataConnectorSettings.load(
-                    environment | {read.remote_url_setting: remote.urls[read]}, read
-                ),
-            )
-            for read in READS
+        info: dict[str, Any] = {
+            "config": {"digital_twin_name": "my-twin"},
+            "config_providers": providers,
         }
+        if devices:
+            typed = [{"name": name, "dataType": "DOUBLE"} for name in ("a", "b")]
+            listed = {"componentType": "shared", "properties": typed}
+            info["config_iot_devices"] = [listed | {"id": each} for each in devices]
+        environment = {
+            "DIGITAL_TWIN_INFO": json.dumps(info),
+            "INTER_CLOUD_TOKEN": TOKEN,
+            read.remote_url_setting: self._remote.urls[read],
+        }
+        return DataConnector(read, DataConnectorSettings.load(environment, read))
 
     def ask(self, read: Read, payload: dict[str, Any]) -> Answered:
         trace_id = uuid.uuid4().hex
-        connector = self._connectors[read]
+        devices = payload.get("iot_device_ids", [])
+        connector = self._connector(read, devices) if devices else self._connectors[read]
         try:
             with self._log.request(trace_id) as record:
                 document = connector.answer(event_of(payload), PATIENCE_SECONDS, trace_id, record)
@@ -182,11 +190,14 @@ def event_of(payload: dict[str, Any]) -> dict[str, Any]:
     for name, source in (payload.get("property_sources") or {}).items():
         definition = definitions[name].setdefault("definition", {})
         definition["configuration"] = {"source": source}
-    device = {"iotDeviceId": {"value": {"stringValue": payload["iot_device_id"]}}}
+    device: dict[str, Any] = {"definition": {"isExternalId": True}}
+    if "iot_device_id" in payload:
+        device["value"] = {"stringValue": payload["iot_device_id"]}
     event = {
         "workspaceId": "conformance",
+        "componentTypeId": "my-twin-shared",
         "selectedProperties": payload["selected_properties"],
-        "properties": definitions | device,
+        "properties": definitions | {"iotDeviceId": device},
         "propertyFilters": filters,
         "startTime": payload.get("start_time"),
         "endTime": payload.get("end_time"),
@@ -242,6 +253,24 @@ def last_entry(asker: Asker, device_id: str, selected: list[str], **more: Any) -
     """Return the plain values of the newest entry."""
     found = ask_last_entry(asker, device_id, selected, **more).document["propertyValues"]
     return {name: only(each["propertyValue"]) for name, each in found.items()}
+
+
+def devices_pages(
+    asker: Asker, device_ids: list[str], selected: list[str], **more: Any
+) -> list[dict[str, Any]]:
+    """Follow the nextToken of several devices' histories to the end."""
+    payload = {
+        "iot_device_ids": device_ids,
+        "selected_properties": selected,
+        "start_time": START,
+        "end_time": END,
+        **more,
+    }
+    all_pages = [asker.ask(HISTORY, payload).document]
+    while "nextToken" in all_pages[-1]:
+        payload |= {"next_token": all_pages[-1]["nextToken"]}
+        all_pages.append(asker.ask(HISTORY, payload).document)
+    return all_pages
 
 
 def count(one_page: dict[str, Any]) -> int:

@@ -30,6 +30,8 @@ CLOUD: Final = Functions(
 OF_EVERY_HOT_READER: Final = {
     "contracts": ("answers", "parsing", "twinmaker", "wire_contract"),
     "hot_reader": (
+        "conditions",
+        "devices",
         "hot_reader",
         "next_token",
         "pages",

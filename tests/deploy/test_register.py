@@ -22,7 +22,7 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts.commands.register import register as register_command
-from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import Alarm, Device, DeviceProperty
 from deploy_scripts.register.calls import NotOursError, RegistrationError
 from deploy_scripts.register.component_types import component_type
 from deploy_scripts.register.registration import Registration
@@ -639,6 +639,34 @@ def test_a_device_that_comes_to_share_a_type_leaves_its_own(world: World) -> Non
         "factory-twin-pump-latest": "unchanged",
         "pump-1": "unchanged",
     }
+
+
+# --- alarms -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [None, "pump"], ids=["types of their own", "a shared type"])
+def test_an_alarm_has_a_type_and_a_component_that_go_with_it(
+    world: World, shared: str | None
+) -> None:
+    with_alarm = dataclasses.replace(PUMP, component_type=shared, alarm=Alarm("state"))
+    world.register((with_alarm,), entities=True)
+    assert world.register((with_alarm,), entities=True).agrees
+    type_id = f"factory-twin-{shared or 'pump-1'}-alarm"
+    assert world.type(type_id)["extendsFrom"] == ["com.amazon.iottwinmaker.alarm.basic"]
+    component = world.entity("pump-1")["components"]["alarm"]
+    assert component["componentTypeId"] == type_id
+    assert component["properties"]["alarm_key"]["value"] == {"stringValue": "pump-1"}
+
+    moved = dataclasses.replace(with_alarm, alarm=Alarm("other"))
+    summary = world.register((moved,), entities=True)
+    details = {change.id: change.details for change in summary.changes if change.details}
+    was = 'configuration {"source": "other"}, was {"source": "state"}'
+    assert details == {type_id: (f"property alarm_status changed ({was})",)}
+
+    without = dataclasses.replace(with_alarm, alarm=None)
+    removed = outcomes(world.register((without,), entities=True, prune=True))
+    assert (removed["pump-1"], removed[type_id]) == ("updated", "removed")
+    assert "alarm" not in world.entity("pump-1")["components"]
 
 
 # --- dry run ----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterClou
 from deploy_scripts.project_files.problems import ConfigurationProblems, Problem
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.project_files.twin_configuration import (
+    Alarm,
     Device,
     DeviceProperty,
     TwinConfiguration,
@@ -160,6 +161,27 @@ PUMP: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("declared", "source"), [({"source": "state.alarm"}, "state.alarm"), ({}, "alarm_status")]
+)
+def test_an_alarm_says_where_its_status_is_stored(twin, declared, source):
+    twin.device(alarm=declared)
+    assert TwinConfiguration.load(twin.path).devices[0].alarm == Alarm(source)
+
+
+@pytest.mark.parametrize(
+    ("alarm", "problem"),
+    [
+        ("state", 'alarm: found "state"; expected an alarm: {"source": ...}'),
+        ({"source": ""}, 'alarm.source: found ""; expected a stored name or path'),
+        ({"sourc": "x"}, "alarm.sourc: found an unknown key; expected the key source"),
+    ],
+)
+def test_a_wrong_alarm_is_named(twin, alarm, problem):
+    twin.device(alarm=alarm)
+    assert f"[0].{problem}" in str(only_problem(twin))
+
+
 def test_devices_that_share_a_component_type_may_have_other_constants(twin):
     constant = {"name": "maxPressure", "dataType": "DOUBLE", "value": 12.5}
     twin.write(DEVICES_FILE, [PUMP, PUMP | {"id": "pump-2", "constProperties": [constant]}])
@@ -181,6 +203,7 @@ def test_devices_that_share_a_component_type_may_have_other_constants(twin):
         ({"properties": [*PUMP["properties"], {"name": "flow", "dataType": "LONG"}]},
          "properties[2].name", '"flow"', "no such property"),
         ({"constProperties": []}, "constProperties", 'no property "maxPressure"', "one"),
+        ({"alarm": {"source": "state"}}, "alarm", 'an alarm in "state"', "no alarm"),
     ],
 )  # fmt: skip
 def test_devices_that_share_a_component_type_agree_on_it(twin, changes, path, found, expected):

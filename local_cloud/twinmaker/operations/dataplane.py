@@ -98,7 +98,11 @@ class DataPlane:
         return answer
 
     def latest(self, request: Json) -> Json:
-        """Answer GetPropertyValue: statics from the entity, the rest from a connector."""
+        """Answer GetPropertyValue: statics from the entity, the rest from a connector.
+
+        It serves properties that aren't time series: the guide's AttributePropertyValueReaderByEntity
+        has 'static properties' alone, and Grafana's client notes the same.
+        """
         _refuse_unoffered(request, "propertyGroupName", "tabularConditions")
         if "entityId" not in request:
             raise InvalidRequestError(
@@ -213,10 +217,17 @@ def _check_selected(
     for name in selected:
         if name not in properties:
             raise InvalidRequestError(f"selectedProperties: property {name} isn't defined")
-        if time_series and not properties[name]["definition"]["isTimeSeries"]:
-            raise InvalidRequestError(
-                f"selectedProperties: property {name} isn't a time series, so it has no history"
+        if properties[name]["definition"]["isTimeSeries"] is time_series:
+            continue
+        raise InvalidRequestError(
+            f"selectedProperties: property {name} "
+            + (
+                "isn't a time series, so it has no history"
+                if time_series
+                else "is a time series: GetPropertyValueHistory reads it, with maxResults 1 and "
+                "orderByTime DESCENDING its newest value"
             )
+        )
 
 
 def _check_filters(filters: Iterable[Json], properties: Mapping[str, Json]) -> None:

@@ -124,6 +124,32 @@ def test_values_are_typed_as_the_query_declares(service: Service) -> None:
     assert kinds == [{"longValue"}, {"stringValue"}, {"stringValue"}, {"listValue"}]
 
 
+@pytest.mark.parametrize("ask", ["get", "post"])
+def test_several_devices_have_one_history(service: Service, ask: str) -> None:
+    selected = ["temperature", "pressure"]
+    payload = history(
+        selected_properties=selected, property_types=dict.fromkeys(selected, "DOUBLE")
+    )
+    alone = [service.post(HISTORY, payload | {"iot_device_id": each}) for each in (SENSOR, PUMP)]
+    del payload["iot_device_id"]
+    payload |= {"iot_device_ids": [SENSOR, PUMP], "external_id": "alarm_key"}
+    spelled = {
+        **parameters(payload),
+        "iot_device_ids": f"{SENSOR},{PUMP}",
+        "property_types": json.dumps(payload["property_types"]),
+    }
+    answer = service.get(HISTORY, spelled) if ask == "get" else service.post(HISTORY, payload)
+
+    found = answer.json()["propertyValues"]
+    assert [each["values"] for each in found] == [
+        each["values"] for one in alone for each in one.json()["propertyValues"]
+    ]
+    assert [each["entityPropertyReference"]["externalIdProperty"] for each in found] == [
+        {"alarm_key": SENSOR},
+        {"alarm_key": PUMP},
+    ]
+
+
 def test_an_unknown_device_has_a_history_without_values(service: Service) -> None:
     answer = service.post(HISTORY, history(iot_device_id="nobody")).json()
 

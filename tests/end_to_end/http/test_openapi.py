@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType
 from chalicelib.model.errors import HotReaderError
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.property_filter import PropertyFilter
-from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.model.query import AnyQuery, DevicesQuery, HistoryQuery, LastEntryQuery
 
 from .contract import Pointer, the_contract
 from .queries import HISTORY, LAST_ENTRY, history, payload_for
@@ -80,6 +81,8 @@ def parameter_examples(path: str) -> dict[str, str]:
         parameter = CONTRACT.at(pointer)
         if "content" in parameter:
             text = json.dumps(parameter["content"]["application/json"]["example"])
+        elif "example" not in parameter:
+            continue  # it would make another answer, or stand in another parameter's way
         elif isinstance(parameter["example"], list):
             text = ",".join(parameter["example"])
         else:
@@ -182,6 +185,8 @@ SENT_QUERIES = {
         property_types={"currents": DataType("LIST", DataType("DOUBLE"))},
         entity_id="machine-1",
         component_name="pump",
+        component_path="line-1/pump",
+        external_id="alarm_key",
         start=0,
         end=1,
         filters=(PropertyFilter("pressure", ">", {"doubleValue": 1}),),
@@ -190,22 +195,35 @@ SENT_QUERIES = {
         next_token="opaque",
         pages_ahead=24,
     ),
-    "LastEntryEnvelope": LastEntryQuery(device_id="pump-1", selected_properties=("pressure",)),
+    "LastEntryEnvelope": LastEntryQuery(
+        device_id="pump-1",
+        selected_properties=("pressure",),
+        component_path="line-1/pump",
+        external_id="alarm_key",
+    ),
 }
 
 
 @pytest.mark.parametrize("schema", SENT_QUERIES)
 def test_what_a_data_connector_sends_is_valid_by_the_document(schema: str) -> None:
-    sent = wire_contract.envelope(
-        SENT_QUERIES[schema], source_cloud="aws", timestamp=0, trace_id="trace-1"
-    )
+    sent = sent_by_a_data_connector(SENT_QUERIES[schema])
     assert CONTRACT.problem(sent, ("components", "schemas", schema)) is None
 
 
 @pytest.mark.parametrize("kind", ["History", "LastEntry"])
 def test_every_key_that_a_data_connector_sends_is_documented(kind: str) -> None:
-    sent = wire_contract.envelope(
-        SENT_QUERIES[f"{kind}Envelope"], source_cloud="aws", timestamp=0, trace_id="trace-1"
-    )
+    sent = sent_by_a_data_connector(SENT_QUERIES[f"{kind}Envelope"])
     assert set(sent) == CONTRACT.keys_of(f"{kind}Envelope")
-    assert set(sent["payload"]) == CONTRACT.keys_of(f"{kind}Payload")
+    assert set(sent["payload"]) == CONTRACT.keys_of(f"{kind}Payload") - {"iot_device_ids"}
+
+
+def test_what_a_data_connector_sends_for_several_devices_is_documented() -> None:
+    query = SENT_QUERIES["HistoryEnvelope"]
+    assert isinstance(query, HistoryQuery)
+    sent = sent_by_a_data_connector(DevicesQuery((query, replace(query, device_id="pump-2"))))
+    assert CONTRACT.problem(sent, ("components", "schemas", "HistoryEnvelope")) is None
+    assert set(sent["payload"]) == CONTRACT.keys_of("HistoryPayload") - {"iot_device_id"}
+
+
+def sent_by_a_data_connector(query: AnyQuery) -> dict[str, Any]:
+    return wire_contract.envelope(query, source_cloud="aws", timestamp=0, trace_id="trace-1")

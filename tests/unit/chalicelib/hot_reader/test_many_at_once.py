@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.hot_reader.pages import _encoded_size
+from chalicelib.hot_reader.pages import encoded_size
 from chalicelib.model.data_value import (
     DataType,
     UnrepresentableValueError,
@@ -177,5 +177,5 @@ def test_nor_is_one_with_such_a_number(odd, declared):
 
 @given(st.lists(texts, min_size=1, max_size=6))
 def test_texts_take_as_many_bytes_as_each_alone(contents):
-    each_alone = sum(_encoded_size("stringValue", (each,)) for each in contents)
-    assert _encoded_size("stringValue", contents) == each_alone
+    each_alone = sum(encoded_size("stringValue", (each,)) for each in contents)
+    assert encoded_size("stringValue", contents) == each_alone

@@ -426,7 +426,7 @@ def test_a_query_by_component_type_needs_external_ids_in_the_answer(
     assert message in str(raised.value)
 
 
-def last(name: str = "temperature", value: Any = GOOD, **reference: Any) -> dict[str, Any]:
+def last(name: str = "level", value: Any = GOOD, **reference: Any) -> dict[str, Any]:
     where = {"entityId": ENTITY, "componentName": COMPONENT, "propertyName": name}
     return {"propertyReference": where | reference, "propertyValue": value}
 
@@ -438,20 +438,20 @@ def last(name: str = "temperature", value: Any = GOOD, **reference: Any) -> dict
         ({}, "propertyValues is missing"),
         ({"propertyValues": {}, "nextToken": "x"}, "unknown key 'nextToken'"),
         ({"propertyValues": []}, "propertyValues must be an object by property name"),
-        ({"propertyValues": {"temperature": 5}}, "must be an object, not int"),
-        ({"propertyValues": {"temperature": last() | {"time": T1}}}, "unknown key 'time'"),
+        ({"propertyValues": {"level": 5}}, "must be an object, not int"),
+        ({"propertyValues": {"level": last() | {"time": T1}}}, "unknown key 'time'"),
         (
-            {"propertyValues": {"temperature": {"propertyValue": GOOD}}},
+            {"propertyValues": {"level": {"propertyValue": GOOD}}},
             "propertyReference is missing",
         ),
         ({"propertyValues": {"count": last("count")}}, "'count' wasn't selected"),
         (
             {"propertyValues": {"heat": last()}},
-            "propertyName is 'temperature', but its key is 'heat'",
+            "propertyName is 'level', but its key is 'heat'",
         ),
-        ({"propertyValues": {"temperature": last(entityId="x")}}, "entityId is 'x'"),
-        ({"propertyValues": {"temperature": last(componentName="x")}}, "componentName is 'x'"),
-        ({"propertyValues": {"temperature": last(value={"integerValue": 1})}}, "use doubleValue"),
+        ({"propertyValues": {"level": last(entityId="x")}}, "entityId is 'x'"),
+        ({"propertyValues": {"level": last(componentName="x")}}, "componentName is 'x'"),
+        ({"propertyValues": {"level": last(value={"integerValue": 1})}}, "use doubleValue"),
     ],
 )
 def test_a_malformed_answer_of_newest_values_is_refused(
@@ -459,5 +459,5 @@ def test_a_malformed_answer_of_newest_values_is_refused(
 ) -> None:
     connector.answer = answer
     with pytest.raises(twin.exceptions.ConnectorFailureException) as raised:
-        latest(twin, "temperature")
+        latest(twin, "level")
     assert message in str(raised.value)

@@ -116,7 +116,7 @@ def test_the_exception_of_a_handler_is_its_failure() -> None:
         client = client_of(running.url)
         make_twin(client)
         with pytest.raises(client.exceptions.ConnectorFailureException, match="KeyError: 'none'"):
-            latest(client, "temperature")
+            latest(client, "level")
 
 
 def test_a_function_that_was_not_given_does_not_exist() -> None:

@@ -38,16 +38,16 @@ def test_a_static_property_without_a_value_is_left_out(twin: Client) -> None:
 
 def test_the_connector_gets_the_event_of_the_guide(twin: Client, connector: Connector) -> None:
     connector.answer = {"propertyValues": {}}
-    latest(twin, "temperature", "iotDeviceId")
+    latest(twin, "level", "iotDeviceId")
     event = dict(connector.event)
     properties = event.pop("properties")
     assert event == {
         "workspaceId": WORKSPACE,
         "entityId": ENTITY,
         "componentName": COMPONENT,
-        "selectedProperties": ["temperature"],
+        "selectedProperties": ["level"],
     }
-    assert properties["temperature"]["definition"]["timeSeries"] is True
+    assert properties["level"]["definition"]["storedExternally"] is True
     assert properties["iotDeviceId"]["value"] == {"stringValue": "device-1"}
 
 
@@ -55,9 +55,9 @@ def test_values_of_the_entity_and_of_the_connector_come_together(
     twin: Client, connector: Connector
 ) -> None:
     value = {"doubleValue": 21.5}
-    connector.answer = {"propertyValues": {"temperature": value_of("temperature", value)}}
-    answer = latest(twin, "temperature", "iotDeviceId")["propertyValues"]
-    assert answer["temperature"]["propertyValue"] == value
+    connector.answer = {"propertyValues": {"level": value_of("level", value)}}
+    answer = latest(twin, "level", "iotDeviceId")["propertyValues"]
+    assert answer["level"]["propertyValue"] == value
     assert answer["iotDeviceId"]["propertyValue"] == {"stringValue": "device-1"}
 
 
@@ -80,7 +80,15 @@ def test_a_type_without_the_function_is_named_with_what_it_lacks(workspace: Clie
         workspace.exceptions.ValidationException,
         match=f"{TYPE} has no function attributePropertyValueReaderByEntity",
     ):
-        latest(workspace, "temperature")
+        latest(workspace, "level")
+
+
+def test_a_time_series_is_refused_with_what_reads_it(twin: Client, connector: Connector) -> None:
+    with pytest.raises(
+        twin.exceptions.ValidationException, match="temperature is a time series: GetPropertyValueH"
+    ):
+        latest(twin, "level", "temperature")
+    assert connector.calls == []
 
 
 def test_a_property_that_is_not_defined_is_refused(twin: Client) -> None:
@@ -94,16 +102,16 @@ def test_an_empty_token_asks_for_the_one_page(twin: Client) -> None:
 
 def test_a_page_token_is_refused_because_there_is_one_page(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ValidationException, match="one page"):
-        latest(twin, "temperature", nextToken="x")
+        latest(twin, "level", nextToken="x")
 
 
 def test_values_by_component_type_are_refused(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ValidationException, match="values of one component"):
         twin.get_property_value(
-            workspaceId=WORKSPACE, componentTypeId=TYPE, selectedProperties=["temperature"]
+            workspaceId=WORKSPACE, componentTypeId=TYPE, selectedProperties=["level"]
         )
 
 
 def test_tabular_conditions_are_not_offered(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ClientError, match="doesn't have tabularConditions"):
-        latest(twin, "temperature", tabularConditions={"orderBy": [{"propertyName": "x"}]})
+        latest(twin, "level", tabularConditions={"orderBy": [{"propertyName": "x"}]})

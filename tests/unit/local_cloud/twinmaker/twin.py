@@ -41,6 +41,7 @@ PROPERTIES: dict[str, Any] = {
         "defaultValue": {"stringValue": "device-1"},
     },
     "colour": {"dataType": {"type": "STRING"}},
+    "level": {"dataType": {"type": "DOUBLE"}, "isStoredExternally": True},
 }
 FUNCTIONS: dict[str, Any] = {
     name: {"implementedBy": {"lambda": {"arn": ARN}}}

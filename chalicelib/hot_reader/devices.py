@@ -1,0 +1,216 @@
+"""A page of the histories of several devices, read side by side and merged in the order of time.
+
+docs/architecture.md, 'Several devices'.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from chalicelib.hot_reader import next_token
+from chalicelib.hot_reader.conditions import conditions
+from chalicelib.hot_reader.next_token import Position
+from chalicelib.hot_reader.pages import VALUE_BYTES, encoded_size, overhead
+from chalicelib.hot_reader.reading_time import OutOfTimeError
+from chalicelib.hot_reader.resume import Resume
+from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
+from chalicelib.model.results import DevicesPage, Flaws, PropertyValues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from chalicelib.hot_reader.reading_time import ReadingTime
+    from chalicelib.hot_reader.time_order import Single
+    from chalicelib.model.entries import StoredEntry
+    from chalicelib.model.query import DevicesQuery, HistoryQuery
+    from chalicelib.model.timestamps import TimestampFormat
+
+    Entries = Callable[[HistoryQuery, Resume, Flaws], Iterator[Single]]
+
+_SIDE_BY_SIDE: Final = 8
+"""Reads of the storage at a time: fewer than the connections that its SDK keeps (botocore: 10)."""
+_SPARE: Final = 2
+"""How many times its share of a page a device is asked for, as not all store equally often."""
+
+
+class _Found(NamedTuple):
+    """An entry of one of the devices, in the order of all."""
+
+    rank: int
+    """The instant, or its negative in descending order."""
+    number: int
+    """The device's, in the query."""
+    entry: StoredEntry
+    time: str
+    done: int
+    """How many of the entry's properties earlier pages have returned."""
+    matches: bool
+
+
+def devices_page(
+    query: DevicesQuery,
+    timestamps: TimestampFormat,
+    page_bytes: int,
+    time_left: ReadingTime,
+    entries: Entries,
+) -> DevicesPage:
+    """Read one page of the histories of several devices.
+
+    Parameters
+    ----------
+    query
+        The query.
+    timestamps
+        The spelling of instants in the store's sort keys.
+    page_bytes
+        The largest answer in bytes, encoded.
+    time_left
+        The time of the read.
+    entries
+        Reads the entries of a device from a position on, in the order of time.
+
+    Raises
+    ------
+    InvalidQueryError
+        A filter doesn't fit its property's type, or the `next_token` isn't one of this query.
+    StoreUnavailableError, HotStoreError
+        The store can't be read.
+    OutOfTimeError
+        Time was over before the page had come anywhere.
+    """
+    flaws = [Flaws() for _ in query.each]
+    parts = [
+        _part(number, each, entries(each, resume, flaws[number]), resume, flaws[number])
+        for number, each, resume in _beginnings(query, timestamps)
+    ]
+    page = _Page(query, page_bytes, flaws)
+    token: str | None = None
+    try:
+        for found in heapq.merge(*_begun(parts), key=lambda found: found[:2]):
+            if page.add(found):
+                token = page.token
+                break
+            time_left.can_end = True
+    except OutOfTimeError:
+        token = page.token
+        if token is None:
+            raise
+    total = Flaws()
+    for each in flaws:
+        total.add(each)
+    return DevicesPage(page.values, token, total)
+
+
+def _beginnings(
+    query: DevicesQuery, timestamps: TimestampFormat
+) -> Iterator[tuple[int, HistoryQuery, Resume]]:
+    """Yield the devices that may have more, each with the part of its range that is left."""
+    each: HistoryQuery
+    share = query.common.max_results
+    if share is not None:  # an estimate only: it decides how much the storage sends at a time
+        share = math.ceil(_SPARE * share / len(query.each))
+    nowhere = Resume(None, None, None, query.common.descending)
+    if query.common.next_token is None:
+        for number, each in enumerate(query.each):
+            if not each.unsatisfiable:
+                yield number, replace(each, max_results=share), nowhere
+        return
+    at, position = next_token.decode_among(query.common.next_token, query)
+    resume = Resume.at(position, query.common, timestamps)
+    assert resume.timestamp is not None  # noqa: S101 - it is that of a position
+    instant = resume.timestamp.instant
+    for number, each in enumerate(query.each):
+        # Of the position's instant, the devices before its own have been read.
+        beyond = instant + (number < at) * (-1 if each.descending else 1)
+        start = each.start if each.descending else beyond
+        end = beyond if each.descending else each.end
+        if number == at:
+            start, end = each.start, each.end
+        if start <= end and not each.unsatisfiable:
+            left = replace(each, start=start, end=end, max_results=share)
+            yield number, left, resume if number == at else nowhere
+
+
+def _part(
+    number: int, query: HistoryQuery, singles: Iterator[Single], resume: Resume, flaws: Flaws
+) -> Iterator[_Found]:
+    matches = conditions(query, flaws)
+    for entry, timestamp in singles:
+        done = resume.properties_done(timestamp, entry)
+        in_range = query.start <= timestamp.instant <= query.end
+        if done is None or done == len(query.selected_properties) or not in_range:
+            continue
+        rank = -timestamp.instant if query.descending else timestamp.instant
+        yield _Found(rank, number, entry, timestamp.text, done, matches(entry))
+
+
+def _begun(parts: Sequence[Iterator[_Found]]) -> list[Iterator[_Found]]:
+    """Read the first entry of each part, several at a time: that is when the storage is asked."""
+    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, max(len(parts), 1))) as threads:
+        firsts = [threads.submit(next, part, None) for part in parts]
+        try:
+            found = [each.result() for each in firsts]
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [
+        itertools.chain((first,), part)
+        for first, part in zip(found, parts, strict=True)
+        if first is not None
+    ]
+
+
+class _Page:
+    """The page that is being put together."""
+
+    def __init__(self, query: DevicesQuery, page_bytes: int, flaws: Sequence[Flaws]) -> None:
+        self.values: dict[str, dict[str, PropertyValues]] = {}
+        self._query = query
+        self._flaws = flaws
+        self._room = query.common.max_results
+        self._bytes_left = page_bytes
+        self._count = 0
+        self._last: tuple[int, Position] | None = None
+
+    @property
+    def token(self) -> str | None:
+        """The token that leads on behind the last entry; None if there was none."""
+        return None if self._last is None else next_token.encode_among(*self._last, self._query)
+
+    def add(self, found: _Found) -> bool:
+        """Add an entry's values; True if one had no room."""
+        query, entry = self._query.each[found.number], found.entry
+        names = query.selected_properties if found.matches else ()
+        for index, name in enumerate(names):
+            stored = entry.values.get(name)
+            if stored is None or index < found.done:
+                continue
+            try:
+                value = to_data_value(stored, query.property_types.get(name))
+            except UnrepresentableValueError as error:
+                self._flaws[found.number].add_value(name, entry.key, error)
+                continue
+            ((kind, content),) = value.items()
+            size = VALUE_BYTES + len(found.time) + encoded_size(kind, (content,))
+            series = self.values.get(query.device_id, {}).get(name)
+            if series is None:
+                size += overhead(replace(query, selected_properties=(name,)))
+            if self._count and (self._count == self._room or size > self._bytes_left):
+                return True
+            if series is None:
+                series = self.values.setdefault(query.device_id, {})[name] = PropertyValues()
+            series.extend((found.time,), kind, (content,))
+            self._count += 1
+            self._bytes_left -= size
+            self._end(found, index)
+        self._end(found, len(query.selected_properties) - 1)
+        return False
+
+    def _end(self, found: _Found, index: int) -> None:
+        key, identity = str(found.entry.key), found.entry.identity
+        self._last = found.number, Position(key, index, identity, complete=False, in_second=1)

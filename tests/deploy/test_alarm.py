@@ -1,0 +1,132 @@
+"""A device's alarm: made as `register` makes it, and read through the local TwinMaker."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from chalicelib.contracts import twinmaker as contract
+from chalicelib.data_connector import device
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.data_value import DataType
+from chalicelib.model.layout import ProviderLayout
+from chalicelib.model.limits import LARGEST_PAYLOAD
+from chalicelib.model.reads import HISTORY, LAST_ENTRY
+from chalicelib.model.timestamps import Iso8601Format
+from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+from demo.twin import until_active
+from deploy_scripts.project_files.twin_configuration import Alarm, Device, DeviceProperty
+from deploy_scripts.register.component_types import component_types
+from deploy_scripts.register.entities import entity
+from local_cloud.twinmaker import LocalTwinMaker
+from tests.conformance.memory import MemoryStore
+from tests.conformance.oracle import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TWIN = "factory-twin"
+WHERE = {"workspaceId": "factory"}
+ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reader"
+RANGE = {"startTime": "2026-01-30T00:00:00Z", "endTime": "2026-01-31T00:00:00Z"}
+PRESSURE = DeviceProperty("pressure", DataType("DOUBLE"))
+STATES = {"2026-01-30T17:00:00Z": "NORMAL", "2026-01-30T17:00:01Z": "ACTIVE"}
+
+
+def pump(number: int, shared: str | None) -> Device:
+    return Device(f"pump-{number}", (PRESSURE,), (), shared, Alarm("state.alarm"))
+
+
+def register(client: Any, devices: tuple[Device, ...]) -> None:
+    """Make what `register --entities` makes."""
+    client.create_workspace(**WHERE)
+    types = component_types(TWIN, devices, {HISTORY: ARN, LAST_ENTRY: ARN})
+    for type_id, described in types.items():
+        of_type = WHERE | {"componentTypeId": type_id}
+        client.create_component_type(**of_type, **described)
+        until_active(partial(client.get_component_type, **of_type))
+    for each in devices:
+        of_entity = WHERE | {"entityId": each.id}
+        client.create_entity(**of_entity, **entity(TWIN, each))
+        until_active(partial(client.get_entity, **of_entity))
+
+
+@pytest.fixture(params=[None, "pump"], ids=["types of their own", "a shared type"])
+def pumps(request: pytest.FixtureRequest) -> tuple[Device, ...]:
+    return tuple(pump(number, request.param) for number in (1, 2))
+
+
+@pytest.fixture
+def client(pumps: tuple[Device, ...]) -> Iterator[Any]:
+    store = MemoryStore()
+    values = [Stored(key, {"state": {"alarm": state}}) for key, state in STATES.items()]
+    for each in pumps:
+        store.put(each.id, values, "S")
+    reader = HotReader(store, Iso8601Format(), page_bytes=LARGEST_PAYLOAD)
+    info = DigitalTwinInfo(TWIN, ProviderLayout("aws", "aws"), {})
+
+    def invoke(_arn: str, event: dict[str, Any]) -> Any:
+        (device_id,) = device.resolve(event, info)
+        query = contract.history_query(event, device_id)
+        return contract.history_answer(query, reader.history(query))
+
+    with LocalTwinMaker(invoke=invoke) as twinmaker:
+        made = boto3.client(
+            "iottwinmaker",
+            endpoint_url=twinmaker.url,
+            region_name="eu-central-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(inject_host_prefix=False),
+        )
+        register(made, pumps)
+        yield made
+
+
+def test_an_alarms_status_is_read_where_it_is_stored(client, pumps):
+    for each in pumps:
+        answer = client.get_property_value_history(
+            **WHERE,
+            **RANGE,
+            entityId=each.id,
+            componentName="alarm",
+            selectedProperties=["alarm_status"],
+        )
+        (status,) = answer["propertyValues"]
+        reference = status["entityPropertyReference"]
+        assert reference["propertyName"] == "alarm_status"
+        assert reference["externalIdProperty"] == {"alarm_key": each.id}
+        assert {
+            value["time"]: value["value"]["stringValue"] for value in status["values"]
+        } == STATES
+
+
+def test_a_filter_finds_the_active_ones(client, pumps):
+    active = {"propertyName": "alarm_status", "operator": "=", "value": {"stringValue": "ACTIVE"}}
+    answer = client.get_property_value_history(
+        **WHERE,
+        **RANGE,
+        entityId=pumps[0].id,
+        componentName="alarm",
+        selectedProperties=["alarm_status"],
+        propertyFilters=[active],
+    )
+    (status,) = answer["propertyValues"]
+    assert [value["time"] for value in status["values"]] == ["2026-01-30T17:00:01Z"]
+
+
+def test_grafana_finds_the_types_by_their_parent_and_the_entities_by_their_key(client, pumps):
+    parent = {"extendsFrom": "com.amazon.iottwinmaker.alarm.basic"}
+    listed = client.list_component_types(**WHERE, filters=[parent])["componentTypeSummaries"]
+    shared = pumps[0].component_type
+    names = [shared] if shared else [each.id for each in pumps]
+    assert {each["componentTypeId"] for each in listed} == {
+        f"{TWIN}-{each}-alarm" for each in names
+    }
+    for each in pumps:
+        found = client.list_entities(**WHERE, filters=[{"externalId": each.id}])["entitySummaries"]
+        assert [its["entityId"] for its in found] == [each.id]
