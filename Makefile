@@ -8,13 +8,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENTRIES ?= 2880
+MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Some container images set it; then each of the many processes compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-fast clients bench lint pythons format package clean
+.PHONY: help setup demo local test test-fast clients soak bench lint pythons format package clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -56,6 +57,9 @@ tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/pack
 
 clients: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready ## Read by TwinMaker's own JavaScript clients
 	@$(BIN)/python -m pytest tests/clients
+
+soak: $(VENV)/.ready ## Try random input for MINUTES (10), and record what came of it
+	@$(BIN)/python -m tests.fuzzing.soak $(MINUTES)
 
 bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md
 	@$(BIN)/python -m benchmarks

@@ -171,6 +171,8 @@ def _check_series(
             raise WrongAnswerError(f"{where} has the time {_shown(time)}") from None
         if not query.start <= instant <= query.end:
             raise WrongAnswerError(f"{where} is outside of the range: {time}")
+        if query.interval is not None and instant % query.interval:
+            raise WrongAnswerError(f"{where} is between two points of the interpolation: {time}")
         if last is not None and (instant > last if query.descending else instant < last):
             raise WrongAnswerError(f"{where} isn't in order: {time}")
         last = instant

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.instants import parse_instant
+from chalicelib.model.instants import NANOSECONDS, parse_instant
 from chalicelib.model.property_filter import PropertyFilter
 
 _LONGEST_TEXT = 1_024
@@ -141,6 +141,19 @@ class Document:
         if value is not None and not isinstance(value, bool):
             raise InvalidQueryError(f"{key} must be true or false")
         return bool(value)
+
+    def interval(self, key: str) -> int | None:
+        """Return the nanoseconds between interpolated values; None if none are asked for."""
+        asked = self.mapping(key)
+        if not asked:
+            return None
+        if asked.get("interpolationType", "LINEAR") != "LINEAR":
+            raise InvalidQueryError(f"{key}.interpolationType must be LINEAR")
+        where = f"{key}.intervalInSeconds"
+        seconds = Document({where: asked.get("intervalInSeconds")}, self._where).max_results(where)
+        if seconds is None:
+            raise InvalidQueryError(f"{where} must be a whole number of at least 1")
+        return seconds * NANOSECONDS
 
     def token(self, key: str) -> str | None:
         """Return a `nextToken`; None if it is missing or empty."""

@@ -74,10 +74,6 @@ def history_query(
     ('DOUBLE', True, 200)
     """
     document = Document(event, "the event")
-    if document.get("interpolation"):
-        raise InvalidQueryError(
-            "interpolation isn't supported: values are returned as they were recorded. Leave it out."
-        )
     start, end = _instant(document, "start"), _instant(document, "end")
     check_range(start, end, "startTime", "endTime")
     query = HistoryQuery(
@@ -93,6 +89,7 @@ def history_query(
         descending=document.order_is_descending("orderByTime"),
         max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
         next_token=document.token("nextToken"),
+        interval=document.interval("interpolation"),
         external_id=_external_id(document, device_id),
     )
     filtered = [each.property_name for each in query.filters]

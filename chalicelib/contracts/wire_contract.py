@@ -17,7 +17,7 @@ import orjson
 from chalicelib.contracts.parsing import Document, check_range
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.instants import utc_text
+from chalicelib.model.instants import NANOSECONDS, utc_text
 from chalicelib.model.query import (
     MOST_DEVICES,
     AnyQuery,
@@ -44,7 +44,10 @@ _LEFT_OUT: Final = re.compile(r"\b(values|timestamps)=([0-9]{1,9})\b")
 _COUNTS: Final = ("max_results", "pages_ahead")
 _LISTS: Final = ("selected_properties", "iot_device_ids")
 _FLAGS: Final = {"true": True, "false": False}
-_JSON_PARAMETERS: Final = ("property_types", "property_sources", "property_filters")
+_JSON_PARAMETERS: Final = (
+    *("property_types", "property_sources", "property_filters"),
+    "interpolation",
+)
 
 
 def left_out(flaws: Flaws) -> str:
@@ -156,6 +159,11 @@ def _payload(query: AnyQuery) -> dict[str, Any]:
             "next_token": query.next_token,
             "pages_ahead": query.pages_ahead,
         }
+        if query.interval is not None:
+            payload["interpolation"] = {
+                "interpolationType": "LINEAR",
+                "intervalInSeconds": query.interval // NANOSECONDS,
+            }
     return payload
 
 
@@ -278,6 +286,7 @@ def history_query(payload: Mapping[str, Any]) -> HistoryQuery:
         max_results=document.max_results("max_results"),
         next_token=document.token("next_token"),
         pages_ahead=document.pages_ahead("pages_ahead"),
+        interval=document.interval("interpolation"),
         times=document.flag("times"),
     )
     return _checked(query)
@@ -324,6 +333,8 @@ def histories_query(payload: Mapping[str, Any]) -> HistoryQuery | DevicesQuery:
         "iot_device_ids", of="device ids", most=MOST_DEVICES
     )
     query = history_query({**payload, "iot_device_id": first})
+    if query.interval is not None and others:
+        raise InvalidQueryError("interpolation is of one device's values: ask for each by itself")
     if not others:
         return query
     return DevicesQuery((query, *(replace(query, device_id=each) for each in others)))

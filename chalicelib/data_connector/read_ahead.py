@@ -171,6 +171,7 @@ def _digest(query: HistoryQuery) -> bytes:
         query.component_name,
         query.component_path,
         query.external_id,
+        query.interval,
         query.start,
         query.end,
         [each.to_json() for each in query.filters],

@@ -38,17 +38,30 @@ _SPARE: Final = 2
 """How many times its share of a page a device is asked for, as not all store equally often."""
 
 
-class _Found(NamedTuple):
-    """An entry of one of the devices, in the order of all."""
+class Found(NamedTuple):
+    """An entry of one of the devices, in the order of all.
+
+    Attributes
+    ----------
+    rank
+        The instant, or its negative in descending order.
+    number
+        The device's number in the query.
+    entry
+        The entry.
+    time
+        Its timestamp in UTC.
+    done
+        The number of its properties that earlier pages have returned.
+    matches
+        True if it meets the query's filters.
+    """
 
     rank: int
-    """The instant, or its negative in descending order."""
     number: int
-    """The device's, in the query."""
     entry: StoredEntry
     time: str
     done: int
-    """How many of the entry's properties earlier pages have returned."""
     matches: bool
 
 
@@ -85,7 +98,7 @@ def devices_page(
     """
     flaws = [Flaws() for _ in query.each]
     parts = [
-        _part(number, each, entries(each, resume, flaws[number]), resume, flaws[number])
+        found_in(entries(each, resume, flaws[number]), each, resume, flaws[number], number)
         for number, each, resume in _beginnings(query, timestamps)
     ]
     page = _Page(query, page_bytes, flaws)
@@ -136,9 +149,10 @@ def _beginnings(
             yield number, left, resume if number == at else nowhere
 
 
-def _part(
-    number: int, query: HistoryQuery, singles: Iterator[Single], resume: Resume, flaws: Flaws
-) -> Iterator[_Found]:
+def found_in(
+    singles: Iterator[Single], query: HistoryQuery, resume: Resume, flaws: Flaws, number: int = 0
+) -> Iterator[Found]:
+    """Yield those of a device's entries that a query is about and earlier pages haven't returned."""
     matches = conditions(query, flaws)
     for entry, timestamp in singles:
         done = resume.properties_done(timestamp, entry)
@@ -146,10 +160,10 @@ def _part(
         if done is None or done == len(query.selected_properties) or not in_range:
             continue
         rank = -timestamp.instant if query.descending else timestamp.instant
-        yield _Found(rank, number, entry, timestamp.text, done, matches(entry))
+        yield Found(rank, number, entry, timestamp.text, done, matches(entry))
 
 
-def _begun(parts: Sequence[Iterator[_Found]]) -> list[Iterator[_Found]]:
+def _begun(parts: Sequence[Iterator[Found]]) -> list[Iterator[Found]]:
     """Read the first entry of each part, several at a time: that is when the storage is asked."""
     with ThreadPoolExecutor(min(_SIDE_BY_SIDE, max(len(parts), 1))) as threads:
         firsts = [threads.submit(next, part, None) for part in parts]
@@ -182,7 +196,7 @@ class _Page:
         """The token that leads on behind the last entry; None if there was none."""
         return None if self._last is None else next_token.encode_among(*self._last, self._query)
 
-    def add(self, found: _Found) -> bool:
+    def add(self, found: Found) -> bool:
         """Add an entry's values; True if one had no room."""
         query, entry = self._query.each[found.number], found.entry
         names = query.selected_properties if found.matches else ()
@@ -211,6 +225,6 @@ class _Page:
         self._end(found, len(query.selected_properties) - 1)
         return False
 
-    def _end(self, found: _Found, index: int) -> None:
+    def _end(self, found: Found, index: int) -> None:
         key, identity = str(found.entry.key), found.entry.identity
         self._last = found.number, Position(key, index, identity, complete=False, in_second=1)

@@ -11,11 +11,13 @@ import re
 import time
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from chalicelib.hot_reader.conditions import conditions
-from chalicelib.hot_reader.devices import devices_page
+from chalicelib.hot_reader.devices import devices_page, found_in
+from chalicelib.hot_reader.interpolation import interpolated_page
 from chalicelib.hot_reader.pages import PagesInProgress
 from chalicelib.hot_reader.reading_time import OutOfTimeError, ReadingTime
 from chalicelib.hot_reader.resume import Resume
@@ -33,7 +35,7 @@ from chalicelib.stores.hot_store import BatchingHotStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from chalicelib.hot_reader.next_token import Position
+    from chalicelib.hot_reader.devices import Found
     from chalicelib.hot_reader.time_order import Single
     from chalicelib.model.entries import DeviceId, StoredEntry
     from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
@@ -205,15 +207,34 @@ class HotReader:
         if self._page_values is not None:
             query = replace(query, each=tuple(map(self._bounded, query.each)))
 
-        def entries(each: HistoryQuery, resume: Resume, flaws: Flaws) -> Iterator[Single]:
-            order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=each.descending)
-            found = self._read(each, resume, order, time_left, one_by_one=True)
-            return cast("Iterator[Single]", found)
-
+        entries = partial(self._singly, time_left)
         try:
             return devices_page(query, self._timestamps, self._page_bytes, time_left, entries)
         except OutOfTimeError:
             raise _out_of_time(query.common, Flaws()) from None
+
+    def interpolated(self, query: HistoryQuery, seconds: float = math.inf) -> HistoryPage:
+        """Read one page of a device's interpolated values; see `history` and `interpolated_page`."""
+        time_left = ReadingTime(seconds, self._clock)
+        query = self._bounded(query)
+        if query.unsatisfiable:
+            return HistoryPage({}, None, Flaws())
+
+        def entries(query: HistoryQuery, resume: Resume, flaws: Flaws) -> Iterator[Found]:
+            return found_in(self._singly(time_left, query, resume, flaws), query, resume, flaws)
+
+        try:
+            return interpolated_page(query, self._timestamps, self._page_bytes, time_left, entries)
+        except OutOfTimeError:
+            raise _out_of_time(query, Flaws()) from None
+
+    def _singly(
+        self, time_left: ReadingTime, query: HistoryQuery, resume: Resume, flaws: Flaws
+    ) -> Iterator[Single]:
+        order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=query.descending)
+        return cast(
+            "Iterator[Single]", self._read(query, resume, order, time_left, one_by_one=True)
+        )
 
     def last_entry(self, query: LastEntryQuery, seconds: float = math.inf) -> LastEntry:
         """Read the newest value of each property of a device, by instant.
@@ -340,7 +361,7 @@ class HotReader:
         asked: dict[str, Any] = {
             "descending": query.descending,
             "properties": query.places(self._values_path),
-            "limit": _entries_needed(query, resume.position),
+            "limit": resume.entries_needed(query),
         }
         device_id = self._stored_id(query.device_id)
         if self._batches is not None and not query.filters and not one_by_one:
@@ -371,17 +392,3 @@ def _out_of_time(query: LastEntryQuery, flaws: Flaws) -> HotReaderError:
 def _joined(pages: Sequence[HistoryPage]) -> HistoryPage:
     first, *following = pages
     return replace(first, following=following) if following else first
-
-
-def _entries_needed(query: HistoryQuery, position: Position | None) -> int | None:
-    """Estimate how many entries a page takes, if every entry has every property.
-
-    An entry of a later second shows that the last one's is over, and that there is another page: one
-    entry more if seconds have one each. Seconds are taken to have as many as the position's had. A
-    page that isn't known to be complete reads part of a second again.
-    """
-    if query.max_results is None or query.filters:
-        return None
-    values = query.max_results * (1 + query.pages_ahead)
-    more = 1 if position is None else position.in_second + (not position.complete)
-    return math.ceil(values / len(query.selected_properties)) + more

@@ -140,6 +140,43 @@ def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position]:
     return number, position
 
 
+def encode_interpolated(position: Position, states: Sequence[Any], query: HistoryQuery) -> str:
+    """Return the token that continues interpolated values.
+
+    Parameters
+    ----------
+    position
+        The last stored value that was used. What lies before it in its second is read again.
+    states
+        For each selected property, what its line goes on from.
+    query
+        The query.
+    """
+    place = [*position[:3], states]
+    return _pack([_VERSION, *place, _digest(place, query, query.device_id)])
+
+
+def decode_interpolated(token: str, query: HistoryQuery) -> tuple[Position, list[Any]]:
+    """Read a token of interpolated values; see `encode_interpolated` and `decode`."""
+    try:
+        match _unpack(token):
+            case [
+                int(version),
+                str(key),
+                int(index),
+                str(identity),
+                list(states),
+                str(digest),
+            ] if version == _VERSION and len(states) == len(query.selected_properties):
+                position = Position(key, index, identity, complete=False, in_second=1)
+            case _:
+                raise _not_ours()
+    except (ValueError, RecursionError) as error:
+        raise _not_ours() from error
+    _check(position, query, digest == _digest([*position[:3], states], query, query.device_id))
+    return position, states
+
+
 def _check(position: Position, query: HistoryQuery, belongs: bool) -> None:  # noqa: FBT001
     if not belongs or not 0 <= position.property_index < len(query.selected_properties):
         raise InvalidQueryError(
@@ -187,6 +224,8 @@ def _digest(position: Sequence[Any], query: HistoryQuery, devices: Any) -> str:
         query.descending,
         [condition.to_json() for condition in query.filters],
     ]
+    if query.interval is not None:
+        parts.append(query.interval)
     canonical = json.dumps(parts, separators=(",", ":"), sort_keys=True).encode()
     # 96 bits. They detect mistakes; against forgery nothing is needed, as a token gives no authority.
     return hashlib.sha256(canonical).hexdigest()[:24]

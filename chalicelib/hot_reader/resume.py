@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,21 @@ class Resume:
         if here == there:
             return self.position.property_index + 1
         return 0 if (here < there) == self.descending else None
+
+    def entries_needed(self, query: HistoryQuery) -> int | None:
+        """Estimate how many entries a page takes, if every entry has every property.
+
+        An entry of a later second shows that the last one's is over, and that there is another page: one
+        entry more if seconds have one each. Seconds are taken to have as many as the position's had. A
+        page that isn't known to be complete reads part of a second again.
+        """
+        if query.max_results is None or query.filters:
+            return None
+        values = query.max_results * (1 + query.pages_ahead)
+        more = 1
+        if self.position is not None:
+            more = self.position.in_second + (not self.position.complete)
+        return math.ceil(values / len(query.selected_properties)) + more
 
     def beyond(self, timestamps: TimestampFormat) -> SortKey | None:
         """Return the key to go on from, if nothing can be missing up to the position's key."""

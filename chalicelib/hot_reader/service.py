@@ -68,6 +68,8 @@ def answer(reader: HotReader, query: AnyQuery, seconds: float = math.inf) -> Ans
     """Answer a history query or a last entry query; raises `HotReaderError`."""
     if isinstance(query, DevicesQuery):
         return HistoryAnswer(query, reader.histories(query, seconds))
+    if isinstance(query, HistoryQuery) and query.interval is not None:
+        return HistoryAnswer(query, reader.interpolated(query, seconds))
     if isinstance(query, HistoryQuery):
         return HistoryAnswer(query, reader.history(query, seconds))
     return LastEntryAnswer(query, reader.last_entry(query, seconds))

@@ -179,6 +179,8 @@ class HistoryQuery(LastEntryQuery):
         The end of the page before; None for the first page.
     pages_ahead
         The most pages, of those that follow, to read along with this one.
+    interval
+        Nanoseconds between two interpolated values; None for the values as they were stored.
     unsatisfiable
         True if no entry can meet a filter that was on a constant property.
     """
@@ -190,6 +192,7 @@ class HistoryQuery(LastEntryQuery):
     max_results: int | None = None
     next_token: str | None = None
     pages_ahead: int = 0
+    interval: int | None = None
     unsatisfiable: bool = False
 
     @property

@@ -80,6 +80,10 @@ class DeviceProperty:
     source: _Source | None = None
 
 
+ALARM_STATUS: Final = "alarm_status"
+"""The status of an alarm in AWS's alarm type (TwinMaker guide, 'Built-in component types')."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """An alarm of a device; its key is the device's id.
@@ -90,7 +94,7 @@ class Alarm:
         The stored name or path of its status.
     """
 
-    source: _Source = "alarm_status"
+    source: _Source = ALARM_STATUS
 
 
 _TypeName = Annotated[

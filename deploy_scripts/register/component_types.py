@@ -8,7 +8,7 @@ from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, SOURCE
 from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from deploy_scripts.project_files.twin_configuration import DeviceProperty
+from deploy_scripts.project_files.twin_configuration import ALARM_STATUS, DeviceProperty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ LATEST: Final = "latest"
 ALARM: Final = "alarm"
 """The component by which an alarm's status is read, if the device has one."""
 _ALARM_BASE: Final = "com.amazon.iottwinmaker.alarm.basic"
-"""AWS's alarm type, with `alarm_key` and `alarm_status` (TwinMaker guide, 'Built-in component types')."""
+"""AWS's alarm type (TwinMaker guide, 'Built-in component types')."""
 _ALARM_KEY: Final = "alarm_key"
 
 
@@ -114,7 +114,7 @@ def _alarm_type(device: Device, readers: Mapping[Read, str]) -> Json:
     """
     key, device_id = _own(device, ALARM)
     definitions: Json = {
-        "alarm_status": {"configuration": {SOURCE: device.alarm and device.alarm.source}},
+        ALARM_STATUS: {"configuration": {SOURCE: device.alarm and device.alarm.source}},
         device_id.name: _own_definition(device, device_id) | {"isExternalId": False},
     }
     if device.component_type is None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from chalicelib.model.data_value import DataType
 from chalicelib.settings.digital_twin_info import DEVICES_DIRECTORY
+from deploy_scripts.project_files.twin_configuration import ALARM_STATUS, DeviceProperty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from deploy_scripts.project_files.twin_configuration import (
-        Device,
-        DeviceProperty,
-        TwinConfiguration,
-    )
+    from deploy_scripts.project_files.twin_configuration import Device, TwinConfiguration
 
 _DEVICES: Final = "config_iot_devices"
 _LARGEST_ENVIRONMENT: Final = 4_096
@@ -51,7 +49,7 @@ def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str
             "id": device.id,
             "properties": [
                 _typed(each) | ({"source": each.source} if each.source else {})
-                for each in device.properties
+                for each in _stored(device)
             ],
             **({"constProperties": constants} if constants else {}),
             **({"componentType": device.component_type} if device.component_type else {}),
@@ -60,6 +58,14 @@ def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str
         for constants in [[_typed(each) | {"value": each.value} for each in device.constants]]
     ]
     return json.dumps(info | ({_DEVICES: listed} if listed else {}))
+
+
+def _stored(device: Device) -> tuple[DeviceProperty, ...]:
+    """Return the properties that are stored, the status of the alarm among them."""
+    if device.alarm is None or any(each.name == ALARM_STATUS for each in device.properties):
+        return device.properties
+    status = DeviceProperty(ALARM_STATUS, DataType("STRING"), source=device.alarm.source)
+    return (*device.properties, status)
 
 
 def _typed(each: DeviceProperty) -> dict[str, Any]:

@@ -204,6 +204,7 @@ def event_of(payload: dict[str, Any]) -> dict[str, Any]:
         "orderByTime": payload.get("order_by_time"),
         "maxResults": payload.get("max_results"),
         "nextToken": payload.get("next_token"),
+        "interpolation": payload.get("interpolation"),
     }
     return {name: value for name, value in event.items() if value is not None}
 

@@ -9,19 +9,26 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from chalicelib.contracts import twinmaker as contract
-from chalicelib.data_connector import device
+from chalicelib.data_connector import event_query
+from chalicelib.hot_reader import service
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.data_value import DataType
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.limits import LARGEST_PAYLOAD
+from chalicelib.model.query import LastEntryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from demo.twin import until_active
-from deploy_scripts.project_files.twin_configuration import Alarm, Device, DeviceProperty
+from deploy_scripts.project_files.twin_configuration import (
+    Alarm,
+    Device,
+    DeviceProperty,
+    TwinConfiguration,
+)
 from deploy_scripts.register.component_types import component_types
 from deploy_scripts.register.entities import entity
+from deploy_scripts.stage.twin_info import digital_twin_info
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored
@@ -67,12 +74,11 @@ def client(pumps: tuple[Device, ...]) -> Iterator[Any]:
     for each in pumps:
         store.put(each.id, values, "S")
     reader = HotReader(store, Iso8601Format(), page_bytes=LARGEST_PAYLOAD)
-    info = DigitalTwinInfo(TWIN, ProviderLayout("aws", "aws"), {})
+    twin = TwinConfiguration(TWIN, ProviderLayout("aws", "aws"), pumps)
+    info = DigitalTwinInfo.load({"DIGITAL_TWIN_INFO": digital_twin_info(twin, pumps)})
 
     def invoke(_arn: str, event: dict[str, Any]) -> Any:
-        (device_id,) = device.resolve(event, info)
-        query = contract.history_query(event, device_id)
-        return contract.history_answer(query, reader.history(query))
+        return service.answer(reader, event_query.parse(event, HISTORY, info)).document
 
     with LocalTwinMaker(invoke=invoke) as twinmaker:
         made = boto3.client(
@@ -105,6 +111,23 @@ def test_an_alarms_status_is_read_where_it_is_stored(client, pumps):
         } == STATES
 
 
+def test_by_component_type_each_status_has_the_key_of_its_alarm(client, pumps):
+    shared = pumps[0].component_type
+    for name in [shared] if shared else [each.id for each in pumps]:
+        answer = client.get_property_value_history(
+            **WHERE,
+            **RANGE,
+            componentTypeId=f"{TWIN}-{name}-alarm",
+            selectedProperties=["alarm_status"],
+        )
+        found = {
+            each["entityPropertyReference"]["externalIdProperty"]["alarm_key"]: each["values"]
+            for each in answer["propertyValues"]
+        }
+        assert found.keys() == ({each.id for each in pumps} if shared else {name})
+        assert all(len(values) == len(STATES) for values in found.values())
+
+
 def test_a_filter_finds_the_active_ones(client, pumps):
     active = {"propertyName": "alarm_status", "operator": "=", "value": {"stringValue": "ACTIVE"}}
     answer = client.get_property_value_history(
@@ -130,3 +153,10 @@ def test_grafana_finds_the_types_by_their_parent_and_the_entities_by_their_key(c
     for each in pumps:
         found = client.list_entities(**WHERE, filters=[{"externalId": each.id}])["entitySummaries"]
         assert [its["entityId"] for its in found] == [each.id]
+
+
+def test_over_http_the_status_is_a_property_of_the_device_like_any_other(pumps):
+    twin = TwinConfiguration(TWIN, ProviderLayout("aws", "azure"), pumps)
+    info = DigitalTwinInfo.load({"DIGITAL_TWIN_INFO": digital_twin_info(twin, pumps)})
+    query = LastEntryQuery(device_id=pumps[0].id, selected_properties=("alarm_status",))
+    assert query.declared_by(info.devices).property_sources == {"alarm_status": "state.alarm"}

@@ -33,6 +33,7 @@ OF_EVERY_HOT_READER: Final = {
         "conditions",
         "devices",
         "hot_reader",
+        "interpolation",
         "next_token",
         "pages",
         "reading_time",

@@ -56,6 +56,7 @@ MISTYPED: dict[str, list[Any]] = {
     "component_name": [5, "", ["a"]],
     "component_path": [5, "", ["a"]],
     "external_id": [5, "", ["a"]],
+    "interpolation": ["LINEAR", {"interpolationType": "STEP"}, {"intervalInSeconds": "60"}],
     "times": [1, "true", ["a"]],
 }
 MISTYPED_ENVELOPE: dict[str, list[Any]] = {

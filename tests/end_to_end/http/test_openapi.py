@@ -79,10 +79,13 @@ def parameter_examples(path: str) -> dict[str, str]:
     for number in range(len(CONTRACT.at(("paths", path, "get", "parameters")))):
         pointer = CONTRACT.resolved(("paths", path, "get", "parameters", str(number)))
         parameter = CONTRACT.at(pointer)
-        if "content" in parameter:
-            text = json.dumps(parameter["content"]["application/json"]["example"])
-        elif "example" not in parameter:
+        described = (
+            parameter["content"]["application/json"] if "content" in parameter else parameter
+        )
+        if "example" not in described:
             continue  # it would make another answer, or stand in another parameter's way
+        if "content" in parameter:
+            text = json.dumps(described["example"])
         elif isinstance(parameter["example"], list):
             text = ",".join(parameter["example"])
         else:
@@ -194,6 +197,7 @@ SENT_QUERIES = {
         max_results=200,
         next_token="opaque",
         pages_ahead=24,
+        interval=60_000_000_000,
     ),
     "LastEntryEnvelope": LastEntryQuery(
         device_id="pump-1",

@@ -135,6 +135,10 @@ class RawServer:
             self._serve(connection, number)
 
 
+class Cut(bytes):
+    """Bytes behind which the connection ends."""
+
+
 Act = bytes | str
 """What to do with a request: answer these bytes, or one of the words below."""
 RESET, CLOSE, HANG = "reset", "close", "hang"
@@ -160,6 +164,8 @@ class Scripted(RawServer):
                     self.requests.append(request)
                 if isinstance(act, bytes):
                     connection.sendall(act)
+                    if isinstance(act, Cut):
+                        return
                     continue
                 if act == HANG:
                     self.stopping.wait(PATIENCE_SECONDS)

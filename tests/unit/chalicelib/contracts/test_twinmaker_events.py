@@ -275,13 +275,13 @@ class TestHistoryEvents:
         query = history(selectedProperties=["temperature"], propertyFilters=[condition])
         assert query.properties == ("temperature", "status")
 
-    def test_that_ask_for_interpolation_are_refused(self):
-        with pytest.raises(InvalidQueryError, match="interpolation isn't supported"):
-            history(interpolation={"interpolationType": "LINEAR", "intervalInSeconds": 60})
+    @pytest.mark.parametrize("kind", [{}, {"interpolationType": "LINEAR"}])
+    def test_may_ask_for_interpolation(self, kind):
+        assert history(interpolation={**kind, "intervalInSeconds": 60}).interval == 60 * 10**9
 
     @pytest.mark.parametrize("interpolation", [..., None, {}])
     def test_that_do_not_are_not(self, interpolation):
-        assert history(interpolation=interpolation).device_id == DEVICE
+        assert history(interpolation=interpolation).interval is None
 
     @pytest.mark.parametrize(
         ("key", "value"),
@@ -305,6 +305,10 @@ class TestHistoryEvents:
             ("maxResults", 10**400),
             ("orderByTime", "descending"),
             ("nextToken", 7),
+            ("interpolation", "LINEAR"),
+            ("interpolation", {"interpolationType": "STEP", "intervalInSeconds": 60}),
+            ("interpolation", {"interpolationType": "LINEAR"}),
+            ("interpolation", {"interpolationType": "LINEAR", "intervalInSeconds": 0.5}),
             ("propertyFilters", {}),
             ("propertyFilters", ["temperature > 20"]),
         ],

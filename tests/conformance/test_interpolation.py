@@ -1,0 +1,168 @@
+"""Interpolated values: points of the grid on the lines between stored values, and no others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.timestamps import Iso8601Format
+from tests.conformance.asking import END, START, DirectAsker, count, page, pages
+from tests.conformance.conftest import Subject, each_host, each_store
+from tests.conformance.memory import MemoryStore
+from tests.conformance.oracle import Stored, in_order, instant_of, read_back
+
+SELECTED = ["a", "b"]
+TYPES = {"a": "DOUBLE", "b": "LONG"}
+ORDERS = ["ASCENDING", "DESCENDING"]
+in_memory = pytest.mark.parametrize("readers", ["memory"], indirect=True, scope="session")
+"""For rules above the stores."""
+
+
+def every(seconds: Any, kind: Any = "LINEAR") -> dict[str, Any]:
+    asked = {"interpolationType": kind, "intervalInSeconds": seconds}
+    return {"property_types": TYPES, "interpolation": asked}
+
+
+def points(entries: list[Stored], name: str, seconds: int) -> list[tuple[Fraction, float]]:
+    """Say what the points of a property are: between the last value before each and the first behind."""
+    samples = [
+        (entry.instant, Fraction(float(entry.values[name]) if name == "a" else entry.values[name]))
+        for entry in in_order(entries)
+        if name in entry.values and instant_of(START) <= entry.instant <= instant_of(END)
+    ]
+    found: list[tuple[Fraction, float]] = []
+    if not samples:
+        return found
+    at = Fraction(math.ceil(samples[0][0] / seconds) * seconds)
+    while at <= samples[-1][0]:
+        before = [each for each in samples if each[0] <= at][-1]
+        if before[0] == at:
+            value = before[1]
+        else:
+            behind = next(each for each in samples if each[0] > at)
+            share = (at - before[0]) / (behind[0] - before[0])
+            value = before[1] + (behind[1] - before[1]) * share
+        found.append((at, float(value) if name == "a" else float(round(value))))
+        at += seconds
+    return found
+
+
+def expected(entries: list[Stored], seconds: int, order: str) -> dict[str, Any]:
+    found = {name: points(entries, name, seconds) for name in SELECTED}
+    step = -1 if order == "DESCENDING" else 1
+    return {name: values[::step] for name, values in found.items() if values}
+
+
+@pytest.fixture
+def filled(subject: Subject) -> Subject:
+    """Entries of uneven distance, on the grid of seconds and off it, some without a property."""
+    subject.put(
+        *(
+            Stored(
+                f"2026-01-30T17:{number // 4:02}:{number * number % 50:02}{spelling}",
+                {name: Decimal(number * 7 % 30) for name in SELECTED if (number + ord(name)) % 3},
+            )
+            for number in range(24)
+            for spelling in ["Z" if number % 2 else ".25Z"]
+        )
+    )
+    return subject
+
+
+@each_store
+@pytest.mark.parametrize("order", ORDERS)
+def test_each_store_gives_the_points_of_the_grid_over_page_borders(filled, order):
+    answer = pages(
+        filled.reader(), filled.device_id, SELECTED, order_by_time=order, max_results=7, **every(10)
+    )
+    assert read_back(answer) == expected(filled.entries, 10, order)
+    assert {count(each) for each in answer[:-1]} == {7}
+
+
+@each_host
+def test_each_host_gives_the_points(filled):
+    answer = pages(filled.reader(), filled.device_id, SELECTED, max_results=20, **every(15))
+    assert read_back(answer) == expected(filled.entries, 15, "ASCENDING")
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (every(10) | {"property_types": {"a": "STRING"}}, "'a' is a STRING"),
+        (every(10) | {"property_types": {}}, "'a' has no declared type"),
+        (every(10, "STEP"), r"interpolation\.interpolationType must be LINEAR"),
+        (every(0), r"interpolation\.intervalInSeconds must be"),
+        (every(None), r"interpolation\.intervalInSeconds must be"),
+        (every("60"), r"interpolation\.intervalInSeconds must be"),
+        (every(1.5), r"interpolation\.intervalInSeconds must be"),
+        ({"interpolation": "LINEAR"}, "interpolation must be"),
+    ],
+)
+def test_what_cannot_be_interpolated_is_refused_by_name(filled, change, message):
+    with pytest.raises(InvalidQueryError, match=message):
+        page(filled.reader(), filled.device_id, ["a"], **change)
+
+
+@in_memory
+@pytest.mark.parametrize("change", [every(20), {"property_types": TYPES}, {"interpolation": {}}])
+def test_a_token_of_another_interval_is_refused(filled, change):
+    asked = {"max_results": 1, **every(10)}
+    token = page(filled.reader(), filled.device_id, ["a"], **asked)["nextToken"]
+    del asked["interpolation"]
+    with pytest.raises(InvalidQueryError, match="next_token"):
+        page(filled.reader(), filled.device_id, ["a"], **(asked | change), next_token=token)
+
+
+@in_memory
+def test_a_filter_leaves_out_values_before_the_line_is_drawn(filled):
+    small = {"propertyName": "a", "operator": "<", "value": {"integerValue": 15}}
+    answer = pages(filled.reader(), filled.device_id, ["a"], property_filters=[small], **every(10))
+    kept = [each for each in filled.entries if each.values.get("a", 99) < 15]
+    assert read_back(answer) == {"a": points(kept, "a", 10)}
+
+
+@in_memory
+def test_many_points_between_two_values_end_a_page_by_its_bytes(subject):
+    subject.put(Stored(START, {"a": Decimal(0)}), Stored(END, {"a": Decimal(1)}))
+    reader = subject.reader(page_bytes=65_536)
+    answer = pages(reader, subject.device_id, ["a"], **every(1))
+    assert len(answer) > 1
+    assert read_back(answer) == {"a": points(subject.entries, "a", 1)}
+
+
+stored = st.builds(
+    lambda second, fraction, values: Stored(f"2026-01-30T17:00:{second:02}{fraction}Z", values),
+    st.integers(0, 20),
+    st.sampled_from(["", ".0", ".5", ".123456789"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "a": st.floats(-1e300, 1e300).map(lambda value: Decimal(repr(value))),
+            "b": st.integers(-(2**40), 2**40).map(Decimal),
+        },
+    ),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(stored, max_size=12), st.integers(1, 7), st.integers(1, 5), st.sampled_from(ORDERS))
+@example([Stored("2026-01-30T17:00:00Z", {"a": Decimal(n)}) for n in range(3)], 1, 1, ORDERS[1])
+def test_any_entries_give_the_oracles_points_whatever_the_page(entries, seconds, size, order):
+    entries = [replace(each, identity=str(n)) for n, each in enumerate(entries)]
+    store = MemoryStore()
+    store.put("device", entries, "S")
+    reader = DirectAsker(HotReader(store, Iso8601Format(), page_bytes=100_000))
+    answer = pages(
+        reader, "device", SELECTED, order_by_time=order, max_results=size, **every(seconds)
+    )
+    assert read_back(answer) == expected(entries, seconds, order)

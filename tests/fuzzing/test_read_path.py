@@ -1,0 +1,325 @@
+"""Random input at every door of the read path: the right answer, or a refusal by name.
+
+A test run tries the same few; `make soak` tries others, for as long as it is told.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.contracts import wire_contract
+from chalicelib.data_connector import device, event_query, failed_try, remote_reader
+from chalicelib.hot_reader import next_token
+from chalicelib.hot_reader.service import HotReaderService
+from chalicelib.http.endpoint import HttpEndpoint, HttpRequest, HttpResponse
+from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.instants import parse_instant
+from chalicelib.model.query import HistoryQuery
+from chalicelib.model.reads import HISTORY, READS, Read
+from chalicelib.observability.json_lines import JsonLogObservability
+from chalicelib.settings.endpoint import EndpointSettings
+from chalicelib.settings.hot_reader import HotReaderSettings
+from chalicelib.tokens.inter_cloud_token import InterCloudToken
+from tests.conformance.memory import MemoryStore
+from tests.conformance.oracle import Stored
+from tests.end_to_end.http.contract import the_contract
+from tests.fuzzing.mutations import damaged, mutated
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+TOKEN = "token-of-the-fuzzing-tests"
+DEVICE = "pump-1"
+DEVICES = [
+    {
+        "id": DEVICE,
+        "properties": [
+            {"name": "pressure", "dataType": "DOUBLE"},
+            {"name": "running", "dataType": "BOOLEAN"},
+        ],
+        "constProperties": [{"name": "maxPressure", "dataType": "DOUBLE", "value": 16.0}],
+    }
+]
+INFO = {
+    "config": {"digital_twin_name": "my-twin"},
+    "config_providers": {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"},
+    "config_iot_devices": DEVICES,
+}
+ENVIRONMENT = {"DIGITAL_TWIN_INFO": json.dumps(INFO), "INTER_CLOUD_TOKEN": TOKEN}
+ENVELOPE: dict[str, Any] = {
+    "source_cloud": "aws",
+    "trace_id": "trace-1",
+    "payload": {
+        "iot_device_id": DEVICE,
+        "start_time": "2026-01-30T17:00:00Z",
+        "end_time": "2026-01-30T18:00:00Z",
+        "selected_properties": ["pressure", "running"],
+        "property_types": {"pressure": "DOUBLE", "running": {"type": "BOOLEAN"}},
+        "property_sources": {"pressure": "pressure"},
+        "property_filters": [
+            {"propertyName": "pressure", "operator": ">", "value": {"doubleValue": 3}}
+        ],
+        "order_by_time": "ASCENDING",
+        "max_results": 3,
+        "next_token": None,
+        "pages_ahead": 2,
+        "entity_id": "machine-1",
+        "component_name": "telemetry",
+    },
+}
+EVENT: dict[str, Any] = {
+    "workspaceId": "factory",
+    "entityId": "machine-1",
+    "componentName": "telemetry",
+    "componentTypeId": "my-twin-pump-1",
+    "selectedProperties": ["pressure", "running"],
+    "properties": {
+        "iotDeviceId": {"value": {"stringValue": DEVICE}},
+        "pressure": {"definition": {"dataType": {"type": "DOUBLE"}, "isTimeSeries": True}},
+        "running": {"definition": {"dataType": {"type": "BOOLEAN"}, "configuration": {}}},
+    },
+    "propertyFilters": [{"propertyName": "pressure", "operator": ">", "value": {"doubleValue": 3}}],
+    "startTime": "2026-01-30T17:00:00Z",
+    "endTime": "2026-01-30T18:00:00Z",
+    "orderByTime": "DESCENDING",
+    "maxResults": 3,
+    "nextToken": "",
+}
+FEW = settings(max_examples=int(os.environ.get("FUZZING_EXAMPLES", "25")))
+
+
+def _service() -> HotReaderService:
+    store = MemoryStore()
+    entries = [
+        Stored(f"2026-01-30T17:00:{n:02}{'.5' * (n % 2)}Z", {"pressure": n, "running": n % 3 == 0})
+        for n in range(20)
+    ]
+    store.put(DEVICE, entries, "S")
+    return HotReaderService(store, HotReaderSettings.load(ENVIRONMENT))
+
+
+SERVICE = _service()
+TWIN = HotReaderSettings.load(ENVIRONMENT).twin
+LOG = JsonLogObservability("fuzzing", emit=lambda _level, _line: None)
+
+
+def _endpoint(read: Read) -> HttpEndpoint:
+    def answer(payload: Any, record: Any, seconds: float) -> Any:
+        return SERVICE.answer(wire_contract.QUERY_PARSERS[read](payload), record, seconds)
+
+    endpoint_settings = EndpointSettings.load(ENVIRONMENT)
+    return HttpEndpoint(answer, endpoint_settings, InterCloudToken(endpoint_settings.token), LOG)
+
+
+ENDPOINTS = {read: _endpoint(read) for read in READS}
+HEADERS = {"x-inter-cloud-token": TOKEN, "content-type": "application/json"}
+
+
+def ask(read: Read, request: HttpRequest) -> HttpResponse:
+    """Ask an endpoint; its answer must be one of the document's, and no fault of ours."""
+    answer = ENDPOINTS[read].answer(request)
+    assert answer.status < 500, answer.body
+    the_contract().check_answer(
+        request.method, read.path, answer.status, answer.headers, answer.body
+    )
+    return answer
+
+
+def page(**changes: Any) -> dict[str, Any]:
+    payload = ENVELOPE["payload"] | changes
+    body = json.dumps({"payload": payload}).encode()
+    document: dict[str, Any] = json.loads(
+        ask(HISTORY, HttpRequest("POST", HEADERS, body=body)).body
+    )
+    return document
+
+
+as_json = json.dumps(ENVELOPE).encode()
+bodies: SearchStrategy[bytes] = st.one_of(
+    mutated(ENVELOPE).map(lambda document: json.dumps(document).encode()),
+    damaged(as_json),
+    st.binary(max_size=50),
+)
+
+
+@given(st.sampled_from(READS), bodies)
+@FEW
+def test_an_envelope_is_answered_or_refused(read, body):
+    answer = ask(read, HttpRequest("POST", HEADERS, body=body))
+    assert answer.status in (200, 400)
+
+
+names = st.sampled_from([*ENVELOPE["payload"], "unknown"])
+texts = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(["1", "pressure,running", "ASCENDING", "2026-01-30T17:00:00Z", DEVICE]),
+    mutated(ENVELOPE["payload"]["property_filters"]).map(json.dumps),
+)
+GET = {
+    "iot_device_id": [DEVICE],
+    "start_time": ["2026-01-30T17:00:00Z"],
+    "end_time": ["2026-01-30T18:00:00Z"],
+    "selected_properties": ["pressure"],
+}
+
+
+@given(st.sampled_from(READS), st.dictionaries(names, st.lists(texts, max_size=2), max_size=3))
+@FEW
+def test_parameters_are_answered_or_refused(read, changes):
+    answer = ask(read, HttpRequest("GET", HEADERS, parameters=GET | changes))
+    assert answer.status in (200, 400)
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.text(st.characters(max_codepoint=255)),
+        damaged(TOKEN.encode()).map(lambda content: content.decode("latin-1")),
+        st.sampled_from([TOKEN.upper(), f"{TOKEN} ", f"{TOKEN},{TOKEN}", f"Bearer {TOKEN}"]),
+    ),
+    st.sampled_from(["GET", "POST", "PUT", "HEAD"]),
+    bodies,
+)
+@FEW
+def test_nothing_but_the_token_is_the_token(token, method, body):
+    assume(token is None or token.strip() != TOKEN)
+    headers = {} if token is None else {"x-inter-cloud-token": token}
+    assert ask(HISTORY, HttpRequest(method, headers, body=body)).status == 401
+
+
+@st.composite
+def next_tokens(draw: st.DrawFn) -> str:
+    """Draw tokens that were given out, for this query or another, and what somebody made of them."""
+    changes: dict[str, Any] = draw(
+        st.sampled_from([{}, {"order_by_time": "DESCENDING"}, {"property_filters": None}])
+    )
+    token: str = page(**changes)["nextToken"]
+    kind = draw(st.sampled_from(["as it is", "characters", "parts"]))
+    if kind == "characters":
+        return draw(damaged(token.encode())).decode("latin-1")
+    if kind == "parts":
+        parts = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        changed = json.dumps(draw(mutated(parts))).encode()
+        return base64.urlsafe_b64encode(changed).rstrip(b"=").decode()
+    return token
+
+
+@given(next_tokens())
+@FEW
+def test_a_next_token_leads_on_or_is_refused(token):
+    body = json.dumps({"payload": ENVELOPE["payload"] | {"next_token": token}}).encode()
+    answer = ask(HISTORY, HttpRequest("POST", HEADERS, body=body))
+    assert answer.status in (200, 400)
+    if answer.status == 200 and token:
+        first = page()
+        assert token == first["nextToken"]
+        assert json.loads(answer.body) == first["followingPages"][0] | {
+            "followingPages": first["followingPages"][1:]
+            + json.loads(answer.body)["followingPages"][-1:]
+        }
+
+
+@given(
+    st.one_of(
+        st.text(max_size=30), st.sampled_from(["2026-01-30T17:00:05.5Z", "2026-01-30T16:59:59Z"])
+    ),
+    st.integers(-1, 2),
+    st.text(max_size=3),
+    st.booleans(),
+    st.integers(0, 9),
+)
+@FEW
+def test_a_forged_next_token_gives_no_more_than_its_query(key, index, identity, complete, second):
+    """The digest keeps out mistakes. Who forges it, too, gets values of the query's device and range."""
+    query = wire_contract.QUERY_PARSERS[HISTORY](ENVELOPE["payload"] | {"pages_ahead": 0})
+    assert isinstance(query, HistoryQuery)
+    query = query.declared_by(TWIN.devices)
+    position = next_token.Position(key, index, identity, complete, second)
+    token = next_token.encode(position, query)
+    with LOG.request("t") as record:
+        try:
+            SERVICE.answer(replace(query, next_token=token), record)
+        except InvalidQueryError:
+            return
+    assert query.start <= parse_instant(key) <= query.end
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_twinmaker():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device, "_ask_twinmaker", lambda *_: (DEVICE, "my-twin-pump-1"))
+        yield
+
+
+@given(st.sampled_from(READS), mutated(EVENT))
+@FEW
+def test_an_event_is_answered_or_refused_and_the_same_on_both_routes(read, event):
+    event = json.loads(json.dumps(event))
+    try:
+        query = event_query.parse(event, read, TWIN)
+    except InvalidQueryError:
+        return
+    with LOG.request("t") as record:
+        try:
+            local = SERVICE.answer(query, record)
+        except InvalidQueryError:
+            local = None
+    envelope = wire_contract.envelope(query, source_cloud="aws", timestamp=0, trace_id="trace-1")
+    body = json.dumps(envelope).encode()
+    remote = ask(read, HttpRequest("POST", HEADERS, body=body))
+    assert remote.status == (400 if local is None else 200), remote.body
+    if local is not None:
+        assert json.loads(remote.body) == json.loads(local.to_json())
+
+
+@given(st.sampled_from(READS), st.data())
+@FEW
+def test_an_answer_of_another_cloud_is_the_contracts_or_a_failure(read, data):
+    payload = ENVELOPE["payload"]
+    query = wire_contract.QUERY_PARSERS[read](payload)
+    body = json.dumps({"payload": payload}).encode()
+    answer = ask(read, HttpRequest("POST", HEADERS, body=body)).body
+    content = data.draw(
+        mutated(json.loads(answer)).map(lambda document: json.dumps(document).encode())
+        | damaged(answer)
+    )
+    found = remote_reader._document(content, query)
+    if isinstance(found, failed_try.Failure) or not isinstance(query, HistoryQuery):
+        return
+    assert query.max_results is not None
+    values = _all_values(found)
+    assert all(query.start <= parse_instant(each["time"]) <= query.end for each in values)
+    assert len(values) <= query.max_results
+    assert found.get("nextToken") is None or isinstance(found["nextToken"], str)
+
+
+def _all_values(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [value for each in document["propertyValues"] for value in each["values"]]
+
+
+@given(
+    st.integers(201, 599),
+    st.one_of(
+        st.binary(max_size=50),
+        mutated({"error": {"code": "x", "message": "y"}}).map(
+            lambda document: json.dumps(document).encode()
+        ),
+    ),
+    st.text(max_size=20),
+    st.text(max_size=40),
+)
+@FEW
+def test_an_error_of_another_cloud_is_a_failure(status, content, retry_after, left_out):
+    response = failed_try.Response(status, None, {"Retry-After": retry_after}, content)
+    failure = failed_try.refusal(response)
+    assert failure.status == status
+    assert failure.retry_after is None or failure.retry_after >= 0
+    wire_contract.flaws_of(left_out)
