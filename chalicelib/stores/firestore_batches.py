@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from operator import itemgetter, methodcaller
+from operator import itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,15 +84,15 @@ class DocumentBatch:
         self._documents = documents
         self._fields: list[dict[str, Value]] = list(map(itemgetter("fields"), documents))
         self._properties = properties
-        stored = list(map(itemgetter(timestamp), self._fields))
-        if not {dict}.issuperset(map(type, stored)):
-            raise TypeError("a timestamp isn't a value")
         "".join(map(itemgetter("name"), documents))  # fails if one isn't a string
-        self.position = [stored[-1], {"referenceValue": documents[-1]["name"]}]
-        keys: list[Any] = list(map(methodcaller("get", "stringValue"), stored))
-        self.keys: Sequence[SortKey] = (
-            keys if {str}.issuperset(map(type, keys)) else list(map(_sort_key, stored))
-        )
+        keys: list[Any] = []
+        with suppress(KeyError):
+            stored = map(itemgetter(timestamp), self._fields)
+            keys = list(map(itemgetter("stringValue"), stored))
+        if not keys or not {str}.issuperset(map(type, keys)):
+            keys = [_sort_key(fields[timestamp]) for fields in self._fields]
+        self.keys: Sequence[SortKey] = keys
+        self.position = [self._fields[-1][timestamp], {"referenceValue": documents[-1]["name"]}]
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
