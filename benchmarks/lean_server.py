@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING
@@ -48,6 +48,10 @@ class Handler(StreamRequestHandler):
 
     def handle(self) -> None:
         """Answer the requests of a connection."""
+        with suppress(ConnectionResetError):  # the process at its other end has been ended
+            self._handle()
+
+    def _handle(self) -> None:
         while line := self.rfile.readline():
             method, path, _ = line.split(b" ")
             headers: dict[bytes, bytes] = {}

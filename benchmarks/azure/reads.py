@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import urllib3
 
+from benchmarks import filters
+from benchmarks.azure import cold_start
 from benchmarks.azure.readers import TextbookReader, hot_reader
 from benchmarks.azure.server import running
 from benchmarks.dynamodb_server import PROPERTIES, device
 from benchmarks.hot_readers import END, START, history, payload
 from benchmarks.measure import Finding, check_same_values, in_turn
+from benchmarks.memory import paging
 from chalicelib.contracts import wire_contract
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 
@@ -38,7 +41,7 @@ _READS: Final = 20
 
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
-    """Measure pages and the last entry; see `benchmarks.pages.findings`."""
+    """Measure pages, the last entry, memory and the cold start; see `benchmarks.pages.findings`."""
     rounds = 2 if quick else 25
     with running() as server:
         report(f"a page of {_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties")
@@ -47,6 +50,10 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
         yield _small_pages(server, rounds)
         report(f"the last entry of {_SHORT:,} and of {_LONG:,} entries")
         yield _last_entry(server, rounds)
+        report("a filter")
+        yield filters.finding(server, hot_reader(server), rounds, store="Cosmos DB")
+        yield paging(hot_reader(server), 9_000 if quick else _LONG, report, of="Cosmos DB: ")
+        yield from cold_start.findings(server, 1 if quick else 16, report)
 
 
 def _in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:

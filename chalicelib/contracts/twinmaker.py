@@ -196,6 +196,15 @@ def kept_value(document: Document, name: str) -> Mapping[str, Any]:
     return {}
 
 
+def external_ids(document: Document) -> list[str]:
+    """Return the names of the properties that are declared as ids of an external data store."""
+    return [
+        name
+        for name, definition in _definitions(document).items()
+        if definition.get("isExternalId")
+    ]
+
+
 def _external_id(document: Document, device_id: str) -> str | None:
     """Return the property by which TwinMaker finds the entity of a device; None for `iotDeviceId`.
 
@@ -208,9 +217,8 @@ def _external_id(document: Document, device_id: str) -> str | None:
         return None
     fitting = [
         name
-        for name, definition in _definitions(document).items()
-        if definition.get("isExternalId")
-        and kept_value(document, name).get("stringValue", device_id) == device_id
+        for name in external_ids(document)
+        if kept_value(document, name).get("stringValue", device_id) == device_id
     ]
     for name in (_ALARM_KEY, DEVICE_ID_PROPERTY, *fitting):
         if name in fitting:

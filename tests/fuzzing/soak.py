@@ -5,6 +5,7 @@ A failure ends it, with the seed that finds it again, and writes nothing.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import random
@@ -18,27 +19,41 @@ from typing import Final
 from deploy_scripts import PROJECT
 from tests.unit.chalicelib.data_connector.test_faults import FAULTS, TABLE, row_of
 
-_EXAMPLES: Final = 500
+_EXAMPLES: Final = 200
 """Inputs for each property with one seed."""
+_READERS: Final = 64
 _HEADER: Final = ("| fault of the first request | then | if it stays |", "|---|---|---|")
 
 
 def main(minutes: float) -> None:
     """Try inputs for some minutes, and write what came of them."""
     end = time.monotonic() + minutes * 60
-    rounds = tests = 0
+    rounds = properties = 0
     while time.monotonic() < end:
-        tests = _round(random.randrange(2**32))
+        seed = str(random.randrange(2**32))
+        search = ("--hypothesis-profile", "search", "--hypothesis-seed", seed)
+        output = _run("test_read_path.py", *search, FUZZING_EXAMPLES=str(_EXAMPLES))
+        properties = int(re.findall(r"(\d+) passed", output)[0])
         rounds += 1
-        sys.stderr.write(f"{rounds} rounds of {tests} properties\n")
-    faults = "\n".join([*_HEADER, *map(row_of, FAULTS)])
-    counted = (
-        f"Last run: {datetime.now(UTC):%Y-%m-%d}, {minutes:g} minutes, Python "
-        f"{platform.python_version()}. {rounds * tests * _EXAMPLES:,} inputs in {rounds} rounds of "
-        f"{tests} properties; wrong answers: 0, faults of ours: 0."
+        sys.stderr.write(f"{rounds} rounds of {properties} properties\n")
+    (load,) = re.findall(
+        r"{.*}", _run("test_load.py", "-s", LOAD_READERS=str(_READERS), LOAD_WALKS="5")
     )
+    counts = json.loads(load)
+    when = f"Last run: {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}"
+    sections = {
+        "faults": "\n".join([*_HEADER, *map(row_of, FAULTS)]),
+        "inputs": (
+            f"{when}, {minutes:g} minutes: {rounds * properties * _EXAMPLES:,} inputs in {rounds} rounds "
+            f"of {properties} properties; wrong answers: 0, faults of ours: 0."
+        ),
+        "load": (
+            f"{when}: {_READERS} readers, {counts['walks']:,} walks, {counts['requests']:,} requests, "
+            f"{counts['faults']:,} faults; wrong answers: 0."
+        ),
+    }
     text = TABLE.read_text()
-    for name, content in (("faults", faults), ("inputs", counted)):
+    for name, content in sections.items():
         text = re.sub(
             rf"(<!-- {name} -->\n).*?(\n<!-- end -->)",
             rf"\g<1>{content}\g<2>",
@@ -48,23 +63,28 @@ def main(minutes: float) -> None:
     TABLE.write_text(text)
 
 
-def _round(seed: int) -> int:
-    """Run each property once, and return their number."""
+def _run(file: str, *options: str, **variables: str) -> str:
+    """Run a file's tests, and return what is printed."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "tests/fuzzing", "-p", "no:cacheprovider"),
-            *("--hypothesis-profile", "search", "--hypothesis-seed", str(seed)),
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"tests/fuzzing/{file}",
+            *options,
         ],
         cwd=PROJECT,
-        env=os.environ | {"FUZZING_EXAMPLES": str(_EXAMPLES)},
+        env=os.environ | variables,
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{done.stdout}\nFound with FUZZING_EXAMPLES={_EXAMPLES} and seed {seed}")
-    (passed,) = re.findall(r"(\d+) passed", done.stdout)
-    return int(passed)
+        raise SystemExit(f"{done.stdout}\nFound by {file} with {variables} and {' '.join(options)}")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from chalicelib.http.endpoint import HttpEndpoint
+    from chalicelib.http.endpoint import HttpEndpoint, HttpResponse
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 30
@@ -194,13 +194,14 @@ class Endpoint(RawServer):
         """What was asked."""
         return [each.document["payload"] for each in self.requests]
 
+    def answer(self, request: Received) -> HttpResponse:
+        return self._endpoint.answer(HttpRequest("POST", request.headers, body=request.body))
+
     def _answer(self, connection: socket.socket, _number: int) -> None:
         with connection.makefile("rb") as stream:
             while request := read_request(stream):
                 self.requests.append(request)
-                answer = self._endpoint.answer(
-                    HttpRequest("POST", request.headers, body=request.body)
-                )
+                answer = self.answer(request)
                 connection.sendall(response(answer.status, answer.body, dict(answer.headers)))
 
 

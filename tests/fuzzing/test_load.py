@@ -1,0 +1,115 @@
+"""Many readers at once, of one data connector, while entries arrive and the remote fails now and then."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.data_connector.data_connector import DataConnector
+from chalicelib.model.entries import StoredEntry
+from chalicelib.model.errors import RemoteReaderError
+from chalicelib.model.reads import HISTORY
+from chalicelib.settings.data_connector import DataConnectorSettings
+from tests.conformance.memory import MemoryStore
+from tests.fuzzing.test_read_path import DEVICE, ENVIRONMENT, EVENT, LOG, endpoint_of
+from tests.unit.chalicelib.servers import Endpoint, error_response, read_request, response
+
+if TYPE_CHECKING:
+    import socket
+
+READERS = int(os.environ.get("LOAD_READERS", "8"))
+WALKS = int(os.environ.get("LOAD_WALKS", "2"))
+AT_FIRST, ARRIVING = 60, 60
+SELECTED = {"selectedProperties": ["pressure"], "propertyFilters": [], "orderByTime": "ASCENDING"}
+
+
+class Arrivals(MemoryStore):
+    """A store whose entries may be read while others arrive."""
+
+    def arrive(self, number: int) -> None:
+        key = f"2026-01-30T17:{number // 60:02}:{number % 60:02}Z"
+        entry = StoredEntry(key, {"pressure": number})
+        self.entries[DEVICE] = [*self.entries.get(DEVICE, ()), entry]
+
+
+class Failing(Endpoint):
+    """An endpoint that fails at a tenth of its requests, in one of four ways."""
+
+    failed = 0
+
+    def _answer(self, connection: socket.socket, _number: int) -> None:
+        chance = random.Random(_number)
+        with connection.makefile("rb") as stream:
+            while request := read_request(stream):
+                self.requests.append(request)
+                answer = self.answer(request)
+                whole = response(answer.status, answer.body, dict(answer.headers))
+                if chance.random() > 0.1:
+                    connection.sendall(whole)
+                    continue
+                self.failed += 1
+                fault = chance.randrange(4)
+                if fault == 0:
+                    return
+                if fault == 1:
+                    connection.sendall(whole[:-7])
+                    return
+                status, code = [(503, "store_unavailable"), (500, "internal_error")][fault - 2]
+                connection.sendall(error_response(status, code, "chance", {"Retry-After": "0"}))
+
+
+def walk(connector: DataConnector) -> tuple[list[float], int]:
+    """Read all pages, each as often as it takes; return the values, and how many calls failed by name."""
+    found: list[float] = []
+    failures = 0
+    event: dict[str, Any] = EVENT | SELECTED | {"maxResults": 7}
+    while True:
+        try:
+            with LOG.request("t") as record:
+                answer = connector.answer(event, 29.0, "t", record)
+        except RemoteReaderError:
+            failures += 1
+            continue
+        found += [
+            value["value"]["doubleValue"]
+            for each in answer["propertyValues"]
+            for value in each["values"]
+        ]
+        if "nextToken" not in answer:
+            return found, failures
+        event = event | {"nextToken": answer["nextToken"]}
+
+
+def test_every_reader_gets_every_value_once_and_in_order():
+    store = Arrivals()
+    for number in range(AT_FIRST):
+        store.arrive(number)
+    done = threading.Event()
+
+    def keep_arriving() -> None:
+        for number in range(AT_FIRST, AT_FIRST + ARRIVING):
+            if done.wait(0.005):
+                return
+            store.arrive(number)
+
+    with Failing(endpoint_of(HISTORY, store)) as remote, ThreadPoolExecutor(READERS) as readers:
+        settings = DataConnectorSettings.load(
+            ENVIRONMENT | {"REMOTE_READER_URL": remote.url, "READ_AHEAD_PAGES": "3"}, HISTORY
+        )
+        connector = DataConnector(HISTORY, settings)
+        writer = threading.Thread(target=keep_arriving)
+        writer.start()
+        walks = list(readers.map(walk, [connector] * READERS * WALKS))
+        done.set()
+        writer.join()
+    assert remote.failed, "nothing failed"
+    for found, _ in walks:
+        assert len(found) >= AT_FIRST
+        assert found == [float(number) for number in range(len(found))]
+    counts = {"requests": len(remote.requests), "faults": remote.failed, "walks": len(walks)}
+    sys.stdout.write(json.dumps(counts) + "\n")  # for `make soak`
