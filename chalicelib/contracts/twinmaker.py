@@ -92,9 +92,10 @@ def history_query(
         interval=document.interval("interpolation"),
         external_id=_external_id(document, device_id),
     )
-    filtered = [each.property_name for each in query.filters]
-    kept = _constants(document, filtered, constants)
-    return _checked(query.with_constants(kept), document)
+    if query.filters:
+        filtered = [each.property_name for each in query.filters]
+        query = query.with_constants(_constants(document, filtered, constants))
+    return _checked(query, document)
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
