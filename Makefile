@@ -15,10 +15,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loads
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-fast clients soak bench lint pythons format package clean
+.PHONY: help setup demo local test test-fast clients dashboard test-dashboard soak bench lint pythons format package clean
 
 help: ## Show this help
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## Set up the Python environment in .venv
 
@@ -55,8 +55,23 @@ tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/pack
 	@cd tests/clients && npm ci --no-audit --no-fund
 	@touch $@
 
-clients: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready ## Read by TwinMaker's own JavaScript clients
-	@$(BIN)/python -m pytest tests/clients
+clients: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready ## Test that TwinMaker's own JavaScript clients can read
+	@$(BIN)/python -m pytest tests/clients/test_javascript_clients.py
+
+examples/dashboard/node_modules/.ready: examples/dashboard/package.json examples/dashboard/package-lock.json
+	@echo "Setting up examples/dashboard/node_modules (a minute or two, once) ..."
+	@cd examples/dashboard && npm ci --no-audit --no-fund
+	@touch $@
+
+examples/dashboard/dist/.ready: examples/dashboard/node_modules/.ready $(wildcard $(addprefix examples/dashboard/,index.html vite.config.js src/* public/*))
+	@cd examples/dashboard && npm run build
+	@touch $@
+
+dashboard: $(VENV)/.ready node_modules/.ready examples/dashboard/dist/.ready ## Run the local cloud and a dashboard of it until Ctrl-C
+	@cd examples/dashboard && exec node local.js
+
+test-dashboard: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready examples/dashboard/dist/.ready ## Test the dashboard in Chromium, which must be there
+	@$(BIN)/python -m pytest tests/clients/test_dashboard.py
 
 soak: $(VENV)/.ready ## Try random input for MINUTES (10), and record what came of it
 	@$(BIN)/python -m tests.fuzzing.soak $(MINUTES)
@@ -85,4 +100,4 @@ package: $(VENV)/.ready ## Package the multicloud stage into dist/
 		$(BIN)/chalice package --stage multicloud dist
 
 clean: ## Remove everything that the other targets made
-	rm -rf $(VENV) node_modules tests/clients/node_modules dist .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) node_modules tests/clients/node_modules dist examples/dashboard/node_modules examples/dashboard/dist .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 import urllib3
 
+from benchmarks import filters
 from benchmarks.baseline import TextbookReader
 from benchmarks.dynamodb_server import PROPERTIES, TABLE, device, running
 from benchmarks.hot_readers import END, START, client_options, history, hot_reader, payload
@@ -28,7 +29,7 @@ _PAGES: Final = 10
 
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
-    """Measure large pages over HTTP, and TwinMaker's small ones.
+    """Measure large pages over HTTP, TwinMaker's small ones, and filtered ones.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
         yield from _large_page(server, rounds=2 if quick else 25)
         report(f"a page of {LARGEST_TWINMAKER_PAGE} values of {_LONG_HISTORY:,} entries")
         yield from _small_page(server, rounds=2 if quick else 25)
+        report("a filter")
+        yield filters.finding(server, hot_reader(server), 2 if quick else 25, store="DynamoDB")
 
 
 def _large_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:

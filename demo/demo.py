@@ -56,11 +56,14 @@ class Demo:
         self._twinmaker = TwinMakerReader(cloud.twinmaker(), self._at, self._device, start, end)
         self._series: list[Series] = []
         self._readings = [
-            Reading("AWS (DynamoDB)", HISTORY.hot_reader, self._at.direct_entity_id),
-            *(
-                Reading(each.title, "data connector", self._at.clouds[provider].entity_id)
-                for provider, each in cloud.clouds.items()
-            ),
+            Reading(title, invoked, entity_id, f"{cloud.twin_name}-{cloud.fleet_type(provider)}")
+            for provider, title, invoked, entity_id in (
+                ("aws", "AWS (DynamoDB)", HISTORY.hot_reader, self._at.direct_entity_id),
+                *(
+                    (provider, each.title, "data connector", self._at.clouds[provider].entity_id)
+                    for provider, each in cloud.clouds.items()
+                ),
+            )
         ]
         self._steps: list[Step] = []
 
@@ -81,6 +84,11 @@ class Demo:
                 partial(self._read_by_twinmaker, reading),
             )
         self._step("Do the clouds agree?", self._agree)
+        for reading in self._readings:
+            self._step(
+                f"TwinMaker reads {len(self._cloud.fleet)} devices of one type on {reading.title}",
+                partial(self._read_fleet, reading),
+            )
         self._step(f"{self._last_cloud.title} is down", self._remote_down)
         self._step("... and back again", self._back_again)
         self._step("Other devices over HTTP", self._other_devices)
@@ -157,6 +165,15 @@ class Demo:
                 )
         return f"{len(self._readings)} clouds, {first.values:,} values each: the same to the last"
 
+    def _read_fleet(self, reading: Reading) -> str:
+        """Ask for the history of a component type that devices share, as Grafana's panels do."""
+        found = self._twinmaker.of_type(reading.fleet_type_id)
+        for device in self._cloud.fleet:
+            for each in device.properties:
+                self._expect_stored(each.name, found.get((device.id, each.name), []), device)
+        values = sum(map(len, found.values()))
+        return f"{values:,} values by component type, each one as it was stored"
+
     @property
     def _last_cloud(self) -> OtherCloud:
         return list(self._cloud.clouds.values())[-1]
@@ -211,10 +228,10 @@ class Demo:
         self._expect_newest(got)
         return ", ".join(f"{name} = {value}" for name, value in got.items())
 
-    def _expect_stored(self, name: str, got: Points) -> None:
+    def _expect_stored(self, name: str, got: Points, device: Device | None = None) -> None:
         stored = sorted(
             (parse_instant(entry.timestamp), entry.values[name])
-            for entry in self._entries_of(self._device)
+            for entry in self._entries_of(device or self._device)
             if name in entry.values
         )
         read = [(parse_instant(at), value) for at, value in got]

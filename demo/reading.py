@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.contracts.wire_contract import TOKEN_HEADER
 from demo.checks import expect, only
 
@@ -39,6 +40,8 @@ class Reading:
         The function that TwinMaker invokes to read there.
     entity_id
         The entity whose component reads there.
+    fleet_type_id
+        The component type of the devices that are read there together.
     newest
         The newest entry's values, by property name.
     points
@@ -52,6 +55,7 @@ class Reading:
     title: str
     invoked: str
     entity_id: str
+    fleet_type_id: str
     newest: dict[str, Any] = field(default_factory=dict)
     points: dict[str, Points] = field(default_factory=dict)
     pages: int = 0
@@ -185,22 +189,39 @@ class TwinMakerReader:
             The number of pages, and the points by property name.
         """
         points: dict[str, Points] = {each.name: [] for each in self.device.properties}
-        request = self._component(entity_id) | {
-            "startTime": self.start,
-            "endTime": self.end,
-            "maxResults": PAGE,
-        }
         pages = 0
+        for page in self._pages(self._component(entity_id)):
+            pages += 1
+            for reference, found in page:
+                points[reference["propertyName"]] += found
+            report(pages, sum(map(len, points.values())))
+        return pages, points
+
+    def of_type(self, component_type_id: str) -> dict[tuple[str, str], Points]:
+        """Read the histories of all devices of a component type together: by device and property."""
+        points: dict[tuple[str, str], Points] = {}
+        selected = [each.name for each in self.device.properties]
+        asked = {"componentTypeId": component_type_id, "selectedProperties": selected}
+        for page in self._pages(asked | {"workspaceId": self.at.workspace_id}):
+            for reference, found in page:
+                device_id = reference["externalIdProperty"][DEVICE_ID_PROPERTY]
+                points.setdefault((device_id, reference["propertyName"]), []).extend(found)
+        return points
+
+    def _pages(self, asked: dict[str, Any]) -> Iterator[list[tuple[dict[str, Any], Points]]]:
+        """Yield what each page of a history has: references to properties, each with its values."""
+        request = asked | {"startTime": self.start, "endTime": self.end, "maxResults": PAGE}
         while True:
             answer = self.client.get_property_value_history(**request)
-            pages += 1
-            for each in answer["propertyValues"]:
-                points[each["entityPropertyReference"]["propertyName"]] += [
-                    (value["time"], only(value["value"])) for value in each["values"]
-                ]
-            report(pages, sum(map(len, points.values())))
+            yield [
+                (
+                    each["entityPropertyReference"],
+                    [(value["time"], only(value["value"])) for value in each["values"]],
+                )
+                for each in answer["propertyValues"]
+            ]
             if "nextToken" not in answer:
-                return pages, points
+                return
             request["nextToken"] = answer["nextToken"]
 
     def _component(self, entity_id: str) -> dict[str, Any]:

@@ -8,24 +8,26 @@ connectors that ask the Hot Readers on Azure and on Google Cloud, if these run, 
 from __future__ import annotations
 
 import fcntl
-import json
 import secrets
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.config import Config
 
+from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo import sample_telemetry
 from demo.endpoints import CloudEndpoints, Endpoints, remove_files, write_files
 from demo.twin import STAGE, Route, Twin
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.aws import DynamoDBWriter
 from deploy_scripts.register.component_types import LATEST, TELEMETRY
 from deploy_scripts.stage.stage import Stage
+from deploy_scripts.stage.twin_info import digital_twin_info
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.chalice_local import ChaliceLocal
 from local_cloud.aws.dynalite import Dynalite
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from demo.other_clouds import OtherCloud
+    from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.providers.telemetry import Entry, Writer
 
 _DATA_CONNECTOR: Final = "chalicelib.aws.data_connector_functions.digital_twin_data_connector"
@@ -85,6 +88,9 @@ class LocalCloud:
         The HTTP endpoints of the Hot Readers on AWS, once started.
     clouds
         The other clouds, by provider.
+    fleet
+        With other clouds, the first device and another one like it: on each cloud they share a component
+        type, `fleet_type`.
     endpoints
         The URLs and names of everything, once started.
     """
@@ -109,6 +115,9 @@ class LocalCloud:
         self._progress = progress
         self._exit = ExitStack()
         self.devices = twin_configuration.devices(config)
+        first = self.devices[0]
+        second = replace(first, id=f"{first.id}-spare")
+        self.fleet = (first, second) if other_clouds else ()
         self.twin_name = twin_configuration.twin_name(config)
         self.clouds: dict[str, OtherCloud] = {}
         if other_clouds:
@@ -142,10 +151,18 @@ class LocalCloud:
 
     def telemetry(self) -> Iterator[Entry]:
         """Yield what was put into the hot table."""
-        for device in self.devices:
+        for device in self._with_telemetry:
             yield from sample_telemetry.generate(
                 device, self._entries, end=self.telemetry_end, seed=self._seed
             )
+
+    @property
+    def _with_telemetry(self) -> tuple[Device, ...]:
+        return (*self.devices, *self.fleet[1:])
+
+    def fleet_type(self, provider: str) -> str:
+        """Return the `componentType` of the fleet on a cloud."""
+        return f"fleet-{provider}"
 
     def twinmaker(self) -> Any:
         """Return a boto3 TwinMaker client at the local TwinMaker."""
@@ -219,13 +236,14 @@ class LocalCloud:
         self.telemetry_end = sample_telemetry.latest_round_minute()
         writers: dict[str, Writer] = {"AWS (DynamoDB)": DynamoDBWriter(client, self.table_name)}
         writers |= {cloud.title: cloud.writer() for cloud in self.clouds.values()}
-        each = self._entries * len(self.devices)
+        devices = self._with_telemetry
+        each = self._entries * len(devices)
         total = each * len(writers)
         self._progress(total, 0)
         for title, writer in writers.items():
-            stored = sample_telemetry.as_stored(self.telemetry(), self.devices)
+            stored = sample_telemetry.as_stored(self.telemetry(), devices)
             writer.write(stored, progress=lambda more: self._progress(total, more))
-            self._report(f"{each:,} entries of {len(self.devices)} devices in {title}")
+            self._report(f"{each:,} entries of {len(devices)} devices in {title}")
 
     def _create_token(self) -> str:
         token = secrets.token_urlsafe(32)
@@ -301,6 +319,7 @@ class LocalCloud:
                 "DYNAMODB_TABLE_NAME": self.table_name,
                 "POWERTOOLS_TRACE_DISABLED": "true",
             },
+            self.fleet_type("aws") if self.fleet else None,
         )
         yield Route(
             at.component_type_id,
@@ -318,18 +337,14 @@ class LocalCloud:
                 self.connector_environment(
                     cloud.hot_reader_url, cloud.hot_reader_last_entry_url, provider=provider
                 ),
+                self.fleet_type(provider),
             )
 
     def _twin_info(self, layer_3_hot: str) -> str:
-        return json.dumps(
-            {
-                "config": {"digital_twin_name": self.twin_name},
-                "config_providers": {
-                    "layer_3_hot_provider": layer_3_hot,
-                    "layer_4_provider": "aws",
-                },
-            }
-        )
+        fleet_type = self.fleet_type(layer_3_hot)
+        fleet = tuple(replace(each, component_type=fleet_type) for each in self.fleet)
+        layout = ProviderLayout(layer_3_hot, "aws")
+        return digital_twin_info(TwinConfiguration(self.twin_name, layout, fleet), fleet)
 
     def _sdk_environment(self) -> dict[str, str]:
         """Return what SDKs and the command line need to use this cloud."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from deploy_scripts.register.component_types import (
     LATEST,
     TELEMETRY,
     component_type,
+    component_type_ids,
     latest_type,
 )
 
@@ -40,6 +41,8 @@ class Route:
         The handler of the history's function; the other's has the suffix `_last_entry`.
     environment
         The functions' variables.
+    shared_type
+        A `componentType` that the device shares with others, if there is one; it gets no entity.
     """
 
     component_type_id: str
@@ -47,6 +50,7 @@ class Route:
     functions: tuple[str, str]
     handler: str
     environment: Mapping[str, str] = field(repr=False)
+    shared_type: str | None = None
 
 
 class Twin:
@@ -86,16 +90,23 @@ class Twin:
         )
         readers = {HISTORY: history_arn, LAST_ENTRY: last_entry_arn}
         named: dict[str, Any] = {"workspaceId": self._workspace_id}
-        components = {}
-        for component, described in (
-            (TELEMETRY, component_type(device, readers)),
-            (LATEST, latest_type(device, readers)),
-        ):
-            suffix = "" if component == TELEMETRY else f"-{component}"
-            of_type = {"componentTypeId": f"{route.component_type_id}{suffix}"}
-            self._client.create_component_type(**named, **of_type, **described)
-            until_active(partial(self._client.get_component_type, **named, **of_type))
-            components[component] = of_type
+        latest_id = f"{route.component_type_id}-{LATEST}"
+        types = {
+            route.component_type_id: component_type(device, readers),
+            latest_id: latest_type(device, readers),
+        }
+        if route.shared_type is not None:
+            sharing = replace(device, component_type=route.shared_type)
+            ids = component_type_ids(self._workspace_id, sharing)
+            types[ids[TELEMETRY]] = component_type(sharing, readers)
+        for type_id, described in types.items():
+            of_type = named | {"componentTypeId": type_id}
+            self._client.create_component_type(**of_type, **described)
+            until_active(partial(self._client.get_component_type, **of_type))
+        components = {
+            TELEMETRY: {"componentTypeId": route.component_type_id},
+            LATEST: {"componentTypeId": latest_id},
+        }
         entity = named | {"entityId": route.entity_id}
         self._client.create_entity(**entity, entityName=route.entity_id, components=components)
         until_active(lambda: self._client.get_entity(**entity))

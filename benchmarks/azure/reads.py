@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import urllib3
 
+from benchmarks import filters
 from benchmarks.azure import cold_start
 from benchmarks.azure.readers import TextbookReader, hot_reader
 from benchmarks.azure.server import running
@@ -49,6 +50,8 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
         yield _small_pages(server, rounds)
         report(f"the last entry of {_SHORT:,} and of {_LONG:,} entries")
         yield _last_entry(server, rounds)
+        report("a filter")
+        yield filters.finding(server, hot_reader(server), rounds, store="Cosmos DB")
         yield paging(hot_reader(server), 9_000 if quick else _LONG, report, of="Cosmos DB: ")
         yield from cold_start.findings(server, 1 if quick else 16, report)
 

@@ -175,10 +175,10 @@ class Document:
 
 
 def _is_text(value: Any) -> bool:
-    # A lone surrogate can't be encoded; no store and no answer can hold it.
-    if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
+    try:
+        return isinstance(value, str) and 0 < len(value.encode()) <= _LONGEST_TEXT
+    except UnicodeEncodeError:  # a lone surrogate, which no store and no answer can hold
         return False
-    return 0 < len(value.encode()) <= _LONGEST_TEXT
 
 
 def check_range(start: int, end: int, start_name: str, end_name: str) -> None:

@@ -92,9 +92,10 @@ def history_query(
         interval=document.interval("interpolation"),
         external_id=_external_id(document, device_id),
     )
-    filtered = [each.property_name for each in query.filters]
-    kept = _constants(document, filtered, constants)
-    return _checked(query.with_constants(kept), document)
+    if query.filters:
+        filtered = [each.property_name for each in query.filters]
+        query = query.with_constants(_constants(document, filtered, constants))
+    return _checked(query, document)
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
@@ -196,6 +197,15 @@ def kept_value(document: Document, name: str) -> Mapping[str, Any]:
     return {}
 
 
+def external_ids(document: Document) -> list[str]:
+    """Return the names of the properties that are declared as ids of an external data store."""
+    return [
+        name
+        for name, definition in _definitions(document).items()
+        if definition.get("isExternalId")
+    ]
+
+
 def _external_id(document: Document, device_id: str) -> str | None:
     """Return the property by which TwinMaker finds the entity of a device; None for `iotDeviceId`.
 
@@ -208,9 +218,8 @@ def _external_id(document: Document, device_id: str) -> str | None:
         return None
     fitting = [
         name
-        for name, definition in _definitions(document).items()
-        if definition.get("isExternalId")
-        and kept_value(document, name).get("stringValue", device_id) == device_id
+        for name in external_ids(document)
+        if kept_value(document, name).get("stringValue", device_id) == device_id
     ]
     for name in (_ALARM_KEY, DEVICE_ID_PROPERTY, *fitting):
         if name in fitting:

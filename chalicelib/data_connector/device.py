@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.contracts.parsing import Document
-from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, kept_value
+from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, external_ids, kept_value
 from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from botocore.config import Config
     from mypy_boto3_iottwinmaker import IoTTwinMakerClient
@@ -70,6 +70,8 @@ def resolve(
         for key in ("workspaceId", "entityId", "componentName", "componentPath")
     ]
     device_id = _static_value(document)
+    if not device_id and not (component_type_id or "").startswith(_prefix(twin)):
+        device_id = _static_value(document, external_ids(document))
     if device_id:
         return (device_id,)
     workspace_id, entity_id, component_name, path = keys
@@ -98,17 +100,30 @@ def resolve(
     return ids
 
 
-def _static_value(document: Document) -> str | None:
-    """Return the value of `iotDeviceId`: the entity's own, or the type's default."""
-    text = kept_value(document, DEVICE_ID_PROPERTY).get("stringValue")
-    if not text:
+def _static_value(document: Document, names: Sequence[str] = (DEVICE_ID_PROPERTY,)) -> str | None:
+    """Return the one value that some properties have: the entity's own, or the type's default.
+
+    A value of `iotDeviceId` is the device's id. So is one of another external id, which "comes from an
+    external data store" (TwinMaker API reference, 'PropertyDefinitionRequest'), if there is no other.
+    """
+    found = [
+        (f"properties.{name}", text)
+        for name in names
+        if (text := kept_value(document, name).get("stringValue"))
+    ]
+    if len(found) != 1:
         return None
-    key = f"properties.{DEVICE_ID_PROPERTY}"
+    ((key, text),) = found
     return Document({key: text}, "the event").text(key)
 
 
+def _prefix(twin: DigitalTwinInfo) -> str:
+    """Return the beginning of the ids of the twin's own component types."""
+    return f"{twin.name}-"
+
+
 def _of_component_type(component_type_id: str, twin: DigitalTwinInfo) -> tuple[str, ...]:
-    prefix = f"{twin.name}-"
+    prefix = _prefix(twin)
     name = component_type_id.removeprefix(prefix)
     if not name or name == component_type_id:
         raise InvalidQueryError(

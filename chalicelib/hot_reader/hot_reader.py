@@ -12,20 +12,18 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from chalicelib.hot_reader.conditions import conditions
 from chalicelib.hot_reader.devices import devices_page, found_in
 from chalicelib.hot_reader.interpolation import interpolated_page
+from chalicelib.hot_reader.newest_values import newest_values, unreadable
 from chalicelib.hot_reader.pages import PagesInProgress
 from chalicelib.hot_reader.reading_time import OutOfTimeError, ReadingTime
 from chalicelib.hot_reader.resume import Resume
 from chalicelib.hot_reader.time_order import Run, TimeOrder
-from chalicelib.model.data_value import DataValue, UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import (
     HotReaderError,
-    HotStoreError,
     InvalidQueryError,
     StoreUnavailableError,
 )
@@ -37,14 +35,12 @@ if TYPE_CHECKING:
 
     from chalicelib.hot_reader.devices import Found
     from chalicelib.hot_reader.time_order import Single
-    from chalicelib.model.entries import DeviceId, StoredEntry
+    from chalicelib.model.entries import DeviceId
     from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
     from chalicelib.model.results import DevicesPage
     from chalicelib.model.timestamps import TimestampFormat
     from chalicelib.stores.hot_store import HotStore
 
-_MOST_UNREADABLE: Final = 100
-"""Entries at which the search for the newest readable one ends: it must not read a whole history."""
 _NUMBER: Final = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 """One string for each number, so that no two devices have the same entries."""
 _LONGEST_NUMBER: Final = 38
@@ -271,7 +267,6 @@ class HotReader:
     def _newest(
         self, query: LastEntryQuery, most: int, flaws: Flaws, time_left: ReadingTime
     ) -> tuple[LastEntry, bool]:
-        """Look for values in the newest entries; True if entries beyond them may have others."""
         # One entry more than needed shows that the last one's second is over.
         stored = self._store.read(
             self._stored_id(query.device_id),
@@ -281,42 +276,7 @@ class HotReader:
             properties=query.places(self._values_path),
             limit=most + 1,
         )
-        at_end = False
-
-        def newest() -> Iterator[StoredEntry]:
-            nonlocal at_end
-            for entry in time_left.bounded(stored):
-                yield entry
-                if flaws.unreadable_timestamps == _MOST_UNREADABLE:
-                    break
-            at_end = True
-
-        values: dict[str, DataValue] = {}
-        times: dict[str, str] = {}
-        # What can't be represented isn't looked for in older entries: their values aren't the newest.
-        lacking = dict.fromkeys(query.selected_properties)
-        order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=True)
-        ordered = order.singly(newest())
-        read = 0
-        for entry, timestamp in islice(ordered, most):
-            read += 1
-            for name in [*lacking]:
-                if (value := entry.values.get(name)) is None:
-                    continue
-                del lacking[name]
-                try:
-                    values[name] = to_data_value(value, query.property_types.get(name))
-                    times[name] = timestamp.text
-                except UnrepresentableValueError as error:
-                    flaws.add_value(name, entry.key, error)
-            if not lacking:
-                break
-        if not read and flaws.unreadable_timestamps == _MOST_UNREADABLE:
-            raise _unreadable(query, flaws)
-        # At the end of all entries, some may still wait for their turn in the order of time.
-        more = bool(lacking) and (not at_end or next(ordered, None) is not None)
-        in_order = {name: values[name] for name in query.selected_properties if name in values}
-        return LastEntry(in_order, flaws, times), more
+        return newest_values(query, self._timestamps, time_left.bounded(stored), most, flaws)
 
     def _stored_id(self, device_id: str) -> DeviceId:
         if not self._numeric_device_ids:
@@ -371,18 +331,10 @@ class HotReader:
         return order.singly(time_left.bounded(entries))
 
 
-def _unreadable(query: LastEntryQuery, flaws: Flaws) -> HotStoreError:
-    return HotStoreError(
-        f"None of the {flaws.unreadable_timestamps} entries of the device {query.device_id!r} that were "
-        f"read has a timestamp that can be read: {flaws.examples[0]}. Check TIMESTAMP_FORMAT, "
-        "MIXED_OFFSETS and TIMESTAMP_ATTRIBUTE."
-    )
-
-
 def _out_of_time(query: LastEntryQuery, flaws: Flaws) -> HotReaderError:
     """Return the error of a read that came to nowhere in all its time."""
     if flaws.unreadable_timestamps:
-        return _unreadable(query, flaws)
+        return unreadable(query, flaws)
     return StoreUnavailableError(
         f"The hot storage sent entries of the device {query.device_id!r} so slowly that none could be "
         "answered in time. Look at its load; or give the Hot Reader more time (on AWS: lambda_timeout)."

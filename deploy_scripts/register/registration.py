@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploy_scripts.register.calls import call, call_if_there
+from deploy_scripts.register.calls import RegistrationError, call, call_if_there
 from deploy_scripts.register.component_types import component_types
 from deploy_scripts.register.entities import Entities, entity
 from deploy_scripts.register.names import check_name, check_names
@@ -12,7 +12,7 @@ from deploy_scripts.register.registered_types import ComponentTypes
 from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.role import RolePolicy, role_of
 from deploy_scripts.register.summary import Change, Outcome, Summary
-from deploy_scripts.register.workspace import Workspace
+from deploy_scripts.register.workspace import Workspace, first_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -115,8 +115,9 @@ class Registration:
         NotOursError
             Something of the same id isn't ours; nothing was written.
         RegistrationError
-            An entity of somebody else's uses what is to be pruned (nothing was written), or AWS
-            refused: what was written stays, and another run goes on from there.
+            An entity of somebody else's, or one that isn't put right without `entities`, uses what is to
+            be pruned (nothing was written); or AWS refused: what was written stays, and another run goes
+            on from there.
         """
         types = self._types(component_types(self._twin.name, devices, readers))
         wanted = {each.id: entity(self._twin.name, each) for each in devices}
@@ -139,6 +140,12 @@ class Registration:
         # A device's own entity is put right, if it has a component of a type that goes.
         using = instances.own(pruned) if pruned else []
         groups = [[each for each in group if each not in wanted] for group in using]
+        staying = [each for group in using for each in group if each in wanted]
+        if staying and not entities:
+            raise RegistrationError(
+                f"Nothing was removed: {first_few(staying)} would stay without a component type that they "
+                "use. Run this with --entities, too, which puts entities right first."
+            )
         if not dry_run:
             if found is None:
                 self._workspace.create(role, str(s3_location))

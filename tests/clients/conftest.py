@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chalicelib.model.instants import parse_instant
 from demo.stack import LocalCloud, Ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    directory = tmp_path_factory.mktemp("local-cloud")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the local cloud puts its files."""
+    return tmp_path_factory.mktemp("local-cloud")
+
+
+@pytest.fixture(scope="session")
+def cloud(directory: Path) -> Iterator[LocalCloud]:
     with LocalCloud(
         directory=directory, entries=150, seed=7, other_clouds=True, ports=Ports(0, 0, 0)
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def stored(cloud: LocalCloud) -> list[tuple[str, int, Any]]:
+    """(property, instant, value) of all that is stored of the device, by instant."""
+    return sorted(
+        (name, parse_instant(entry.timestamp), value)
+        for entry in cloud.telemetry()
+        if entry.device_id == cloud.devices[0].id
+        for name, value in entry.values.items()
+    )
+
+
+@pytest.fixture(scope="session")
+def newest(stored: list[tuple[str, int, Any]]) -> dict[str, tuple[int, Any]]:
+    """The instant and the newest value of each property."""
+    return {name: (at, value) for name, at, value in stored}

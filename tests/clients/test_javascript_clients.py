@@ -18,6 +18,8 @@ from chalicelib.model.instants import parse_instant, utc_text
 from demo.checks import same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from demo.stack import LocalCloud
 
 CLIENTS: Final = ("sdk", "appKit")
@@ -40,6 +42,18 @@ def of_type(cloud: LocalCloud, on: str) -> dict[str, Any]:
             at.direct_component_type_id if on == "aws" else at.clouds[on].component_type_id
         )
     }
+
+
+def asked(
+    cloud: LocalCloud, client: str, kind: str, of: Callable[..., dict[str, Any]], on: str
+) -> dict[str, Any]:
+    # GetPropertyValue serves no time series.
+    latest = {"componentName": cloud.endpoints.latest_component_name}
+    return (
+        {"client": client, "kind": kind}
+        | of(cloud, on)
+        | (latest if (client, kind) == ("sdk", "newest") else {})
+    )
 
 
 def read(cloud: LocalCloud, reads: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -75,30 +89,8 @@ def answers(cloud: LocalCloud) -> dict[tuple[Any, ...], dict[str, Any]]:
         # GetPropertyValue reads entities only.
         if (client, kind, of) != ("sdk", "newest", of_type)
     ]
-    newest = {"componentName": cloud.endpoints.latest_component_name}
-    reads = [
-        {"client": client, "kind": kind}
-        | of(cloud, on)
-        # GetPropertyValue serves no time series.
-        | (newest if (client, kind) == ("sdk", "newest") else {})
-        for client, kind, of, on in keys
-    ]
+    reads = [asked(cloud, *key) for key in keys]
     return dict(zip(keys, read(cloud, reads), strict=True))
-
-
-def stored(cloud: LocalCloud) -> list[tuple[str, int, Any]]:
-    """Return (property, instant, value) of all that is stored of the device, by instant."""
-    return sorted(
-        (name, parse_instant(entry.timestamp), value)
-        for entry in cloud.telemetry()
-        if entry.device_id == cloud.devices[0].id
-        for name, value in entry.values.items()
-    )
-
-
-def newest(cloud: LocalCloud) -> dict[str, tuple[int, Any]]:
-    """Return the instant and the newest value of each property."""
-    return {name: (at, value) for name, at, value in stored(cloud)}
 
 
 def assert_same_points(
@@ -119,28 +111,27 @@ def assert_same_points(
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("of", [of_entity, of_type])
 @pytest.mark.parametrize("on", CLOUDS)
-def test_a_client_reads_a_whole_history_page_by_page(cloud, answers, client, of, on):
+def test_a_client_reads_a_whole_history_page_by_page(cloud, answers, stored, client, of, on):
     answer = answers[client, "history", of, on]
-    assert_same_points(answer, stored(cloud), unit=MILLISECOND if client == "appKit" else 1)
+    assert_same_points(answer, stored, unit=MILLISECOND if client == "appKit" else 1)
     assert answer["requests"] > 2
     if (client, of) == ("sdk", of_type):
         assert {each["device"] for each in answer["points"]} == {cloud.devices[0].id}
 
 
 @pytest.mark.parametrize("on", CLOUDS)
-def test_the_sdk_reads_the_newest_entry(cloud, answers, on):
+def test_the_sdk_reads_the_newest_entry(answers, newest, on):
     """By GetPropertyValue."""
     answer = answers["sdk", "newest", of_entity, on]
-    expected = newest(cloud)
-    assert {each["name"] for each in answer["points"]} == expected.keys()
-    assert all(same(each["value"], expected[each["name"]][1]) for each in answer["points"])
+    assert {each["name"] for each in answer["points"]} == newest.keys()
+    assert all(same(each["value"], newest[each["name"]][1]) for each in answer["points"])
 
 
 @pytest.mark.parametrize("of", [of_entity, of_type])
 @pytest.mark.parametrize("on", CLOUDS)
-def test_iot_app_kit_reads_the_newest_value_of_each_property(cloud, answers, of, on):
+def test_iot_app_kit_reads_the_newest_value_of_each_property(answers, newest, of, on):
     """By GetPropertyValueHistory: DESCENDING, for an entity with `maxResults` 1 and from 1899."""
-    expected = [(name, *point) for name, point in sorted(newest(cloud).items())]
+    expected = [(name, *point) for name, point in sorted(newest.items())]
     assert_same_points(answers["appKit", "newest", of, on], expected, unit=MILLISECOND)
 
 
@@ -152,7 +143,7 @@ def test_clients_are_told_that_the_other_clouds_hot_reader_is_down(cloud, on):
         answers = read(
             cloud,
             [
-                {"client": client, "kind": kind} | of_entity(cloud, on)
+                asked(cloud, client, kind, of_entity, on)
                 for client, kind in itertools.product(CLIENTS, KINDS)
             ],
         )

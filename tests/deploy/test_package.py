@@ -34,6 +34,7 @@ OF_EVERY_HOT_READER: Final = {
         "devices",
         "hot_reader",
         "interpolation",
+        "newest_values",
         "next_token",
         "pages",
         "reading_time",

@@ -626,6 +626,9 @@ def test_another_constant_of_a_device_that_shares_a_type_changes_its_entity_alon
 def test_a_device_that_comes_to_share_a_type_leaves_its_own(world: World) -> None:
     alone = dataclasses.replace(pumps(4)[0], component_type=None)
     world.register((alone,), entities=True)
+    with pytest.raises(RegistrationError, match=r"Nothing was removed: pump-1 .* --entities"):
+        world.register(pumps(4), prune=True)
+    assert world.writes() == []
     world.register(pumps(4), entities=True, prune=True)
     components = world.entity("pump-1")["components"]
     assert {name: each["componentTypeId"] for name, each in components.items()} == {

@@ -20,7 +20,7 @@ from deploy_scripts import PROJECT
 from tests.unit.chalicelib.data_connector.test_faults import FAULTS, TABLE, row_of
 
 _EXAMPLES: Final = 200
-"""Inputs for each property with one seed."""
+"""Inputs for each property with one seed, at most: Hypothesis ends where it finds no other."""
 _READERS: Final = 64
 _HEADER: Final = ("| fault of the first request | then | if it stays |", "|---|---|---|")
 
@@ -44,8 +44,9 @@ def main(minutes: float) -> None:
     sections = {
         "faults": "\n".join([*_HEADER, *map(row_of, FAULTS)]),
         "inputs": (
-            f"{when}, {minutes:g} minutes: {rounds * properties * _EXAMPLES:,} inputs in {rounds} rounds "
-            f"of {properties} properties; wrong answers: 0, faults of ours: 0."
+            f"{when}, {minutes:g} minutes: {rounds} rounds of {properties} properties, at most {_EXAMPLES} "
+            f"inputs for each ({rounds * properties * _EXAMPLES:,} in all); wrong answers: 0, faults of "
+            "ours: 0."
         ),
         "load": (
             f"{when}: {_READERS} readers, {counts['walks']:,} walks, {counts['requests']:,} requests, "

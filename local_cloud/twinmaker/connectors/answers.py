@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LONGEST_TOKEN = 17_880
 """Longest ``NextToken`` of the service model, in characters."""
 
+_LONGEST_STAMP = 1e15
+"""Seconds, or what was meant for them: more isn't a time, and JSON's 1e999 is infinite."""
+
 _REFERENCE_KEYS = frozenset(
     {"entityId", "componentName", "propertyName", "externalIdProperty", "componentPath"}
 )
@@ -144,7 +147,7 @@ def _read_value(
 def _instant(item: Json, where: str, query: HistoryQuery) -> int:
     """Read a value's time; the deprecated ``timestamp`` counts if it is alone."""
     stamp = item.get("timestamp")
-    if stamp is not None and (isinstance(stamp, bool) or not isinstance(stamp, (int, float))):
+    if stamp is not None and not _is_number(stamp):
         _refuse(f"{where}.timestamp must be a number of seconds since 1970")
     earliest = query.start.nanoseconds
     if "time" in item:
@@ -157,6 +160,12 @@ def _instant(item: Json, where: str, query: HistoryQuery) -> int:
     if not earliest <= instant <= query.end.nanoseconds:
         _refuse(f"{where}.{place}: {given} isn't within {query.start.text} to {query.end.text}")
     return instant
+
+
+def _is_number(stamp: object) -> bool:
+    if isinstance(stamp, bool) or not isinstance(stamp, (int, float)):
+        return False
+    return abs(stamp) < _LONGEST_STAMP
 
 
 def _parsed(time: object, where: str) -> int:
@@ -255,21 +264,28 @@ def read_errors(answer: object) -> list[Json]:
         The answer breaks a rule.
     """
     top = _object(answer, "the answer", {"errorEntries"})
-    entries = [
-        dict(_object(each, "an error entry", {"errors"}))
-        for each in _list(top.get("errorEntries"), "errorEntries")
-    ]
-    for entry in entries:
-        entry["errors"] = [
-            error | {"entry": {k: v for k, v in error.get("entry", {}).items() if k != "entryId"}}
-            for error in _list(entry.get("errors"), "errors")
-        ]
+    given = _list(top.get("errorEntries"), "errorEntries")
+    entries = [_read_error(each, f"errorEntries[{index}]") for index, each in enumerate(given)]
     shape = load_model("iottwinmaker").shape_for("BatchPutPropertyErrorEntry")
     for entry in entries:
         found = violations(entry, shape)
         if found:
             _refuse("; ".join(found))
     return entries
+
+
+def _read_error(entry: object, where: str) -> Json:
+    item = _object(entry, where, {"errors"})
+    errors = []
+    for index, each in enumerate(_list(item.get("errors"), f"{where}.errors")):
+        place = f"{where}.errors[{index}]"
+        error = _object(each, place, {"errorCode", "errorMessage", "entry"})
+        if "entry" in error:
+            keys = {"entryId", "entityPropertyReference", "propertyValues"}
+            written = _object(error["entry"], f"{place}.entry", keys)
+            error = error | {"entry": {k: v for k, v in written.items() if k != "entryId"}}
+        errors.append(error)
+    return {"errors": errors}
 
 
 def _object(value: object, where: str, keys: set[str] | frozenset[str]) -> Json:

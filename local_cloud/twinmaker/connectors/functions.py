@@ -26,7 +26,11 @@ _SHOWN = 500
 """Characters of a connector's refusal that an error message repeats."""
 
 _REPORT = frozenset({"errorMessage", "errorType", "stackTrace", "requestId", "trace"})
-"""Members of Lambda's report of an exception."""
+"""Members of Lambda's report of an exception. The runtime interface emulator sends it with status 200
+and no header that says so (its issue 20)."""
+
+_TIMED_OUT = b"Task timed out after "
+"""How the emulator's answer begins, with status 200, if the function ran out of time (its issue 21)."""
 
 
 class NamedFunctions:
@@ -89,6 +93,11 @@ class UrlInvoker:
             raise ConnectorFailedError(
                 f"The connector {arn} isn't reachable at {self._url}: {error}"
             ) from error
+        return self._answer(arn, status, headers, payload)
+
+    def _answer(
+        self, arn: str, status: int, headers: http.client.HTTPMessage, payload: bytes
+    ) -> object:
         if headers.get("X-Amz-Function-Error"):
             raise_function_error(arn, payload)
         if status != http.HTTPStatus.OK:
@@ -96,8 +105,11 @@ class UrlInvoker:
             raise ConnectorFailedError(
                 f"The connector {arn} failed: {self._url} answered {status}: {text}"
             )
+        if payload.startswith(_TIMED_OUT):
+            raise ConnectorTimedOutError(
+                f"The connector {arn} ran out of time: {payload.decode('utf-8', 'replace')}"
+            )
         answer = read_answer(arn, payload)
-        # The runtime interface emulator reports an exception with no more than the body.
         if isinstance(answer, dict) and "errorMessage" in answer and answer.keys() <= _REPORT:
             raise_function_error(arn, payload)
         return answer

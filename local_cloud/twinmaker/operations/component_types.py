@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ..errors import ConflictError, InvalidRequestError
-from ..twin.components import check_entities, check_parts, with_parts
+from ..twin.components import check_parts, check_space, with_parts
 from ..twin.functions import check_function_names
 from ..twin.lifecycle import Lifecycle
 from ..twin.owned import is_owned
@@ -135,10 +135,7 @@ class ComponentTypes:
         """Put the new version in, and the old one back if something doesn't fit it."""
         space.types[new.component_type_id] = new
         try:
-            for component_type in space.types.values():
-                space.schema(component_type)
-                check_parts(space, component_type.component_type_id)
-            check_entities(space)
+            check_space(space)
         except InvalidRequestError:
             space.types[new.component_type_id] = old
             raise

@@ -14,7 +14,7 @@ from ..connectors.queries import initializer_event
 from ..errors import ApiError, ConnectorFailedError, InvalidRequestError
 from ..protocol.rest_json import load_model
 from ..protocol.validation import violations
-from ..twin.components import check_all, check_entities, properties_in, with_parts
+from ..twin.components import check_all, check_space, properties_in, with_parts
 from ..twin.definitions import properties_of
 from ..twin.functions import SCHEMA_INITIALIZER, lambda_of
 from ..twin.lifecycle import Lifecycle
@@ -70,8 +70,7 @@ class Initializers:
             definitions = {name: _definition(item) for name, item in imported.items()}
             space.types[type_id] = dataclasses.replace(old, imported=definitions)
             try:
-                space.schema(space.types[type_id])
-                check_entities(space)
+                check_space(space)
             except InvalidRequestError as error:
                 lifecycle = Lifecycle(state, f"The schema initializer {arn}: {error.message}")
                 space.types[type_id] = dataclasses.replace(old, lifecycle=lifecycle)

@@ -239,14 +239,18 @@ def check_all(space: Space, components: Mapping[str, Component]) -> None:
             )
 
 
-def check_entities(space: Space) -> None:
-    """Refuse component types that an entity of the workspace doesn't fit.
+def check_space(space: Space) -> None:
+    """Refuse a component type that others in the workspace don't fit.
 
     Raises
     ------
     InvalidRequestError
-        Some component has a value or definition that its type no longer allows.
+        A type that extends it, or has it for a part, contradicts it; or some entity's component has
+        a value or definition that its type no longer allows.
     """
+    for component_type in space.types.values():
+        space.schema(component_type)
+        check_parts(space, component_type.component_type_id)
     for entity in space.entities.values():
         try:
             check_all(space, entity.components)

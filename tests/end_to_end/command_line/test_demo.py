@@ -38,6 +38,8 @@ def test_it_shows_each_step_and_leaves_a_page_with_a_chart(tmp_path):
         "refused: 401",
         "GetPropertyValueHistory",
         "each one as it was stored",
+        "newest values, the same as GetPropertyValueHistory since 1899",
+        "values by component type, each one as it was stored",
         "3 clouds",
         "the same to the last",
         "ConnectorFailureException",

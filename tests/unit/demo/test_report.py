@@ -22,7 +22,7 @@ def console() -> Console:
 
 def test_tables_show_markup_as_it_is(console):
     device = Device(MARKUP, (DeviceProperty(MARKUP, DataType("DOUBLE"), None),), ())
-    reading = Reading("AWS", "hot-reader", "entity", newest={MARKUP: MARKUP})
+    reading = Reading("AWS", "hot-reader", "entity", "type", newest={MARKUP: MARKUP})
     series = Series(MARKUP, MARKUP, [("2026-01-30T17:00:00Z", 1.0)])
     report = Report(device, [Step(MARKUP, MARKUP, 1.0)], [reading], [series], 1.0)
     for table in report.tables():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from local_cloud.aws.account import LocalAws
 
 DEVICE = "sensor-1"
+SECOND_DEVICE = "second-sensor"
 TABLE = "hot-table-of-the-data-connector"
 TOKEN = "token-of-the-data-connector-tests"
 NAMES = {
@@ -44,7 +46,18 @@ NAMES = {
 
 def twin_info(layer_3_hot: str) -> str:
     providers = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": "aws"}
-    return json.dumps({"config": {"digital_twin_name": "my-twin"}, "config_providers": providers})
+    typed = [
+        {"name": "temperature", "dataType": "DOUBLE"},
+        {"name": "status", "dataType": "STRING"},
+    ]
+    shared = {"componentType": "sensor", "properties": typed}
+    return json.dumps(
+        {
+            "config": {"digital_twin_name": "my-twin"},
+            "config_providers": providers,
+            "config_iot_devices": [shared | {"id": each} for each in (DEVICE, SECOND_DEVICE)],
+        }
+    )
 
 
 LOCAL = {
@@ -89,9 +102,9 @@ def invoke(aws):
     """Invoke a Lambda function: a Hot Reader, or a data connector that points at it."""
     dynamodb = aws.client("dynamodb")
     create_hot_table(dynamodb, TABLE)
-    for minute in range(10):
+    for device_id, minute in itertools.product((DEVICE, SECOND_DEVICE), range(10)):
         item = {
-            "device_id": {"S": DEVICE},
+            "device_id": {"S": device_id},
             "timestamp": {"S": f"2026-01-30T17:{minute:02}:00Z"},
             "temperature": {"N": f"{20 + minute}.5"},
             "status": {"S": "OK"},
@@ -129,6 +142,56 @@ class TestOnOneCloud:
         answer = invoke("connector", event(**changes))
         assert any(each["values"] for each in answer["propertyValues"])
         assert answer == invoke("hot-reader", event(**changes))
+
+    def test_a_component_types_history_is_that_of_its_devices(self, invoke):
+        by_type: dict[str, Any] = {
+            "entityId": None,
+            "componentName": None,
+            "componentTypeId": "my-twin-sensor",
+            "properties": {"iotDeviceId": {"definition": {"isExternalId": True}}},
+        }
+        asked = event(maxResults=7, **by_type)
+        pages = [invoke("connector", asked)]
+        while "nextToken" in pages[-1]:
+            pages.append(invoke("connector", asked | {"nextToken": pages[-1]["nextToken"]}))
+        alone = event(entityId=None, componentName=None)
+        for device_id in (DEVICE, SECOND_DEVICE):
+            alone["properties"]["iotDeviceId"]["value"]["stringValue"] = device_id
+            for series in invoke("hot-reader", alone)["propertyValues"]:
+                assert series["values"] == [
+                    value
+                    for page in pages
+                    for each in page["propertyValues"]
+                    if each["entityPropertyReference"] == series["entityPropertyReference"]
+                    for value in each["values"]
+                ]
+        assert [sum(len(each["values"]) for each in page["propertyValues"]) for page in pages] == [
+            *[7] * 5,
+            5,
+        ]
+
+    @pytest.mark.parametrize(
+        ("part", "name"),
+        [
+            ({"componentTypeId": ["my-twin-sensor"]}, "componentTypeId"),
+            (
+                {"properties": {"iotDeviceId": {"value": {"stringValue": "x" * 5_000}}}},
+                "iotDeviceId",
+            ),
+            ({"entityId": "\ud800"}, "entityId"),
+            ({"properties": {}, "componentTypeId": "my-twin-all-pumps"}, "my-twin-all-pumps"),
+        ],
+    )
+    def test_a_wrong_part_is_refused_in_the_same_words_on_both_routes(
+        self, invoke, record, part, name
+    ):
+        direct, answer = (invoke(each, event(**part)) for each in ("hot-reader", "connector"))
+        assert name in direct["errorMessage"]
+        assert direct["errorMessage"] in answer["errorMessage"]
+        remote = connector_of(across_clouds("http://127.0.0.1:9/hot-reader"))
+        with pytest.raises(InvalidQueryError) as refusal:
+            remote.answer(event(**part), PATIENCE_SECONDS, "trace-1", record)
+        assert str(refusal.value) == direct["errorMessage"]
 
     def test_pages_go_on_through_the_connector(self, invoke):
         first = invoke("connector", event(maxResults=3))

@@ -6,6 +6,7 @@ import json
 import logging
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 from werkzeug import Response
@@ -78,6 +79,28 @@ class TestTheStaticProperty:
     def test_without_a_text_leaves_it_to_the_component_type(self, properties):
         event = {"properties": properties, "componentTypeId": "my-twin-sensor-2"}
         assert device.resolve(event, TWIN) == ("sensor-2",)
+
+
+class TestAnotherExternalId:
+    """A type that AWS or others made knows the device by a property of its own."""
+
+    ALARM: ClassVar = {
+        "alarm_key": {"definition": {"isExternalId": True}, "value": {"stringValue": "sensor-1"}}
+    }
+
+    @pytest.mark.parametrize("type_id", [None, "com.example.alarm"])
+    def test_tells_for_a_type_of_no_twin(self, type_id):
+        event = {"properties": self.ALARM, "componentTypeId": type_id}
+        assert device.resolve(event, TWIN) == ("sensor-1",)
+
+    def test_does_not_for_a_type_of_the_twin(self):
+        event = {"properties": self.ALARM, "componentTypeId": "my-twin-sensor-2"}
+        assert device.resolve(event, TWIN) == ("sensor-2",)
+
+    def test_is_none_if_there_are_several(self):
+        properties = self.ALARM | {"serial": self.ALARM["alarm_key"]}
+        with pytest.raises(InvalidQueryError, match="has no property iotDeviceId"):
+            device.resolve({"properties": properties, "componentTypeId": "com.example.alarm"}, TWIN)
 
 
 class TestTheComponentType:

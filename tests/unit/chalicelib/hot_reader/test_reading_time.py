@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.instants import parse_instant
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.property_filter import PropertyFilter
-from chalicelib.model.query import HistoryQuery, LastEntryQuery
+from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
 from chalicelib.model.timestamps import Iso8601Format
 from tests.conformance.batches import BatchingMemoryStore
 from tests.conformance.memory import MemoryStore
@@ -23,7 +24,7 @@ from tests.conformance.oracle import Stored
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from chalicelib.model.results import HistoryPage
+    from chalicelib.model.results import DevicesPage, HistoryPage
 
 HOUR = ("2026-01-30T17:00:00Z", "2026-01-30T18:00:00Z")
 QUERY = HistoryQuery(
@@ -46,6 +47,9 @@ class Slow:
         self._entries.put("pump-1", stored, "S")
         if batches:
             self.read_batches = self._read_batches
+
+    def put(self, device_id: str, stored: Sequence[Stored]) -> None:
+        self._entries.put(device_id, stored, "S")
 
     def clock(self) -> float:
         return self.now
@@ -94,6 +98,68 @@ def test_a_filter_that_nothing_meets_ends_its_pages_in_time(descending):
     pages = walk(store, query)
     assert values(pages, "a") == []
     assert len({page.next_token for page in pages}) == len(pages) >= 6
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_page_of_several_devices_ends_in_time(descending):
+    query = replace(QUERY, descending=descending)
+    devices = DevicesQuery((query, replace(query, device_id="pump-2")))
+    found: dict[bool, list[tuple[str, str, Any]]] = {}
+    for slow in (False, True):
+        store = Slow(seconds(60), 10 if slow else 1_000, batches=False)
+        stored = [Stored(key, {"a": number}) for number, key in enumerate(seconds(90)[::2])]
+        store.put("pump-2", stored)
+        pages: list[DevicesPage] = []
+        while not pages or pages[-1].next_token:
+            started = store.now
+            asked = replace(query, next_token=pages[-1].next_token if pages else None)
+            pages.append(
+                reader_of(store).histories(
+                    DevicesQuery((asked, replace(asked, device_id="pump-2"))), 29.0
+                )
+            )
+            assert store.now - started <= 29.0
+        assert (len(pages) > 2) is slow
+        found[slow] = [
+            (device_id, time, content)
+            for device_id in devices.device_ids
+            for page in pages
+            for name, each in page.of_device(device_id).items()
+            if name == "a"
+            for time, content in zip(each.times, each.contents, strict=True)
+        ]
+    assert found[True] == found[False]
+    assert len(found[True]) == 60 + 45
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_page_of_interpolated_values_ends_in_time(descending):
+    query = replace(
+        QUERY,
+        property_types={"a": DataType("DOUBLE"), "b": DataType("LONG")},
+        interval=7_000_000_000,
+        descending=descending,
+    )
+    found = {}
+    for size in (10, 1_000):
+        store = Slow(seconds(120), size, batches=False)
+        pages: list[HistoryPage] = []
+        while not pages or pages[-1].next_token:
+            token = pages[-1].next_token if pages else None
+            pages.append(reader_of(store).interpolated(replace(query, next_token=token), 29.0))
+        assert (len(pages) > 2) is (size == 10)
+        found[size] = [values(pages, name) for name in ("a", "b")]
+    assert found[10] == found[1_000]
+    assert len(found[10][0]) == len(found[10][1]) == 17
+
+
+def test_a_store_too_slow_for_one_entry_of_several_devices_or_a_line_is_unavailable():
+    store = Slow(seconds(2), 1, batches=False)
+    with pytest.raises(StoreUnavailableError, match="so slowly"):
+        reader_of(store).histories(DevicesQuery((QUERY, replace(QUERY, device_id="pump-2"))), 3.0)
+    line = replace(QUERY, selected_properties=("a",), property_types={"a": DataType("DOUBLE")})
+    with pytest.raises(StoreUnavailableError, match="so slowly"):
+        reader_of(store).interpolated(replace(line, interval=10**9), 3.0)
 
 
 @pytest.mark.parametrize("descending", [False, True])

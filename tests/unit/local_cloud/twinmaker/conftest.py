@@ -6,7 +6,7 @@ import pytest
 
 from local_cloud.twinmaker import LocalTwinMaker
 
-from .twin import WORKSPACE, Client, Connector, client_of, make_twin
+from .twin import WORKSPACE, Client, Connector, Shared, client_of, make_twin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,15 @@ def _quick_stops() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("local_cloud.twinmaker.server._POLL", 0.001)
         yield
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Shared, Client]]:
+    one = Shared()
+    with one.twinmaker as running:
+        client = client_of(running.url)
+        make_twin(client)
+        yield one, client
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from local_cloud.twinmaker import LocalTwinMaker
 from local_cloud.twinmaker.connectors.invoker import LARGEST_PAYLOAD
 
 from .twin import (
@@ -16,29 +15,18 @@ from .twin import (
     WORKSPACE,
     Client,
     Connector,
-    client_of,
+    Shared,
     entry,
     history,
     latest,
-    make_twin,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-
-@pytest.fixture(scope="module")
-def connector() -> Connector:
-    return Connector()
-
-
-@pytest.fixture(scope="module")
-def twin(connector: Connector) -> Iterator[Client]:
-    """Share one twin: these tests change nothing but the connector's answer."""
-    with LocalTwinMaker(invoke=connector) as running:
-        client = client_of(running.url)
-        make_twin(client)
-        yield client
+@pytest.fixture
+def twin(shared: tuple[Shared, Client], connector: Connector) -> Client:
+    """Give the twin that the tests of this module share: they change nothing but the connector."""
+    shared[0].connector = connector
+    return shared[1]
 
 
 T1, T2 = "2026-01-30T17:10:00Z", "2026-01-30T17:20:00Z"

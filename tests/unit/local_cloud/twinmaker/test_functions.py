@@ -76,6 +76,15 @@ def test_a_url_that_fails_is_a_failure_with_its_reason(
         history(twin)
 
 
+def test_a_url_that_says_that_the_time_is_over_is_a_timeout(
+    twin: Client, httpserver: HTTPServer
+) -> None:
+    said = "Task timed out after 1.00 seconds"
+    httpserver.expect_request("/read").respond_with_data(said)
+    with pytest.raises(twin.exceptions.ConnectorTimeoutException, match=said):
+        history(twin)
+
+
 def test_a_url_where_nothing_listens_is_a_failure_and_a_silent_one_a_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

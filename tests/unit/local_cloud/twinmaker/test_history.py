@@ -18,6 +18,7 @@ from .twin import (
     WORKSPACE,
     Client,
     Connector,
+    Shared,
     entry,
     history,
     make_entity,
@@ -26,6 +27,13 @@ from .twin import (
 
 T1 = "2026-01-30T17:10:00Z"
 GOOD = {"doubleValue": 1.5}
+
+
+@pytest.fixture
+def twin(shared: tuple[Shared, Client], connector: Connector) -> Client:
+    """Give the twin that the tests of this module share: they change nothing but the connector."""
+    shared[0].connector = connector
+    return shared[1]
 
 
 def test_the_connector_gets_the_event_that_twinmaker_sends(

@@ -129,6 +129,26 @@ def test_an_initializer_that_fails_ends_in_error_with_the_reason(
     assert message in status["error"]["message"]
 
 
+def test_an_initializer_that_contradicts_a_type_that_extends_its_own_ends_in_error(
+    workspace: Client, connector: Connector
+) -> None:
+    connector.answer = {"properties": {}}
+    make(workspace, scope="WORKSPACE")
+    heir = {"workspaceId": WORKSPACE, "componentTypeId": "com.example.heir"}
+    make_type(
+        workspace, heir["componentTypeId"], extendsFrom=[TYPE], propertyDefinitions={"x": TEXT}
+    )
+    connector.answer = {"properties": {"x": {"definition": {"dataType": {"type": "LONG"}}}}}
+    where = {"workspaceId": WORKSPACE, "componentTypeId": TYPE}
+    workspace.update_component_type(**where, description="new")
+    shown_type(workspace)
+    message = shown_type(workspace)["status"]["error"]["message"]
+    assert "x is inherited as LONG" in message
+    assert workspace.get_component_type(**heir)["propertyDefinitions"]["x"]["dataType"] == {
+        "type": "STRING"
+    }
+
+
 def test_an_initializer_may_ask_twinmaker_for_the_thing_that_it_is_about(
     workspace: Client, twinmaker: Any, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,12 @@ def test_another_error_of_the_lambda_api_is_a_failure_and_not_retried(
         ("<html>", "isn't JSON"),
         ('{"propertyValues": NaN}', "NaN isn't a JSON number"),
         ("null", "must be an object"),
+        (
+            json.dumps({"propertyValues": [entry() | {"values": [{"timestamp": 0}]}]}).replace(
+                ": 0", ": 1e999"
+            ),
+            "timestamp must be a number",
+        ),
     ],
 )
 def test_a_payload_that_is_not_a_json_object_is_a_failure(

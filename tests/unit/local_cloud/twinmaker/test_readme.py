@@ -35,12 +35,6 @@ def try_connector(directory: Path, line: str) -> subprocess.CompletedProcess[str
         )
 
 
-def test_the_connector_in_python_gives_what_the_readme_says(tmp_path: Path) -> None:
-    (tmp_path / "connector.py").write_text(CONNECTOR, encoding="utf-8")
-    result = try_connector(tmp_path, command_line("connector:handler"))
-    assert result.stdout == blocks("text")[0], result.stderr
-
-
 def test_the_connector_in_javascript_gives_what_the_readme_says(tmp_path: Path) -> None:
     with connector(tmp_path, blocks("js")[0]) as url:
         line = command_line("http://127.0.0.1:9001").replace("http://127.0.0.1:9001", url)

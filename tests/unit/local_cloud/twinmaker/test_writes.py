@@ -108,6 +108,9 @@ def test_what_the_writer_could_not_write_is_answered(
     [
         ({"propertyValues": []}, "unknown key 'propertyValues'"),
         ({}, "errorEntries must be a list"),
+        ({"errorEntries": ["full"]}, "errorEntries[0] must be an object"),
+        ({"errorEntries": [{"errors": ["full"]}]}, "errors[0] must be an object"),
+        ({"errorEntries": [{"errors": [{"entry": 1}]}]}, "errors[0].entry must be an object"),
         ({"errorEntries": [{"errors": [{"errorCode": "1", "errorMessage": "x"}]}]}, "entry"),
         (None, "OSError: disk"),
     ],

@@ -7,6 +7,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local_cloud.twinmaker import LocalTwinMaker
+
 Client = Any
 """A boto3 client: the tests ask wrong questions on purpose, which its stubs would refuse."""
 
@@ -67,6 +69,17 @@ class Connector:
     @property
     def event(self) -> dict[str, Any]:
         return self.calls[-1][1]
+
+
+class Shared:
+    """One twin for the tests of a module that change nothing of it, each with its own connector."""
+
+    def __init__(self) -> None:
+        self.connector = Connector()
+        self.twinmaker = LocalTwinMaker(invoke=self._invoke)
+
+    def _invoke(self, arn: str, event: dict[str, Any]) -> dict[str, Any]:
+        return self.connector(arn, event)
 
 
 def client_of(url: str) -> Client:

@@ -1,4 +1,7 @@
-"""A device's alarm: made as `register` makes it, and read through the local TwinMaker."""
+"""Devices of their own and of shared types, with alarms, read through the local TwinMaker.
+
+Types and entities are those that `register` makes.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ from deploy_scripts.project_files.twin_configuration import (
 )
 from deploy_scripts.register.component_types import component_types
 from deploy_scripts.register.entities import entity
+from deploy_scripts.register.twin import Twin
 from deploy_scripts.stage.twin_info import digital_twin_info
+from deploy_scripts.verify.twinmaker import Readable, find_entities, read_newest
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored
@@ -70,7 +75,9 @@ def pumps(request: pytest.FixtureRequest) -> tuple[Device, ...]:
 @pytest.fixture
 def client(pumps: tuple[Device, ...]) -> Iterator[Any]:
     store = MemoryStore()
-    values = [Stored(key, {"state": {"alarm": state}}) for key, state in STATES.items()]
+    values = [
+        Stored(key, {"pressure": 4.5, "state": {"alarm": state}}) for key, state in STATES.items()
+    ]
     for each in pumps:
         store.put(each.id, values, "S")
     reader = HotReader(store, Iso8601Format(), page_bytes=LARGEST_PAYLOAD)
@@ -160,3 +167,24 @@ def test_over_http_the_status_is_a_property_of_the_device_like_any_other(pumps):
     info = DigitalTwinInfo.load({"DIGITAL_TWIN_INFO": digital_twin_info(twin, pumps)})
     query = LastEntryQuery(device_id=pumps[0].id, selected_properties=("alarm_status",))
     assert query.declared_by(info.devices).property_sources == {"alarm_status": "state.alarm"}
+
+
+def test_verify_takes_the_entity_of_each_device_and_not_of_another_one_of_its_type(client, pumps):
+    found = find_entities(client, Twin(TWIN, WHERE["workspaceId"]), pumps, "prod").value
+    assert [each.target for each in found] == [
+        {"entityId": each.id, "componentName": "telemetry"} for each in pumps
+    ]
+    assert [each.latest for each in found] == [
+        {"entityId": each.id, "componentName": "latest"} for each in pumps
+    ]
+
+
+def test_verify_reads_a_type_once_for_all_devices_that_have_no_entity(client, pumps):
+    names = [each.component_type or each.id for each in pumps]
+    readables = [
+        Readable(each, {"componentTypeId": f"{TWIN}-{name}"})
+        for each, name in zip(pumps, names, strict=True)
+    ]
+    found = read_newest(client, WHERE["workspaceId"], readables)
+    once = ", ".join(f"{TWIN}-{name}: 1 values" for name in dict.fromkeys(names))
+    assert found.detail == f"since 1899, at most 1: {once}"

@@ -1,0 +1,44 @@
+import { GetEntityCommand, IoTTwinMakerClient } from "@aws-sdk/client-iottwinmaker";
+import { fromCognitoIdentityPool } from "@aws-sdk/credential-provider-cognito-identity";
+import { initialize } from "@iot-app-kit/source-iottwinmaker";
+
+const NUMERIC = new Set(["DOUBLE", "INTEGER", "LONG"]);
+const STATUS = new Set(["BOOLEAN", "STRING"]);
+
+/**
+ * Connect to the workspace that /twin.json names (README.md, 'Your own workspace').
+ *
+ * Returns IoT App Kit's data source, and the devices with their time series by how they are shown.
+ */
+export async function connect() {
+  const twin = await fetch("/twin.json").then((response) => response.json());
+  const { endpoint, region, workspaceId, identityPoolId } = twin;
+  const awsCredentials = identityPoolId
+    ? fromCognitoIdentityPool({ identityPoolId, clientConfig: { region } })
+    : { accessKeyId: "local", secretAccessKey: "local" };
+  const client = new IoTTwinMakerClient({
+    region,
+    credentials: awsCredentials,
+    // A loopback address has no name with `api.` or `data.` in front of it.
+    ...(endpoint && { endpoint, disableHostPrefix: true }),
+  });
+  const source = initialize(workspaceId, {
+    iotTwinMakerClient: client,
+    awsCredentials,
+    awsRegion: region,
+  });
+  const devices = await Promise.all(
+    twin.devices.map(async (device) => ({ ...device, ...(await series(client, workspaceId, device)) })),
+  );
+  return { source, devices };
+}
+
+async function series(client, workspaceId, { entityId, componentName }) {
+  const { components } = await client.send(new GetEntityCommand({ workspaceId, entityId }));
+  const all = Object.entries(components[componentName].properties).filter(
+    ([, { definition }]) => definition.isTimeSeries,
+  );
+  const names = (types) =>
+    all.filter(([, { definition }]) => types.has(definition.dataType.type)).map(([name]) => name);
+  return { numeric: names(NUMERIC), statuses: names(STATUS) };
+}

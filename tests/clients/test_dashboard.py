@@ -1,0 +1,161 @@
+"""The dashboard shows, in a real browser, what is stored on each cloud.
+
+`make test-dashboard` runs it; look.mjs looks at the page.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from chalicelib.model.instants import NANOSECONDS
+from demo.checks import same
+from deploy_scripts import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from demo.stack import LocalCloud
+
+TITLES: Final = ("AWS", "Azure", "Google Cloud")
+KPI_TIME: Final = "%m/%d/%Y, %I:%M:%S %p"
+TOOLTIP_TIME: Final = "%Y-%m-%d %I:%M:%S %p"
+
+
+LOOK_SECONDS: Final = 60
+Shown = dict[str, dict[str, Any]]
+"""By a device's title: its panel, as look.mjs describes it."""
+
+
+@contextmanager
+def running(*command: str | Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        ["node", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+class Browser:
+    """A browser at the dashboard, which shows pages of a history as they come."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def look(self, until: Callable[[Shown], bool], *, again: bool = False) -> Shown:
+        """Return what is shown of each device, by title, once it is as expected, or after a while."""
+        request = "read again" if again else "look"
+        give_up = time.monotonic() + LOOK_SECONDS
+        while True:
+            shown = self._ask(request)
+            if until(shown) or time.monotonic() > give_up:
+                return shown
+            request = "look"
+
+    def _ask(self, request: str) -> Shown:
+        assert self._process.stdin
+        assert self._process.stdout
+        print(request, file=self._process.stdin, flush=True)
+        seen = json.loads(self._process.stdout.readline())
+        # ECharts complains of a chart that 'Read again' takes away from under the mouse.
+        assert seen["crashes"] == [] or request == "read again"
+        return {each["title"]: each for each in seen["devices"]}
+
+
+@pytest.fixture(scope="module")
+def browser(cloud: LocalCloud, directory: Path) -> Iterator[Browser]:
+    with running(PROJECT / "examples/dashboard/local.js", directory) as server:
+        assert server.stdout
+        line = next(line for line in server.stdout if line.startswith("Dashboard:"))
+        with running(Path(__file__).with_name("look.mjs"), line.split()[1]) as process:
+            yield Browser(process)
+
+
+@pytest.fixture(scope="module")
+def seen(browser: Browser, stored: list[tuple[str, int, Any]]) -> Shown:
+    """What is shown when all is read: the last point of each chart is the last one stored."""
+    last = max(at for _, at, _ in stored) // NANOSECONDS
+    changes = len(status_changes(stored))
+
+    def complete(shown: Shown) -> bool:
+        return all(
+            [len(each) for each in device["statuses"]] == [changes]
+            and device["tooltips"]
+            and second(device["tooltips"][-1][0], TOOLTIP_TIME) == last
+            for device in shown.values()
+        )
+
+    return browser.look(complete)
+
+
+def status_changes(stored: list[tuple[str, int, Any]]) -> list[str]:
+    return [status for status, _ in groupby(value for name, _, value in stored if name == "status")]
+
+
+def second(shown: str, form: str) -> int:
+    return int(datetime.strptime(shown, form).replace(tzinfo=UTC).timestamp())
+
+
+def value(shown: str) -> Any:
+    try:
+        return float(shown)
+    except ValueError:
+        return shown
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_the_newest_values_are_those_stored(seen, newest, title):
+    shown = {each["name"].split()[0]: each for each in seen[title]["newest"]}
+    assert shown.keys() == newest.keys()
+    for name, (at, stored_value) in newest.items():
+        assert same(value(shown[name]["value"]), stored_value)
+        assert second(shown[name]["time"], KPI_TIME) == at // NANOSECONDS
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_line_chart_shows_what_was_stored(seen, stored, title):
+    """Hovering over it from left to right shows points and their values."""
+    points = {(name, at // NANOSECONDS): value for name, at, value in stored}
+    compared = 0
+    for shown_time, *rows in seen[title]["tooltips"]:
+        for name, shown in zip(rows[::2], rows[1::2], strict=True):
+            # Of a property that this entry lacks, the chart shows another one's value.
+            if (key := (name, second(shown_time, TOOLTIP_TIME))) in points:
+                assert same(value(shown), points[key]), key
+                compared += 1
+    assert compared > 20
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_status_timeline_shows_each_change_that_was_stored(seen, stored, title):
+    """Its pixels have the values' colors, in their order."""
+    assert seen[title]["statuses"] == [status_changes(stored)]
+
+
+@pytest.mark.parametrize(("on", "title"), [("azure", "Azure"), ("gcp", "Google Cloud")])
+def test_a_reader_that_is_down_shows_its_error_until_it_can_be_read_again(
+    cloud, browser, seen, on, title
+):
+    down = cloud.clouds[on]
+    down.stop_serving()
+    try:
+        shown = browser.look(
+            lambda shown: "error" in shown[title] and len(shown["AWS"]["newest"]) == 3, again=True
+        )
+    finally:
+        cloud.serve(down, cloud.endpoints.token)
+    assert shown[title]["error"].startswith("ConnectorFailureException\n")
+    assert "RemoteReaderError" in shown[title]["error"]
+    assert "error" not in shown["AWS"]
+    shown = browser.look(lambda shown: shown[title]["newest"] == seen[title]["newest"], again=True)
+    assert shown[title]["newest"] == seen[title]["newest"]

@@ -1,0 +1,88 @@
+"""The requests of Grafana's TwinMaker plugin, as its client (pkg/plugin/twinmaker) makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .twin import COMPONENT, END, ENTITY, START, TYPE, WORKSPACE, Client, Connector, Shared, entry
+
+W = {"workspaceId": WORKSPACE}
+FIRST = {"maxResults": 200, "nextToken": ""}
+RANGE = {"startTime": START, "endTime": END}
+SERIES = {"selectedProperties": ["temperature"], **RANGE}
+VALUE = {"doubleValue": 1.5}
+ALARM = "com.amazon.iottwinmaker.alarm.basic"
+
+
+@pytest.fixture
+def grafana(shared: tuple[Shared, Client], connector: Connector) -> Client:
+    shared[0].connector = connector
+    return shared[1]
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "member"),
+    [
+        ("list_workspaces", FIRST, "workspaceSummaries"),
+        ("list_scenes", W | FIRST, "sceneSummaries"),
+        ("list_component_types", W | FIRST, "componentTypeSummaries"),
+        (
+            "list_component_types",
+            W | FIRST | {"filters": [{"extendsFrom": ALARM}]},
+            "componentTypeSummaries",
+        ),
+        ("list_entities", W | {"maxResults": 200}, "entitySummaries"),
+        (
+            "list_entities",
+            W | {"maxResults": 200, "filters": [{"componentTypeId": TYPE}]},
+            "entitySummaries",
+        ),
+        ("get_workspace", W, "arn"),
+        ("get_component_type", W | {"componentTypeId": TYPE}, "isAbstract"),
+        ("get_entity", W | {"entityId": ENTITY}, "components"),
+        (
+            "get_property_value",
+            W
+            | {"entityId": ENTITY, "componentName": COMPONENT, "maxResults": 200}
+            | {"selectedProperties": ["iotDeviceId"]},
+            "propertyValues",
+        ),
+    ],
+)
+def test_what_its_query_editor_asks_is_answered(
+    grafana: Client, operation: str, request_: Any, member: str
+) -> None:
+    answer = getattr(grafana, operation)(**request_)
+    assert member in answer
+    assert "nextToken" not in answer
+
+
+@pytest.mark.parametrize("order", [{}, {"orderByTime": "DESCENDING"}])
+def test_a_panel_reads_a_series_of_an_entity_page_by_page(
+    grafana: Client, connector: Connector, order: Any
+) -> None:
+    asked = W | SERIES | {"entityId": ENTITY, "componentName": COMPONENT} | order
+    connector.answer = {"propertyValues": [entry((START, VALUE))], "nextToken": "2"}
+    token = grafana.get_property_value_history(**asked)["nextToken"]
+    connector.answer = {"propertyValues": [entry((START, VALUE))]}
+    last = grafana.get_property_value_history(**asked, nextToken=token)
+    assert connector.event["nextToken"] == "2"
+    assert "nextToken" not in last
+
+
+def test_a_panel_reads_a_series_across_entities_with_a_filter(
+    grafana: Client, connector: Connector
+) -> None:
+    filters = [{"propertyName": "mode", "operator": "=", "value": {"stringValue": "on"}}]
+    reference = {"propertyName": "temperature", "externalIdProperty": {"iotDeviceId": "device-1"}}
+    values = [{"time": START, "value": VALUE}]
+    connector.answer = {
+        "propertyValues": [{"entityPropertyReference": reference, "values": values}]
+    }
+    answer = grafana.get_property_value_history(
+        **W, **SERIES, componentTypeId=TYPE, propertyFilters=filters
+    )
+    assert answer["propertyValues"] == connector.answer["propertyValues"]
+    assert connector.event["propertyFilters"] == filters
