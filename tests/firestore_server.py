@@ -75,9 +75,14 @@ class Raw:
 
 
 class FirestoreServer:
-    """Starts on entry, ends on exit. Answers are given out in order, the last one again and again."""
+    """Starts on entry, ends on exit. Answers are given out in order, the last one again and again.
 
-    def __init__(self, *answers: Page | Raw) -> None:
+    A request with another token than the one it takes is unauthenticated.
+    """
+
+    def __init__(self, *answers: Page | Raw, accepts: str = "owner") -> None:
+        self.tokens: list[str] = []
+        self._accepted = accepts
         self.queries: list[Any] = []
         self.parents: list[str] = []
         self._answers = answers
@@ -111,7 +116,7 @@ class FirestoreServer:
         return database_at(self.host)
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        assert handler.headers["Authorization"] == "Bearer owner"
+        self.tokens.append(handler.headers["Authorization"].removeprefix("Bearer "))
         parent, _, method = handler.path.removeprefix("/v1/").rpartition(":")
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         # Strict: a name or a value that isn't one of the API's is an error.
@@ -124,6 +129,8 @@ class FirestoreServer:
             parts = list(answer.parts(parent, query.from_[0].collection_id))
             status = 200 if answer.documents or answer.progress or not answer.failure else 0
             answer = Raw(json.dumps(parts).encode(), status or CODES[str(answer.failure)])
+        if self.tokens[-1] != self._accepted:
+            answer = Raw(b"", CODES["UNAUTHENTICATED"])
         assert method == "runQuery?prettyPrint=false"
         handler.send_response(answer.status)
         handler.send_header("Content-Type", "application/json; charset=UTF-8")

@@ -8,6 +8,7 @@ import random
 import re
 import time
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.errors import (
@@ -191,22 +192,24 @@ class FirestoreHotStore:
         self, answered: Sequence[Any], properties: Places
     ) -> tuple[DocumentBatch | None, FirestoreFailure | None, int]:
         """Return what `_page` does, of what is streamed for a query."""
-        wrong = malformed()
-        if not {dict}.issuperset(map(type, answered)):
-            return None, wrong, 0
         failure = None
-        if any("error" in each for each in answered):
-            failure = next(filter(None, map(failure_in, answered)), wrong)
-        # Some parts only tell of progress.
-        documents = [each["document"] for each in answered if "document" in each]
+        try:
+            documents = list(map(itemgetter("document"), answered))
+        except (LookupError, TypeError):
+            # Some parts only tell of progress, or of the end.
+            if not {dict}.issuperset(map(type, answered)):
+                return None, malformed(), 0
+            if any("error" in each for each in answered):
+                failure = next(filter(None, map(failure_in, answered)), malformed())
+            documents = [each["document"] for each in answered if "document" in each]
         if not documents:
             # If there are none, the time of the read is there (REST reference, 'documents.runQuery').
-            is_whole = any("readTime" in each for each in answered)
-            return None, failure if is_whole or failure else wrong, 0
+            is_whole = failure or any("readTime" in each for each in answered)
+            return None, failure if is_whole else malformed(), 0
         try:
             batch = DocumentBatch(documents, self._timestamp_attribute, properties)
         except (LookupError, TypeError):
-            return None, wrong, 0
+            return None, malformed(), 0
         return batch, failure, len(documents)
 
     def _query(

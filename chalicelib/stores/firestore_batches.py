@@ -10,6 +10,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,8 +27,9 @@ Value = dict[str, Any]
 """A value as the API spells it."""
 _MICROSECOND: Final = 1_000
 """Nanoseconds."""
-_NULL: Final = "nullValue"
-_INTEGER: Final = re.compile("-?[0-9]{1,19}")
+_DOUBLE: Final = "doubleValue"
+_INTEGER: Final = "integerValue"
+_DIGITS: Final = re.compile("-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,64 +81,74 @@ class DocumentBatch:
     def __init__(
         self, documents: Sequence[Mapping[str, Any]], timestamp: str, properties: Places
     ) -> None:
-        self._names: list[str] = [document["name"] for document in documents]
-        self._fields: list[dict[str, Value]] = [document["fields"] for document in documents]
+        self._documents = documents
+        self._fields: list[dict[str, Value]] = list(map(itemgetter("fields"), documents))
         self._properties = properties
-        stored = [fields[timestamp] for fields in self._fields]
-        if not {str}.issuperset(map(type, self._names)) or not {dict}.issuperset(map(type, stored)):
-            raise TypeError("a document's name isn't a string, or its timestamp isn't a value")
-        self.position = [stored[-1], {"referenceValue": self._names[-1]}]
-        keys: list[Any] = [value.get("stringValue") for value in stored]
-        self.keys: Sequence[SortKey] = (
-            keys if {str}.issuperset(map(type, keys)) else list(map(_sort_key, stored))
-        )
+        "".join(map(itemgetter("name"), documents))  # fails if one isn't a string
+        keys: list[Any] = []
+        with suppress(KeyError):
+            stored = map(itemgetter(timestamp), self._fields)
+            keys = list(map(itemgetter("stringValue"), stored))
+        if not keys or not {str}.issuperset(map(type, keys)):
+            keys = [_sort_key(fields[timestamp]) for fields in self._fields]
+        self.keys: Sequence[SortKey] = keys
+        self.position = [self._fields[-1][timestamp], {"referenceValue": documents[-1]["name"]}]
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
         fields = self._fields[index]
         found = ((name, _found(fields, places)) for name, places in self._properties.items())
         values = {name: _plain(value) for name, value in found if value is not None}
-        return StoredEntry(self.keys[index], values, self._names[index].rpartition("/")[2])
+        identity = self._documents[index]["name"].rpartition("/")[2]
+        return StoredEntry(self.keys[index], values, identity)
 
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
         """Return a property's values; see `EntryBatch.column`."""
-        places = self._properties[name]
-        values: list[Any]
+        places, documents = self._properties[name], self._fields[first:last]
         if len(places) == 1 and len(places[0]) == 1:
             ((field,),) = places
-            values = [fields.get(field) for fields in self._fields[first:last]]
-        else:
-            values = [_found(fields, places) for fields in self._fields[first:last]]
-        rows = None
-        try:
-            types = set().union(*values)
-        except TypeError:  # some have none
-            types = {_NULL}
-        if _NULL in types:
-            if not {dict, NoneType}.issuperset(map(type, values)):
-                return None
-            rows = [row for row, value in enumerate(values) if value and _NULL not in value]
-            values = [values[row] for row in rows]
-            types = set().union(*values)
-        if types == {"stringValue"}:
-            return StoredColumn("text", [value["stringValue"] for value in values], rows)
-        if types == {"booleanValue"}:
-            return StoredColumn("boolean", [value["booleanValue"] for value in values], rows)
-        numbers = _numbers(values) if types <= {"integerValue", "doubleValue"} else None
-        return None if numbers is None else StoredColumn("number", numbers, rows)
+            with suppress(LookupError, TypeError, ValueError):
+                # All have a value of the first one's type, or this fails.
+                (kind,) = documents[0][field]
+                found = list(map(itemgetter(kind), map(itemgetter(field), documents)))
+                return _column(kind, found, None)
+        return _mixed_column([_found(fields, places) for fields in documents])
 
 
-def _numbers(values: Sequence[Value]) -> list[float] | None:
-    """Return numbers; None if one isn't finite."""
-    try:
-        # A double of 4.0 is spelled 4, and an integer is a string.
-        numbers = [
-            float(value["doubleValue"]) if "doubleValue" in value else int(value["integerValue"])
-            for value in values
-        ]
-    except (TypeError, ValueError):
+def _mixed_column(values: Sequence[Value | None]) -> StoredColumn | None:
+    """Return values as a column if all that there are may be in one."""
+    if not {dict, NoneType}.issuperset(map(type, values)):
         return None
-    return numbers if all(map(math.isfinite, numbers)) else None
+    # A null adds no value either.
+    rows = [row for row, value in enumerate(values) if value and "nullValue" not in value]
+    present = [value for value in values if value and "nullValue" not in value]
+    kinds = {kind for value in present for kind in value}
+    whole = rows if len(rows) < len(values) else None
+    if len(kinds) == 1:
+        (kind,) = kinds
+        return _column(kind, [value[kind] for value in present], whole)
+    if kinds and kinds <= {_DOUBLE, _INTEGER}:
+        numbers = list(map(_plain, present))
+        is_plain = {int, float}.issuperset(map(type, numbers)) and math.isfinite(sum(numbers))
+        return StoredColumn("number", numbers, whole) if is_plain else None
+    return StoredColumn("text", [], whole) if not kinds else None
+
+
+def _column(kind: str, found: list[Any], rows: Sequence[int] | None) -> StoredColumn | None:
+    """Return the contents of values of one type as a column, if there can be one."""
+    types = set(map(type, found))
+    if kind == "stringValue" and types == {str}:
+        return StoredColumn("text", found, rows)
+    if kind == "booleanValue" and types == {bool}:
+        return StoredColumn("boolean", found, rows)
+    if kind == _INTEGER and types == {str}:
+        with suppress(ValueError):
+            return StoredColumn("number", list(map(int, found)), rows)
+    # NaN and infinity are strings.
+    if kind == _DOUBLE and types <= {int, float} and math.isfinite(sum(found)):
+        # 4.0 is spelled 4.
+        return StoredColumn("number", list(map(float, found)) if int in types else found, rows)
+    return None
 
 
 def _found(fields: dict[str, Value], places: Sequence[Location]) -> Value | None:
@@ -162,7 +174,7 @@ def _plain(value: Any) -> Any:
             return text
         case {"doubleValue": int() | float() | "NaN" | "Infinity" | "-Infinity" as number}:
             return float(number)
-        case {"integerValue": str(digits)} if _INTEGER.fullmatch(digits):
+        case {"integerValue": str(digits)} if _DIGITS.fullmatch(digits):
             return int(digits)
         case {"booleanValue": bool(flag)}:
             return flag

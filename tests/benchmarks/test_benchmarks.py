@@ -11,7 +11,7 @@ from benchmarks.__main__ import main
 from benchmarks.measure import Finding, Timing, in_turn
 
 
-@pytest.mark.parametrize("name", ["pages", "last_entry", "memory", "azure"])
+@pytest.mark.parametrize("name", ["pages", "last_entry", "memory", "azure", "gcp"])
 def test_a_benchmark_tells_what_it_finds(name, tmp_path):
     ran = CliRunner().invoke(main, ["--quick", "--only", name, "--output", str(tmp_path)])
     assert ran.exit_code == 0, ran.output

@@ -165,12 +165,14 @@ def test_a_query_by_component_type_names_the_device_in_each_reference(cloud):
 def test_an_error_of_the_query_reaches_the_user_in_words(cloud):
     at = cloud.endpoints
     client = cloud.twinmaker()
-    with pytest.raises(client.exceptions.ConnectorFailureException, match="interpolation"):
+    with pytest.raises(
+        client.exceptions.ConnectorFailureException, match="only numbers have values between"
+    ):
         client.get_property_value_history(
             workspaceId=at.workspace_id,
             entityId=at.direct_entity_id,
             componentName=at.component_name,
-            selectedProperties=["temperature"],
+            selectedProperties=["status"],
             startTime="2026-01-01T00:00:00Z",
             endTime="2026-01-02T00:00:00Z",
             interpolation={"interpolationType": "LINEAR", "intervalInSeconds": 60},

@@ -280,6 +280,7 @@ def numbered(client: Any) -> DynamoDBHotStore:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
+    client.get_waiter("table_exists").wait(TableName="numbered", WaiterConfig={"Delay": 1})
     item = {"device_id": {"N": "17"}, "timestamp": {"S": "2026-01-30T17:00:00Z"}}
     client.put_item(TableName="numbered", Item=item)
     return queries_of(client, "numbered")

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError, TransportError
-from google.auth.transport.requests import AuthorizedSession
+from urllib3 import PoolManager
 
 from chalicelib.contracts.wire_contract import history_query
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
+from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.stores import firestore
 from chalicelib.stores.firestore import FirestoreHotStore
-from chalicelib.stores.firestore_transport import FirestoreDatabase
+from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
 from tests.conformance.asking import END, START
 from tests.firestore_server import FirestoreServer, Page, Raw
 
@@ -191,7 +194,62 @@ def test_credentials_that_fail_are_named(error, expected, cure):
         def before_request(self, *_: Any) -> None:
             raise error
 
-    session = AuthorizedSession(Failing())
-    database = FirestoreDatabase(session, "http://127.0.0.1:1", "p", "(default)")
+    database = FirestoreDatabase(PoolManager(), Failing(), "http://127.0.0.1:1", "p", "(default)")
     with pytest.raises(expected, match=cure):
         history_of(database)
+
+
+@pytest.mark.parametrize(("good", "failure"), [("new", None), ("none", "Check the credentials")])
+def test_a_token_that_the_service_does_not_take_is_renewed_once(good, failure):
+    class Renewed(AnonymousCredentials):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = "old"
+
+        def apply(self, headers: Any, token: Any = None) -> None:
+            headers["Authorization"] = f"Bearer {self.token}"
+
+        def before_request(self, _request: Any, _method: str, _url: str, headers: Any) -> None:
+            self.apply(headers)
+
+        def refresh(self, request: Any) -> None:
+            self.token = "new"
+
+    with FirestoreServer(GOOD, accepts=good) as server:
+        database = FirestoreDatabase(
+            PoolManager(), Renewed(), f"http://{server.host}", "p", "(default)"
+        )
+        with pytest.raises(HotStoreError, match=failure) if failure else nullcontext():
+            assert history_of(database).count == 1
+    assert server.tokens == ["old", "new"]
+
+
+class TestConnections:
+    @pytest.fixture(autouse=True)
+    def _someone(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        for name in (
+            "https_proxy",
+            "HTTPS_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+            "no_proxy",
+            "NO_PROXY",
+        ):
+            monkeypatch.delenv(name, raising=False)
+        someone = {"type": "authorized_user", "client_id": "i", "client_secret": "s"}
+        (tmp_path / "someone.json").write_text(json.dumps(someone | {"refresh_token": "t"}))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "someone.json"))
+
+    def pool(self) -> PoolManager:
+        return database_of(FirestoreSettings("p", "(default)", "telemetry")).pool
+
+    def test_pass_the_environments_proxy(self, monkeypatch):
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+        assert str(self.pool().proxy) == "http://127.0.0.1:3128"
+        monkeypatch.setenv("NO_PROXY", "googleapis.com")
+        assert self.pool().proxy is None
+
+    def test_trust_the_environments_certificates(self, monkeypatch, tmp_path):
+        assert Path(self.pool().connection_pool_kw["ca_certs"]).is_file()
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "own.pem"))
+        assert self.pool().connection_pool_kw["ca_certs"] == str(tmp_path / "own.pem")
