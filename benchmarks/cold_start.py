@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from benchmarks.far_reader import (
     far_reader,
     twin_info,
 )
-from benchmarks.measure import Finding, Timing
+from benchmarks.measure import Finding, Timing, processor_seconds_of_processes
 from deploy_scripts import PROJECT
 from local_cloud.aws.lambda_runtime import FunctionSpec, LambdaRuntime
 
@@ -168,7 +167,7 @@ def compared(functions: dict[str, FunctionSpec], *, rounds: int) -> Iterator[Fin
     with LambdaRuntime() as runtime:
         for number in range(rounds + 1):
             for name, function in functions.items():
-                before, started = _processor_seconds(), time.perf_counter()
+                before, started = processor_seconds_of_processes(), time.perf_counter()
                 answer = runtime.invoke(function, payload)
                 seconds = time.perf_counter() - started
                 if answer.function_error or b"doubleValue" not in answer.payload:
@@ -176,7 +175,7 @@ def compared(functions: dict[str, FunctionSpec], *, rounds: int) -> Iterator[Fin
                 runtime.cool_down(function.name)
                 if number:  # the first unpacks the zip and compiles, too
                     waited[name].append(seconds)
-                    processor[name].append(_processor_seconds() - before)
+                    processor[name].append(processor_seconds_of_processes() - before)
     timings = {name: Timing(tuple(each)) for name, each in processor.items()}
     share = {name: each.median / timings[_TEXTBOOK].median for name, each in timings.items()}
     yield Finding(
@@ -202,12 +201,6 @@ def compared(functions: dict[str, FunctionSpec], *, rounds: int) -> Iterator[Fin
         met=None,
         timings={name: timings[name] for name in (_OURS, _BOTOCORE, _POWERTOOLS, _TEXTBOOK)},
     )
-
-
-def _processor_seconds() -> float:
-    """Return the processor time of all processes that this one has started and that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 class _Aws(BaseHTTPRequestHandler):

@@ -6,6 +6,7 @@ A fork is a process all the same: with its own environment, working directory, o
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -79,6 +80,7 @@ def _run(
     directory: str,
     output: str,
 ) -> None:
+    gc.disable()  # too short a life to be worth it
     os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(environment)

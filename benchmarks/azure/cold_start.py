@@ -11,7 +11,6 @@ from __future__ import annotations
 import compileall
 import io
 import json
-import resource
 import shutil
 import tempfile
 import zipfile
@@ -23,7 +22,7 @@ import urllib3
 from benchmarks.azure.server import CONTAINER, DATABASE, KEY
 from benchmarks.far_reader import TOKEN, twin_info
 from benchmarks.hot_readers import payload
-from benchmarks.measure import Finding, Timing
+from benchmarks.measure import Finding, Timing, processor_seconds_of_processes
 from deploy_scripts import PROJECT
 from deploy_scripts.package.contents import contents, zipped
 from deploy_scripts.providers import PACKAGED
@@ -95,7 +94,7 @@ def findings(server: LeanServer, rounds: int, report: Callable[[str], None]) -> 
 
 def _start(app: Path, settings: dict[str, str], log: Path) -> float:
     """Start an app, have it answer, end it; return the processor time of its process."""
-    before = _processor_seconds()
+    before = processor_seconds_of_processes()
     with LocalAzureFunctions(settings, app=app, port=free_port(), log=log) as functions:
         answer = urllib3.request(
             "POST",
@@ -105,10 +104,4 @@ def _start(app: Path, settings: dict[str, str], log: Path) -> float:
         )
         if answer.data.count(b"doubleValue") != _ENTRIES:
             raise RuntimeError(f"{app}: {answer.status} {answer.data!r} {functions.output()}")
-    return _processor_seconds() - before
-
-
-def _processor_seconds() -> float:
-    """Return the processor time of all processes that this one has started and that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return processor_seconds_of_processes() - before

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import resource
 import shutil
 import tempfile
 import zipfile
@@ -22,7 +21,7 @@ import urllib3
 from benchmarks.far_reader import TOKEN, twin_info
 from benchmarks.gcp.server import COLLECTION, PROJECT, grpc_host, rest_host
 from benchmarks.hot_readers import payload
-from benchmarks.measure import Finding, Timing
+from benchmarks.measure import Finding, Timing, processor_seconds_of_processes
 from deploy_scripts import PROJECT as SOURCES
 from deploy_scripts.package.contents import contents, zipped
 from deploy_scripts.providers import PACKAGED
@@ -104,7 +103,7 @@ def findings(server: LeanServer, rounds: int, report: Callable[[str], None]) -> 
 
 def _start(source: Path, settings: dict[str, str], directory: str) -> float:
     """Start a function, have it answer, end it; return the processor time of its processes."""
-    before = _processor_seconds()
+    before = processor_seconds_of_processes()
     function = LocalCloudFunction(
         "hot_reader", settings, source=source, log=Path(directory) / "function.log"
     )
@@ -117,10 +116,4 @@ def _start(source: Path, settings: dict[str, str], directory: str) -> float:
         )
         if answer.data.count(b"doubleValue") != _ENTRIES:
             raise RuntimeError(f"{source}: {answer.data!r} {function.output()}")
-    return _processor_seconds() - before
-
-
-def _processor_seconds() -> float:
-    """Return the processor time of all processes that this one has started and that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return processor_seconds_of_processes() - before

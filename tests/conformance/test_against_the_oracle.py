@@ -100,7 +100,7 @@ def check(subject: Subject, timestamp_format: str, edges: list[str], order: str,
     least=st.one_of(st.none(), st.integers(-3, 3)),
     store=stores,
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_utc_spellings_in_memory(stored, edges, order, size, least, store):
     subject = Subject(Direct(store))
     subject.put(*stored)
@@ -114,7 +114,7 @@ def test_utc_spellings_in_memory(stored, edges, order, size, least, store):
     size=page_sizes,
     store=stores,
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_mixed_offsets_in_memory(stored, edges, order, size, store):
     subject = Subject(Direct(store))
     subject.put(*stored)
@@ -166,7 +166,7 @@ def test_utc_spellings_behind_each_host(readers, stored, edges, order, size, lea
     arriving=[1],
     store=MemoryStore(),
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_entries_that_arrive_at_the_end_while_paging(stored, size, arriving, store):
     """Before each page, so many instants' entries arrive that are later than all that are there."""
     subject = Subject(Direct(store))
@@ -193,7 +193,7 @@ def test_entries_that_arrive_at_the_end_while_paging(stored, size, arriving, sto
 
 
 @given(stored=entries(utc_zones).filter(bool))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_the_newest_values_in_memory(stored):
     subject = Subject(Direct(MemoryStore()))
     subject.put(*stored)

@@ -146,7 +146,7 @@ def read_all(store: MemoryStore, asked: dict[str, Any], page_bytes: int) -> list
     page_bytes=3_200,
     batch=60,
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_batches_are_answered_as_entries_are(history, order, start, max_results, page_bytes, batch):
     entries, types = history
     asked = {

@@ -5,6 +5,7 @@ What a verb starts of them is a fork of the same process group.
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 def command_line(*arguments: str) -> None:
     """Run a verb with its options, and end."""
+    import boto3
+
     from deploy_scripts.__main__ import main
     from deploy_scripts.register import registration
     from deploy_scripts.register.resources import Polling
@@ -25,6 +28,8 @@ def command_line(*arguments: str) -> None:
     # The local TwinMaker gets on with each look; there is nothing to wait for.
     registration.Polling = partial(Polling, sleep=lambda _: None)  # type: ignore[assignment, attr-defined]
     subprocess.run = _chalice  # type: ignore[assignment]
+    # A client takes as long to make as ten requests to the local AWS, whose place is the same all along.
+    boto3.client = functools.cache(boto3.client)
     sys.argv = ["deploy_scripts", *arguments]
     main()
 

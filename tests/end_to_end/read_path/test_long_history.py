@@ -25,6 +25,7 @@ from tests.end_to_end.read_path.reading import by_twinmaker, over_http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from demo.stack import LocalCloud
 
@@ -55,6 +56,13 @@ def entries() -> list[Stored]:
 
 
 @pytest.fixture(scope="module")
+def expected(entries: list[Stored]) -> dict[str, list[tuple[Fraction, Any]]]:
+    """The whole history of each property."""
+    history = oracle.history(entries, SELECTED, RANGE["start"], RANGE["end"])
+    return by_property(history, SELECTED)
+
+
+@pytest.fixture(scope="module")
 def reader(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaliceLocal]:
     """HTTP endpoints over a DynamoDB that makes up the entries, and so has them without a load."""
     directory = tmp_path_factory.mktemp("long-history")
@@ -74,7 +82,7 @@ def reader(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield stack.enter_context(endpoints)
 
 
-def test_over_http_in_pages_as_large_as_they_get(cloud, entries, reader):
+def test_over_http_in_pages_as_large_as_they_get(cloud, expected, reader):
     pages = over_http(
         _at(cloud, reader),
         {
@@ -85,12 +93,11 @@ def test_over_http_in_pages_as_large_as_they_get(cloud, entries, reader):
             "end_time": RANGE["end"],
         },
     )
-    expected = oracle.history(entries, SELECTED, RANGE["start"], RANGE["end"])
     assert len(pages) > 1
-    assert read_back(pages) == by_property(expected, SELECTED)
+    assert read_back(pages) == expected
 
 
-def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries, reader):
+def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, expected, reader):
     at, client = cloud.endpoints, cloud.twinmaker()
     arn = cloud.aws.create_function(
         "long-history-connector",
@@ -119,9 +126,8 @@ def test_by_twinmaker_through_the_data_connector_in_pages_of_200(cloud, entries,
         endTime=RANGE["end"],
         maxResults=200,
     )
-    expected = oracle.history(entries, ["temperature"], RANGE["start"], RANGE["end"])
-    assert len(pages) == -(-len(expected) // 200)
-    assert read_back(pages) == by_property(expected, ["temperature"])
+    assert len(pages) == -(-len(expected["temperature"]) // 200)
+    assert read_back(pages) == {"temperature": expected["temperature"]}
 
 
 def _at(cloud, reader):

@@ -45,7 +45,7 @@ many_plain_keys = st.lists(plain_keys, min_size=1, max_size=8, unique=True).map(
     st.sampled_from([0, 19]),
     st.sampled_from(FORMATS),
 )
-@settings(max_examples=1500)
+@settings(max_examples=500)
 def test_plain_keys_are_read_as_each_is_and_are_in_order(keys, odd, width, timestamps):
     if width:
         keys = sorted({key[:width] + "Z" for key in keys})
@@ -90,7 +90,7 @@ def test_keys_that_take_a_look_at_each_are_not_plain(keys):
 
 
 @given(odd_keys, odd_keys, st.booleans())
-@settings(max_examples=1000)
+@settings(max_examples=500)
 def test_a_bound_beyond_a_key_leaves_out_that_key_and_none_after_it(key, other, descending):
     timestamps = Iso8601Format()
     try:
@@ -133,7 +133,7 @@ columns = st.one_of(
 
 
 @given(columns, st.sampled_from(TYPES))
-@settings(max_examples=1500)
+@settings(max_examples=500)
 def test_a_column_is_converted_as_each_value_is(column, declared):
     data_type = None if declared is None else DataType(declared)
     converted = to_data_values(column, data_type)

@@ -94,7 +94,7 @@ def entries(items: Any) -> list[StoredEntry]:
 
 
 @given(pages(), st.sampled_from([orjson.dumps, lambda page: json.dumps(page).encode()]))
-@settings(max_examples=600)
+@settings(max_examples=200)
 def test_a_page_is_what_botocore_makes_of_it(page: Any, dumps: Callable[[Any], bytes]):
     ours, standard = parsed(PageParser(), dumps(page)), parsed(JSONParser(), dumps(page))
     assert entries(ours.pop("Items")) == entries(standard.pop("Items"))

@@ -1,0 +1,59 @@
+"""The Grafana dashboards of docs/grafana: as consistent as can be said without Grafana."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+from typing import Any, Final
+
+import pytest
+
+from deploy_scripts import PROJECT
+from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.register.component_types import LATEST, TELEMETRY, component_type_ids
+
+FOLDER: Final = PROJECT / "docs/grafana"
+NAMES: Final = ("infinity", "twinmaker")
+
+
+def dashboard(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    return content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_in_braces_is_an_input_a_variable_or_grafanas_own(name):
+    content = dashboard(name)
+    used = set(re.findall(r"\$\{(\w+)", json.dumps(content["panels"])))
+    inputs = {each["name"] for each in content["__inputs"]}
+    variables = {each["name"] for each in content["templating"]["list"]}
+    assert used - {"__from", "__to"} == inputs | variables
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_panels_have_ids_of_their_own_required_types_and_room(name):
+    content = dashboard(name)
+    panels = content["panels"]
+    assert len({each["id"] for each in panels}) == len(panels)
+    required = {each["id"] for each in content["__requires"] if each["type"] == "panel"}
+    assert {each["type"] for each in panels} == required
+    for one, other in combinations([each["gridPos"] for each in panels], 2):
+        apart_x = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        apart_y = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert apart_x or apart_y
+
+
+def test_the_twinmaker_dashboard_asks_for_what_register_makes_of_the_example():
+    device = twin_configuration.devices(PROJECT / "config")[0]
+    twin_name = twin_configuration.twin_name(PROJECT / "config")
+    content = dashboard("twinmaker")
+    chosen = {each["name"]: each["query"] for each in content["templating"]["list"]}
+    assert chosen == {
+        "entity": device.id,
+        "component_type": component_type_ids(twin_name, device)[TELEMETRY],
+    }
+    components = {"EntityHistory": TELEMETRY, "GetPropertyValue": LATEST}
+    for target in (target for panel in content["panels"] for target in panel["targets"]):
+        assert target.get("componentName") == components.get(target["queryType"])
+        assert {*target.get("properties", [])} <= {each.name for each in device.properties}
