@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from chalicelib.contracts.component_types import TELEMETRY
 from chalicelib.model.instants import parse_instant, utc_text
 from demo.checks import same
 from demo.twin import until_active
-from deploy_scripts.register.component_types import TELEMETRY, components
+from deploy_scripts.register.component_types import components
 from tests.clients.conftest import stored_of
 
 if TYPE_CHECKING:
