@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.config import Config
 
+from chalicelib.contracts.component_types import LATEST, TELEMETRY
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo import sample_telemetry
@@ -25,7 +26,6 @@ from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.aws import DynamoDBWriter
-from deploy_scripts.register.component_types import LATEST, TELEMETRY
 from deploy_scripts.stage.stage import Stage
 from deploy_scripts.stage.twin_info import digital_twin_info
 from local_cloud.aws.account import LocalAws

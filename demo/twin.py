@@ -6,16 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.contracts.component_types import LATEST, TELEMETRY
 from chalicelib.model.layout import APP_NAME
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts import PROJECT
-from deploy_scripts.register.component_types import (
-    LATEST,
-    TELEMETRY,
-    component_type,
-    component_type_ids,
-    latest_type,
-)
+from deploy_scripts.register.component_types import component_type, component_type_ids, latest_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

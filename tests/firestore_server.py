@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from dataclasses import dataclass, field
@@ -72,6 +73,8 @@ class Raw:
     """True to end the connection in the middle of the content."""
     drips: bool = False
     """True to send a byte at a time, and never the last one."""
+    compressed: bool = False
+    """True to send it compressed and in chunks, as the service does."""
 
 
 class FirestoreServer:
@@ -134,7 +137,16 @@ class FirestoreServer:
         assert method == "runQuery?prettyPrint=false"
         handler.send_response(answer.status)
         handler.send_header("Content-Type", "application/json; charset=UTF-8")
-        handler.send_header("Content-Length", str(len(answer.content)))
+        if answer.compressed:
+            content = gzip.compress(answer.content)
+            middle = len(content) // 2
+            handler.send_header("Content-Encoding", "gzip")
+            handler.send_header("Transfer-Encoding", "chunked")
+            chunks = [content[:middle], content[middle:], b""]
+            framed = [b"%x\r\n%s\r\n" % (len(each), each) for each in chunks]
+            answer = Raw(b"".join(framed), cut_off=answer.cut_off)
+        else:
+            handler.send_header("Content-Length", str(len(answer.content)))
         handler.end_headers()
         if answer.drips:
             for byte in answer.content[:-1]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Event = Mapping[str, Any]
 DEVICE_ID_PROPERTY: Final = "iotDeviceId"
 """The static property of a component type that holds the device's id."""
-_ALARM_KEY: Final = "alarm_key"
+ALARM_KEY: Final = "alarm_key"
 """The external id of AWS's own alarm type, `com.amazon.iottwinmaker.alarm.basic`."""
 SOURCE: Final = "source"
 """The key of a property definition's `configuration` with the property's stored name or path."""
@@ -221,7 +221,7 @@ def _external_id(document: Document, device_id: str) -> str | None:
         for name in external_ids(document)
         if kept_value(document, name).get("stringValue", device_id) == device_id
     ]
-    for name in (_ALARM_KEY, DEVICE_ID_PROPERTY, *fitting):
+    for name in (ALARM_KEY, DEVICE_ID_PROPERTY, *fitting):
         if name in fitting:
             return None if name == DEVICE_ID_PROPERTY else name
     return None

@@ -8,9 +8,11 @@ nothing. For component types without its value there are further ways (docs/arch
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chalicelib.contracts.component_types import COMPONENTS, component_type_prefix
+from chalicelib.contracts.component_types import component_type_id as type_id
 from chalicelib.contracts.parsing import Document
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, external_ids, kept_value
 from chalicelib.data_connector.deadline import OutOfTimeError
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
     from chalicelib.data_connector.deadline import Deadline
     from chalicelib.settings.digital_twin_info import DigitalTwinInfo
-
-_ENDINGS: Final = ("", "-latest", "-alarm")
-"""The endings by which a device's component types differ: of its telemetry, newest values and alarm."""
 
 
 def resolve(
@@ -70,7 +69,7 @@ def resolve(
         for key in ("workspaceId", "entityId", "componentName", "componentPath")
     ]
     device_id = _static_value(document)
-    if not device_id and not (component_type_id or "").startswith(_prefix(twin)):
+    if not device_id and not (component_type_id or "").startswith(component_type_prefix(twin.name)):
         device_id = _static_value(document, external_ids(document))
     if device_id:
         return (device_id,)
@@ -117,13 +116,8 @@ def _static_value(document: Document, names: Sequence[str] = (DEVICE_ID_PROPERTY
     return Document({key: text}, "the event").text(key)
 
 
-def _prefix(twin: DigitalTwinInfo) -> str:
-    """Return the beginning of the ids of the twin's own component types."""
-    return f"{twin.name}-"
-
-
 def _of_component_type(component_type_id: str, twin: DigitalTwinInfo) -> tuple[str, ...]:
-    prefix = _prefix(twin)
+    prefix = component_type_prefix(twin.name)
     name = component_type_id.removeprefix(prefix)
     if not name or name == component_type_id:
         raise InvalidQueryError(
@@ -133,11 +127,12 @@ def _of_component_type(component_type_id: str, twin: DigitalTwinInfo) -> tuple[s
         )
     if not twin.devices:
         return (name,)
-    for ending in _ENDINGS:
+    for component in COMPONENTS:
         found = tuple(
             device_id
             for device_id, declared in twin.devices.items()
-            if (declared.component_type or device_id) + ending == name
+            if component_type_id
+            == type_id(twin.name, declared.component_type or device_id, component)
         )
         if found:
             return found

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, SOURCE
+from chalicelib.contracts.component_types import (
+    ALARM,
+    COMPONENTS,
+    LATEST,
+    TELEMETRY,
+    component_type_id,
+)
+from chalicelib.contracts.twinmaker import ALARM_KEY, DEVICE_ID_PROPERTY, SOURCE
 from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
@@ -19,23 +26,12 @@ if TYPE_CHECKING:
 
 FLAGS: Final = ("isTimeSeries", "isStoredExternally", "isRequiredInEntity", "isExternalId")
 """The flags of a property definition that are ours to set."""
-TELEMETRY: Final = "telemetry"
-"""The component of an entity by which its device's history is read."""
-LATEST: Final = "latest"
-"""The component by which newest values are read: GetPropertyValue serves no time series (AWS re:Post,
-'Fetch data for non time series properties with AWS IoT TwinMaker')."""
-
-ALARM: Final = "alarm"
-"""The component by which an alarm's status is read, if the device has one."""
 _ALARM_BASE: Final = "com.amazon.iottwinmaker.alarm.basic"
 """AWS's alarm type (TwinMaker guide, 'Built-in component types')."""
-_ALARM_KEY: Final = "alarm_key"
 
 
 def component_type_ids(twin_name: str, device: Device) -> dict[str, str]:
     """Return the id of the component type of each component of a device's entity, by its name.
-
-    That of a device's own telemetry is the same as the larger deployer's.
 
     Examples
     --------
@@ -45,14 +41,12 @@ def component_type_ids(twin_name: str, device: Device) -> dict[str, str]:
     >>> component_type_ids("factory-twin", Device("pump-1", (), component_type="pump"))
     {'telemetry': 'factory-twin-pump', 'latest': 'factory-twin-pump-latest'}
     """
-    of_telemetry = prefix(twin_name) + (device.component_type or device.id)
-    others = [LATEST] if device.alarm is None else [LATEST, ALARM]
-    return {TELEMETRY: of_telemetry} | {each: f"{of_telemetry}-{each}" for each in others}
-
-
-def prefix(twin_name: str) -> str:
-    """Return the beginning of the ids of a twin's component types."""
-    return f"{twin_name}-"
+    name = device.component_type or device.id
+    return {
+        each: component_type_id(twin_name, name, each)
+        for each in COMPONENTS
+        if each != ALARM or device.alarm is not None
+    }
 
 
 def component_types(
@@ -171,7 +165,7 @@ def _own(device: Device, component: str) -> Iterator[DeviceProperty]:
     if component == TELEMETRY:
         yield from device.constants
     if component == ALARM:
-        yield DeviceProperty(_ALARM_KEY, DataType("STRING"), value=device.id)
+        yield DeviceProperty(ALARM_KEY, DataType("STRING"), value=device.id)
     yield DeviceProperty(DEVICE_ID_PROPERTY, DataType("STRING"), value=device.id)
 
 

@@ -6,8 +6,9 @@ import re
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
+from chalicelib.contracts.component_types import ALARM, LATEST, TELEMETRY, component_type_prefix
 from deploy_scripts.register.calls import RegistrationError
-from deploy_scripts.register.component_types import ALARM, LATEST, TELEMETRY, components, prefix
+from deploy_scripts.register.component_types import components
 from deploy_scripts.register.names import limits
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.workspace import first_few
@@ -55,7 +56,9 @@ class Entities(Resources):
             if of_component or self.status(shown)["state"] == "ERROR":
                 of_components[name] = of_component or {"updateType": "UPDATE"}
         for name in there.keys() - wanted["components"].keys():
-            if there[name]["componentTypeId"].startswith(prefix(self.workspace.twin.name)):
+            if there[name]["componentTypeId"].startswith(
+                component_type_prefix(self.workspace.twin.name)
+            ):
                 lines.append(f"component {name} removed")
                 of_components[name] = {"updateType": "DELETE"}
         if of_components:
@@ -98,7 +101,7 @@ class Entities(Resources):
         twin = self.workspace.twin
         users = self._listed(componentTypeId=type_ids)
         # Somebody may have taken the component out of an entity of ours: it has the device's id.
-        beginning, allowed = prefix(twin.name), limits("EntityId")["pattern"]
+        beginning, allowed = component_type_prefix(twin.name), limits("EntityId")["pattern"]
         beside = {f"{type_id}-{each}" for type_id in type_ids for each in (LATEST, ALARM)}
         likely = [each.removeprefix(beginning) for each in type_ids if each not in beside]
         found = self.at_rest([*users, *(each for each in likely if re.fullmatch(allowed, each))])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from deploy_scripts.register.component_types import FLAGS, prefix
+from chalicelib.contracts.component_types import component_type_prefix
+from deploy_scripts.register.component_types import FLAGS
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.summary import Change, Outcome
 
@@ -118,7 +119,7 @@ class ComponentTypes(Resources):
 
     def own(self) -> Json:
         """Find those that were made for the twin, wanted or not; return their summaries by id."""
-        beginning = prefix(self.workspace.twin.name)
+        beginning = component_type_prefix(self.workspace.twin.name)
         return {
             summary["componentTypeId"]: summary
             for summary in self.workspace.component_types()

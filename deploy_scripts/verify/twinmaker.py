@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from chalicelib.contracts.component_types import LATEST, TELEMETRY
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.instants import utc_text
 from deploy_scripts.register.calls import twinmaker_client
-from deploy_scripts.register.component_types import (
-    LATEST,
-    TELEMETRY,
-    component_type_ids,
-    component_types,
-)
+from deploy_scripts.register.component_types import component_type_ids, component_types
 from deploy_scripts.register.registered_types import differences
 from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import read_advice

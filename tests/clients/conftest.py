@@ -28,15 +28,20 @@ def cloud(directory: Path) -> Iterator[LocalCloud]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def stored(cloud: LocalCloud) -> list[tuple[str, int, Any]]:
-    """(property, instant, value) of all that is stored of the device, by instant."""
+def stored_of(cloud: LocalCloud, device_id: str) -> list[tuple[str, int, Any]]:
+    """Return (property, instant, value) of all that is stored of a device, by instant."""
     return sorted(
         (name, parse_instant(entry.timestamp), value)
         for entry in cloud.telemetry()
-        if entry.device_id == cloud.devices[0].id
+        if entry.device_id == device_id
         for name, value in entry.values.items()
     )
+
+
+@pytest.fixture(scope="session")
+def stored(cloud: LocalCloud) -> list[tuple[str, int, Any]]:
+    """What is stored of the device that all clouds have."""
+    return stored_of(cloud, cloud.devices[0].id)
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,20 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from chalicelib.contracts.component_types import TELEMETRY
 from chalicelib.model.instants import parse_instant, utc_text
 from demo.checks import same
+from demo.twin import until_active
+from deploy_scripts.register.component_types import components
+from tests.clients.conftest import stored_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +139,57 @@ def test_iot_app_kit_reads_the_newest_value_of_each_property(answers, newest, of
     """By GetPropertyValueHistory: DESCENDING, for an entity with `maxResults` 1 and from 1899."""
     expected = [(name, *point) for name, point in sorted(newest.items())]
     assert_same_points(answers["appKit", "newest", of, on], expected, unit=MILLISECOND)
+
+
+@pytest.fixture(scope="module")
+def fleet(cloud: LocalCloud) -> dict[str, str]:
+    """The devices that share a component type on each cloud, by the ids of entities made for them."""
+    client, workspace = cloud.twinmaker(), {"workspaceId": cloud.endpoints.workspace_id}
+    devices = {}
+    for on, device in itertools.product(CLOUDS, cloud.fleet):
+        sharing = replace(device, component_type=cloud.fleet_type(on))
+        entity = workspace | {"entityId": f"{device.id}-of-fleet-{on}"}
+        telemetry = components(cloud.twin_name, sharing)[TELEMETRY]
+        client.create_entity(
+            **entity, entityName=entity["entityId"], components={TELEMETRY: telemetry}
+        )
+        until_active(partial(client.get_entity, **entity))
+        devices[entity["entityId"]] = device.id
+    return devices
+
+
+@pytest.fixture(scope="module")
+def of_fleet(
+    cloud: LocalCloud, fleet: dict[str, str]
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """What each client got of the devices that share a type: points, each with its device."""
+    keys = [*itertools.product(CLIENTS, CLOUDS)]
+    reads = [
+        {"client": client, "kind": "history"}
+        | {"componentTypeId": f"{cloud.twin_name}-{cloud.fleet_type(on)}"}
+        for client, on in keys
+    ]
+    return {
+        key: [
+            each | {"device": each.get("device") or fleet[each["entity"]]} for each in got["points"]
+        ]
+        for key, got in zip(keys, read(cloud, reads), strict=True)
+    }
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("on", CLOUDS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_client_reads_all_devices_that_share_a_component_type(
+    cloud, of_fleet, client, on, number
+):
+    device = cloud.fleet[number].id
+    points = [each for each in of_fleet[client, on] if each["device"] == device]
+    assert_same_points(
+        {"points": points},
+        stored_of(cloud, device),
+        unit=MILLISECOND if client == "appKit" else 1,
+    )
 
 
 @pytest.mark.parametrize("on", ["azure", "gcp"])

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import pytest
 
+from chalicelib.contracts.component_types import LATEST, TELEMETRY
 from deploy_scripts import PROJECT
 from deploy_scripts.project_files import twin_configuration
-from deploy_scripts.register.component_types import LATEST, TELEMETRY, component_type_ids
+from deploy_scripts.register.component_types import component_type_ids
 
 FOLDER: Final = PROJECT / "docs/grafana"
 NAMES: Final = ("infinity", "twinmaker")

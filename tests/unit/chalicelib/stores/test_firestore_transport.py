@@ -94,8 +94,14 @@ class TestAnAnswer:
         with pytest.raises(StoreUnavailableError, match="isn't one to a query"):
             answered(wrong)
 
-    def test_that_is_cut_off_is_asked_for_again(self):
-        page, queries = answered(raw(part(n={"integerValue": "1"}), cut_off=True), GOOD)
+    def test_may_be_compressed_and_in_chunks(self):
+        page, queries = answered(raw(part(n={"integerValue": "1"}), compressed=True))
+        assert (page.count, queries) == (1, 1)
+
+    @pytest.mark.parametrize("compressed", [False, True])
+    def test_that_is_cut_off_is_asked_for_again(self, compressed):
+        whole = part(n={"integerValue": "1"})
+        page, queries = answered(raw(whole, cut_off=True, compressed=compressed), GOOD)
         assert (page.count, queries) == (1, 2)
 
     @pytest.mark.parametrize("status", [408, 500, 502, 503])
