@@ -257,6 +257,7 @@ class TestRetries:
             ({"Content-Encoding": "gzip"}, gzip.compress(json.dumps(DOCUMENT).encode())[:60]),
             ({"Transfer-Encoding": "chunked"}, b'8\r\n{"proper\r\n'),
         ],
+        ids=["close", "gzip", "chunked"],  # two workers compress at two times
     )
     def test_so_is_one_whatever_its_end_is_told_by(self, headers, body):
         cut = response(200, body, headers).replace(b"Content-Length: \r\n", b"")
