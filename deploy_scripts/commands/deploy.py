@@ -114,7 +114,9 @@ def deploy(
         return
     if not trial.changed and not is_locked(before, boto3.client):
         click.echo(tried.getvalue(), nl=False)
-        steps.connect(deployment(project))
+        # Nothing is to be deployed, so the stage needn't be looked at once more.
+        trial.project, trial.dry_run = project, False
+        steps.connect(trial)
         return
     with only_deployment(before, boto3.client, click.echo):
         found = deployment(project)  # as it is now: somebody else may just have ended
