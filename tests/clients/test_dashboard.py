@@ -30,7 +30,7 @@ KPI_TIME: Final = "%m/%d/%Y, %I:%M:%S %p"
 TOOLTIP_TIME: Final = "%Y-%m-%d %I:%M:%S %p"
 
 
-LOOK_SECONDS: Final = 60
+LOOK_SECONDS: Final = 120
 Shown = dict[str, dict[str, Any]]
 """By a device's title: its panel, as look.mjs describes it."""
 
@@ -52,15 +52,21 @@ class Browser:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def look(self, until: Callable[[Shown], bool], *, again: bool = False) -> Shown:
-        """Return what is shown of each device, by title, once it is as expected, or after a while."""
+    def look(
+        self, until: Callable[[Shown], bool], *, again: bool = False, patient: bool = False
+    ) -> Shown:
+        """Return what is shown of each device, by title, once it is as expected, or after a while.
+
+        It reads `again` at first; a `patient` user does so whenever there is an error.
+        """
         request = "read again" if again else "look"
         give_up = time.monotonic() + LOOK_SECONDS
         while True:
             shown = self._ask(request)
             if until(shown) or time.monotonic() > give_up:
                 return shown
-            request = "look"
+            failed = any("error" in each for each in shown.values())
+            request = "read again" if patient and failed else "look"
 
     def _ask(self, request: str) -> Shown:
         assert self._process.stdin
@@ -158,4 +164,5 @@ def test_a_reader_that_is_down_shows_its_error_until_it_can_be_read_again(
     assert "RemoteReaderError" in shown[title]["error"]
     assert "error" not in shown["AWS"]
     shown = browser.look(lambda shown: shown[title]["newest"] == seen[title]["newest"], again=True)
+    assert shown[title].get("error") is None
     assert shown[title]["newest"] == seen[title]["newest"]
