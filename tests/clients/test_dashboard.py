@@ -96,6 +96,7 @@ def seen(browser: Browser, stored: list[tuple[str, int, Any]]) -> Shown:
     def complete(shown: Shown) -> bool:
         return all(
             [len(each) for each in device["statuses"]] == [changes]
+            and len([each for each in device["newest"] if each.get("time")]) == 3
             and device["tooltips"]
             and second(device["tooltips"][-1][0], TOOLTIP_TIME) == last
             for device in shown.values()
@@ -149,9 +150,7 @@ def test_a_status_timeline_shows_each_change_that_was_stored(seen, stored, title
 
 
 @pytest.mark.parametrize(("on", "title"), [("azure", "Azure"), ("gcp", "Google Cloud")])
-def test_a_reader_that_is_down_shows_its_error_until_it_can_be_read_again(
-    cloud, browser, seen, on, title
-):
+def test_a_reader_that_is_down_shows_its_error(cloud, browser, on, title):
     down = cloud.clouds[on]
     down.stop_serving()
     try:
@@ -163,6 +162,3 @@ def test_a_reader_that_is_down_shows_its_error_until_it_can_be_read_again(
     assert shown[title]["error"].startswith("ConnectorFailureException\n")
     assert "RemoteReaderError" in shown[title]["error"]
     assert "error" not in shown["AWS"]
-    shown = browser.look(lambda shown: shown[title]["newest"] == seen[title]["newest"], again=True)
-    assert shown[title].get("error") is None
-    assert shown[title]["newest"] == seen[title]["newest"]
