@@ -52,21 +52,15 @@ class Browser:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def look(
-        self, until: Callable[[Shown], bool], *, again: bool = False, patient: bool = False
-    ) -> Shown:
-        """Return what is shown of each device, by title, once it is as expected, or after a while.
-
-        It reads `again` at first; a `patient` user does so whenever there is an error.
-        """
+    def look(self, until: Callable[[Shown], bool], *, again: bool = False) -> Shown:
+        """Return what is shown of each device, by title, once it is as expected, or after a while."""
         request = "read again" if again else "look"
         give_up = time.monotonic() + LOOK_SECONDS
         while True:
             shown = self._ask(request)
             if until(shown) or time.monotonic() > give_up:
                 return shown
-            failed = any("error" in each for each in shown.values())
-            request = "read again" if patient and failed else "look"
+            request = "look"
 
     def _ask(self, request: str) -> Shown:
         assert self._process.stdin
