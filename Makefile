@@ -9,7 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENTRIES ?= 2880
 MINUTES ?= 10
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# One worker more than there are cores: some tests wait for a server or a process that starts.
+WORKERS = $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Some container images set it; then each of the many processes compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE

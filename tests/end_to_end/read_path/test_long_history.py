@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from demo.stack import LocalCloud
 
-ENTRIES = 100_000
+ENTRIES = 40_000
 RANGE = {"start": key_of(0), "end": key_of(ENTRIES - 1)}
 DEVICE = Device(
     dynamodb_server.device(ENTRIES),

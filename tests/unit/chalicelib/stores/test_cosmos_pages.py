@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.cosmos import CosmosClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug import Response
 
@@ -81,6 +81,7 @@ def test_values_are_the_same_as_the_sdk_reads_them(account, container, values):
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@settings(max_examples=40)
 @given(
     st.lists(
         st.recursive(
