@@ -168,10 +168,16 @@ def check_function(
 
 
 def function_environment(project: Path, stage: Stage, function: str) -> dict[str, str]:
-    """Return what Chalice gives to a function: the stage's variables, then those of its own."""
+    """Return what Chalice gives to a function: the stage's variables, then those of its own.
+
+    `DIGITAL_TWIN_INFO` may name the file of devices; in `stage` they are in it.
+    """
     document = read_stage_file(project / STAGES_FILE)
-    environment = dict(stage.environment or {})
-    for holder in (document, document.get("stages", {}).get(stage.name, {})):
+    holders = (document, document.get("stages", {}).get(stage.name, {}))
+    environment: dict[str, str] = {}
+    for holder in holders:
+        environment |= holder.get("environment_variables", {})
+    for holder in holders:
         own = holder.get("lambda_functions", {}).get(function, {})
         environment |= own.get("environment_variables", {})
     return environment

@@ -128,9 +128,10 @@ class Verification:
 
     def _settings(self, subject: Subject) -> dict[str, str]:
         """Return the Hot Readers' settings: the stage's; on another cloud the file's and this shell's."""
-        if subject.twin.layout.layer_3_hot == "aws":
-            return stage.function_environment(self.project, subject.stage, subject.functions[0])
         own = {"DIGITAL_TWIN_INFO": subject.environment["DIGITAL_TWIN_INFO"]}
+        if subject.twin.layout.layer_3_hot == "aws":
+            name = subject.functions[0]
+            return stage.function_environment(self.project, subject.stage, name) | own
         return storage_environment(subject.twin) | os.environ | own
 
     def _walk_endpoints(

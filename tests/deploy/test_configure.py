@@ -18,10 +18,10 @@ from deploy_scripts import PROJECT
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.stage.stage import Stage
+from deploy_scripts.stage.stage import API_HANDLER, Stage
 from deploy_scripts.tokens.stores import ForeignTokenError, ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
-from deploy_scripts.verify.stage import check_token
+from deploy_scripts.verify.stage import check_token, function_environment
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
@@ -225,6 +225,8 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
         each["name"]: DataType(each["dataType"])
         for each in [*device["properties"], *device["constProperties"]]
     }
+    # So verify compares what the function has with what it was given.
+    assert function_environment(project.directory, stage, API_HANDLER) == project.variables
     assert "as it should be" in project.ok()
     path.write_text(few)
     assert "removed" in project.ok()
