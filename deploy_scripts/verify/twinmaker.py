@@ -164,20 +164,28 @@ def find_entities(
 def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
     type_ids = component_type_ids(twin.name, device)
     type_id = type_ids[TELEMETRY]
-    listed = twinmaker.list_entities(
-        workspaceId=twin.workspace_id, filters=[{"componentTypeId": type_id}]
-    )["entitySummaries"]
-    # The device's own first, if there is one.
-    ids = sorted((each["entityId"] for each in listed), key=lambda name: name != device.id)
-    for entity_id in ids:
+    not_there = (
+        twinmaker.exceptions.ResourceNotFoundException,  # also if removed since it was listed
+        twinmaker.exceptions.ValidationException,  # a device's id that can't be an entity's
+    )
+    for entity_id in _entity_ids(twinmaker, twin, device, type_id):
         try:
             entity = twinmaker.get_entity(workspaceId=twin.workspace_id, entityId=entity_id)
-        except twinmaker.exceptions.ResourceNotFoundException:
-            continue  # removed since it was listed
+        except not_there:
+            continue
         found = _components_of(entity, device, run)
         if type_id in found:
             return Readable(device, found[type_id], found.get(type_ids[LATEST]))
     return Readable(device, {"componentTypeId": type_id})
+
+
+def _entity_ids(twinmaker: Any, twin: Twin, device: Device, type_id: str) -> Iterator[str]:
+    """Yield the id of the device's own entity, and only then ask for others that have its type."""
+    yield device.id
+    listed = twinmaker.list_entities(
+        workspaceId=twin.workspace_id, filters=[{"componentTypeId": type_id}]
+    )["entitySummaries"]
+    yield from (each["entityId"] for each in listed if each["entityId"] != device.id)
 
 
 def _components_of(
