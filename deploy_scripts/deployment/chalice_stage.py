@@ -97,9 +97,9 @@ class _OnlyChanges(Executor):
             return
         arguments = self._resolve_variables(instruction)
         needed, lines, result = self._comparison.of(name, arguments)
-        if needed:
+        if needed and self._dry_run:
             self._permissions.need_call(name, arguments)
-        if needed and not self._dry_run:
+        elif needed:
             result = getattr(self._client, name)(**arguments)
             if name == _API_DEPLOYMENT:
                 self._comparison.mark(arguments["rest_api_id"])

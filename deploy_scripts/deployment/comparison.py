@@ -209,6 +209,8 @@ def foreseen_arn(sts: Any, service: str, name: str) -> str:
     """Return the ARN that something will have in the account and region of an STS client."""
     _, partition, _, _, account, *_ = sts.get_caller_identity()["Arn"].split(":")
     region = "" if service == "iam" else sts.meta.region_name
+    if service == "apigateway":  # its ARNs name no account
+        account = ""
     return f"arn:{partition}:{service}:{region}:{account}:{name}"
 
 

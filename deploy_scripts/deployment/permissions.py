@@ -75,12 +75,10 @@ class Permissions:
             arn = foreseen_arn(sts, "iam", f"role/{name}")
             self._actions[arn] |= {f"iam:{each}" for each in _ROLE[method]}
         elif method in _API:
-            api = arguments.get("rest_api_id")
-            path = f"/{api}" * bool(api) + "/deployments" * (
-                method == "deploy_rest_api" and bool(api)
-            )
-            _, partition, _, _, _ = foreseen_arn(sts, "apigateway", "")[:-1].split(":")
-            arn = f"arn:{partition}:apigateway:{sts.meta.region_name}::/restapis{path}"
+            path = "/restapis"
+            if api := arguments.get("rest_api_id"):  # a new one's isn't known yet
+                path += f"/{api}" + ("/deployments" if method == "deploy_rest_api" else "")
+            arn = foreseen_arn(sts, "apigateway", path)
             self._actions[arn].add(f"apigateway:{_API[method]}")
 
     def need_registration(self, summary: Summary, workspace_id: str) -> None:
