@@ -1,4 +1,7 @@
-"""The failures that a verb reports in a sentence, and the exit code of each."""
+"""The failures that a verb reports in a sentence, and the exit code of each.
+
+What asks AWS raises botocore's own errors, too, and its docstring doesn't say so each time.
+"""
 
 from __future__ import annotations
 

@@ -114,10 +114,6 @@ def deploy(project: Path, stage: str, *, dry_run: bool) -> None:
 
     Parameters
     ----------
-    project
-        The Chalice project's directory.
-    stage
-        The stage's name.
     dry_run
         True to change nothing but the cache of packages in `.chalice/deployments`.
 

@@ -58,16 +58,6 @@ class Deployment:
 
     Parameters
     ----------
-    layout
-        The twin's provider layout.
-    twin
-        The twin, and its workspace in TwinMaker.
-    project, stage
-        The Chalice project's directory, and the stage.
-    connections
-        The saved connections.
-    report
-        Gets a line for each step.
     dry_run
         True to change nothing: each step then reports what it would do. `deploy`'s are for a copy of
         the project (`trial_copy`), whose stage and record are written.
@@ -83,8 +73,6 @@ class Deployment:
         The stage is another account's, or something of its names isn't ours.
     chalicelib.model.errors.ConfigurationError
         Chalice's record is damaged.
-    botocore.exceptions.ClientError
-        AWS refused; so does each step.
     """
 
     layout: ProviderLayout
@@ -131,13 +119,7 @@ class Deployment:
         return known or foreseen_arn(boto3.client("sts"), "lambda", name)
 
     def deploy_stage(self) -> None:
-        """Deploy what differs of the functions, their roles and the REST API.
-
-        Raises
-        ------
-        RefusedError
-            It failed.
-        """
+        """Deploy what differs of the functions, their roles and the REST API."""
         options = ["--dry-run"] if self.dry_run else []
         # Python looks in the working directory first, so app.py and chalicelib are the project's.
         paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]

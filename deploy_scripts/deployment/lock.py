@@ -49,8 +49,6 @@ def only_deployment(
 
     Parameters
     ----------
-    stage
-        The stage.
     client
         Makes a client of an AWS service, as `boto3.client` does.
     report
@@ -60,8 +58,6 @@ def only_deployment(
     ------
     RefusedError
         Somebody else is at it; the message says who.
-    botocore.exceptions.ClientError
-        AWS refused.
     """
     ssm, name = client("ssm"), _name(stage)
     who = client("sts").get_caller_identity()["Arn"]

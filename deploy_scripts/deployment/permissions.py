@@ -105,11 +105,6 @@ class Permissions:
         ----------
         report
             Gets a line if IAM doesn't say.
-
-        Raises
-        ------
-        RefusedError
-            The caller lacks a permission.
         """
         if not self._actions:
             return

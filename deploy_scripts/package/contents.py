@@ -32,18 +32,6 @@ _MODE: Final = stat.S_IFREG | 0o644
 def contents(project: Path, functions: Functions) -> dict[str, bytes]:
     """Return the files of a package: the named ones, and every module of ours that the entry reaches.
 
-    Parameters
-    ----------
-    project
-        The project's directory.
-    functions
-        The cloud's functions.
-
-    Returns
-    -------
-    dict[str, bytes]
-        By name in the zip, in the order of the names.
-
     Raises
     ------
     PackageError
@@ -97,11 +85,6 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     """Return a zip whose bytes depend on names and contents only.
 
     It isn't compressed: zlib's output differs between its versions, and the code is small.
-
-    Parameters
-    ----------
-    files
-        Contents by name.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as package:

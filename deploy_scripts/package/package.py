@@ -66,18 +66,10 @@ class Package:
 
         Parameters
         ----------
-        twin
-            The twin's configuration.
-        cloud
-            The Hot Readers' cloud.
         options
             The cloud's own options that were given, by name.
         settings
             The settings that other options gave, by variable.
-        output
-            The directory that it will be written to.
-        config
-            The directory of the configuration.
 
         Raises
         ------

@@ -42,8 +42,6 @@ def limits(
 
     Parameters
     ----------
-    twin, stage
-        The twin's configuration, and the Chalice stage.
     token
         The reference to the token, if there is one on AWS.
     function_url

@@ -66,12 +66,8 @@ class Endpoint:
 
     Attributes
     ----------
-    path
-        Its path.
     reads
         `history` or `newest entry`.
-    function
-        The name of the function behind it.
     kind
         On AWS, `api-gateway` or `function-url`.
     """
@@ -88,8 +84,6 @@ class PlannedConnection:
 
     Attributes
     ----------
-    id
-        Its id.
     reads
         `history` or `newest entry`.
     saved_as
@@ -110,10 +104,6 @@ class ComponentType:
 
     Attributes
     ----------
-    id
-        Its id.
-    devices
-        The ids of its devices.
     functions
         By TwinMaker's names, the functions that it points at.
     """
@@ -129,16 +119,10 @@ class Cloud:
 
     Attributes
     ----------
-    provider
-        `aws`, `azure` or `gcp`.
     store
         The hot storage, if it is there.
-    has_twin
-        True if the twin is there.
     names
         The names by which its functions find the hot storage and the token.
-    functions, endpoints, connections, component_types
-        The resources that are deployed, saved and registered for it.
     """
 
     provider: str
@@ -157,12 +141,6 @@ class Plan:
 
     Attributes
     ----------
-    twin_name
-        The twin.
-    stage
-        The Chalice stage's name.
-    layout
-        The providers.
     clouds
         The hot storage's cloud, then the twin's if that is another one.
     missing
@@ -188,22 +166,9 @@ class Plan:
 
         Parameters
         ----------
-        configuration
-            The twin's.
-        stage
-            The Chalice stage.
-        connections
-            Those that are saved.
         endpoint
             The chosen kind of endpoints on AWS; None for that of the saved connections, or else
             `api-gateway`.
-        region
-            The region on AWS; None if it isn't known.
-
-        Raises
-        ------
-        InterCloudError
-            The connections can't be read.
         """
         layout = configuration.layout
         planned = _connections(layout, connections)

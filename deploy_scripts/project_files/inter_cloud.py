@@ -56,8 +56,6 @@ class Connection:
 
     Attributes
     ----------
-    id
-        The id that it is saved under.
     url
         Its endpoint. A query can hold a key, so `public_url` is the one to show.
     token
@@ -105,11 +103,6 @@ class InterCloudConnections:
 
     Every call raises `InterCloudError` if the file is damaged, a symbolic link, or can't be read or
     written; those that take a layout raise `ValueError` if it is on one cloud.
-
-    Parameters
-    ----------
-    path
-        The file; it may not exist yet.
     """
 
     def __init__(self, path: Path) -> None:

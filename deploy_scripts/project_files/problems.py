@@ -28,14 +28,8 @@ class Problem:
 
     Attributes
     ----------
-    file
-        The file's name.
     path
         The place in it, such as `[2].properties[0].dataType`; empty for all of it.
-    found
-        What is there.
-    expected
-        What should be.
     """
 
     file: str
@@ -49,13 +43,7 @@ class Problem:
 
 
 class ConfigurationProblems(VerbError):  # noqa: N818 - a name for what it holds: one or many
-    """The configuration files have mistakes.
-
-    Attributes
-    ----------
-    problems
-        All of them, file by file.
-    """
+    """The configuration files have mistakes."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

@@ -14,8 +14,6 @@ class FlawError(ValueError):
 
     Attributes
     ----------
-    found
-        The flaw.
     place
         The place of a repeated key; empty for any other flaw.
     """

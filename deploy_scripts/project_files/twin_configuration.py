@@ -54,10 +54,6 @@ class DeviceProperty:
     ----------
     name
         Its name in telemetry and in TwinMaker.
-    data_type
-        Its declared type.
-    unit
-        Its unit of measure, if it has one.
     value
         The value of a constant property; None for telemetry.
     source
@@ -111,14 +107,8 @@ class Device:
     ----------
     id
         Its id: the partition key of its telemetry.
-    properties
-        What it measures.
-    constants
-        What doesn't change.
     component_type
         The name of the component type that it shares with other devices; None for one of its own.
-    alarm
-        Its alarm, if it has one.
     """
 
     id: _TypeName
@@ -160,12 +150,6 @@ class TwinConfiguration:
 
     Attributes
     ----------
-    name
-        The digital twin's name.
-    layout
-        Which cloud keeps the hot storage, and which one has the twin.
-    devices
-        The twin's devices, in the file's order.
     storage
         For each provider that `config_storage.json` has a section for, the settings that it states.
     """
@@ -195,25 +179,13 @@ class TwinConfiguration:
 
 
 def twin_name(directory: Path) -> str:
-    """Return the digital twin's name from `config.json` in a directory.
-
-    Raises
-    ------
-    ConfigurationProblems
-        The file has mistakes.
-    """
+    """Return the digital twin's name from `config.json` in a directory."""
     (twin,) = _read(directory, TWIN_FILE)
     return str(twin.digital_twin_name)
 
 
 def devices(directory: Path) -> tuple[Device, ...]:
-    """Return the devices of `config_iot_devices.json` in a directory.
-
-    Raises
-    ------
-    ConfigurationProblems
-        The file has mistakes.
-    """
+    """Return the devices of `config_iot_devices.json` in a directory."""
     listed: tuple[Device, ...]
     (listed,) = _read(directory, DEVICES_FILE)
     return listed
@@ -273,11 +245,6 @@ def _disagreements(devices: Iterable[Device]) -> Iterator[tuple[str, str, str]]:
 
     A type has one definition of each property, which goes for all of its entities; only the values of
     constants are an entity's own (TwinMaker API reference, 'PropertyDefinitionRequest').
-
-    Yields
-    ------
-    tuple[str, str, str]
-        The place, what was found there, and what was expected.
     """
     first: dict[str, Device] = {}
     for number, device in enumerate(devices):

@@ -48,8 +48,6 @@ def write_whole(
 
     Parameters
     ----------
-    path, content
-        The file.
     mode
         Its mode, whatever the umask is; None for the old one's, or else one that others may read.
     locked

@@ -28,17 +28,7 @@ if TYPE_CHECKING:
 
 
 class DynamoDBWriter(Writer):
-    """Writes entries as items of a table that exists.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of `dynamodb`.
-    table_name
-        The table.
-    layout
-        How entries are stored.
-    """
+    """Writes entries as items of a table that exists."""
 
     largest_batch = 25
     """The most items that BatchWriteItem takes (DynamoDB API reference)."""
@@ -74,15 +64,6 @@ def _writer(environment: Environment) -> DynamoDBWriter:
 
 class DynamoDBProbe:
     """A look into a table.
-
-    Parameters
-    ----------
-    client
-        A boto3 client of `dynamodb`.
-    settings
-        The table, and the index if one is read in its place.
-    entries
-        The settings of a Hot Reader that reads it.
 
     Raises
     ------

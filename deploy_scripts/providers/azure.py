@@ -138,15 +138,7 @@ def _writer(environment: Environment) -> CosmosWriter:
 
 
 class CosmosProbe:
-    """A look into a container that is partitioned by the device's id.
-
-    Parameters
-    ----------
-    container
-        The container.
-    entries
-        The settings of a Hot Reader that reads it.
-    """
+    """A look into a container that is partitioned by the device's id."""
 
     def __init__(self, container: ContainerProxy, entries: HotReaderSettings) -> None:
         self.place = f"the Cosmos DB container {container.id}"

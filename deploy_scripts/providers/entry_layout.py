@@ -39,14 +39,8 @@ class EntryLayout:
 
     Attributes
     ----------
-    device_id, timestamp
-        Where in an entry they are.
     values
         Where the map with the values is; empty for the entry itself.
-    numeric_device_ids
-        True to store the devices' ids as numbers.
-    timestamp_format
-        The value of the setting TIMESTAMP_FORMAT.
     """
 
     device_id: Location = ("device_id",)
@@ -61,8 +55,6 @@ class EntryLayout:
 
         Parameters
         ----------
-        environment
-            The settings.
         nested_keys
             True for a store that may have the device's id and the time within maps.
 

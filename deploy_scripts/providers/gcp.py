@@ -53,17 +53,7 @@ _LARGEST_INTEGER: Final = 2**63
 
 
 class FirestoreWriter(Writer):
-    """Writes entries as documents of a collection, and waits up to five minutes if it throttles.
-
-    Parameters
-    ----------
-    client
-        A client of the database.
-    collection
-        The collection's path.
-    layout
-        How entries are stored.
-    """
+    """Writes entries as documents of a collection, and waits up to five minutes if it throttles."""
 
     largest_batch = 500
     """Documents in a commit, which may hold 10 MiB (Firestore documentation, 'Quotas and limits')."""
@@ -134,17 +124,7 @@ def _writer(environment: Environment) -> FirestoreWriter:
 
 
 class FirestoreProbe:
-    """A look into a collection, by the indexes that a Hot Reader needs.
-
-    Parameters
-    ----------
-    client
-        A client of the database.
-    collection
-        The collection's path.
-    entries
-        The settings of a Hot Reader that reads it.
-    """
+    """A look into a collection, by the indexes that a Hot Reader needs."""
 
     def __init__(self, client: Client, collection: str, entries: HotReaderSettings) -> None:
         self.place = f"the Firestore collection {collection}"

@@ -18,13 +18,7 @@ class StoreSettings(Protocol):
 
     @classmethod
     def load(cls, environment: Environment) -> StoreSettings:
-        """Read the settings.
-
-        Raises
-        ------
-        chalicelib.model.errors.ConfigurationError
-            One is missing or malformed.
-        """
+        """Read the settings."""
 
 
 class Probe(Protocol):
@@ -60,12 +54,6 @@ class StorageKey:
         The Hot Readers' setting with its value.
     meaning
         What it must be, in words.
-    kind
-        The type of its value: `str` or `bool`.
-    pattern
-        The regular expression that a string must match.
-    choices
-        The strings that it can be; empty for any.
     default
         The value where the file has none; `{twin}` in it stands for the twin's name. None for the
         default of the function.
@@ -90,8 +78,6 @@ class Option:
     ----------
     name
         Its name with underscores, such as `key_vault`.
-    help
-        Its line in `package --help`.
     """
 
     name: str
@@ -115,12 +101,8 @@ class Functions:
         The module that the platform imports.
     files
         The other files at the package's root.
-    settings_suffix
-        The suffix of the settings file.
     spelled
         Spells the settings as the cloud's command line takes them.
-    options
-        The options of `package` for this cloud only.
     variables
         Returns further variables of the script, from the Hot Readers' settings.
     """
@@ -146,10 +128,6 @@ class Provider:
         Its name in messages, such as `Google Cloud`.
     store
         The product that is its hot storage.
-    settings
-        The hot storage's settings.
-    storage
-        The keys of `config_storage.json` that say where the hot storage is.
     writer
         Opens the hot storage that the settings name, to write sample telemetry. It raises
         `ConfigurationError` if one is missing or malformed, and what the cloud's SDK raises.

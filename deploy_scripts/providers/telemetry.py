@@ -25,8 +25,6 @@ class Entry:
 
     Attributes
     ----------
-    device_id
-        The id of the device that measured it.
     timestamp
         Its time, in the device's own spelling.
     values
@@ -45,8 +43,6 @@ class Writer(ABC):
     ----------
     place
         The storage's name in messages, such as `the DynamoDB table hot`.
-    layout
-        How entries are stored.
     """
 
     largest_batch: ClassVar[int]
@@ -65,8 +61,6 @@ class Writer(ABC):
         ----------
         entries
             The entries; those of a device in succession are written fastest.
-        progress
-            Called with the number of entries after each batch.
 
         Returns
         -------

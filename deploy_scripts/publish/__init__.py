@@ -15,13 +15,7 @@ class PublishError(VerbError):
 
 
 def check_layout(layout: ProviderLayout, cloud: str) -> None:
-    """Check that a layout has Hot Readers on a cloud that another cloud asks.
-
-    Raises
-    ------
-    PublishError
-        It has none.
-    """
+    """Check that a layout has Hot Readers on a cloud that another cloud asks."""
     layer_3_hot = layout.layer_3_hot
     if layer_3_hot == cloud and layout.crosses_clouds:
         return

@@ -63,21 +63,9 @@ def publish(
 
     Parameters
     ----------
-    layout
-        The provider layout, which `publish.check_layout` has accepted.
-    connections
-        The saved connections.
-    deployed, tokens
-        The stage, as Chalice deployed it, and the store of its endpoints' token.
-    gateway, lambda_
-        boto3 clients of `apigateway` and `lambda`.
-    throttling
-        What the API takes, if it was chosen.
     endpoint
         The kind of endpoint that the connections shall lead to: `api-gateway` or `function-url`; None
         for that of now, or else `api-gateway`.
-    dry_run
-        True to change nothing.
 
     Returns
     -------
@@ -89,8 +77,6 @@ def publish(
     PublishError, StageTokenError, NotDeployedError
         The function has a Function URL that wasn't made here, or throttling was chosen for ours; there
         is no token; the stage was deployed without endpoints.
-    botocore.exceptions.ClientError
-        AWS refused.
     """
     api = deployed.rest_api
     if api is None:

@@ -29,22 +29,9 @@ def save(
 
     Parameters
     ----------
-    layout
-        The provider layout.
-    connections
-        The saved connections.
-    urls
-        The URL of each read's Hot Reader.
     accepted
         The tokens that the Hot Readers accept. A connection that has one of them keeps it; else it
         gets the last one, which each endpoint knows even while a token changes (`tokens.rotation`).
-    dry_run
-        True to change nothing.
-
-    Returns
-    -------
-    list[str]
-        A line for each change.
     """
     known = connections.load()
     changes = []
@@ -65,17 +52,7 @@ def save(
 def remove(
     layout: ProviderLayout, connections: InterCloudConnections, *, dry_run: bool = False
 ) -> list[str]:
-    """Remove the connections of a layout, and return the ids of those that were there.
-
-    Parameters
-    ----------
-    layout
-        The provider layout.
-    connections
-        The saved connections.
-    dry_run
-        True to change nothing.
-    """
+    """Remove the connections of a layout, and return the ids of those that were there."""
     if not layout.crosses_clouds:
         return []
     there = connections.load()
@@ -100,17 +77,8 @@ def remove_others(
     ----------
     layout
         The layout whose connections stay; None for none.
-    connections
-        The saved connections.
     deployed, function_url
         The stage and its Function URL. Connections that lead to another one's endpoints stay.
-    dry_run
-        True to change nothing.
-
-    Returns
-    -------
-    list[str]
-        The ids of those that were there.
     """
     known = connections.load()
     api = deployed.rest_api

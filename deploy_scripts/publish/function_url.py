@@ -73,8 +73,6 @@ class FunctionUrl:
 
     Attributes
     ----------
-    arn
-        The function's ARN.
     url
         Its URL, with a slash at the end; None if the function has none.
     auth_type

@@ -29,24 +29,6 @@ def publish(
 ) -> list[str]:
     """Save the connections to Hot Readers on the cloud of the hot storage.
 
-    Parameters
-    ----------
-    layout
-        The provider layout, which `publish.check_layout` has accepted.
-    connections
-        The saved connections.
-    urls
-        The URL of each read's Hot Reader.
-    token
-        The token that they accept.
-    dry_run
-        True to change nothing.
-
-    Returns
-    -------
-    list[str]
-        A line for each change.
-
     Raises
     ------
     PublishError
@@ -77,8 +59,6 @@ def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> s
     ------
     PublishError
         They have different ones.
-    deploy_scripts.project_files.inter_cloud.InterCloudError
-        The connections can't be read.
     """
     found = [connections.get(layout, read) for read in READS]
     tokens = {each.token for each in found if each is not None}

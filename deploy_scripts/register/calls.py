@@ -20,8 +20,6 @@ class RegistrationError(RefusedError):
 
     Parameters
     ----------
-    message
-        The message.
     code
         AWS's code of the error, if it was a call that failed.
     """

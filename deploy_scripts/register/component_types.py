@@ -71,13 +71,6 @@ def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
     A type of the device alone has the device's id and constants as default values. In one that several
     devices share, they are required, and each entity's component has them (`components`).
 
-    Parameters
-    ----------
-    device
-        The device.
-    readers
-        The ARN of the Lambda function behind each read.
-
     Returns
     -------
     dict

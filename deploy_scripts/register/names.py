@@ -23,11 +23,6 @@ def check_names(twin: Twin, devices: Sequence[Device], **registered: Any) -> Non
     """Refuse names that AWS doesn't allow, without asking AWS.
 
     The parameters are those of `name_flaws`.
-
-    Raises
-    ------
-    ConfigurationError
-        A name isn't allowed.
     """
     for flaw in (*name_flaws(twin, devices, **registered), *collisions(twin.name, devices)):
         raise ConfigurationError(flaw)

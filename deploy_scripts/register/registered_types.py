@@ -22,13 +22,6 @@ def differences(wanted: Json, found: Json) -> dict[str, list[str]]:
     GetComponentType shows more than was written: flags that weren't given, what is inherited, display
     names. Only what `component_type` decides is compared.
 
-    Parameters
-    ----------
-    wanted
-        As `component_type` describes it.
-    found
-        As GetComponentType shows it.
-
     Returns
     -------
     dict

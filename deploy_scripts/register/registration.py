@@ -28,14 +28,8 @@ class Registration:
 
     Parameters
     ----------
-    twin
-        The twin, and its workspace.
-    twinmaker, lambda_, iam
-        boto3 clients.
     report
         Gets a line for each step, or for each one that a dry run foresees.
-    polling
-        The pace of waiting for TwinMaker.
 
     Examples
     --------
@@ -83,18 +77,12 @@ class Registration:
 
         Parameters
         ----------
-        devices
-            The twin's devices.
         readers
             The ARN of the function behind each read (`reader_functions`), without a version:
             TwinMaker takes none (API reference, 'LambdaFunction').
         role_arn
             The workspace's role, if it has to be created. For a workspace that is there, its own
             role is used; another one here is an error.
-        s3_location
-            The ARN of the workspace's bucket, if it has to be created.
-        create_workspace
-            Create the workspace if it isn't there.
         entities
             Also make an entity for each device, with the components `telemetry` and `latest`.
         adopt
@@ -105,8 +93,6 @@ class Registration:
             that reads by functions of another stage stays.
         foreseen
             With `dry_run`: the functions may still have to be deployed.
-        dry_run
-            Only look and compare.
 
         Raises
         ------
@@ -188,13 +174,7 @@ class Registration:
         return Entities(self._workspace, wanted, self._report, self._polling)
 
     def functions_in_use(self) -> set[str]:
-        """Return the ARNs of the functions that the twin's component types of ours point at.
-
-        Raises
-        ------
-        RegistrationError
-            AWS refused.
-        """
+        """Return the ARNs of the functions that the twin's component types of ours point at."""
         if self._workspace.look() is None:
             return set()
         types = self._types({})
@@ -212,8 +192,6 @@ class Registration:
         ----------
         delete_workspace
             Also delete the workspace, if `register` made it for this twin and nothing is left in it.
-        dry_run
-            Only look.
 
         Raises
         ------

@@ -33,12 +33,8 @@ class Polling:
 
     Attributes
     ----------
-    interval
-        Seconds between two looks.
     pauses
         The number of pauses after which waiting ends in an error.
-    sleep
-        Waits some seconds.
     """
 
     interval: float = 1.0
@@ -52,8 +48,6 @@ class Planned:
 
     Attributes
     ----------
-    change
-        The change in words.
     shown
         The resource as TwinMaker shows it; None if it has to be created.
     update
@@ -73,14 +67,8 @@ class Resources(ABC):
 
     Parameters
     ----------
-    workspace
-        The twin's workspace.
     wanted
         Each resource by its id, as it has to be created.
-    report
-        Gets a line for each step.
-    polling
-        The pace of waiting.
     """
 
     kind: ClassVar[str]

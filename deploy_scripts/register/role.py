@@ -74,14 +74,7 @@ def role_of(
     s3_location: str | None,
     create: bool,
 ) -> str:
-    """Return the role of a workspace, or of the one that is to be created.
-
-    Raises
-    ------
-    ConfigurationError
-        The workspace has no role, or another one than was named; or it isn't there and isn't to be
-        created, or what that needs is missing.
-    """
+    """Return the role of a workspace, or of the one that is to be created."""
     name = twin.workspace_id
     if workspace is None and not create:
         raise ConfigurationError(

@@ -26,10 +26,6 @@ class Change:
     ----------
     kind
         `workspace`, `role policy`, `component type` or `entity`.
-    id
-        Its id.
-    outcome
-        The outcome.
     details
         The differences, or the reason why it was kept.
     """

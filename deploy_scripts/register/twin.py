@@ -22,15 +22,7 @@ TWIN_TAG: Final = "digital-twin"
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """A digital twin in a workspace.
-
-    Attributes
-    ----------
-    name
-        The twin's name.
-    workspace_id
-        The workspace.
-    """
+    """A digital twin in a workspace."""
 
     name: str
     workspace_id: str

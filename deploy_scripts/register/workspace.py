@@ -17,15 +17,7 @@ _PAGE: Final = 200
 
 
 class Workspace:
-    """A twin's workspace, which may not be there.
-
-    Parameters
-    ----------
-    client
-        A TwinMaker client.
-    twin
-        The twin, and its workspace.
-    """
+    """A twin's workspace, which may not be there."""
 
     def __init__(self, client: Any, twin: Twin) -> None:
         self.client = client

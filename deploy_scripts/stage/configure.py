@@ -71,22 +71,8 @@ def configure_stage(
 
     Parameters
     ----------
-    twin
-        The twin's configuration.
-    connections
-        The inter-cloud connections.
-    tokens
-        The store of the stage's token.
-    keys
-        Finds the KMS keys of what the functions read.
-    project
-        The Chalice project's directory.
-    stage
-        The stage's name.
     keep_token
         True to leave the token's place alone: the project is a copy that a deployment is tried in.
-    dry_run
-        True to write nothing.
 
     Returns
     -------

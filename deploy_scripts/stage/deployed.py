@@ -46,13 +46,9 @@ class DeployedStage:
 
     Attributes
     ----------
-    stage
-        Its name.
     lambda_arns
         The ARN of each Lambda function by its name in app.py; the REST API's handler is
         `api_handler`.
-    rest_api
-        The REST API; None if the stage has none.
     """
 
     stage: str
@@ -64,13 +60,6 @@ class DeployedStage:
         """Read Chalice's record.
 
         A stage that was deleted with `chalice delete` has a record that lists nothing.
-
-        Parameters
-        ----------
-        project
-            The Chalice project's directory.
-        stage
-            The stage's name.
 
         Raises
         ------

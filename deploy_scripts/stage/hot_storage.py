@@ -28,10 +28,6 @@ class StorageSetting:
 
     Attributes
     ----------
-    key
-        Its key in `config_storage.json`.
-    value
-        Its value, as the functions' environment has it.
     origin
         Where the value comes from, in words.
     """
@@ -48,8 +44,6 @@ def storage_settings(
 
     Parameters
     ----------
-    twin
-        The twin's configuration.
     stage
         The Chalice stage of the Hot Readers; None if they aren't on AWS.
     cloud

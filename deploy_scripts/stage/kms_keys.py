@@ -45,8 +45,6 @@ class KmsKeys:
         Makes a client of an AWS service, as `boto3.client` does.
     chosen
         The ARN of the key of what can't be looked at.
-    report
-        Gets a sentence for each thing whose key can't be found.
     """
 
     def __init__(
@@ -63,12 +61,8 @@ class KmsKeys:
 
         Parameters
         ----------
-        policies
-            The policy of each function; statements are added.
         before
             The policies as they were. Where a key can't be found, they keep what they granted.
-        tokens, table
-            The store of the token, and the name of the hot table.
         """
         for each in (
             _Encrypted(

@@ -34,16 +34,8 @@ def policies(
 
     Parameters
     ----------
-    stage
-        The stage.
-    layout
-        The providers.
-    table
-        The hot table.
     index
         The secondary index that is read in place of the table itself; None if it is the table.
-    token
-        The statement that lets a function read the token.
 
     Raises
     ------

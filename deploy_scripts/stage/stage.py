@@ -36,8 +36,6 @@ class Stage:
 
     Attributes
     ----------
-    name
-        Its name.
     app_name
         The name that those of its functions start with.
     environment
@@ -130,13 +128,7 @@ def read_stage_file(path: Path) -> Any:
 
 
 def write_stage_file(path: Path, document: Any) -> None:
-    """Write a JSON file of a Chalice project, all of it or nothing.
-
-    Raises
-    ------
-    StageError
-        It can't be written.
-    """
+    """Write a JSON file of a Chalice project, all of it or nothing."""
     try:
         write_json(path, document)
     except OSError as error:

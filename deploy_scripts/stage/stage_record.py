@@ -63,19 +63,8 @@ class SpareApi(NamedTuple):
 class StageRecord:
     """Chalice's record of a stage, as it should be.
 
-    Parameters
-    ----------
-    project
-        The Chalice project's directory.
-    stage, twin_name
-        The stage, and the twin that it is for.
-    client
-        Makes a client of an AWS service, as `boto3.client` does.
-
     Attributes
     ----------
-    resources
-        What the record should list.
     changes
         A line for each thing that it lacks or has too much; empty if it agrees with AWS.
     spare_apis
@@ -87,8 +76,6 @@ class StageRecord:
         The record is of another account or region, or there is something of our names that isn't ours.
     chalicelib.model.errors.ConfigurationError
         The record is damaged.
-    botocore.exceptions.ClientError
-        AWS refused.
     """
 
     def __init__(

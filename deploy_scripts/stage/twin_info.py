@@ -27,8 +27,6 @@ def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str
 
     Parameters
     ----------
-    twin
-        The twin's configuration.
     devices
         The devices whose types, sources and constants the function needs.
 
@@ -79,8 +77,6 @@ class PackedInfo(NamedTuple):
     ----------
     setting
         The setting. If the devices have no room in it, it names the file.
-    file
-        Its path within the project.
     devices
         The JSON of the file; None if there needn't be one.
     """
@@ -97,10 +93,6 @@ def packed(info: str, others: Mapping[str, str], *, name: str) -> PackedInfo:
 
     Parameters
     ----------
-    info
-        The setting, with all devices.
-    others
-        The function's other variables.
     name
         The name that tells the file from those of other stages and clouds.
     """

@@ -67,18 +67,10 @@ class Rotation:
 
     Parameters
     ----------
-    layout
-        The provider layout; its endpoints are on AWS.
     connections
         What the caller's cloud is set up from.
-    store
-        The store of the endpoints' token.
     max_age
         The seconds for which an endpoint remembers what it fetched.
-    report
-        Takes a sentence about each thing that was done.
-    sleep
-        Waits for so many seconds.
     """
 
     def __init__(
@@ -111,11 +103,6 @@ class Rotation:
         wait
             False to take a single step and not wait before handing over: the time must have passed
             since the new token was announced.
-
-        Returns
-        -------
-        Step
-            The step after that.
         """
         accepted = self._accepted()
         step = self._next_step(accepted)

@@ -40,15 +40,6 @@ class TokenStore(ABC):
     It is ours if we made it, for this stage of this twin, as tags on it say. No verb changes or deletes
     what isn't ours; every verb may read it.
 
-    Parameters
-    ----------
-    client
-        A boto3 client of `service`.
-    name
-        The place's name.
-    stage, twin
-        The stage that it is for, and its twin.
-
     Attributes
     ----------
     service
@@ -74,8 +65,6 @@ class TokenStore(ABC):
         ------
         ConfigurationError
             The value is binary.
-        botocore.exceptions.ClientError
-            AWS refused.
         """
         return _unless_gone(self._read)
 
@@ -107,15 +96,7 @@ class TokenStore(ABC):
         return all(tags.get(each["Key"]) == each["Value"] for each in self._tags)
 
     def check_ours(self) -> None:
-        """Check that the place is ours, or isn't there.
-
-        Raises
-        ------
-        ForeignTokenError
-            It isn't ours.
-        botocore.exceptions.ClientError
-            AWS refused.
-        """
+        """Check that the place is ours, or isn't there."""
         if self.is_ours() is False:
             raise ForeignTokenError(
                 f"{self.reference} is there and wasn't made for the stage {self._stage} of the twin "
@@ -137,13 +118,7 @@ class TokenStore(ABC):
         return {"Sid": READ_TOKEN_SID, "Effect": "Allow", "Action": [action], "Resource": resource}
 
     def key_id(self) -> str | None:
-        """Return the KMS key that the place is under, as whoever chose it named it; None for AWS's own.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError
-            AWS refused.
-        """
+        """Return the KMS key that the place is under, as whoever chose it named it; None for AWS's own."""
         return _unless_gone(self._found_key)
 
     @abstractmethod

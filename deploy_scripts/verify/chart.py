@@ -28,10 +28,6 @@ class Series:
 
     Attributes
     ----------
-    title
-        The line's title.
-    unit
-        The unit of its values.
     points
         (time as an ISO 8601 string, value) in the order of time.
     """
@@ -51,8 +47,6 @@ def series_of(device: Device, answered: Iterable[Mapping[str, Any]]) -> Iterator
 
     Parameters
     ----------
-    device
-        The device.
     answered
         `propertyValues` of a history in descending order.
     """
@@ -77,11 +71,6 @@ def svg(series: Sequence[Series]) -> str:
     ----------
     series
         At least one.
-
-    Returns
-    -------
-    str
-        An `<svg>` element.
 
     Raises
     ------

@@ -107,10 +107,6 @@ def no_answer(error: Exception, host: str, seconds: tuple[float, float]) -> tupl
 
     Parameters
     ----------
-    error
-        The error of requests or urllib3.
-    host
-        The endpoint's host.
     seconds
         The time-outs of the connection and of the answer.
     """

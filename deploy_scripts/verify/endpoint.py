@@ -48,16 +48,8 @@ class EndpointAnswer:
 
     Attributes
     ----------
-    read
-        The read that was asked for.
-    status
-        Its status.
-    content
-        Its body.
     left_out
         The header that says what was left out, spelled as the contract has it; empty if nothing was.
-    sent_trace_id
-        The trace id of the request.
     """
 
     read: Read
@@ -114,10 +106,6 @@ class Endpoint:
 
     Attributes
     ----------
-    read
-        The read that it is for.
-    url
-        Its URL.
     source_cloud
         The cloud that asks.
     """

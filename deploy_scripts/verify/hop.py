@@ -16,8 +16,6 @@ class Finding(NamedTuple, Generic[Value]):
 
     Attributes
     ----------
-    detail
-        The finding, in words.
     value
         The value that later hops need.
     warnings
@@ -34,10 +32,6 @@ class BrokenHopError(Exception):
 
     Parameters
     ----------
-    problem
-        The problem, in words.
-    advice
-        What to do about it.
     unreadable
         True if the reason is a configuration that can't be read.
     """
@@ -55,12 +49,8 @@ class HopResult:
 
     Attributes
     ----------
-    title
-        The hop's title.
     detail
         The finding or the problem, in words.
-    milliseconds
-        The time that the hop took.
     advice
         What to do about the problem; None if the hop isn't broken.
     warnings
@@ -85,14 +75,8 @@ class Verified:
 
     Attributes
     ----------
-    stage
-        The stage.
     hops
         The results of the hops; only the last one can be broken.
-    series
-        Recent telemetry, for a chart.
-    unreadable
-        True if the configuration can't be read.
     devices
         The number of devices that a chart could show; only the first are read for one.
     """

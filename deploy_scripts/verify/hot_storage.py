@@ -39,12 +39,8 @@ class Storage:
 
     Attributes
     ----------
-    provider
-        Its cloud.
     environment
         The settings of its Hot Readers, as far as they are known here.
-    devices
-        The twin's devices.
     """
 
     provider: str

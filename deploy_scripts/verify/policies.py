@@ -34,17 +34,7 @@ role')."""
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role as IAM shows it.
-
-    Attributes
-    ----------
-    name
-        Its name.
-    services
-        The services that may assume it.
-    statements
-        Those of all of its policies.
-    """
+    """A role as IAM shows it."""
 
     name: str
     services: frozenset[str]
@@ -119,19 +109,7 @@ def _statements(document: Mapping[str, Any]) -> list[Statement]:
 
 
 def check_readers(iam: Any, project: Path, stage: Stage, roles: Mapping[str, str]) -> Finding[None]:
-    """Compare the policies of functions with those that `configure` wrote for the stage.
-
-    Parameters
-    ----------
-    iam
-        A boto3 client.
-    project
-        The Chalice project's directory.
-    stage
-        The stage.
-    roles
-        The ARN of each function's role, by Chalice's name of the function.
-    """
+    """Compare the policies of functions with those that `configure` wrote for the stage."""
     details, warnings = [], []
     for function, arn in roles.items():
         file = (project / STAGES_FILE).with_name(policy_file(stage.name, function))

@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 
 def page(verified: Verified) -> str:
-    """Write the page.
-
-    Parameters
-    ----------
-    verified
-        The result of the walk.
-    """
+    """Write the page."""
     hops = verified.hops
     verdict = "Nothing was verified"
     if hops:

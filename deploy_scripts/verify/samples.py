@@ -66,8 +66,6 @@ class Judgement:
 
     Attributes
     ----------
-    device_id
-        The device.
     newest
         The instant of the newest entry that can be read, spelled in UTC; None if none can.
     remarks
@@ -246,17 +244,7 @@ def other_devices(
     entries: Sequence[Entry],
     settings: HotReaderSettings,
 ) -> Iterator[tuple[Remark, str]]:
-    """Say whose entries there are in a storage that has none of some devices.
-
-    Parameters
-    ----------
-    without, known
-        The ids of the devices without entries, and of all of the twin.
-    entries
-        A few entries of whatever device.
-    settings
-        The Hot Reader's.
-    """
+    """Say whose entries there are in a storage that has none of some devices."""
     field = settings.device_id_attribute
     elsewhere = {
         name: value

@@ -41,10 +41,6 @@ class Subject:
 
     Attributes
     ----------
-    twin
-        The twin's configuration.
-    stage
-        The stage as configured.
     connections
         The connections that this cloud's readers use, by read.
     """

@@ -119,8 +119,6 @@ class Readable:
 
     Attributes
     ----------
-    device
-        The device.
     target
         The members of a read that name it: those of a component of an entity, or its component type.
     latest

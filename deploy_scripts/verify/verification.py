@@ -53,16 +53,10 @@ class Verification:
 
     Attributes
     ----------
-    stage
-        The Chalice stage.
-    config, project
-        Directories of the twin's configuration and of the Chalice project.
     workspace_id
         TwinMaker's workspace; None for the one with the twin's name.
     urls
         The endpoints, as far as they aren't where the record or the connections say.
-    walk
-        The walk that the hops are taken by.
     """
 
     stage: str

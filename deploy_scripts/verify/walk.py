@@ -32,13 +32,7 @@ def side_by_side(look: Callable[[Subject], Looked], subjects: Iterable[Subject])
 
 
 class Walk:
-    """A walk over hops.
-
-    Parameters
-    ----------
-    report
-        Gets each result.
-    """
+    """A walk over hops."""
 
     def __init__(self, report: Callable[[HopResult], None]) -> None:
         self._report = report
