@@ -333,8 +333,6 @@ def histories_query(payload: Mapping[str, Any]) -> HistoryQuery | DevicesQuery:
         "iot_device_ids", of="device ids", most=MOST_DEVICES
     )
     query = history_query({**payload, "iot_device_id": first})
-    if query.interval is not None and others:
-        raise InvalidQueryError("interpolation is of one device's values: ask for each by itself")
     if not others:
         return query
     return DevicesQuery((query, *(replace(query, device_id=each) for each in others)))

@@ -59,11 +59,6 @@ def parse(
             f"most {MOST_DEVICES} are read together. Give some of them another componentType."
         )
     queries = tuple(_history_of(event, each, twin) for each in device_ids)
-    if len(queries) > 1 and queries[0].interval is not None:
-        raise InvalidQueryError(
-            f"interpolation is of one device's values, and {len(queries)} share the component type "
-            f"{event['componentTypeId']!r}. Name an entity and its component, or leave it out."
-        )
     # A filter on a constant decides for each device by itself.
     satisfiable = tuple(each for each in queries if not each.unsatisfiable) or queries[:1]
     return satisfiable[0] if len(satisfiable) == 1 else DevicesQuery(satisfiable)

@@ -10,7 +10,7 @@ import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.hot_reader import next_token
 from chalicelib.hot_reader.conditions import conditions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from chalicelib.hot_reader.reading_time import ReadingTime
     from chalicelib.hot_reader.time_order import Single
+    from chalicelib.model.data_value import DataValue
     from chalicelib.model.entries import StoredEntry
     from chalicelib.model.query import DevicesQuery, HistoryQuery
     from chalicelib.model.timestamps import TimestampFormat
@@ -96,48 +97,75 @@ def devices_page(
     OutOfTimeError
         Time was over before the page had come anywhere.
     """
-    flaws = [Flaws() for _ in query.each]
-    parts = [
-        found_in(entries(each, resume, flaws[number]), each, resume, flaws[number], number)
-        for number, each, resume in _beginnings(query, timestamps)
-    ]
-    page = _Page(query, page_bytes, flaws)
-    token: str | None = None
+    token = query.common.next_token
+    start = None if token is None else next_token.decode_among(token, query)[:2]
+    page = PageOfDevices(query, page_bytes)
+    everyone = range(len(query.each))
     try:
-        for found in heapq.merge(*_begun(parts), key=lambda found: found[:2]):
+        for found in merged(query, everyone, start, timestamps, page.flaws, entries):
             if page.add(found):
-                token = page.token
-                break
+                return page.ended()
             time_left.can_end = True
     except OutOfTimeError:
-        token = page.token
-        if token is None:
+        if not time_left.can_end:
             raise
-    total = Flaws()
-    for each in flaws:
-        total.add(each)
-    return DevicesPage(page.values, token, total)
+        return page.ended()
+    return page.whole()
+
+
+def merged(
+    query: DevicesQuery,
+    numbers: range,
+    start: tuple[int, Position] | None,
+    timestamps: TimestampFormat,
+    flaws: Sequence[Flaws],
+    entries: Entries,
+) -> Iterator[Found]:
+    """Read devices side by side from a position on, and yield their entries in the order of time.
+
+    Parameters
+    ----------
+    query
+        The query. Its `next_token` isn't looked at.
+    numbers
+        The numbers of the devices to read.
+    start
+        The number of one of them and a position in its entries; None for the beginning.
+    timestamps, entries
+        See `devices_page`.
+    flaws
+        Get what has to be left out, each of its device.
+    """
+    parts = [
+        _found_in(entries(each, resume, flaws[number]), each, resume, flaws[number], number)
+        for number, each, resume in _beginnings(query, numbers, start, timestamps)
+    ]
+    return heapq.merge(*_begun(parts), key=lambda found: found[:2])
 
 
 def _beginnings(
-    query: DevicesQuery, timestamps: TimestampFormat
+    query: DevicesQuery,
+    numbers: range,
+    start_at: tuple[int, Position] | None,
+    timestamps: TimestampFormat,
 ) -> Iterator[tuple[int, HistoryQuery, Resume]]:
     """Yield the devices that may have more, each with the part of its range that is left."""
-    each: HistoryQuery
     share = query.common.max_results
     if share is not None:  # an estimate only: it decides how much the storage sends at a time
-        share = math.ceil(_SPARE * share / len(query.each))
+        share = min(share, math.ceil(_SPARE * share / len(numbers)))
     nowhere = Resume(None, None, None, query.common.descending)
-    if query.common.next_token is None:
-        for number, each in enumerate(query.each):
+    if start_at is None:
+        for number in numbers:
+            each = query.each[number]
             if not each.unsatisfiable:
                 yield number, replace(each, max_results=share), nowhere
         return
-    at, position = next_token.decode_among(query.common.next_token, query)
+    at, position = start_at
     resume = Resume.at(position, query.common, timestamps)
     assert resume.timestamp is not None  # noqa: S101 - it is that of a position
     instant = resume.timestamp.instant
-    for number, each in enumerate(query.each):
+    for number in numbers:
+        each = query.each[number]
         # Of the position's instant, the devices before its own have been read.
         beyond = instant + (number < at) * (-1 if each.descending else 1)
         start = each.start if each.descending else beyond
@@ -149,8 +177,8 @@ def _beginnings(
             yield number, left, resume if number == at else nowhere
 
 
-def found_in(
-    singles: Iterator[Single], query: HistoryQuery, resume: Resume, flaws: Flaws, number: int = 0
+def _found_in(
+    singles: Iterator[Single], query: HistoryQuery, resume: Resume, flaws: Flaws, number: int
 ) -> Iterator[Found]:
     """Yield those of a device's entries that a query is about and earlier pages haven't returned."""
     matches = conditions(query, flaws)
@@ -179,22 +207,23 @@ def _begun(parts: Sequence[Iterator[Found]]) -> list[Iterator[Found]]:
     ]
 
 
-class _Page:
-    """The page that is being put together."""
+class PageOfDevices:
+    """A page of several devices in progress.
 
-    def __init__(self, query: DevicesQuery, page_bytes: int, flaws: Sequence[Flaws]) -> None:
-        self.values: dict[str, dict[str, PropertyValues]] = {}
+    Attributes
+    ----------
+    flaws
+        What had to be left out of each device.
+    """
+
+    def __init__(self, query: DevicesQuery, page_bytes: int) -> None:
+        self.flaws = [Flaws() for _ in query.each]
         self._query = query
-        self._flaws = flaws
+        self._values: dict[str, dict[str, PropertyValues]] = {}
+        self._last: tuple[int, Position] | None = None
         self._room = query.common.max_results
         self._bytes_left = page_bytes
         self._count = 0
-        self._last: tuple[int, Position] | None = None
-
-    @property
-    def token(self) -> str | None:
-        """The token that leads on behind the last entry; None if there was none."""
-        return None if self._last is None else next_token.encode_among(*self._last, self._query)
 
     def add(self, found: Found) -> bool:
         """Add an entry's values; True if one had no room."""
@@ -207,23 +236,53 @@ class _Page:
             try:
                 value = to_data_value(stored, query.property_types.get(name))
             except UnrepresentableValueError as error:
-                self._flaws[found.number].add_value(name, entry.key, error)
+                self.flaws[found.number].add_value(name, entry.key, error)
                 continue
-            ((kind, content),) = value.items()
-            size = VALUE_BYTES + len(found.time) + encoded_size(kind, (content,))
-            series = self.values.get(query.device_id, {}).get(name)
-            if series is None:
-                size += overhead(replace(query, selected_properties=(name,)))
-            if self._count and (self._count == self._room or size > self._bytes_left):
+            if not self._take(found, index, value):
                 return True
-            if series is None:
-                series = self.values.setdefault(query.device_id, {})[name] = PropertyValues()
-            series.extend((found.time,), kind, (content,))
-            self._count += 1
-            self._bytes_left -= size
             self._end(found, index)
         self._end(found, len(query.selected_properties) - 1)
         return False
+
+    def whole(self) -> DevicesPage:
+        """Return the page as the last one."""
+        return self._with_token(None)
+
+    def ended(self) -> DevicesPage:
+        """Return the page, with a token that leads on behind the last entry."""
+        if self._last is None:
+            raise RuntimeError("a page without an entry ends nowhere")
+        return self._with_token(self._token(*self._last))
+
+    def _token(self, number: int, position: Position) -> str:
+        return next_token.encode_among(number, position, self._query)
+
+    def _with_token(self, token: str | None) -> DevicesPage:
+        total = Flaws()
+        for each in self.flaws:
+            total.add(each)
+        return DevicesPage(self._values, token, total)
+
+    def _take(self, found: Found, index: int, value: DataValue) -> bool:
+        """Take a value of a property; False if there is no room for what it adds."""
+        ((kind, content),) = value.items()
+        return self._put(found.number, index, found.time, kind, content)
+
+    def _put(self, number: int, index: int, time: str, kind: str, content: Any) -> bool:
+        query = self._query.each[number]
+        name = query.selected_properties[index]
+        size = VALUE_BYTES + len(time) + encoded_size(kind, (content,))
+        series = self._values.get(query.device_id, {}).get(name)
+        if series is None:
+            size += overhead(replace(query, selected_properties=(name,)))
+        if self._count and (self._count == self._room or size > self._bytes_left):
+            return False
+        if series is None:
+            series = self._values.setdefault(query.device_id, {})[name] = PropertyValues()
+        series.extend((time,), kind, (content,))
+        self._count += 1
+        self._bytes_left -= size
+        return True
 
     def _end(self, found: Found, index: int) -> None:
         key, identity = str(found.entry.key), found.entry.identity

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from chalicelib.hot_reader.conditions import conditions
-from chalicelib.hot_reader.devices import devices_page, found_in
+from chalicelib.hot_reader.devices import devices_page
 from chalicelib.hot_reader.interpolation import interpolated_page
 from chalicelib.hot_reader.newest_values import newest_values, unreadable
 from chalicelib.hot_reader.pages import PagesInProgress
@@ -33,7 +33,6 @@ from chalicelib.stores.hot_store import BatchingHotStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from chalicelib.hot_reader.devices import Found
     from chalicelib.hot_reader.time_order import Single
     from chalicelib.model.entries import DeviceId
     from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
@@ -197,32 +196,19 @@ class HotReader:
         """Read one page of the histories of several devices, in the order of time; see `history`.
 
         Entries of the same instant are in the order of the query's devices. What a device stores later
-        than its turn in this order isn't on a later page.
+        than its turn in this order isn't on a later page. Interpolated values are read so, too, also of
+        one device.
         """
         time_left = ReadingTime(seconds, self._clock)
         if self._page_values is not None:
             query = replace(query, each=tuple(map(self._bounded, query.each)))
 
+        read_page = devices_page if query.common.interval is None else interpolated_page
         entries = partial(self._singly, time_left)
         try:
-            return devices_page(query, self._timestamps, self._page_bytes, time_left, entries)
+            return read_page(query, self._timestamps, self._page_bytes, time_left, entries)
         except OutOfTimeError:
             raise _out_of_time(query.common, Flaws()) from None
-
-    def interpolated(self, query: HistoryQuery, seconds: float = math.inf) -> HistoryPage:
-        """Read one page of a device's interpolated values; see `history` and `interpolated_page`."""
-        time_left = ReadingTime(seconds, self._clock)
-        query = self._bounded(query)
-        if query.unsatisfiable:
-            return HistoryPage({}, None, Flaws())
-
-        def entries(query: HistoryQuery, resume: Resume, flaws: Flaws) -> Iterator[Found]:
-            return found_in(self._singly(time_left, query, resume, flaws), query, resume, flaws)
-
-        try:
-            return interpolated_page(query, self._timestamps, self._page_bytes, time_left, entries)
-        except OutOfTimeError:
-            raise _out_of_time(query, Flaws()) from None
 
     def _singly(
         self, time_left: ReadingTime, query: HistoryQuery, resume: Resume, flaws: Flaws

@@ -12,25 +12,26 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.hot_reader import next_token
-from chalicelib.hot_reader.next_token import Position
-from chalicelib.hot_reader.pages import VALUE_BYTES, encoded_size, overhead
+from chalicelib.hot_reader.devices import PageOfDevices, merged
 from chalicelib.hot_reader.reading_time import OutOfTimeError
-from chalicelib.hot_reader.resume import Resume
-from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.instants import utc_text
-from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
-    from chalicelib.hot_reader.devices import Found
+    from chalicelib.hot_reader.devices import Entries, Found
+    from chalicelib.hot_reader.next_token import Position
     from chalicelib.hot_reader.reading_time import ReadingTime
-    from chalicelib.model.query import HistoryQuery
+    from chalicelib.model.data_value import DataValue
+    from chalicelib.model.query import DevicesQuery, HistoryQuery
+    from chalicelib.model.results import DevicesPage
     from chalicelib.model.timestamps import TimestampFormat
 
 _KINDS: Final = {"DOUBLE": "doubleValue", "INTEGER": "integerValue", "LONG": "longValue"}
 """The numeric types. A whole number stays one, rounded: a value is of its declared type."""
+_MOST_LINES: Final = 100
+"""Properties of the devices that are read together: the ends of all their lines fit in one token."""
 Point = tuple[int, float]
 
 
@@ -114,16 +115,17 @@ class Line:
 
 
 def interpolated_page(
-    query: HistoryQuery,
+    query: DevicesQuery,
     timestamps: TimestampFormat,
     page_bytes: int,
     time_left: ReadingTime,
-    entries: Callable[[HistoryQuery, Resume, Flaws], Iterable[Found]],
-) -> HistoryPage:
-    """Read one page of interpolated values.
+    entries: Entries,
+) -> DevicesPage:
+    """Read one page of interpolated values, of one device or of several.
 
-    The token has the position in what is stored and, for each property, the end of its line: no page looks
-    for what came before it.
+    A point comes when the stored value behind it does. The token has the position in what is stored and,
+    for each property of the devices that are read together, the end of its line: no page looks for what
+    came before it.
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ def interpolated_page(
     time_left
         The time of the read.
     entries
-        Reads the entries of the device from a position on, in the order of time.
+        Reads the entries of a device from a position on, in the order of time.
 
     Raises
     ------
@@ -147,90 +149,90 @@ def interpolated_page(
     OutOfTimeError
         Time was over before the page had come anywhere.
     """
-    flaws = Flaws()
-    page = _Page(query, timestamps, page_bytes, flaws)
+    page = _Page(query, page_bytes)
     try:
-        for found in entries(query, page.resume, flaws):
-            if not page.add(found):
+        for numbers in page.together():
+            for found in merged(query, numbers, page.start, timestamps, page.flaws, entries):
+                if page.add(found):
+                    return page.ended()
+                time_left.can_end = True
+            if not page.finish(numbers):
                 return page.ended()
-            time_left.can_end = True
     except OutOfTimeError:
         if not time_left.can_end:
             raise
         return page.ended()
-    return HistoryPage(page.values, None, flaws) if page.finish() else page.ended()
+    return page.whole()
 
 
-class _Page:
-    """The page that is being put together."""
+class _Page(PageOfDevices):
+    """A page of points in progress.
 
-    def __init__(
-        self, query: HistoryQuery, timestamps: TimestampFormat, page_bytes: int, flaws: Flaws
-    ) -> None:
-        self._query = query
-        self._names = query.selected_properties
-        self._kinds = [_kind(query, name) for name in self._names]
-        self._flaws = flaws
-        states: list[Any] = [None] * len(self._names)
-        self._position: Position | None = None
-        self.resume = Resume(None, None, None, query.descending)
-        if query.next_token is not None:
-            self._position, states = next_token.decode_interpolated(query.next_token, query)
-            self.resume = Resume.at(self._position, query, timestamps)
-        step = query.interval or 0
-        self._lines = [Line(step, descending=query.descending, state=each) for each in states]
-        self.values = {name: PropertyValues() for name in self._names}
-        self._count = 0
-        self._bytes_left = page_bytes - overhead(query)
+    Attributes
+    ----------
+    start
+        The position where the page before ended, until the devices with it have been read.
+    """
 
-    def add(self, found: Found) -> bool:
-        """Take an entry's values; False if a point had no room."""
-        entry = found.entry
-        instant = -found.rank if self._query.descending else found.rank
-        for index, name in enumerate(self._names if found.matches else ()):
-            stored = entry.values.get(name)
-            if stored is None or index < found.done:
-                continue
-            try:
-                (value,) = to_data_value(stored, self._query.property_types[name]).values()
-            except UnrepresentableValueError as error:
-                self._flaws.add_value(name, entry.key, error)
-                continue
-            if not self._put(index, self._lines[index].points_to(instant, value)):
-                return False
-            self._lines[index].add(instant, value)
-            self._end(found, index)
-        self._end(found, len(self._names) - 1)
-        return True
+    def __init__(self, query: DevicesQuery, page_bytes: int) -> None:
+        super().__init__(query, page_bytes)
+        common = query.common
+        names = common.selected_properties
+        self._kinds = [[_kind(each, name) for name in names] for each in query.each]
+        self._step = max(1, _MOST_LINES // len(names))
+        states: list[list[Any]] = [[None] * len(names) for _ in query.each]
+        if common.next_token is not None:
+            number, position, lines = next_token.decode_among(common.next_token, query)
+            self._last = number, position
+            for each in self._with(number):
+                states[each] = [lines.pop(0) for _ in names]
+        self.start = self._last
+        step = common.interval or 0
+        self._lines = [
+            [Line(step, descending=common.descending, state=state) for state in each]
+            for each in states
+        ]
 
-    def finish(self) -> bool:
+    def together(self) -> Iterator[range]:
+        """Yield the devices that may have more, by their numbers, in groups that are read together."""
+        first = 0 if self.start is None else self._with(self.start[0]).start
+        for number in range(first, len(self._lines), self._step):
+            yield self._with(number)
+            self.start = None
+
+    def finish(self, numbers: range) -> bool:
         """End each line where nothing is stored behind it; False if a point had no room."""
-        return all(self._put(index, line.last_point()) for index, line in enumerate(self._lines))
+        return all(
+            self._draw(number, index, line.last_point())
+            for number in numbers
+            for index, line in enumerate(self._lines[number])
+        )
 
-    def ended(self) -> HistoryPage:
-        """Return the page, with the token of the next."""
-        if self._position is None:
-            raise RuntimeError("a page without an entry ends nowhere")
-        states = [line.state for line in self._lines]
-        token = next_token.encode_interpolated(self._position, states, self._query)
-        return HistoryPage(self.values, token, self._flaws)
+    def _with(self, number: int) -> range:
+        """Return the numbers of the devices that are read together with one."""
+        first = number // self._step * self._step
+        return range(first, min(first + self._step, len(self._query.each)))
 
-    def _put(self, index: int, points: Iterator[Point]) -> bool:
-        for instant, value in points:
-            time = utc_text(instant)
-            size = VALUE_BYTES + len(time) + encoded_size(self._kinds[index], (value,))
-            full = self._count == self._query.max_results or size > self._bytes_left
-            if full and self._count:
-                return False
-            self.values[self._names[index]].extend((time,), self._kinds[index], (value,))
-            self._lines[index].done = instant
-            self._count += 1
-            self._bytes_left -= size
+    def _token(self, number: int, position: Position) -> str:
+        lines = [line.state for each in self._with(number) for line in self._lines[each]]
+        return next_token.encode_among(number, position, self._query, lines)
+
+    def _take(self, found: Found, index: int, value: DataValue) -> bool:
+        (content,) = value.values()
+        instant = -found.rank if self._query.common.descending else found.rank
+        line = self._lines[found.number][index]
+        if not self._draw(found.number, index, line.points_to(instant, content)):
+            return False
+        line.add(instant, content)
         return True
 
-    def _end(self, found: Found, index: int) -> None:
-        key, identity = str(found.entry.key), found.entry.identity
-        self._position = Position(key, index, identity, complete=False, in_second=1)
+    def _draw(self, number: int, index: int, points: Iterator[Point]) -> bool:
+        kind = self._kinds[number][index]
+        for instant, value in points:
+            if not self._put(number, index, utc_text(instant), kind, value):
+                return False
+            self._lines[number][index].done = instant
+        return True
 
 
 def _kind(query: HistoryQuery, name: str) -> str:

@@ -99,7 +99,9 @@ def decode(token: str, query: HistoryQuery) -> Position:
     return position
 
 
-def encode_among(number: int, position: Position, query: DevicesQuery) -> str:
+def encode_among(
+    number: int, position: Position, query: DevicesQuery, lines: Sequence[Any] = ()
+) -> str:
     """Return the token that continues the histories of several devices after a position.
 
     One position is enough for all: what another device has is before or after it, by its instant, and of
@@ -113,12 +115,14 @@ def encode_among(number: int, position: Position, query: DevicesQuery) -> str:
         The position. What lies before it in its second is read again.
     query
         The query.
+    lines
+        What interpolated values go on from.
     """
-    place = (number, *position[:3])
+    place = [number, *position[:3], *lines]
     return _pack([_VERSION, *place, _digest(place, query.common, query.device_ids)])
 
 
-def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position]:
+def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position, list[Any]]:
     """Read a token of several devices; see `encode_among` and `decode`."""
     try:
         match _unpack(token):
@@ -128,6 +132,7 @@ def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position]:
                 str(key),
                 int(index),
                 str(identity),
+                *lines,
                 str(digest),
             ] if version == _VERSION and 0 <= number < len(query.each):
                 position = Position(key, index, identity, complete=False, in_second=1)
@@ -135,46 +140,10 @@ def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position]:
                 raise _not_ours()
     except (ValueError, RecursionError) as error:
         raise _not_ours() from error
-    expected = _digest((number, *position[:3]), query.common, query.device_ids)
+    place = [number, *position[:3], *lines]
+    expected = _digest(place, query.common, query.device_ids)
     _check(position, query.common, digest == expected)
-    return number, position
-
-
-def encode_interpolated(position: Position, states: Sequence[Any], query: HistoryQuery) -> str:
-    """Return the token that continues interpolated values.
-
-    Parameters
-    ----------
-    position
-        The last stored value that was used. What lies before it in its second is read again.
-    states
-        For each selected property, what its line goes on from.
-    query
-        The query.
-    """
-    place = [*position[:3], states]
-    return _pack([_VERSION, *place, _digest(place, query, query.device_id)])
-
-
-def decode_interpolated(token: str, query: HistoryQuery) -> tuple[Position, list[Any]]:
-    """Read a token of interpolated values; see `encode_interpolated` and `decode`."""
-    try:
-        match _unpack(token):
-            case [
-                int(version),
-                str(key),
-                int(index),
-                str(identity),
-                list(states),
-                str(digest),
-            ] if version == _VERSION and len(states) == len(query.selected_properties):
-                position = Position(key, index, identity, complete=False, in_second=1)
-            case _:
-                raise _not_ours()
-    except (ValueError, RecursionError) as error:
-        raise _not_ours() from error
-    _check(position, query, digest == _digest([*position[:3], states], query, query.device_id))
-    return position, states
+    return number, position, lines
 
 
 def _check(position: Position, query: HistoryQuery, belongs: bool) -> None:  # noqa: FBT001

@@ -66,10 +66,10 @@ class HotReaderService:
 
 def answer(reader: HotReader, query: AnyQuery, seconds: float = math.inf) -> Answer:
     """Answer a history query or a last entry query; raises `HotReaderError`."""
+    if isinstance(query, HistoryQuery) and query.interval is not None:
+        query = DevicesQuery((query,))
     if isinstance(query, DevicesQuery):
         return HistoryAnswer(query, reader.histories(query, seconds))
-    if isinstance(query, HistoryQuery) and query.interval is not None:
-        return HistoryAnswer(query, reader.interpolated(query, seconds))
     if isinstance(query, HistoryQuery):
         return HistoryAnswer(query, reader.history(query, seconds))
     return LastEntryAnswer(query, reader.last_entry(query, seconds))

@@ -254,7 +254,7 @@ class DevicesQuery:
     Attributes
     ----------
     each
-        The query of each device, at least two. They differ in what the configuration says of their devices only:
+        The query of each device, at least one. They differ in what the configuration says of their devices only:
         `max_results` bounds all values together, and `next_token` is that of all.
 
     Examples

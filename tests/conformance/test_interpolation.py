@@ -12,13 +12,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.hot_reader import interpolation
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.limits import LONGEST_NEXT_TOKEN
 from chalicelib.model.timestamps import Iso8601Format
-from tests.conformance.asking import END, START, DirectAsker, count, page, pages
+from tests.conformance.asking import END, START, DirectAsker, count, devices_pages, page, pages
 from tests.conformance.conftest import Subject, each_host, each_store
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored, in_order, instant_of, read_back
+from tests.conformance.test_devices import each_host as each_host_of_devices
 
 SELECTED = ["a", "b"]
 TYPES = {"a": "DOUBLE", "b": "LONG"}
@@ -56,36 +59,72 @@ def points(entries: list[Stored], name: str, seconds: int) -> list[tuple[Fractio
     return found
 
 
+def expected_of(devices: dict[str, list[Stored]], seconds: int, order: str) -> dict[str, Any]:
+    found = {each: expected(entries, seconds, order) for each, entries in devices.items()}
+    return {device_id: values for device_id, values in found.items() if values}
+
+
+def read_back_of(answer: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the values of each device on some pages."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in answer:
+        for series in each["propertyValues"]:
+            (device_id,) = series["entityPropertyReference"]["externalIdProperty"].values()
+            found.setdefault(device_id, []).append({"propertyValues": [series]})
+    return {device_id: read_back(values) for device_id, values in found.items()}
+
+
 def expected(entries: list[Stored], seconds: int, order: str) -> dict[str, Any]:
     found = {name: points(entries, name, seconds) for name in SELECTED}
     step = -1 if order == "DESCENDING" else 1
     return {name: values[::step] for name, values in found.items() if values}
 
 
-@pytest.fixture
-def filled(subject: Subject) -> Subject:
-    """Entries of uneven distance, on the grid of seconds and off it, some without a property."""
+def fill(subject: Subject, step: int = 1) -> None:
+    """Store entries of uneven distance, on the grid of seconds and off it, some without a property."""
     subject.put(
         *(
             Stored(
                 f"2026-01-30T17:{number // 4:02}:{number * number % 50:02}{spelling}",
                 {name: Decimal(number * 7 % 30) for name in SELECTED if (number + ord(name)) % 3},
             )
-            for number in range(24)
+            for number in range(step - 1, 24, step)
             for spelling in ["Z" if number % 2 else ".25Z"]
         )
     )
+
+
+@pytest.fixture
+def filled(subject: Subject) -> Subject:
+    fill(subject)
     return subject
+
+
+@pytest.fixture
+def devices(subject: Subject) -> dict[str, Subject]:
+    """Three devices, whose entries are partly of the same instants, and one that has none."""
+    ids = [f"{subject.device_id}-{number}" for number in range(4)]
+    found = {each: replace(subject, device_id=each, entries=[]) for each in ids}
+    for number in range(3):
+        fill(found[ids[number]], step=number + 1)
+    return found
 
 
 @each_store
 @pytest.mark.parametrize("order", ORDERS)
-def test_each_store_gives_the_points_of_the_grid_over_page_borders(filled, order):
-    answer = pages(
-        filled.reader(), filled.device_id, SELECTED, order_by_time=order, max_results=7, **every(10)
+def test_each_store_gives_each_devices_points_of_the_grid_over_page_borders(devices, order):
+    ids = [*devices]
+    answer = devices_pages(
+        devices[ids[0]].reader(), ids, SELECTED, order_by_time=order, max_results=27, **every(10)
     )
-    assert read_back(answer) == expected(filled.entries, 10, order)
-    assert {count(each) for each in answer[:-1]} == {7}
+    entries = {device_id: each.entries for device_id, each in devices.items()}
+    assert read_back_of(answer) == expected_of(entries, 10, order)
+    assert {count(each) for each in answer[:-1]} == {27}
+
+
+@each_host_of_devices
+def test_each_host_gives_each_devices_points(devices):
+    test_each_store_gives_each_devices_points_of_the_grid_over_page_borders(devices, ORDERS[0])
 
 
 @each_host
@@ -155,14 +194,58 @@ stored = st.builds(
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(stored, max_size=12), st.integers(1, 7), st.integers(1, 5), st.sampled_from(ORDERS))
-@example([Stored("2026-01-30T17:00:00Z", {"a": Decimal(n)}) for n in range(3)], 1, 1, ORDERS[1])
-def test_any_entries_give_the_oracles_points_whatever_the_page(entries, seconds, size, order):
-    entries = [replace(each, identity=str(n)) for n, each in enumerate(entries)]
+@given(
+    st.lists(st.lists(stored, max_size=12), min_size=1, max_size=3),
+    st.integers(1, 7),
+    st.integers(1, 5),
+    st.sampled_from(ORDERS),
+    st.sampled_from([2, 4, 6]),
+)
+@example(
+    [[Stored("2026-01-30T17:00:00Z", {"a": Decimal(n)}) for n in range(3)]], 1, 1, ORDERS[1], 6
+)
+def test_any_entries_give_the_oracles_points_whatever_the_page(
+    devices, seconds, size, order, together
+):
+    """Devices are read together as far as their lines fit in a token, and the others after them."""
     store = MemoryStore()
-    store.put("device", entries, "S")
+    entries = {
+        f"device-{number}": [replace(each, identity=str(n)) for n, each in enumerate(its_entries)]
+        for number, its_entries in enumerate(devices)
+    }
+    for device_id, its_entries in entries.items():
+        store.put(device_id, its_entries, "S")
     reader = DirectAsker(HotReader(store, Iso8601Format(), page_bytes=100_000))
-    answer = pages(
-        reader, "device", SELECTED, order_by_time=order, max_results=size, **every(seconds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpolation, "_MOST_LINES", together)
+        answer = devices_pages(
+            reader, [*entries], SELECTED, order_by_time=order, max_results=size, **every(seconds)
+        )
+    assert read_back_of(answer) == expected_of(entries, seconds, order)
+    assert {count(each) for each in answer[:-1]} <= {size}
+
+
+def test_the_longest_lines_that_are_read_together_fit_in_a_token():
+    names = [f"property-{number}" for number in range(10)]
+    store = MemoryStore()
+    ids = [f"device-{number}" for number in range(20)]
+    for device_id in ids:
+        values = dict.fromkeys(names, Decimal("-1.2345678901234567E+300"))
+        times = ["2026-01-30T17:00:00.123456789Z", "2026-01-30T17:00:00.123456789+00:00"]
+        halves = [Decimal(1), Decimal(2)]
+        store.put(
+            device_id,
+            [
+                Stored(time, {name: value * half for name, value in values.items()})
+                for time, half in zip(times, halves, strict=True)
+            ]
+            + [Stored("2026-01-30T17:59:59.987654321Z", values)],
+            "S",
+        )
+    reader = DirectAsker(HotReader(store, Iso8601Format(), page_bytes=10_000_000))
+    types = dict.fromkeys(names, "DOUBLE")
+    answer = devices_pages(
+        reader, ids, names, max_results=3_000, **every(60) | {"property_types": types}
     )
-    assert read_back(answer) == expected(entries, seconds, order)
+    assert sum(map(count, answer)) == 20 * 10 * 59
+    assert max(len(each.get("nextToken", "")) for each in answer) > LONGEST_NEXT_TOKEN / 2

@@ -101,8 +101,14 @@ def test_a_filter_that_nothing_meets_ends_its_pages_in_time(descending):
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_a_page_of_several_devices_ends_in_time(descending):
-    query = replace(QUERY, descending=descending)
+@pytest.mark.parametrize(("interval", "count"), [(None, 60 + 45), (7_000_000_000, 9 + 13)])
+def test_a_page_of_several_devices_ends_in_time(descending, interval, count):
+    query = replace(
+        QUERY,
+        descending=descending,
+        property_types={"a": DataType("DOUBLE"), "b": DataType("LONG")},
+        interval=interval,
+    )
     devices = DevicesQuery((query, replace(query, device_id="pump-2")))
     found: dict[bool, list[tuple[str, str, Any]]] = {}
     for slow in (False, True):
@@ -129,28 +135,7 @@ def test_a_page_of_several_devices_ends_in_time(descending):
             for time, content in zip(each.times, each.contents, strict=True)
         ]
     assert found[True] == found[False]
-    assert len(found[True]) == 60 + 45
-
-
-@pytest.mark.parametrize("descending", [False, True])
-def test_a_page_of_interpolated_values_ends_in_time(descending):
-    query = replace(
-        QUERY,
-        property_types={"a": DataType("DOUBLE"), "b": DataType("LONG")},
-        interval=7_000_000_000,
-        descending=descending,
-    )
-    found = {}
-    for size in (10, 1_000):
-        store = Slow(seconds(120), size, batches=False)
-        pages: list[HistoryPage] = []
-        while not pages or pages[-1].next_token:
-            token = pages[-1].next_token if pages else None
-            pages.append(reader_of(store).interpolated(replace(query, next_token=token), 29.0))
-        assert (len(pages) > 2) is (size == 10)
-        found[size] = [values(pages, name) for name in ("a", "b")]
-    assert found[10] == found[1_000]
-    assert len(found[10][0]) == len(found[10][1]) == 17
+    assert len(found[True]) == count
 
 
 def test_a_store_too_slow_for_one_entry_of_several_devices_or_a_line_is_unavailable():
@@ -159,7 +144,7 @@ def test_a_store_too_slow_for_one_entry_of_several_devices_or_a_line_is_unavaila
         reader_of(store).histories(DevicesQuery((QUERY, replace(QUERY, device_id="pump-2"))), 3.0)
     line = replace(QUERY, selected_properties=("a",), property_types={"a": DataType("DOUBLE")})
     with pytest.raises(StoreUnavailableError, match="so slowly"):
-        reader_of(store).interpolated(replace(line, interval=10**9), 3.0)
+        reader_of(store).histories(DevicesQuery((replace(line, interval=10**9),)), 3.0)
 
 
 @pytest.mark.parametrize("descending", [False, True])
