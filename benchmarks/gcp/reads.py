@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import urllib3
 
+from benchmarks import filters
 from benchmarks.dynamodb_server import PROPERTIES, device
 from benchmarks.gcp import cold_start
 from benchmarks.gcp.readers import TextbookReader, database, hot_reader
@@ -41,7 +42,7 @@ _READS: Final = 20
 
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
-    """Measure pages and the last entry; see `benchmarks.pages.findings`."""
+    """Measure pages, filters and the last entry; see `benchmarks.pages.findings`."""
     rounds = 2 if quick else 15
     entries = 1_000 if quick else _LARGE_PAGE
     with running() as server:
@@ -52,6 +53,8 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
         report(f"the last entry of {_SHORT:,} and of {_LONG:,} entries")
         yield _last_entry(server, rounds)
         reader = hot_reader(database(server))
+        report("a filter")
+        yield filters.finding(server, reader, rounds, store="Firestore")
         yield paging(reader, 10_000 if quick else _MANY, report, of="Firestore: ")
         if not quick:  # they take long
             yield from cold_start.findings(server, rounds, report)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.hot_reader import next_token
-from chalicelib.hot_reader.conditions import conditions
+from chalicelib.hot_reader.conditions import Conditions
 from chalicelib.hot_reader.next_token import Position
 from chalicelib.hot_reader.pages import VALUE_BYTES, encoded_size, overhead
 from chalicelib.hot_reader.reading_time import OutOfTimeError
@@ -181,14 +181,14 @@ def _found_in(
     singles: Iterator[Single], query: HistoryQuery, resume: Resume, flaws: Flaws, number: int
 ) -> Iterator[Found]:
     """Yield those of a device's entries that a query is about and earlier pages haven't returned."""
-    matches = conditions(query, flaws)
+    conditions = Conditions(query, flaws)
     for entry, timestamp in singles:
         done = resume.properties_done(timestamp, entry)
         in_range = query.start <= timestamp.instant <= query.end
         if done is None or done == len(query.selected_properties) or not in_range:
             continue
         rank = -timestamp.instant if query.descending else timestamp.instant
-        yield Found(rank, number, entry, timestamp.text, done, matches(entry))
+        yield Found(rank, number, entry, timestamp.text, done, conditions.met_by(entry))
 
 
 def _begun(parts: Sequence[Iterator[Found]]) -> list[Iterator[Found]]:

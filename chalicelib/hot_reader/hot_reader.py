@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from chalicelib.hot_reader.conditions import conditions
+from chalicelib.hot_reader.conditions import Conditions
 from chalicelib.hot_reader.devices import devices_page
 from chalicelib.hot_reader.interpolation import interpolated_page
 from chalicelib.hot_reader.newest_values import newest_values, unreadable
@@ -153,7 +153,7 @@ class HotReader:
         time_left = ReadingTime(seconds, self._clock)
         query = self._bounded(query)
         flaws = Flaws()
-        matches = conditions(query, flaws)
+        conditions = Conditions(query, flaws)
         if query.unsatisfiable:
             return HistoryPage({}, None, flaws)
         resume = Resume.after(query, self._timestamps)
@@ -166,7 +166,7 @@ class HotReader:
                 if page.turned and self._clock() > ahead_until:
                     return _joined(page.turned)
                 if isinstance(found, Run):
-                    more = page.add_run(found)
+                    more = page.add_run(found, conditions)
                     last = found.batch.entry(found.last - 1)
                 else:
                     entry, timestamp = found
@@ -176,7 +176,7 @@ class HotReader:
                         page.leave_out(entry)
                         continue
                     last, more = entry, False
-                    if matches(entry):
+                    if conditions.met_by(entry):
                         more = page.add(entry, timestamp.text, skip)
                     else:
                         page.leave_out(entry)
@@ -310,7 +310,7 @@ class HotReader:
             "limit": resume.entries_needed(query),
         }
         device_id = self._stored_id(query.device_id)
-        if self._batches is not None and not query.filters and not one_by_one:
+        if self._batches is not None and not one_by_one:
             batches = self._batches.read_batches(device_id, lower, upper, **asked)
             return order.in_runs(time_left.bounded(batches), start, end)
         entries = self._store.read(device_id, lower, upper, **asked)

@@ -17,6 +17,7 @@ from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from chalicelib.hot_reader.conditions import Conditions
     from chalicelib.hot_reader.time_order import Run
     from chalicelib.model.entries import StoredEntry
     from chalicelib.model.query import HistoryQuery, LastEntryQuery
@@ -120,18 +121,19 @@ class PagesInProgress:
             self.leave_out(entry)
         return False
 
-    def add_run(self, run: Run) -> bool:
-        """Add the values of a run's entries; True if one had no room.
+    def add_run(self, run: Run, conditions: Conditions) -> bool:
+        """Add the values of those of a run's entries that meet conditions; True if one had no room.
 
         Many entries are added together where all their values have room and are simple, and one by one
-        elsewhere.
+        elsewhere. Those that don't meet the conditions need no `leave_out`: all of a run's keys lie beyond
+        those of the entries before it, in the order of the read.
         """
         first, step = run.first, run.last - run.first
         while first < run.last:
             step = min(step, run.last - first)
-            if self.room < step * len(self._names):
+            if self.room < step * len(self._names) and not self._query.filters:
                 step = min(step, max(int(self.room) // len(self._names), _FEW))
-            if self._add_at_once(run, first, first + step):
+            if self._add_at_once(run, first, first + step, conditions):
                 first += step
                 step *= 2
             elif step > _FEW:
@@ -139,13 +141,17 @@ class PagesInProgress:
             else:
                 for index in range(first, first + step):
                     entry, time = run.batch.entry(index), run.texts[index - run.first]
-                    if self.add(entry, time, after=partial(run.after, index)):
+                    after = partial(run.after, index)
+                    if conditions.met_by(entry) and self.add(entry, time, after=after):
                         return True
                 first += step
         return False
 
-    def _add_at_once(self, run: Run, first: int, last: int) -> bool:
+    def _add_at_once(self, run: Run, first: int, last: int, conditions: Conditions) -> bool:
         """Add the entries from `first` to before `last` together; False if one needs a look of its own."""
+        rows = conditions.rows(run.batch, first, last)
+        if rows is None:
+            return False
         texts = run.texts[first - run.first : last - run.first]
         found: list[tuple[str, Sequence[str], str, Sequence[Any]]] = []
         count = size = 0
@@ -154,6 +160,7 @@ class PagesInProgress:
             column = run.batch.column(name, first, last)
             if column is None:
                 return False
+            column = column.of(rows, last - first)
             if not column.values:
                 continue
             converted = to_data_values(column, self._types.get(name))

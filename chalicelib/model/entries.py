@@ -45,11 +45,26 @@ class StoredColumn(NamedTuple):
         digits; str for `text`, bool for `boolean`.
     rows
         The entries that have them, counted from 0; None if all have.
+
+    Examples
+    --------
+    >>> StoredColumn("number", ["4.1", "4.3"], [0, 2]).of([1, 2], 3)
+    StoredColumn(kind='number', values=['4.3'], rows=[2])
     """
 
     kind: Literal["number", "text", "boolean"]
     values: Sequence[Any]
     rows: Sequence[int] | None
+
+    def of(self, rows: Sequence[int], count: int) -> StoredColumn:
+        """Return the values of some of `count` entries, which are counted as before."""
+        if len(rows) == count:
+            return self
+        if self.rows is None:
+            return StoredColumn(self.kind, [self.values[row] for row in rows], rows)
+        values = dict(zip(self.rows, self.values, strict=True))
+        rows = [row for row in rows if row in values]
+        return StoredColumn(self.kind, [values[row] for row in rows], rows)
 
 
 class EntryBatch(Protocol):

@@ -7,10 +7,11 @@ TwinMaker sends them as `{propertyName, operator, value: DataValue}` (docs/archi
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from itertools import compress, repeat
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.data_value import (
     DATA_VALUE_TYPES,
@@ -18,8 +19,12 @@ from chalicelib.model.data_value import (
     DataType,
     UnrepresentableValueError,
     to_data_value,
+    to_data_values,
 )
 from chalicelib.model.errors import InvalidQueryError
+
+if TYPE_CHECKING:
+    from chalicelib.model.entries import StoredColumn
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
@@ -95,8 +100,8 @@ class PropertyFilter:
             "value": dict(self.value),
         }
 
-    def condition(self, declared: DataType | None) -> Callable[[Any], bool]:
-        """Return the test of a stored value, comparing by the declared type.
+    def condition(self, declared: DataType | None) -> Condition:
+        """Return the test of stored values, comparing by the declared type.
 
         Without a declared type, the filter's own kind decides; numbers of all kinds compare with
         each other then.
@@ -106,12 +111,6 @@ class PropertyFilter:
         declared
             The property's type, if it has one.
 
-        Returns
-        -------
-        Callable[[Any], bool]
-            Takes a stored value (not None); raises `UnrepresentableValueError` for one that the
-            type can't express.
-
         Raises
         ------
         InvalidQueryError
@@ -120,8 +119,8 @@ class PropertyFilter:
         Examples
         --------
         >>> warm = PropertyFilter("temperature", ">", {"doubleValue": 20})
-        >>> holds = warm.condition(DataType("DOUBLE"))
-        >>> holds(Decimal("20.5")), holds("19")
+        >>> condition = warm.condition(DataType("DOUBLE"))
+        >>> condition.holds(Decimal("20.5")), condition.holds("19")
         (True, False)
         >>> PropertyFilter("running", ">", {"booleanValue": False}).condition(None)
         Traceback (most recent call last):
@@ -142,8 +141,64 @@ class PropertyFilter:
                 f"The filter on {self.property_name} has a {kind} that isn't a "
                 f"{data_type.type}: {error}"
             ) from error
-        compare = _OPERATORS[self.operator]
-        return lambda stored: compare(_comparable(stored, data_type, exact=exact), expected)
+        return Condition(_OPERATORS[self.operator], expected, data_type, exact)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The test of stored values by a filter.
+
+    Attributes
+    ----------
+    compare, expected
+        The operator, and the value to compare with.
+    data_type
+        The type to compare by.
+    exact
+        True to compare numbers of all kinds by all their digits instead.
+
+    Examples
+    --------
+    >>> from chalicelib.model.entries import StoredColumn
+    >>> condition = PropertyFilter("p", ">", {"doubleValue": 20}).condition(DataType("DOUBLE"))
+    >>> condition.rows(StoredColumn("text", ["19", "20.5"], [3, 7]))
+    [7]
+    """
+
+    compare: Callable[[Any, Any], bool]
+    expected: Any
+    data_type: DataType
+    exact: bool
+
+    def holds(self, stored: Any) -> bool:
+        """Test a stored value (not None).
+
+        Raises
+        ------
+        UnrepresentableValueError
+            The type can't express the value.
+        """
+        return self.compare(_comparable(stored, self.data_type, exact=self.exact), self.expected)
+
+    def rows(self, column: StoredColumn) -> Sequence[int] | None:
+        """Test a column of stored values at once, with the result of `holds` for each.
+
+        Returns
+        -------
+        Sequence[int] | None
+            The entries whose values pass; None if each has to be tested by itself: any of them may be
+            unrepresentable then.
+        """
+        if not column.values:
+            return ()
+        converted = to_data_values(column, self.data_type if not self.exact else DataType("DOUBLE"))
+        if converted is None or (self.exact and column.kind != "number"):
+            return None
+        values: Sequence[Any] = column.values
+        # As in `_comparable`; the numbers are finite, or there would be no doubles of them.
+        found = list(map(Decimal, map(str, values))) if self.exact else converted[1]
+        rows = range(len(values)) if column.rows is None else column.rows
+        return list(compress(rows, map(self.compare, found, repeat(self.expected))))
 
 
 def _given(value: Any) -> dict[str, Any]:

@@ -237,9 +237,9 @@ class HistoryQuery(LastEntryQuery):
             if name not in constants:
                 left.append(each)
                 continue
-            holds = each.condition(self.property_types.get(name))
+            condition = each.condition(self.property_types.get(name))
             try:
-                unsatisfiable |= not holds(constants[name])
+                unsatisfiable |= not condition.holds(constants[name])
             except UnrepresentableValueError as error:
                 raise InvalidQueryError(
                     f"The filter on {name} can't be applied to the constant's value: {error}"

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -118,8 +119,11 @@ class Direct:
 
     tables: Tables
 
-    def asker(self, spelling: Spelling, page_bytes: int, **more: Any) -> Asker:
-        store = self.tables.store(spelling.key_type)
+    def asker(
+        self, spelling: Spelling, page_bytes: int, *, one_by_one: bool = False, **more: Any
+    ) -> Asker:
+        store: Any = self.tables.store(spelling.key_type)
+        store = SimpleNamespace(read=store.read) if one_by_one else store
         return DirectAsker(HotReader(store, spelling.timestamps, page_bytes=page_bytes, **more))
 
 

@@ -79,9 +79,36 @@ WILD: list[Column] = [
 """What a property's values are, and the types that it may be declared as."""
 
 
+COMPARED: dict[str | None, list[dict[str, Any]]] = {
+    "DOUBLE": [{"doubleValue": each} for each in (0, 0.5, -37.125)],
+    "INTEGER": [{"integerValue": each} for each in (0, 3)],
+    "LONG": [{"longValue": each} for each in (0, 2**31)],
+    "STRING": [{"stringValue": each} for each in ("5", "\\")],
+    "BOOLEAN": [{"booleanValue": each} for each in (True, False)],
+    "LIST": [{"listValue": []}],
+}
+COMPARED[None] = [value for values in COMPARED.values() for value in values]
+"""What values of each declared type are compared with."""
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[list[Stored], dict[str, str | None]]:
-    """Entries that are mostly alike, and declared types."""
+def conditions(draw: st.DrawFn, types: dict[str, str | None]) -> list[dict[str, Any]]:
+    """No, one or two filters that fit the types."""
+    filters = []
+    for name in draw(st.lists(st.sampled_from(SELECTED), max_size=2)):
+        value = draw(st.sampled_from(COMPARED[types[name]]))
+        has_order = not {"booleanValue", "listValue"} & {*value}
+        operators = ["=", "!=", *(["<", "<=", ">", ">="] if has_order else [])]
+        operator = draw(st.sampled_from(operators))
+        filters.append({"propertyName": name, "operator": operator, "value": value})
+    return filters
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn,
+) -> tuple[list[Stored], dict[str, str | None], list[dict[str, Any]]]:
+    """Entries that are mostly alike, declared types, and filters."""
     possible = draw(st.sampled_from([TAME, TAME, TAME + WILD]))
     columns = {name: draw(st.sampled_from(possible)) for name in SELECTED}
     types = {name: draw(st.sampled_from(declared)) for name, (_, declared) in columns.items()}
@@ -98,7 +125,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Stored], dict[str, str | None]]:
             zone = draw(st.sampled_from(["Z", "+00:00", "z", ""]))
             other = f"2026-01-30T17:00:{second:02}{draw(st.sampled_from(FRACTIONS))}{zone}"
             entries.append(Stored(other, values))
-    return list({each.key: each for each in entries}.values()), types
+    return list({each.key: each for each in entries}.values()), types, draw(conditions(types))
 
 
 def read_all(store: MemoryStore, asked: dict[str, Any], page_bytes: int) -> list[Any]:
@@ -124,6 +151,7 @@ def read_all(store: MemoryStore, asked: dict[str, Any], page_bytes: int) -> list
     history=(
         [Stored(f"2026-01-30T17:00:{second:02}Z", {"a": "x"}) for second in range(40)],
         {"a": "STRING"},
+        [],
     ),
     order="ASCENDING",
     start=START,
@@ -139,6 +167,7 @@ def read_all(store: MemoryStore, asked: dict[str, Any], page_bytes: int) -> list
             for second in ("00", "01.0", "01", "02", "03")
         ],
         dict.fromkeys(SELECTED, "DOUBLE"),
+        [],
     ),
     order="ASCENDING",
     start=START,
@@ -146,9 +175,28 @@ def read_all(store: MemoryStore, asked: dict[str, Any], page_bytes: int) -> list
     page_bytes=3_200,
     batch=60,
 )
+@example(
+    # Numbers of no declared type compare by all their digits, and a string isn't one of them.
+    history=(
+        [
+            Stored(f"2026-01-30T17:00:0{second}Z", {"a": Decimal(f"0.5{1:020}"), "b": "1"})
+            for second in range(4)
+        ],
+        dict.fromkeys(SELECTED),
+        [
+            {"propertyName": "a", "operator": ">", "value": {"doubleValue": 0.5}},
+            {"propertyName": "b", "operator": ">", "value": {"doubleValue": 0.5}},
+        ],
+    ),
+    order="ASCENDING",
+    start=START,
+    max_results=None,
+    page_bytes=6_000_000,
+    batch=60,
+)
 @settings(max_examples=200)
 def test_batches_are_answered_as_entries_are(history, order, start, max_results, page_bytes, batch):
-    entries, types = history
+    entries, types, filters = history
     asked = {
         "iot_device_id": DEVICE,
         "selected_properties": SELECTED,
@@ -156,6 +204,7 @@ def test_batches_are_answered_as_entries_are(history, order, start, max_results,
         "start_time": start,
         "end_time": END,
         "order_by_time": order,
+        "property_filters": filters,
         "max_results": max_results,
     }
     stores = [MemoryStore(), BatchingMemoryStore(batch)]

@@ -75,7 +75,7 @@ def test_what_takes_long_is_read_in_pages_that_end_by_time(filled, order, readin
     ticks = itertools.count(0, 5)
     equal = {"propertyName": "reading", "operator": "=", "value": {"doubleValue": reading}}
     found = pages(
-        filled.reader(clock=lambda: next(ticks)),
+        filled.reader(clock=lambda: next(ticks), one_by_one=True),
         filled.device_id,
         ["n"],
         property_filters=[equal],
