@@ -5,6 +5,7 @@ Own code, because pybreaker holds one lock while it calls, which would let one c
 
 from __future__ import annotations
 
+import math
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -93,8 +94,9 @@ class Breaker:
             return f"the last {self._failures} tries failed, and the next one is being made"
         if self._opened.seconds_until(self._now()) >= _OPEN_SECONDS:
             return None
-        until = datetime.fromtimestamp(self._opened.wall / 1e9 + _OPEN_SECONDS, UTC)
+        # In whole seconds, not before the pause is over: whoever asks then is heard.
+        until = datetime.fromtimestamp(math.ceil(self._opened.wall / 1e9 + _OPEN_SECONDS), UTC)
         return (
             f"the last {self._failures} tries failed, so no other is made before "
-            f"{until.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+            f"{until.isoformat().replace('+00:00', 'Z')}"
         )

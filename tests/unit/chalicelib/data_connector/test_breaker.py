@@ -51,6 +51,17 @@ def test_a_dead_remote_gets_a_handful_of_requests_and_callers_are_told_until_whe
     assert f"(no answer, 0 attempts, trace id trace-of-this-test): {told}" in str(failures[2])
 
 
+def test_a_call_at_the_time_that_was_told_is_let_through(clocks):
+    """Times are told in whole seconds, and a pause may end between two."""
+    clocks.seconds = 0.7
+    breaker = Breaker(1, now=clocks.now)
+    breaker.begin()
+    breaker.end(outage=True)
+    assert str(breaker.begin()).endswith("before 2026-01-30T17:00:11Z")
+    clocks.seconds = 11.0
+    assert breaker.begin() is None
+
+
 def test_fifty_calls_at_once_do_not_multiply(clocks):
     begun = threading.Barrier(50)
 
