@@ -2,8 +2,9 @@
 //
 //   node look.mjs URL [PICTURE]
 //
-// Each line of standard input is answered by one of JSON: "look" says what is there, "read again" presses
-// the button of that name first. With PICTURE, the first look is kept as a PNG.
+// Each line of standard input is answered by one of JSON: "look" says what is there, "glance" the newest
+// values and errors alone, and "read again" presses the button of that name before a glance. With PICTURE,
+// the first look is kept as a PNG.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -43,7 +44,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   for (const section of await page.locator("section").all()) {
     const title = await section.getAttribute("aria-label");
     // A panel that changes meanwhile, from charts to an error or back, is for the next look.
-    const panel = await look(section).catch(() => ({ newest: [], tooltips: [], statuses: [] }));
+    const panel = await look(section, line !== "look").catch(() => ({ newest: [], tooltips: [], statuses: [] }));
     devices.push({ title, ...panel });
   }
   console.log(JSON.stringify({ devices, crashes: crashes.splice(0) }));
@@ -51,8 +52,8 @@ for await (const line of createInterface({ input: process.stdin })) {
 await browser.close();
 await rm(profile, { recursive: true });
 
-/** Read a device's error, or what its panels show. */
-async function look(section) {
+/** Read a device's error, or what its panels show: of charts only if it isn't to be quick. */
+async function look(section, quick) {
   const failed = section.locator("[class*=awsui_alert]").first();
   if (await failed.count()) return { error: await failed.innerText(), newest: [] };
   const newest = [];
@@ -64,6 +65,7 @@ async function look(section) {
       time: (await kpi.getByTestId("kpi-timestamp").allInnerTexts())[0],
     });
   }
+  if (quick) return { newest };
   const statuses = [];
   for (const timeline of await section.locator(".timeline").all()) statuses.push(await bands(timeline));
   return { newest, tooltips: newest.length ? await tooltips(section) : [], statuses };
@@ -76,7 +78,9 @@ async function tooltips(section) {
   const seen = new Set();
   for (let at = 0.05; at < 0.95; at += 0.02) {
     await page.mouse.move(x + width * at, y + height / 2);
-    for (const each of await chart.getByRole("tooltip").allInnerTexts()) seen.add(each);
+    // In one go: the text of one that is hidden meanwhile has no lines.
+    const shown = (all) => all.filter((each) => each.checkVisibility()).map((each) => each.innerText);
+    for (const each of await chart.getByRole("tooltip").evaluateAll(shown)) seen.add(each);
   }
   return [...seen].map((each) => each.split("\n").map((line) => line.trim()));
 }
