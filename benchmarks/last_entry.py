@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.dynamodb_server import device, running
@@ -24,12 +25,31 @@ _READS: Final = 20
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
     """Measure the last entry; see `benchmarks.pages.findings`."""
     with running() as server:
-        report(f"the last entry of {_SHORT:,} and of {_LONG:,} entries")
-        yield _last_entry(server, rounds=2 if quick else 51)
+        report("the last entry")
+        yield finding(server, hot_reader(server), 2 if quick else 51, clock=time.perf_counter)
 
 
-def _last_entry(server: LeanServer, *, rounds: int) -> Finding:
-    reader = hot_reader(server)
+def finding(
+    server: LeanServer,
+    reader: HotReader,
+    rounds: int,
+    *,
+    of: str = "",
+    clock: Callable[[], float] = time.process_time,
+) -> Finding:
+    """Compare the last entry of a long history with that of a short one.
+
+    Parameters
+    ----------
+    server, reader
+        The server, and a Hot Reader of it.
+    rounds
+        How often each is read.
+    of
+        What the title begins with.
+    clock
+        What is compared.
+    """
     items = 0
     for entries in (_SHORT, _LONG):
         before = server.counts()
@@ -44,10 +64,10 @@ def _last_entry(server: LeanServer, *, rounds: int) -> Finding:
         return run
 
     short, long = f"{_SHORT:,} entries", f"{_LONG:,} entries"
-    timings = in_turn({short: reads_of(_SHORT), long: reads_of(_LONG)}, rounds=rounds)
+    timings = in_turn({short: reads_of(_SHORT), long: reads_of(_LONG)}, rounds=rounds, clock=clock)
     ratio = timings[long].median / timings[short].median
     return Finding(
-        f"the last entry of {_LONG:,} entries, against that of {_SHORT:,}",
+        f"{of}the last entry of {_LONG:,} entries, against that of {_SHORT:,}",
         "at most 1.1 times as long, 2 items read",
         f"{ratio:.2f} times as long, {items} items read",
         ratio <= 1.1 and items == 2,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 import urllib3
@@ -17,15 +18,32 @@ from benchmarks.measure import Finding, check_same_values, in_turn
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.lean_server import LeanServer
+    from chalicelib.hot_reader.hot_reader import HotReader
 
 _LARGE_PAGE: Final = 8_000
 """Entries: about as many as DynamoDB reads for one Query."""
 _LONG_HISTORY: Final = 100_000
 _PAGES: Final = 10
 """One after another in one round, as a chart asks for them: one alone is within the noise."""
+
+
+class PagingReader(Protocol):
+    """A textbook reader that pages by tokens."""
+
+    def history(
+        self,
+        device_id: str,
+        selected: Sequence[str],
+        start: str,
+        end: str,
+        *,
+        max_results: int | None = None,
+        token: Any = None,
+    ) -> tuple[bytes, Any]:
+        """Return a page of a device's history as JSON, and the token of the next one."""
 
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
@@ -141,3 +159,66 @@ def _small_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:
         measured = f"{faster:.1f} times less time, {items} items read"
         met = faster >= 10 and items <= 201
         yield Finding(f"{title} {name}", target, measured, met, timings, {"items": items})
+
+
+def small_pages(
+    server: LeanServer,
+    reader: HotReader,
+    textbook: PagingReader,
+    rounds: int,
+    *,
+    of: str,
+    times: float,
+) -> Finding:
+    """Compare small pages with those of a textbook reader that asks for as few documents.
+
+    Parameters
+    ----------
+    server, reader
+        The server, and a Hot Reader of it.
+    textbook
+        Reads a page of a device's history; see `PagingReader`.
+    rounds
+        How often the pages are read.
+    of
+        The store's name.
+    times
+        How many times less processor time they should take.
+    """
+    selected = ["temperature"]
+    asked = payload(_LONG_HISTORY, selected, max_results=LARGEST_TWINMAKER_PAGE)
+
+    def ours(token: str | None = None) -> tuple[bytes, Any]:
+        page = history(reader, asked | {"next_token": token}).to_json()
+        return page, orjson.loads(page)["nextToken"]
+
+    def baseline(token: str | None = None) -> tuple[bytes, Any]:
+        size = LARGEST_TWINMAKER_PAGE
+        return textbook.history(
+            device(_LONG_HISTORY), selected, START, END, max_results=size, token=token
+        )
+
+    def several(read: Callable[[str | None], tuple[bytes, Any]]) -> Callable[[], None]:
+        def run() -> None:
+            token = None
+            for _ in range(_PAGES):
+                _, token = read(token)
+
+        return run
+
+    check_same_values(ours()[0], baseline()[0])
+    before = server.counts()
+    several(ours)()
+    documents = server.counts().since(before).items / _PAGES
+    ways = {"hot reader": several(ours), "textbook": several(baseline)}
+    timings = in_turn(ways, rounds=rounds, clock=time.process_time)
+    faster = timings["textbook"].median / timings["hot reader"].median
+    return Finding(
+        f"{of}: {_PAGES} pages of {LARGEST_TWINMAKER_PAGE} values, one after another, of "
+        f"{_LONG_HISTORY:,} entries, against a textbook reader that asks for as few documents",
+        f"at least {times:g} times less processor time, at most 201 documents read a page",
+        f"{faster:.2f} times less, {documents:g} documents",
+        faster >= times and documents <= 201,
+        timings,
+        {"documents": documents},
+    )

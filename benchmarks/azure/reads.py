@@ -6,12 +6,12 @@ Processor time is compared: the SDK's own calls take most of a small page's.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 import urllib3
 
-from benchmarks import filters
+from benchmarks import filters, last_entry
 from benchmarks.azure import cold_start
 from benchmarks.azure.readers import TextbookReader, hot_reader
 from benchmarks.azure.server import running
@@ -19,25 +19,16 @@ from benchmarks.dynamodb_server import PROPERTIES, device
 from benchmarks.hot_readers import END, START, history, payload
 from benchmarks.measure import Finding, check_same_values, in_turn
 from benchmarks.memory import paging
-from chalicelib.contracts import wire_contract
-from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
+from benchmarks.pages import small_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from benchmarks.lean_server import LeanServer
-    from benchmarks.measure import Timing
-    from chalicelib.hot_reader.hot_reader import HotReader
 
 _LARGE_PAGE: Final = 8_000
 """Entries."""
-_LONG_HISTORY: Final = 100_000
-_SHORT: Final = 100
 _LONG: Final = 1_000_000
-_PAGES: Final = 10
-"""One after another in one round, as a chart asks for them: one alone is within the noise."""
-_READS: Final = 20
-"""Of the last entry in one round."""
 
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
@@ -46,18 +37,15 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     with running() as server:
         report(f"a page of {_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties")
         yield from _large_page(server, rounds)
-        report(f"a page of {LARGEST_TWINMAKER_PAGE} values of {_LONG_HISTORY:,} entries")
-        yield _small_pages(server, rounds)
-        report(f"the last entry of {_SHORT:,} and of {_LONG:,} entries")
-        yield _last_entry(server, rounds)
+        report("small pages")
+        reader = hot_reader(server)
+        yield small_pages(server, reader, TextbookReader(server), rounds, of="Cosmos DB", times=1.3)
+        report("the last entry")
+        yield last_entry.finding(server, reader, rounds, of="Cosmos DB: ")
         report("a filter")
-        yield filters.finding(server, hot_reader(server), rounds, store="Cosmos DB")
-        yield paging(hot_reader(server), 9_000 if quick else _LONG, report, of="Cosmos DB: ")
+        yield filters.finding(server, reader, rounds, store="Cosmos DB")
+        yield paging(reader, 9_000 if quick else _LONG, report, of="Cosmos DB: ")
         yield from cold_start.findings(server, 1 if quick else 16, report)
-
-
-def _in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
-    return in_turn(ways, rounds=rounds, clock=time.process_time)
 
 
 def _large_page(server: LeanServer, rounds: int) -> Iterator[Finding]:
@@ -78,7 +66,8 @@ def _large_page(server: LeanServer, rounds: int) -> Iterator[Finding]:
     check_same_values(ours(), baseline())
     ours()
     sent = server.last_request()
-    timings = _in_turn({"hot reader": ours, "textbook": baseline, "floor": floor}, rounds)
+    ways = {"hot reader": ours, "textbook": baseline, "floor": floor}
+    timings = in_turn(ways, rounds=rounds, clock=time.process_time)
     faster = timings["textbook"].median / timings["hot reader"].median
     slower = timings["hot reader"].median / timings["floor"].median
     title = f"Cosmos DB: {_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties to JSON"
@@ -96,77 +85,3 @@ def _large_page(server: LeanServer, rounds: int) -> Iterator[Finding]:
         slower <= 2.5,
         {name: timings[name] for name in ("hot reader", "floor")},
     )
-
-
-def _small_pages(server: LeanServer, rounds: int) -> Finding:
-    reader, textbook = hot_reader(server), TextbookReader(server)
-    selected = ["temperature"]
-    asked = payload(_LONG_HISTORY, selected, max_results=LARGEST_TWINMAKER_PAGE)
-
-    def ours(token: str | None = None) -> tuple[bytes, Any]:
-        page = history(reader, asked | {"next_token": token}).to_json()
-        return page, orjson.loads(page)["nextToken"]
-
-    def baseline(token: str | None = None) -> tuple[bytes, Any]:
-        size = LARGEST_TWINMAKER_PAGE
-        return textbook.history(
-            device(_LONG_HISTORY), selected, START, END, max_results=size, token=token
-        )
-
-    def several(read: Callable[[str | None], tuple[bytes, Any]]) -> Callable[[], None]:
-        def run() -> None:
-            token = None
-            for _ in range(_PAGES):
-                _, token = read(token)
-
-        return run
-
-    check_same_values(ours()[0], baseline()[0])
-    before = server.counts()
-    several(ours)()
-    documents = server.counts().since(before).items / _PAGES
-    timings = _in_turn({"hot reader": several(ours), "textbook": several(baseline)}, rounds)
-    faster = timings["textbook"].median / timings["hot reader"].median
-    return Finding(
-        f"Cosmos DB: {_PAGES} pages of {LARGEST_TWINMAKER_PAGE} values, one after another, of "
-        f"{_LONG_HISTORY:,} entries, against a textbook reader that asks for as few documents",
-        "at least 1.3 times less processor time, at most 202 documents read a page",
-        f"{faster:.2f} times less, {documents:g} documents",
-        faster >= 1.3 and documents <= 202,
-        timings,
-        {"documents": documents},
-    )
-
-
-def _last_entry(server: LeanServer, rounds: int) -> Finding:
-    reader = hot_reader(server)
-    documents = 0
-    for entries in (_SHORT, _LONG):
-        before = server.counts()
-        _read_last(reader, entries)
-        documents = max(documents, server.counts().since(before).items)
-
-    def reads_of(entries: int) -> Callable[[], None]:
-        def run() -> None:
-            for _ in range(_READS):
-                _read_last(reader, entries)
-
-        return run
-
-    short, long = f"{_SHORT:,} entries", f"{_LONG:,} entries"
-    timings = _in_turn({short: reads_of(_SHORT), long: reads_of(_LONG)}, rounds)
-    ratio = timings[long].median / timings[short].median
-    return Finding(
-        f"Cosmos DB: the last entry of {_LONG:,} entries, against that of {_SHORT:,}",
-        "at most 1.1 times as much processor time, 2 documents read",
-        f"{ratio:.2f} times as much, {documents} documents read",
-        ratio <= 1.1 and documents == 2,
-        timings,
-        {"documents": documents, "reads per round": _READS},
-    )
-
-
-def _read_last(reader: HotReader, entries: int) -> None:
-    asked = {"iot_device_id": device(entries), "selected_properties": ["temperature", "status"]}
-    if len(reader.last_entry(wire_contract.last_entry_query(asked)).values) != 2:
-        raise RuntimeError("the last entry isn't complete")

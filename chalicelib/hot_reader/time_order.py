@@ -8,6 +8,7 @@ alone show that they are in order, whole seconds pass as a run, unread.
 from __future__ import annotations
 
 import heapq
+import itertools
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from chalicelib.model.entries import EntryBatch, StoredEntry
-    from chalicelib.model.timestamps import StoredTimestamp, TimestampFormat
+    from chalicelib.model.timestamps import SortKey, StoredTimestamp, TimestampFormat
 
 SECOND: Final = len("1970-01-01T00:00:00")
 """Characters of an instant's second."""
@@ -62,7 +63,8 @@ class Run:
 class TimeOrder:
     """A queue that takes entries in key order and yields them in the order of their instants.
 
-    Entries of the same instant stay in the order in which they came.
+    Entries of the same instant stay in the order of their keys, and those of the same key leave in the
+    order of their identities: none of them leaves before another key has come.
 
     Parameters
     ----------
@@ -99,13 +101,15 @@ class TimeOrder:
         self._timestamps = timestamps
         self._unreadable = unreadable
         self._descending = descending
-        self._arrivals = 0
-        self._waiting: list[tuple[int, int, Single]] = []
+        self._key: SortKey | None = None
+        self._keys = 0
+        self._arrivals = itertools.count()
+        self._waiting: list[tuple[int, int, str, int, Single]] = []
         self._run_ahead: list[StoredEntry] = []
 
     def waiting(self) -> Iterator[StoredEntry]:
         """Yield entries that have arrived and not left; of a run's, the first."""
-        for _, _, single in self._waiting:
+        for *_, single in self._waiting:
             yield single.entry
         yield from self._run_ahead
 
@@ -147,16 +151,19 @@ class TimeOrder:
             self._unreadable(error)
             return
         rank = -timestamp.instant if self._descending else timestamp.instant
-        # The number of the arrival keeps entries of one instant in key order, and decides every
-        # comparison before heapq would compare entries.
-        heapq.heappush(self._waiting, (rank, self._arrivals, Single(entry, timestamp)))
-        self._arrivals += 1
+        identity = _Backwards(entry.identity) if self._descending else entry.identity
+        if entry.key != self._key:
+            self._key = entry.key
+            self._keys += 1
+        # The number of the arrival decides before heapq would compare entries.
+        place = (rank, self._keys, identity, next(self._arrivals))
+        heapq.heappush(self._waiting, (*place, Single(entry, timestamp)))
         yield from self._leave(-timestamp.latest if self._descending else timestamp.earliest)
 
     def _leave(self, settled: float = float("inf")) -> Iterator[Single]:
         """Yield the entries that no later arrival can precede."""
         while self._waiting and (not self.matters or self._waiting[0][0] < settled):
-            yield heapq.heappop(self._waiting)[2]
+            yield heapq.heappop(self._waiting)[-1]
 
     def _plain_part(
         self, batch: EntryBatch, start: int, end: int
@@ -173,7 +180,7 @@ class TimeOrder:
             end_of_batch = self._timestamps.read(keys[-1])
         except ValueError:
             return nothing
-        for _, _, (_, timestamp) in self._waiting:
+        for *_, (_, timestamp) in self._waiting:
             start = max(start, timestamp.latest) if not self._descending else start
             end = min(end, timestamp.earliest) if self._descending else end
         if self._descending:
@@ -189,3 +196,12 @@ class TimeOrder:
         if self._descending:
             return count - last, count - first, texts[::-1]
         return first, last, texts
+
+
+class _Backwards(str):
+    """A string that comes before those that it is greater than."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return str.__gt__(self, other)

@@ -20,7 +20,7 @@ from azure.cosmos import CosmosClient
 from chalicelib.model.errors import HotStoreError
 from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
-from chalicelib.stores.cosmos_batches import KEY_AND_IDENTITY, RowBatch, last_key_begins
+from chalicelib.stores.cosmos_batches import KEY_AND_IDENTITY, RowBatch
 from chalicelib.stores.cosmos_errors import answer_in_time
 from chalicelib.stores.cosmos_pages import KeptPages
 from chalicelib.stores.cosmos_transport import PooledTransport
@@ -133,16 +133,9 @@ class CosmosHotStore:
             "partition_key": _json_value(device_id),
         }
         names = list(properties)
-        columns: Columns = [()] * (KEY_AND_IDENTITY + len(names))
-        for page, more in self._pages(query, limit, len(columns)):
-            columns = [[*begun, *column] for begun, column in zip(columns, page, strict=True)]
-            # The next page may go on with the last one's key, and a second key in ORDER BY would need
-            # a composite index.
-            end = last_key_begins(columns[0]) if more else len(columns[0])
-            if end:
-                found = [column[:end] for column in columns]
-                yield RowBatch(found, names, descending=descending)
-                columns = [column[end:] for column in columns]
+        for columns in self._pages(query, limit, KEY_AND_IDENTITY + len(names)):
+            if columns[0]:
+                yield RowBatch(columns, names, descending=descending)
 
     def _query(
         self,
@@ -173,22 +166,19 @@ class CosmosHotStore:
             f"ORDER BY {key} {'DESC' if descending else 'ASC'}"
         )
 
-    def _pages(
-        self, query: Mapping[str, Any], limit: int | None, width: int
-    ) -> Iterator[tuple[Columns, bool]]:
-        """Yield the columns that a query finds, page by page, each with whether there are more.
+    def _pages(self, query: Mapping[str, Any], limit: int | None, width: int) -> Iterator[Columns]:
+        """Yield the columns that a query finds, page by page.
 
         The next page is requested when it is needed, and all of them come within one time.
         """
         until = time.monotonic() + _READ_SECONDS
-        # One document more shows that no other has the key of the last one.
-        size = _ANY_NUMBER if limit is None else min(limit + 1, _LARGEST_PAGE)
+        size = _ANY_NUMBER if limit is None else min(limit, _LARGEST_PAGE)
         continuation: str | None = None
         while True:
             page, continuation = answer_in_time(
                 partial(self._page, query, size, continuation, width), until, self._timestamp
             )
-            yield page, continuation is not None
+            yield page
             if continuation is None:
                 return
             # The caller takes more than its estimate: entries may lack properties.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
-from operator import eq
+from operator import eq, itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
-from chalicelib.stores.hot_store import in_identity_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ class RowBatch:
     ----------
     columns
         Of rows in the order of their keys. Those of the same key are put in the order of their
-        identities, so all of them must be there.
+        identities.
     names
         The properties, in the order of their columns; None stands for no value.
     descending
@@ -45,9 +45,9 @@ class RowBatch:
         self, columns: Sequence[Sequence[Any]], names: Sequence[str], *, descending: bool
     ) -> None:
         if any(map(eq, columns[0], columns[0][1:])):
-            rows = (StoredEntry(row[0], {"row": row}, row[1]) for row in zip(*columns, strict=True))
-            ordered = in_identity_order(rows, descending=descending)
-            columns = list(zip(*(row.values["row"] for row in ordered), strict=True))
+            same_keys = itertools.groupby(zip(*columns, strict=True), key=itemgetter(0))
+            rows = (sorted(same, key=itemgetter(1), reverse=descending) for _, same in same_keys)
+            columns = list(zip(*itertools.chain.from_iterable(rows), strict=True))
         keys, self._identities = columns[:KEY_AND_IDENTITY]
         self.keys: Sequence[SortKey] = (
             keys if {str}.issuperset(map(type, keys)) else list(map(_sort_key, keys))
@@ -74,20 +74,6 @@ class RowBatch:
         if kinds <= {int, float}:
             return StoredColumn("number", values, rows)
         return StoredColumn("boolean", values, rows) if kinds == {bool} else None
-
-
-def last_key_begins(keys: Sequence[Any]) -> int:
-    """Return the index of the first of those keys that are the same as the last one.
-
-    Examples
-    --------
-    >>> last_key_begins(["a", "b", "b"])
-    1
-    """
-    index = len(keys)
-    while index and keys[index - 1] == keys[-1]:
-        index -= 1
-    return index
 
 
 def _sort_key(stored: Any) -> Any:

@@ -9,7 +9,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.stores.hot_store import HotStore, in_identity_order
+from chalicelib.stores.hot_store import HotStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -73,13 +73,10 @@ class DynamoDBIndexStore:
             upper,
             descending=descending,
             properties={**properties, **table_key},
-            # One entry more shows that no other has the key of the last one.
-            limit=None if limit is None else limit + 1,
+            limit=limit,
         )
-        identified = (
-            entry._replace(identity=_identity(entry.values, table_key)) for entry in entries
-        )
-        return in_identity_order(identified, descending=descending)
+        for entry in entries:
+            yield entry._replace(identity=_identity(entry.values, table_key))
 
 
 def _identity(values: Mapping[str, Any], table_key: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ A store only reads. Instants, filters, types and pages are the Hot Reader's, onc
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class HotStore(Protocol):
         """Yield the entries whose key lies between two keys, in the order of the keys.
 
         The order of keys is that of numbers or timestamps, or of strings by their UTF-8 bytes; entries of the same
-        key follow each other in the order of their identities.
+        key follow each other in any order.
 
         The store's own pages are followed for as long as the caller takes entries, and no longer.
 
@@ -73,28 +72,13 @@ class BatchingHotStore(HotStore, Protocol):
         properties: Places,
         limit: int | None,
     ) -> Iterator[EntryBatch]:
-        """Yield what `read` yields, in batches that aren't empty, and under the same terms."""
+        """Yield what `read` yields, in batches that aren't empty, and under the same terms.
+
+        Within a batch, entries of the same key are in the order of their identities.
+        """
 
 
 def entries_of(batches: Iterable[EntryBatch]) -> Iterator[StoredEntry]:
     """Yield the entries of batches one by one: `HotStore.read` of a store that reads batches."""
     for batch in batches:
         yield from map(batch.entry, range(len(batch.keys)))
-
-
-def in_identity_order(entries: Iterable[StoredEntry], *, descending: bool) -> Iterator[StoredEntry]:
-    """Put entries of the same key, which follow each other, in the order of their identities.
-
-    Examples
-    --------
-    >>> from chalicelib.model.entries import StoredEntry
-    >>> entries = [StoredEntry("1", {}, "b"), StoredEntry("1", {}, "a"), StoredEntry("2", {}, "a")]
-    >>> [entry.key + entry.identity for entry in in_identity_order(entries, descending=False)]
-    ['1a', '1b', '2a']
-    """
-    for _, same in itertools.groupby(entries, key=lambda entry: entry.key):
-        yield from sorted(
-            same,
-            key=lambda entry: entry.identity.encode(errors="surrogatepass"),
-            reverse=descending,
-        )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.azure.readers import container_of
+from benchmarks.azure.readers import container_of, hot_reader
 from benchmarks.azure.server import CONTAINER, DATABASE, document, running
 from benchmarks.dynamodb_server import Entries, device, key_of
+from benchmarks.hot_readers import history, payload
+from chalicelib.contracts import wire_contract
 from local_cloud.azure.cosmos import LocalCosmos
 
 if TYPE_CHECKING:
@@ -85,3 +87,24 @@ def test_a_page_ends_at_four_megabytes(containers):
     read = [[each["timestamp"] for each in page] for page in pages]
     assert len(read) > 1
     assert list(itertools.chain(*read)) == [key_of(number) for number in range(30_000)]
+
+
+# A second page of documents is four times as large as the first.
+@pytest.mark.parametrize(("per_second", "documents"), [(1, 2), (10, 2 + 8 + 32)])
+def test_the_newest_value_takes_two_documents_or_all_of_its_second(per_second, documents):
+    with running() as server:
+        reader, of = hot_reader(server), device(1_000_000, per_second=per_second)
+        asked = {"iot_device_id": of, "selected_properties": ["temperature"]}
+        assert reader.last_entry(wire_contract.last_entry_query(asked)).values
+        last_entry = server.counts()
+        page = payload(0, ["temperature"], max_results=1, order_by_time="DESCENDING")
+        assert history(reader, page | asked).values == 1
+        assert last_entry.items == server.counts().since(last_entry).items == documents
+
+
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+def test_a_page_of_the_hot_reader_takes_one_document_more_than_it_has_values(order):
+    with running() as server:
+        asked = payload(100_000, ["temperature"], max_results=200, order_by_time=order)
+        assert history(hot_reader(server), asked).values == 200
+        assert (server.counts().queries, server.counts().items) == (1, 201)
