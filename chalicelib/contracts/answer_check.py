@@ -83,7 +83,7 @@ def _check_history(query: HistoryQuery | DevicesQuery, document: Any) -> None:
     if not isinstance(following, list):
         raise _no_answer()
     latest: dict[_Series, int | None] = {}
-    tokens = [_each(query)[0].next_token]
+    tokens = [query.common.next_token]
     for number, page in enumerate((document, *following)):
         try:
             _check_page(query, page, latest)
@@ -119,7 +119,7 @@ def _check_page(
     """Check a page; `latest` has the last instant of each series on the pages before, and is updated."""
     count = 0
     found: set[_Series] = set()
-    of_device = {each.device_id: each for each in _each(query)}
+    of_device = {each.device_id: each for each in query.each}
     for series in _property_values(page, list):
         values = series.get("values") if isinstance(series, dict) else None
         if not isinstance(values, list):
@@ -140,10 +140,6 @@ def _check_page(
                 f"the page has more values than {its_query.max_results}, the maxResults"
             )
         latest[series_id] = _check_series(its_query, name, values, latest.get(series_id))
-
-
-def _each(query: HistoryQuery | DevicesQuery) -> tuple[HistoryQuery, ...]:
-    return query.each if isinstance(query, DevicesQuery) else (query,)
 
 
 def _of_reference(of_device: Mapping[str, HistoryQuery], reference: Any) -> HistoryQuery:

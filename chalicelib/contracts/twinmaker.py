@@ -293,8 +293,7 @@ def _series(
     query: HistoryQuery | DevicesQuery, page: HistoryPage | DevicesPage
 ) -> Iterator[tuple[dict[str, Any], PropertyValues]]:
     """Yield the properties that have values on a page, each with its reference."""
-    queries = query.each if isinstance(query, DevicesQuery) else (query,)
-    for each in queries:
+    for each in query.each:
         for name, values in page.of_device(each.device_id).items():
             if values:
                 yield reference(each, name), values

@@ -21,7 +21,7 @@ from chalicelib.model.moment import Moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from chalicelib.model.query import HistoryQuery
+    from chalicelib.model.query import AnyHistoryQuery, HistoryQuery
     from chalicelib.settings.data_connector import ReadAheadSettings
 
 _ENTRY_BYTES: Final = 1_024
@@ -80,19 +80,20 @@ class ReadAhead:
         """Return the present moment, to be taken before the request for the pages that `keep` is given."""
         return self._now()
 
-    def pages(self, query: HistoryQuery) -> int:
+    def pages(self, query: AnyHistoryQuery) -> int:
         """Return the number of pages to ask for along with a query's own.
 
         None along with a first page, because many callers want no other; a caller with a token is
         paging.
         """
-        return 0 if query.next_token is None else self._settings.pages
+        return 0 if query.common.next_token is None else self._settings.pages
 
-    def take(self, query: HistoryQuery) -> dict[str, Any] | None:
+    def take(self, query: AnyHistoryQuery) -> dict[str, Any] | None:
         """Return a query's page, if it is kept and not too old."""
-        if query.next_token is None:
+        token = query.common.next_token
+        if token is None:
             return None
-        key = _digest(query), query.next_token
+        key = _digest(query), token
         now = self._now()
         with self._lock:
             found = self._kept.get(key)
@@ -107,7 +108,7 @@ class ReadAhead:
 
     def keep(
         self,
-        query: HistoryQuery,
+        query: AnyHistoryQuery,
         answer: Mapping[str, Any],
         following: Iterable[Mapping[str, Any]],
         asked: Moment,
@@ -137,9 +138,9 @@ class ReadAhead:
             self._put((digest, token), _Kept(content, asked, longest, size))
             token = page.get("nextToken")
 
-    def _longest(self, query: HistoryQuery, now: Moment) -> float:
+    def _longest(self, query: AnyHistoryQuery, now: Moment) -> float:
         """Return the greatest age of an answer, in seconds: short while entries may still arrive."""
-        closed = query.end < now.wall - self._settings.grace * 1e9
+        closed = query.common.end < now.wall - self._settings.grace * 1e9
         return self._settings.closed_seconds if closed else self._settings.open_seconds
 
     def _put(self, key: _Key, kept: _Kept) -> None:
@@ -157,12 +158,18 @@ class ReadAhead:
         self._bytes -= self._kept.pop(key).size
 
 
-def _digest(query: HistoryQuery) -> bytes:
+def _digest(query: AnyHistoryQuery) -> bytes:
     """Hash everything that determines a page, except the token.
 
     The page size is part of it: pages that were cut for another size don't fit.
     """
-    decisive = [
+    decisive = [_decisive(each) for each in query.each]
+    # Not by orjson, which refuses some numbers of a filter: that is for the reader to do.
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).digest()
+
+
+def _decisive(query: HistoryQuery) -> list[Any]:
+    return [
         query.device_id,
         query.selected_properties,
         {name: declared.to_json() for name, declared in query.property_types.items()},
@@ -178,5 +185,3 @@ def _digest(query: HistoryQuery) -> bytes:
         query.descending,
         query.max_results,
     ]
-    # Not by orjson, which refuses some numbers of a filter: that is for the reader to do.
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.data_connector.deadline import Deadline
-    from chalicelib.model.query import AnyQuery
+    from chalicelib.model.query import AnyHistoryQuery, AnyQuery
     from chalicelib.model.reads import Read
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.data_connector import RemoteReaderSettings
@@ -53,7 +52,7 @@ class RemoteRoute:
         if isinstance(query, HistoryQuery | DevicesQuery) and query.unsatisfiable:
             return {"propertyValues": []}
         ask = partial(self._ask, deadline=deadline, trace_id=trace_id, record=record)
-        if self._read_ahead is not None and isinstance(query, HistoryQuery):
+        if self._read_ahead is not None and isinstance(query, HistoryQuery | DevicesQuery):
             answer = _reading_ahead(self._read_ahead, query, ask, record)
         else:
             answer = ask(query)
@@ -92,7 +91,7 @@ class RemoteRoute:
 
 def _reading_ahead(
     read_ahead: ReadAhead,
-    query: HistoryQuery,
+    query: AnyHistoryQuery,
     ask: Callable[[AnyQuery], dict[str, Any]],
     record: RequestRecord,
 ) -> dict[str, Any]:
@@ -102,9 +101,9 @@ def _reading_ahead(
         record.count("ReadAheadHits", 1)
         record.logger.info("Answered by what was read ahead")
         return kept
-    if query.next_token is not None:
+    if query.common.next_token is not None:
         record.count("ReadAheadMisses", 1)
     asked = read_ahead.now()
-    answer = ask(replace(query, pages_ahead=read_ahead.pages(query)))
+    answer = ask(query.with_pages_ahead(read_ahead.pages(query)))
     read_ahead.keep(query, answer, answer.get(wire_contract.FOLLOWING_PAGES, ()), asked)
     return answer

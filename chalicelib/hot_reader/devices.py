@@ -73,7 +73,7 @@ def devices_page(
     time_left: ReadingTime,
     entries: Entries,
 ) -> DevicesPage:
-    """Read one page of the histories of several devices.
+    """Read one page of the histories of several devices, and those ahead as `HotReader.history` does.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def devices_page(
     everyone = range(len(query.each))
     try:
         for found in merged(query, everyone, start, timestamps, page.flaws, entries):
-            if page.add(found):
+            if page.add(found) or (page.is_ahead and time_left.ahead_is_over):
                 return page.ended()
             time_left.can_end = True
     except OutOfTimeError:
@@ -208,7 +208,7 @@ def _begun(parts: Sequence[Iterator[Found]]) -> list[Iterator[Found]]:
 
 
 class PageOfDevices:
-    """A page of several devices in progress.
+    """A page of several devices in progress, and the full ones before it.
 
     Attributes
     ----------
@@ -219,10 +219,13 @@ class PageOfDevices:
     def __init__(self, query: DevicesQuery, page_bytes: int) -> None:
         self.flaws = [Flaws() for _ in query.each]
         self._query = query
-        self._values: dict[str, dict[str, PropertyValues]] = {}
+        self._turned: list[DevicesPage] = []
         self._last: tuple[int, Position] | None = None
-        self._room = query.common.max_results
         self._bytes_left = page_bytes
+        self._begin()
+
+    def _begin(self) -> None:
+        self._values: dict[str, dict[str, PropertyValues]] = {}
         self._count = 0
 
     def add(self, found: Found) -> bool:
@@ -244,24 +247,43 @@ class PageOfDevices:
         self._end(found, len(query.selected_properties) - 1)
         return False
 
+    @property
+    def is_ahead(self) -> bool:
+        """True if the page in progress is one that follows the one that was asked for."""
+        return bool(self._turned)
+
     def whole(self) -> DevicesPage:
-        """Return the page as the last one."""
-        return self._with_token(None)
+        """Return all pages; the one in progress is the last of the query."""
+        self._turned.append(DevicesPage(self._values, None, Flaws()))
+        return self._joined()
 
     def ended(self) -> DevicesPage:
-        """Return the page, with a token that leads on behind the last entry."""
+        """Return all pages; the one in progress ends behind the last entry.
+
+        One ahead that isn't full is dropped: its end would depend on the bytes and the time before it.
+        """
+        if not self._turned or self._is_full:
+            self._turn()
+        return self._joined()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._count == self._query.common.max_results
+
+    def _turn(self) -> None:
         if self._last is None:
             raise RuntimeError("a page without an entry ends nowhere")
-        return self._with_token(self._token(*self._last))
+        self._turned.append(DevicesPage(self._values, self._token(*self._last), Flaws()))
+        self._begin()
+
+    def _joined(self) -> DevicesPage:
+        first, *following = self._turned
+        for each in self.flaws:
+            first.flaws.add(each)
+        return replace(first, following=following)
 
     def _token(self, number: int, position: Position) -> str:
         return next_token.encode_among(number, position, self._query)
-
-    def _with_token(self, token: str | None) -> DevicesPage:
-        total = Flaws()
-        for each in self.flaws:
-            total.add(each)
-        return DevicesPage(self._values, token, total)
 
     def _take(self, found: Found, index: int, value: DataValue) -> bool:
         """Take a value of a property; False if there is no room for what it adds."""
@@ -272,10 +294,14 @@ class PageOfDevices:
         query = self._query.each[number]
         name = query.selected_properties[index]
         size = VALUE_BYTES + len(time) + encoded_size(kind, (content,))
+        if self._is_full:
+            if len(self._turned) == query.pages_ahead:
+                return False
+            self._turn()
         series = self._values.get(query.device_id, {}).get(name)
         if series is None:
             size += overhead(replace(query, selected_properties=(name,)))
-        if self._count and (self._count == self._room or size > self._bytes_left):
+        if size > self._bytes_left and (self._count or self._turned):
             return False
         if series is None:
             series = self._values.setdefault(query.device_id, {})[name] = PropertyValues()

@@ -44,8 +44,6 @@ _NUMBER: Final = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 """One string for each number, so that no two devices have the same entries."""
 _LONGEST_NUMBER: Final = 38
 """Characters: no store keeps more digits."""
-_AHEAD_SECONDS: Final = 2.0
-"""The longest time that a read goes on for pages ahead: nobody has asked for them yet."""
 
 
 class HotReader:
@@ -159,11 +157,10 @@ class HotReader:
         resume = Resume.after(query, self._timestamps)
         order = TimeOrder(self._timestamps, flaws.add_timestamp, descending=query.descending)
         page = PagesInProgress(query, self._timestamps, flaws, self._page_bytes, order.waiting)
-        ahead_until = self._clock() + _AHEAD_SECONDS
 
         try:
             for found in self._read(query, resume, order, time_left):
-                if page.turned and self._clock() > ahead_until:
+                if page.turned and time_left.ahead_is_over:
                     return _joined(page.turned)
                 if isinstance(found, Run):
                     more = page.add_run(found, conditions)

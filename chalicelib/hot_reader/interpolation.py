@@ -121,7 +121,7 @@ def interpolated_page(
     time_left: ReadingTime,
     entries: Entries,
 ) -> DevicesPage:
-    """Read one page of interpolated values, of one device or of several.
+    """Read one page of interpolated values, of one device or of several, and those ahead.
 
     A point comes when the stored value behind it does. The token has the position in what is stored and,
     for each property of the devices that are read together, the end of its line: no page looks for what
@@ -153,7 +153,7 @@ def interpolated_page(
     try:
         for numbers in page.together():
             for found in merged(query, numbers, page.start, timestamps, page.flaws, entries):
-                if page.add(found):
+                if page.add(found) or (page.is_ahead and time_left.ahead_is_over):
                     return page.ended()
                 time_left.can_end = True
             if not page.finish(numbers):

@@ -15,6 +15,8 @@ Found = TypeVar("Found")
 _PAGE_SECONDS: Final = 8.0
 """The longest time for a page that has come to somewhere. A data connector gives a try 10 s
 (`RemoteReaderSettings.longest_try`), of which the store's last answer and the page's way back take some."""
+_AHEAD_SECONDS: Final = 2.0
+"""The longest time that a read goes on for pages ahead: nobody has asked for them yet."""
 _ANSWER_MARGIN: Final = 2.0
 """Seconds of the host's own time for the store's last answer, and for the page's way back."""
 
@@ -55,6 +57,12 @@ class ReadingTime:
         started = clock()
         self._end = started + seconds - _ANSWER_MARGIN
         self._page_end = min(started + _PAGE_SECONDS, self._end)
+        self._ahead_end = started + _AHEAD_SECONDS
+
+    @property
+    def ahead_is_over(self) -> bool:
+        """True if no page ahead may be begun or go on any more."""
+        return self._clock() > self._ahead_end
 
     def bounded(self, found: Iterable[Found]) -> Iterator[Found]:
         """Yield what a store yields, until time is over.

@@ -196,6 +196,20 @@ class HistoryQuery(LastEntryQuery):
     unsatisfiable: bool = False
 
     @property
+    def each(self) -> tuple[Self, ...]:
+        """The query itself, as that of its one device."""
+        return (self,)
+
+    @property
+    def common(self) -> Self:
+        """The query itself; see `DevicesQuery`."""
+        return self
+
+    def with_pages_ahead(self, pages: int) -> Self:
+        """Return the query with another number of pages to read along."""
+        return replace(self, pages_ahead=pages)
+
+    @property
     def properties(self) -> tuple[str, ...]:
         """The properties to read: the selected ones and those of filters, each once."""
         filtered = (each.property_name for each in self.filters)
@@ -282,10 +296,16 @@ class DevicesQuery:
         """True if no entry of any device can meet a filter that was on a constant property."""
         return all(each.unsatisfiable for each in self.each)
 
+    def with_pages_ahead(self, pages: int) -> Self:
+        """Return the query with another number of pages to read along."""
+        return replace(self, each=tuple(each.with_pages_ahead(pages) for each in self.each))
+
     def declared_by(self, devices: Mapping[str, DeclaredDevice]) -> Self:
         """Fill in what the twin's configuration says; see `LastEntryQuery.declared_by`."""
         return replace(self, each=tuple(each.declared_by(devices) for each in self.each))
 
 
+AnyHistoryQuery = HistoryQuery | DevicesQuery
+"""A query of history, of one device or of several."""
 AnyQuery = LastEntryQuery | DevicesQuery
 """A query of either read, of one device or of several."""

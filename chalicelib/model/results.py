@@ -139,7 +139,7 @@ class DevicesPage:
     flaws
         The parts that were left out.
     following
-        No page: none is read ahead.
+        Pages that were read ahead; see `HistoryPage`.
     """
 
     values: Mapping[str, Mapping[str, PropertyValues]]
@@ -149,8 +149,9 @@ class DevicesPage:
 
     @property
     def count(self) -> int:
-        """The number of values, over all devices and properties."""
-        return sum(len(values) for named in self.values.values() for values in named.values())
+        """The number of values that were read, over all devices, properties and pages."""
+        own = sum(len(values) for named in self.values.values() for values in named.values())
+        return own + sum(each.count for each in self.following)
 
     def of_device(self, device_id: str) -> Mapping[str, PropertyValues]:
         """Return the values of a device; none if it has none on the page."""

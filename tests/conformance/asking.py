@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from chalicelib.contracts import wire_contract
 from chalicelib.data_connector.data_connector import DataConnector
 from chalicelib.hot_reader import service
 from chalicelib.model.errors import HotReaderError, InvalidQueryError, RemoteReaderError
-from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.results import Flaws
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
@@ -108,9 +109,9 @@ class ConnectorAsker:
     def __init__(self, remote: HttpAsker) -> None:
         self._remote = remote
         self._log = JsonLogObservability("connector", emit=lambda _level, _line: None)
-        self._connectors = {read: self._connector(read, []) for read in READS}
+        self._connector = functools.cache(self._new_connector)
 
-    def _connector(self, read: Read, devices: list[str]) -> DataConnector:
+    def _new_connector(self, read: Read, devices: tuple[str, ...]) -> DataConnector:
         """Make a connector that knows some devices, all of one component type."""
         providers = {"layer_3_hot_provider": "azure", "layer_4_provider": "aws"}
         info: dict[str, Any] = {
@@ -130,8 +131,7 @@ class ConnectorAsker:
 
     def ask(self, read: Read, payload: dict[str, Any]) -> Answered:
         trace_id = uuid.uuid4().hex
-        devices = payload.get("iot_device_ids", [])
-        connector = self._connector(read, devices) if devices else self._connectors[read]
+        connector = self._connector(read, tuple(payload.get("iot_device_ids", ())))
         try:
             with self._log.request(trace_id) as record:
                 document = connector.answer(event_of(payload), PATIENCE_SECONDS, trace_id, record)
@@ -272,6 +272,19 @@ def devices_pages(
         payload |= {"next_token": all_pages[-1]["nextToken"]}
         all_pages.append(asker.ask(HISTORY, payload).document)
     return all_pages
+
+
+def check_pages_ahead(
+    alone: list[dict[str, Any]],
+    asker: Asker,
+    device_ids: list[str],
+    selected: list[str],
+    **more: Any,
+) -> None:
+    """Check that pages that are read ahead are those that come alone."""
+    ahead = devices_pages(asker, device_ids, selected, pages_ahead=2, **more)
+    together = [[each, *each.pop("followingPages", [])] for each in ahead]
+    assert together == [alone[number : number + 3] for number in range(len(alone))]
 
 
 def count(one_page: dict[str, Any]) -> int:

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.timestamps import Iso8601Format
-from tests.conformance.asking import END, START, DirectAsker, count, devices_pages
+from tests.conformance.asking import (
+    END,
+    START,
+    DirectAsker,
+    check_pages_ahead,
+    count,
+    devices_pages,
+)
 from tests.conformance.conftest import HOSTS, Subject, each_store
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored, in_order, instant_of, plain
@@ -193,3 +200,4 @@ def test_any_entries_of_any_devices_come_as_the_oracle_says(devices, size, order
     reader = DirectAsker(_reader_of(MemoryStore(), devices, ids))
     answer = devices_pages(reader, ids, SELECTED, max_results=size, order_by_time=order)
     assert joined(answer, ids) == (in_pages(expected(devices, order), size) or [[]])
+    check_pages_ahead(answer, reader, ids, SELECTED, max_results=size, order_by_time=order)

@@ -17,7 +17,16 @@ from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.limits import LONGEST_NEXT_TOKEN
 from chalicelib.model.timestamps import Iso8601Format
-from tests.conformance.asking import END, START, DirectAsker, count, devices_pages, page, pages
+from tests.conformance.asking import (
+    END,
+    START,
+    DirectAsker,
+    check_pages_ahead,
+    count,
+    devices_pages,
+    page,
+    pages,
+)
 from tests.conformance.conftest import Subject, each_host, each_store
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored, in_order, instant_of, read_back
@@ -218,9 +227,9 @@ def test_any_entries_give_the_oracles_points_whatever_the_page(
     reader = DirectAsker(HotReader(store, Iso8601Format(), page_bytes=100_000))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(interpolation, "_MOST_LINES", together)
-        answer = devices_pages(
-            reader, [*entries], SELECTED, order_by_time=order, max_results=size, **every(seconds)
-        )
+        asked = {"order_by_time": order, "max_results": size, **every(seconds)}
+        answer = devices_pages(reader, [*entries], SELECTED, **asked)
+        check_pages_ahead(answer, reader, [*entries], SELECTED, **asked)
     assert read_back_of(answer) == expected_of(entries, seconds, order)
     assert {count(each) for each in answer[:-1]} <= {size}
 

@@ -26,7 +26,7 @@ from chalicelib.model.errors import RemoteReaderError
 from chalicelib.model.instants import parse_instant
 from chalicelib.model.moment import Moment
 from chalicelib.model.property_filter import PropertyFilter
-from chalicelib.model.query import HistoryQuery
+from chalicelib.model.query import DevicesQuery, HistoryQuery
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.observability.json_lines import JsonLogObservability
@@ -53,6 +53,8 @@ from tests.unit.chalicelib.servers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from chalicelib.model.results import DevicesPage
+
 DEVICE = "sensor-1"
 SELECTED = ["a", "b", "c"]
 START, END = "2026-01-30T12:00:00Z", "2026-01-30T13:00:00Z"
@@ -61,7 +63,15 @@ TOKEN = "token-of-the-read-ahead-tests"
 
 def twin_info(layer_3_hot: str) -> str:
     providers = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": "aws"}
-    return json.dumps({"config": {"digital_twin_name": "my-twin"}, "config_providers": providers})
+    typed = [{"name": name, "dataType": "DOUBLE"} for name in SELECTED]
+    sensor = {"componentType": "sensor", "properties": typed}
+    return json.dumps(
+        {
+            "config": {"digital_twin_name": "my-twin"},
+            "config_providers": providers,
+            "config_iot_devices": [sensor | {"id": each} for each in (DEVICE, "sensor-2")],
+        }
+    )
 
 
 def stored_entries(number: int) -> list[Stored]:
@@ -112,8 +122,8 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def put(self, *stored: Stored) -> None:
-        self.store.put(DEVICE, stored, "S")
+    def put(self, *stored: Stored, device_id: str = DEVICE) -> None:
+        self.store.put(device_id, stored, "S")
 
     @property
     def asked(self) -> int:
@@ -206,6 +216,28 @@ QUERIES: list[dict[str, Any]] = [
 def test_every_page_is_the_one_that_the_remote_would_have_sent(remote, query, size):
     plain = remote.connector(**OFF).pages(**query, maxResults=size)
     assert remote.connector(READ_AHEAD_PAGES="3").pages(**query, maxResults=size) == plain
+
+
+EVERY_SECOND = {"interpolationType": "LINEAR", "intervalInSeconds": 1}
+
+
+@pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
+@pytest.mark.parametrize("interpolation", [None, EVERY_SECOND])
+def test_pages_of_a_component_types_devices_are_those_that_the_remote_would_have_sent(
+    remote, order, interpolation
+):
+    remote.put(*stored_entries(60)[5::3], device_id="sensor-2")
+    query = {
+        "componentTypeId": "my-twin-sensor",
+        "properties": {"iotDeviceId": {"definition": {"isExternalId": True}}},
+        "orderByTime": order,
+        "interpolation": interpolation,
+    }
+    plain = remote.connector(**OFF).pages(**query)
+    before = remote.asked
+    assert remote.connector(READ_AHEAD_PAGES="3").pages(**query) == plain
+    further = len(plain) - 1
+    assert remote.asked - before == 1 + -(-further // 4)
 
 
 @given(
@@ -619,6 +651,40 @@ class TestAReaderThatReadsAhead:
             for one, alone in zip(pages[1:], self.separately(store, query, 13)[1:], strict=False):
                 assert (one.values, one.next_token) == (alone.values, alone.next_token)
         assert len(pages) == 13
+
+    @pytest.mark.parametrize("interval", [None, 10**9])
+    def test_keeps_its_bounds_for_several_devices(self, store, query, interval):
+        store.put("sensor-2", stored_entries(60)[5::3], "S")
+        types = dict.fromkeys(SELECTED, DataType("DOUBLE"))
+        query = replace(query, interval=interval, property_types=types, pages_ahead=100)
+
+        def pages(pages_ahead: int = 100, **options: Any) -> list[DevicesPage]:
+            reading = HotReader(store, Iso8601Format(), **{"page_bytes": 6_000_000, **options})
+            found: list[DevicesPage] = []
+            while not found or (pages_ahead == 0 and found[-1].next_token):
+                token = found[-1].next_token if found else None
+                asked = replace(query, next_token=token, pages_ahead=pages_ahead)
+                each = (asked, replace(asked, device_id="sensor-2"))
+                first = reading.histories(DevicesQuery(each))
+                found += [first, *first.following]
+            return found
+
+        def answers(pages: list[DevicesPage]) -> list[dict[str, Any]]:
+            both = DevicesQuery((query, replace(query, device_id="sensor-2")))
+            return [twinmaker.history_answer(both, each) for each in pages]
+
+        alone = answers(pages(0))
+        assert answers(pages()) == alone
+        assert len(pages(page_values=20)) == 2
+        for page_bytes in (30_000, 60_000, 90_000):
+            found = answers(pages(page_bytes=page_bytes))
+            assert len(orjson.dumps(found)) <= page_bytes
+            assert 1 < len(found) < len(alone)
+            assert found == alone[: len(found)]
+        ticks = iter([0.0, *(0.05 * tick for tick in range(1, 1_000))])
+        found = answers(pages(clock=lambda: next(ticks)))
+        assert 1 < len(found) < len(alone)
+        assert found == alone[: len(found)]
 
     def test_gives_up_on_pages_ahead_that_take_long(self, store, query):
         ticks = iter([0.0, *(0.5 * tick for tick in range(1, 1_000))])
