@@ -126,6 +126,8 @@ class Document:
         value = self._content.get(key)
         if value is None:
             return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON Schema's integers include 2.0
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not whole or not 0 <= value <= _LARGEST_COUNT:
             raise InvalidQueryError(f"{key} must be a whole number from 0 to {_LARGEST_COUNT:,}")

@@ -23,6 +23,9 @@ from tests.end_to_end.http.test_answers import (
     test_a_repeated_parameter_of_properties_is_one_list,
     test_pages_together_hold_every_value_once,
 )
+from tests.end_to_end.http.test_generated_requests import (
+    test_generated_requests_are_answered_as_the_document_says,
+)
 from tests.end_to_end.http.test_invalid_queries import (
     test_a_body_that_isnt_an_object_is_refused,
     test_a_body_that_isnt_json_is_refused,

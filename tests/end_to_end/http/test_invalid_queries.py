@@ -49,9 +49,9 @@ MISTYPED: dict[str, list[Any]] = {
         [CONDITION | {"value": {"anyValue": 1}}],
     ],
     "order_by_time": ["UP", 1, ["ASCENDING"]],
-    "max_results": [-1, 1.5, "5", True, [5]],
+    "max_results": [-1, 1.5, "5", True, [5], 2**31],
     "next_token": [5, ["a"], {}],
-    "pages_ahead": [-1, 1.5, "5", True, [5]],
+    "pages_ahead": [-1, 1.5, "5", True, [5], 2**31],
     "entity_id": [5, "", ["a"]],
     "component_name": [5, "", ["a"]],
     "component_path": [5, "", ["a"]],
@@ -90,6 +90,18 @@ def assert_names(service: Service, key: str, path: str, payload: Any) -> None:
 )
 def test_every_documented_key_is_tried_below(schema: str, tried: dict[str, Any]) -> None:
     assert set(tried) == the_contract().keys_of(f"History{schema}")
+
+
+def test_the_document_refuses_the_same_but_for_what_only_words_can_say() -> None:
+    schema = ("components", "schemas", "HistoryPayload")
+    accepted = [
+        value
+        for key, values in MISTYPED.items()
+        for value in values
+        if the_contract().problem(history(**{key: value}), schema) is None
+    ]
+    assert accepted == ["2026-02-30T00:00:00Z", {"other": "Body.t"}]
+    assert the_contract().problem(history(iot_device_id=None), schema) is not None
 
 
 @pytest.mark.parametrize(("key", "value"), cases(MISTYPED, set(history()) | set(MISTYPED)))

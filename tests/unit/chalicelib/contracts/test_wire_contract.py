@@ -235,13 +235,13 @@ class TestPayloads:
             ("order_by_time", ["ASCENDING"]),
             ("max_results", "200"),
             ("max_results", -1),
-            ("max_results", 1.0),
+            ("max_results", 1.5),
             ("max_results", True),
             ("max_results", 2**31),
             ("max_results", 10**400),
             ("pages_ahead", "1"),
             ("pages_ahead", -1),
-            ("pages_ahead", 1.0),
+            ("pages_ahead", float("inf")),
             ("pages_ahead", False),
             ("pages_ahead", 10**400),
             ("next_token", 7),
@@ -261,7 +261,7 @@ class TestPayloads:
             wire_contract.last_entry_query(payload(**{key: 7}))
 
     @pytest.mark.parametrize(
-        ("asked", "expected"), [(..., None), (0, None), (1, 1), (10_000, 10_000)]
+        ("asked", "expected"), [(..., None), (0, None), (1, 1), (2.0, 2), (10_000, 10_000)]
     )
     def test_bound_a_page_only_by_a_number_of_at_least_one(self, asked, expected):
         assert wire_contract.history_query(payload(max_results=asked)).max_results == expected
