@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from chalicelib.contracts.component_types import LATEST, TELEMETRY
-from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
+from chalicelib.contracts.component_types import ALARM, LATEST, TELEMETRY
+from chalicelib.contracts.twinmaker import ALARM_KEY, DEVICE_ID_PROPERTY
 from chalicelib.model.instants import utc_text
+from deploy_scripts.project_files.twin_configuration import ALARM_STATUS
 from deploy_scripts.register.calls import twinmaker_client
 from deploy_scripts.register.component_types import component_type_ids, component_types
 from deploy_scripts.register.registered_types import differences
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _DAWN: Final = "1899-12-31T00:00:00Z"
 """JavaScript's `new Date(0, 0, 0)`, from which IoT App Kit looks for a newest value."""
+_NEWEST: Final = {"startTime": _DAWN, "maxResults": 1, "orderByTime": "DESCENDING"}
 _EACH_SHOWN: Final = 5
 """Devices of which each has its own number; of more than these, only all together."""
 
@@ -123,11 +125,14 @@ class Readable:
         The members of a read that name it: those of a component of an entity, or its component type.
     latest
         The same of the component by which its newest values are read; None if there is none.
+    alarms
+        The same of its alarm: the component, if there is one, and the component type.
     """
 
     device: Device
     target: Mapping[str, str]
     latest: Mapping[str, str] | None = None
+    alarms: tuple[Mapping[str, str], ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -162,6 +167,7 @@ def find_entities(
 def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
     type_ids = component_type_ids(twin.name, device)
     type_id = type_ids[TELEMETRY]
+    alarm = ({"componentTypeId": type_ids[ALARM]},) if ALARM in type_ids else ()
     not_there = (
         twinmaker.exceptions.ResourceNotFoundException,  # also if removed since it was listed
         twinmaker.exceptions.ValidationException,  # a device's id that can't be an entity's
@@ -173,8 +179,10 @@ def _readable(twinmaker: Any, twin: Twin, device: Device, run: str) -> Readable:
             continue
         found = _components_of(entity, device, run)
         if type_id in found:
-            return Readable(device, found[type_id], found.get(type_ids[LATEST]))
-    return Readable(device, {"componentTypeId": type_id})
+            own = [found[each] for each in [type_ids.get(ALARM)] if each in found]
+            latest = found.get(type_ids[LATEST])
+            return Readable(device, found[type_id], latest, (*own, *alarm))
+    return Readable(device, {"componentTypeId": type_id}, alarms=alarm)
 
 
 def _entity_ids(twinmaker: Any, twin: Twin, device: Device, type_id: str) -> Iterator[str]:
@@ -252,14 +260,37 @@ def read_newest(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
     """
 
     def count(readable: Readable) -> int:
-        newest = {"startTime": _DAWN, "maxResults": 1, "orderByTime": "DESCENDING"}
         with _reading(readable):
             return _values_in(
-                last_hour(twinmaker, workspace_id, readable, readable.names, **newest)
+                last_hour(twinmaker, workspace_id, readable, readable.names, **_NEWEST)
             )
 
     read = _each_once(readables)
     return _counted("since 1899, at most 1: ", read, side_by_side(count, read))
+
+
+def read_alarms(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]) -> Finding[int]:
+    """Check that the newest status of each alarm is found; return the number of values.
+
+    It is read by the entity, and by the component type as Grafana's alarm panel does, which then finds the
+    entity by the `alarm_key`.
+    """
+
+    def count(readable: Readable) -> int:
+        with _reading(readable):
+            answer = last_hour(twinmaker, workspace_id, readable, [ALARM_STATUS], **_NEWEST)
+        for each in answer:
+            named = each["entityPropertyReference"].get("externalIdProperty") or {}
+            if ALARM_KEY not in named and not readable.has_entity:
+                raise BrokenHopError(
+                    f"{readable.title}: the answer has no {ALARM_KEY}, so Grafana finds no entity.",
+                    "Deploy the stage again, and register: one of them is older than the alarm.",
+                )
+        return _values_in(answer)
+
+    alarms = [Readable(each.device, alarm) for each in readables for alarm in each.alarms]
+    read = [*{tuple(each.target.items()): each for each in alarms}.values()]
+    return _counted("newest status: ", read, side_by_side(count, read))
 
 
 def _each_once(readables: Sequence[Readable]) -> list[Readable]:

@@ -192,6 +192,8 @@ class Verification:
         values = walk.take("TwinMaker GetPropertyValue", twinmaker.read_last_entries, *what)
         values += walk.take("TwinMaker GetPropertyValueHistory", twinmaker.read_histories, *what)
         values += walk.take("TwinMaker newest by history", twinmaker.read_newest, *what)
+        if any(each.alarms for each in readables):
+            values += walk.take("TwinMaker alarms", twinmaker.read_alarms, *what)
         by_device = {each.device.id: each for each in readables}
 
         def read(charted: Device, names: Sequence[str]) -> Iterable[Mapping[str, Any]]:

@@ -33,7 +33,7 @@ from deploy_scripts.register.component_types import component_types
 from deploy_scripts.register.entities import entity
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.stage.twin_info import digital_twin_info
-from deploy_scripts.verify.twinmaker import Readable, find_entities, read_newest
+from deploy_scripts.verify.twinmaker import Readable, find_entities, read_alarms, read_newest
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.conformance.memory import MemoryStore
 from tests.conformance.oracle import Stored
@@ -177,6 +177,15 @@ def test_verify_takes_the_entity_of_each_device_and_not_of_another_one_of_its_ty
     assert [each.latest for each in found] == [
         {"entityId": each.id, "componentName": "latest"} for each in pumps
     ]
+
+
+def test_verify_reads_each_alarm_by_its_entity_and_by_its_type(client, pumps):
+    readables = find_entities(client, Twin(TWIN, WHERE["workspaceId"]), pumps, "prod").value
+    found = read_alarms(client, WHERE["workspaceId"], readables)
+    types = dict.fromkeys(f"{TWIN}-{each.component_type or each.id}-alarm" for each in pumps)
+    assert {*found.detail.removeprefix("newest status: ").split(", ")} == {
+        f"{each}: 1 values" for each in [*types, *(each.id for each in pumps)]
+    }
 
 
 def test_verify_reads_a_type_once_for_all_devices_that_have_no_entity(client, pumps):

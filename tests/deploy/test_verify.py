@@ -33,9 +33,9 @@ from deploy_scripts.register.component_types import component_type, component_ty
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.verify.chart import Series
-from deploy_scripts.verify.hop import HopResult, Verified
+from deploy_scripts.verify.hop import BrokenHopError, HopResult, Verified
 from deploy_scripts.verify.report import page
-from deploy_scripts.verify.twinmaker import Readable, read_histories
+from deploy_scripts.verify.twinmaker import Readable, read_alarms, read_histories
 from deploy_scripts.verify.verification import Verification
 from deploy_scripts.verify.walk import Walk, side_by_side
 from local_cloud.child_process import free_port
@@ -98,8 +98,10 @@ class Deployed:
         self.workspace = f"w-{layer_3_hot}-{layer_4}"
         self.config = directory / "config"
         self.config.mkdir(parents=True)
-        for file in ("config.json", "config_iot_devices.json"):
-            (self.config / file).write_bytes((PROJECT / "config" / file).read_bytes())
+        (self.config / "config.json").write_bytes((PROJECT / "config" / "config.json").read_bytes())
+        devices = json.loads((PROJECT / "config" / "config_iot_devices.json").read_bytes())
+        devices[0]["alarm"] = {"source": "alarmState"}  # which no entry has
+        (self.config / "config_iot_devices.json").write_text(json.dumps(devices))
         self.providers(*self.layout)
         self.environment = {
             "DIGITAL_TWIN_INFO": json.dumps(
@@ -283,7 +285,10 @@ def test_every_hop_of_a_twin_that_reads_another_cloud_is_well(azure_aws, tmp_pat
         "TwinMaker GetPropertyValue",
         "TwinMaker GetPropertyValueHistory",
         "TwinMaker newest by history",
+        "TwinMaker alarms",
     ]
+    read = "temperature-sensor-1: 0 values, factory-twin-temperature-sensor-1-alarm: 0 values"
+    assert f"newest status: {read}" in result.output
     assert "warning:" not in result.output
     text = file.read_text()
     assert all(title in text for title in titles)
@@ -309,9 +314,11 @@ def test_a_twin_on_one_cloud_needs_no_token_and_is_read_by_type_without_entities
     titles = [hop["title"] for hop in document["hops"]]
     assert "token" not in titles
     assert document["ok"]
-    history, newest = document["hops"][-2:]
+    history, newest, alarms = document["hops"][-3:]
     assert "factory-twin-pump-1: 25 values" in history["detail"]
     assert "factory-twin-pump-1: 1 values" in newest["detail"]
+    type_id = "factory-twin-temperature-sensor-1-alarm"
+    assert alarms["detail"] == f"newest status: {type_id}: 0 values"
 
 
 # --- configuration and record -----------------------------------------------------------------
@@ -970,6 +977,18 @@ def test_many_devices_are_told_all_together():
     found = read_histories(Client(), "w", readables)
     assert found.detail == "last hour, at most 25: 7,475 values of 299 devices, none of d7"
     assert found.value == 7475
+
+
+def test_an_alarm_whose_key_is_not_in_the_answer_is_reported():
+    class Client:
+        def get_property_value_history(self, **_asked: Any) -> Any:
+            reference = {"externalIdProperty": {"iotDeviceId": "pump-1"}}
+            return {"propertyValues": [{"entityPropertyReference": reference, "values": [{}]}]}
+
+    by_type = {"componentTypeId": "t-alarm"}
+    readable = Readable(Device("pump-1", ()), by_type, alarms=(by_type,))
+    with pytest.raises(BrokenHopError, match="t-alarm: the answer has no alarm_key"):
+        read_alarms(Client(), "w", [readable])
 
 
 def test_the_page_of_nothing_can_be_written():
