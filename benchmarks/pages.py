@@ -143,7 +143,7 @@ def _small_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:
         before = server.counts()
         token = orjson.loads(ours(token))["nextToken"]
         items = max(items, server.counts().since(before).items)
-    target = "at least 10 times less time, at most 201 items read"
+    target = "at least 10 times less processor time, at most 201 items read"
     title = f"a page of {LARGEST_TWINMAKER_PAGE} values of {_LONG_HISTORY:,} entries, against"
     comparisons: dict[str, dict[str, Callable[[], object]]] = {
         "the textbook reader": {"hot reader": several(ours), "textbook": several(baseline)},
@@ -153,10 +153,10 @@ def _small_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:
         },
     }
     for name, ways in comparisons.items():
-        timings = in_turn(ways, rounds=rounds)
+        timings = in_turn(ways, rounds=rounds, clock=time.process_time)
         hot, textbook_reader = timings.values()
         faster = textbook_reader.median / hot.median
-        measured = f"{faster:.1f} times less time, {items} items read"
+        measured = f"{faster:.1f} times less processor time, {items} items read"
         met = faster >= 10 and items <= 201
         yield Finding(f"{title} {name}", target, measured, met, timings, {"items": items})
 
