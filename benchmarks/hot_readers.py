@@ -19,7 +19,7 @@ from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.stores.dynamodb import CLIENT, DynamoDBHotStore
-from chalicelib.stores.dynamodb_pages import page_session
+from chalicelib.stores.dynamodb_pages import page_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def hot_reader(server: LeanServer) -> HotReader:
 
 def hot_store(server: LeanServer) -> DynamoDBHotStore:
     """Return its store."""
-    client: Any = page_session().create_client("dynamodb", config=CLIENT, **client_options(server))
+    client = page_client(CLIENT, **client_options(server))
     return DynamoDBHotStore(
         client, table_name=TABLE, device_id_attribute=DEVICE_ID, timestamp_attribute=TIMESTAMP
     )

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 
 from azure.cosmos import CosmosClient
 
-from chalicelib.model.errors import HotStoreError
+from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.stores.cosmos_batches import KEY_AND_IDENTITY, RowBatch
 from chalicelib.stores.cosmos_errors import answer_in_time
 from chalicelib.stores.cosmos_pages import KeptPages
 from chalicelib.stores.cosmos_transport import PooledTransport
-from chalicelib.stores.hot_store import entries_of
+from chalicelib.stores.hot_store import READ_SECONDS, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,9 +53,6 @@ _CLIENT: Final[Mapping[str, Any]] = {
     "retry_backoff_max": 2,
     "retry_backoff_factor": 0.1,
 }
-_TIMEOUT: Final[int] = _CLIENT["timeout"]
-_READ_SECONDS: Final = 20.0
-"""The longest time for all pages of one read."""
 _PATH: Final = re.compile(r'/(?:"([^"]*)"|([^/]+))')
 """A name in a partition key's path, in quotes if it isn't an identifier."""
 _GROWTH: Final = 4
@@ -171,21 +168,27 @@ class CosmosHotStore:
 
         The next page is requested when it is needed, and all of them come within one time.
         """
-        until = time.monotonic() + _READ_SECONDS
+        until = time.monotonic() + READ_SECONDS
         size = _ANY_NUMBER if limit is None else min(limit, _LARGEST_PAGE)
         continuation: str | None = None
         while True:
+            before = continuation
             page, continuation = answer_in_time(
-                partial(self._page, query, size, continuation, width), until, self._timestamp
+                partial(self._page, self._container(), query, size, before, width),
+                until,
+                self._timestamp,
             )
             yield page
             if continuation is None:
                 return
+            if continuation == before:
+                raise StoreUnavailableError("Cosmos DB answers the same page again and again.")
             # The caller takes more than its estimate: entries may lack properties.
             size = size if size == _ANY_NUMBER else min(size * _GROWTH, _LARGEST_PAGE)
 
     def _page(
         self,
+        container: ContainerProxy,
         query: Mapping[str, Any],
         size: int,
         continuation: str | None,
@@ -200,18 +203,14 @@ class CosmosHotStore:
             found.append((kept.columns(result), headers.get("x-ms-continuation")))
 
         kept = KeptPages(width)
-        pages = (
-            self._container()
-            .query_items(
-                **query,
-                max_item_count=size,
-                timeout=min(_TIMEOUT, seconds),
-                read_timeout=min(_CLIENT["read_timeout"], seconds),
-                response_hook=keep,
-                raw_response_hook=kept,
-            )
-            .by_page(continuation)
-        )
+        pages = container.query_items(
+            **query,
+            max_item_count=size,
+            timeout=seconds,
+            read_timeout=min(_CLIENT["read_timeout"], seconds),
+            response_hook=keep,
+            raw_response_hook=kept,
+        ).by_page(continuation)
         next(pages, None)
         return found[-1]
 
@@ -244,7 +243,7 @@ class LazyContainer:
         if opened is None:
             # Without a lock: if the account is unavailable, no request waits for another's attempts.
             # Two first requests at once make two clients, and the later one is kept.
-            until = time.monotonic() + _TIMEOUT
+            until = time.monotonic() + _CLIENT["timeout"]
             opened = self._opened = answer_in_time(self._open, until)
         return opened
 

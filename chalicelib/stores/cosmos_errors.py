@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-_TRIED_AGAIN: Final = frozenset({408, 410, 449})
-"""Status codes below 500 of failures that pass at once (Azure documentation, 'HTTP status codes for
-Azure Cosmos DB'): time-out, a partition that moves, a conflict inside of Cosmos DB. The SDK tries a read
-again in another region only, or not at all."""
 _TOO_MANY_REQUESTS: Final = 429
+_TRIED_AGAIN: Final = frozenset({408, 410, _TOO_MANY_REQUESTS, 449})
+"""Status codes below 500 of failures that pass (Azure documentation, 'HTTP status codes for Azure Cosmos DB'):
+time-out, a partition that moves, too many requests in a second, a conflict inside of Cosmos DB. The SDK tries a
+read again in another region only, or not at all."""
 _SESSION_NOT_AVAILABLE: Final = 1002
 """The sub-status of a 404 from a replica that lags behind what this client has read before."""
 _PAUSES: Final = (0.1, 0.4)
-"""Seconds before each further try."""
+"""Seconds before each further try, if Cosmos DB doesn't ask for more."""
+_LONGEST_WAIT: Final = 1.0
+"""Seconds; who is asked to wait longer tells the caller to."""
 
 
 def answer_in_time(
@@ -63,17 +65,27 @@ def answer_in_time(
                 raise StoreUnavailableError("Cosmos DB hasn't answered in time.")
             try:
                 return ask(left)
-            except CosmosHttpResponseError as error:
-                pause = next(pauses, None)
-                if pause is None or pause >= left or not _passes(error):
+            except (CosmosHttpResponseError, DecodeError) as error:
+                pause = max(next(pauses, math.inf), _seconds_asked_for(error))
+                left = until - time.monotonic()
+                if pause >= min(left, _LONGEST_WAIT) or not _passes(error):
                     raise
                 time.sleep(pause)
 
 
-def _passes(error: CosmosHttpResponseError) -> bool:
+def _passes(error: Exception) -> bool:
+    if not isinstance(error, CosmosHttpResponseError):  # it isn't a page, perhaps as it is cut off
+        return True
     status = error.status_code or 0
     lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
     return status in _TRIED_AGAIN or status >= 500 or lags
+
+
+def _seconds_asked_for(error: Exception) -> float:
+    """Return the seconds that Cosmos DB asks to wait (`x-ms-retry-after-ms`)."""
+    headers = error.headers if isinstance(error, CosmosHttpResponseError) else {}
+    milliseconds = str(headers.get("x-ms-retry-after-ms", ""))
+    return int(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0
 
 
 @contextmanager
@@ -83,13 +95,14 @@ def explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
         yield
     except CosmosHttpResponseError as error:
         status = error.status_code or 0
-        throttled = status == _TOO_MANY_REQUESTS
-        if throttled or _passes(error):
+        if _passes(error):
+            throttled = status == _TOO_MANY_REQUESTS
             failure = (
                 "The read was throttled by Cosmos DB" if throttled else "Cosmos DB is unavailable"
             )
             raise StoreUnavailableError(
-                f"{failure} (status {status}): {error}", retry_after=_retry_after(error)
+                f"{failure} (status {status}): {error}",
+                retry_after=max(1, math.ceil(_seconds_asked_for(error))),
             ) from error
         raise HotStoreError(
             f"Cosmos DB refuses the read (status {status}): {error}. {_cure(error, timestamp)}"
@@ -103,7 +116,8 @@ def explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
         raise StoreUnavailableError(f"Cosmos DB hasn't answered in time: {error}") from error
     except (ServiceRequestError, ServiceResponseError, DecodeError) as error:
         raise StoreUnavailableError(
-            f"Cosmos DB can't be reached: {error}. If that lasts, check COSMOS_ENDPOINT."
+            f"Cosmos DB can't be reached, or answers something else: {error}. If that lasts, check "
+            "COSMOS_ENDPOINT."
         ) from error
     except AzureError as error:
         raise HotStoreError(f"Cosmos DB can't be queried: {error}") from error
@@ -133,9 +147,3 @@ def _cure(error: CosmosHttpResponseError, timestamp: Sequence[str]) -> str:
         case 404:
             return "Check COSMOS_ENDPOINT, COSMOS_DATABASE and COSMOS_CONTAINER."
     return "Check DEVICE_ID_ATTRIBUTE and TIMESTAMP_ATTRIBUTE."
-
-
-def _retry_after(error: CosmosHttpResponseError) -> int:
-    """Return the seconds that Cosmos DB asks to wait (`x-ms-retry-after-ms`), at least one."""
-    milliseconds = str(error.headers.get("x-ms-retry-after-ms", ""))
-    return max(1, math.ceil(int(milliseconds) / 1000)) if milliseconds.isdecimal() else 1

@@ -11,9 +11,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from azure.core.exceptions import DecodeError
 from azure.core.pipeline.transport import HttpResponse
-
-from chalicelib.model.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
     from azure.core.pipeline import PipelineResponse
@@ -67,7 +66,7 @@ class KeptPages:
 
         Raises
         ------
-        StoreUnavailableError
+        DecodeError
             It isn't made of rows.
         """
         page = result.get("Documents") if isinstance(result, dict) else None
@@ -76,7 +75,7 @@ class KeptPages:
                 return self._kept[page[0]]
             if all(isinstance(row, list) and len(row) == self._width for row in page):
                 return list(zip(*page, strict=True)) if page else [()] * self._width
-        raise StoreUnavailableError("Cosmos DB's answer isn't made of the rows asked for.")
+        raise DecodeError("The answer isn't made of the rows asked for.")
 
 
 class _NumberedPage(HttpResponse):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from azure.core.utils import CaseInsensitiveDict
 from urllib3 import PoolManager, ProxyManager, Timeout, disable_warnings
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    DecodeError,
     HTTPError,
     InsecureRequestWarning,
     NewConnectionError,
@@ -35,13 +35,13 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from chalicelib.connections.answer_time import with_bounded_answers
+
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import HttpRequest
     from urllib3 import BaseHTTPResponse
 
 _CONNECTIONS: Final = 32
-_PIECE: Final = 262_144
-"""Bytes; the answer may be any number of them."""
 
 
 class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
@@ -51,7 +51,7 @@ class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
     'Proxies' and 'SSL Cert Verification'). A `.netrc`'s password never takes the place of the SDK's
     own authorization.
 
-    `read_timeout` bounds the whole content of an answer, not each wait for a part of it.
+    `read_timeout` bounds a whole answer, not each wait for a part of it.
     """
 
     def __init__(self) -> None:
@@ -108,12 +108,11 @@ class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
                 timeout=Timeout(connect=connection_timeout, read=read_timeout),
                 retries=False,
                 redirect=False,
-                preload_content=False,
             )
-            return _Answer(request, answer, _content(answer, read_timeout))
+            return _Answer(request, answer)
         except ReadTimeoutError as error:
             raise ServiceResponseTimeoutError(error, error=error) from error
-        except ProtocolError as error:
+        except (ProtocolError, DecodeError) as error:
             raise ServiceResponseError(error, error=error) from error
         except NewConnectionError as error:
             raise ServiceRequestError(error, error=error) from error
@@ -126,28 +125,17 @@ class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
 class _Answer(HttpResponse):
     """An answer whose content has been read."""
 
-    def __init__(self, request: HttpRequest, answer: BaseHTTPResponse, content: bytes) -> None:
+    def __init__(self, request: HttpRequest, answer: BaseHTTPResponse) -> None:
         super().__init__(request, answer)
         self.status_code = answer.status
         self.headers = CaseInsensitiveDict(answer.headers)
         self.reason = answer.reason
         self.content_type = answer.headers.get("Content-Type")
-        self._content = content
+        self._content = answer.data
 
     def body(self) -> bytes:
         """Return the content."""
         return self._content
-
-
-def _content(answer: BaseHTTPResponse, seconds: float) -> bytes:
-    until = time.monotonic() + seconds
-    pieces: list[bytes] = []
-    while piece := answer.read1(_PIECE):
-        pieces.append(piece)
-        if time.monotonic() > until:
-            answer.close()
-            raise ProtocolError(f"the answer isn't complete after {seconds:g} s")
-    return b"".join(pieces)
 
 
 def _pool(host: str, *, verify: bool) -> PoolManager:
@@ -161,7 +149,7 @@ def _pool(host: str, *, verify: bool) -> PoolManager:
         options["cert_reqs"] = "CERT_NONE"
     proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return ProxyManager(proxy, **options) if proxy else PoolManager(**options)
+    return with_bounded_answers(ProxyManager(proxy, **options) if proxy else PoolManager(**options))
 
 
 def _trusting_known_authorities() -> ssl.SSLContext:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Final, cast
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import botocore
 from botocore.config import Config
@@ -15,8 +16,8 @@ from chalicelib.model.locations import projection
 from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch, made_of_items
 from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
-from chalicelib.stores.dynamodb_pages import ItemColumns, page_session
-from chalicelib.stores.hot_store import entries_of
+from chalicelib.stores.dynamodb_pages import ItemColumns, all_until, page_client
+from chalicelib.stores.hot_store import READ_SECONDS, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.settings.hot_reader import HotReaderSettings
     from chalicelib.stores.hot_store import HotStore
 
-# API Gateway gives a request 29 seconds, so an unavailable store must be noticed earlier: all tries with the
-# waits between them take 24 at most. DynamoDB mostly answers within milliseconds.
+# DynamoDB mostly answers within milliseconds.
 CLIENT: Final = Config(
     connect_timeout=2,
     read_timeout=5,
@@ -58,7 +58,7 @@ _LONGEST_EXPRESSION: Final = 4_096
 def connect(settings: DynamoDBSettings, entries: HotReaderSettings) -> HotStore:
     """Return the store that the settings name; nothing is sent yet."""
     store = DynamoDBHotStore(
-        cast("DynamoDBClient", page_session().create_client("dynamodb", config=CLIENT)),
+        page_client(CLIENT),
         table_name=settings.table_name,
         index_name=settings.index_name,
         device_id_attribute=entries.device_id_attribute,
@@ -107,7 +107,8 @@ class DynamoDBHotStore:
     ) -> list[str] | None:
         """Return the names of the rest of the table's key; see `IndexQueries.key_beyond_index`."""
         request = self._request(device_id, lower, upper, descending=False, properties={}, limit=1)
-        position = self._query(request).get("LastEvaluatedKey")
+        page = self._query(request, time.monotonic() + READ_SECONDS)
+        position = page.get("LastEvaluatedKey")
         if position is None:
             return None
         return sorted({*position} - {self._device_id_attribute, self._timestamp_attribute})
@@ -144,8 +145,9 @@ class DynamoDBHotStore:
             device_id, lower, upper, descending=descending, properties=properties, limit=limit
         )
         follow_up = max((limit or 0) // _SMALLER, _SMALLEST_FOLLOW_UP)
+        until = time.monotonic() + READ_SECONDS
         while True:
-            page = self._query(request)
+            page = self._query(request, until)
             with made_of_items():
                 items: Any = page["Items"]
             if isinstance(items, ItemColumns):
@@ -154,6 +156,8 @@ class DynamoDBHotStore:
                 yield ItemBatch(items, self._timestamp_attribute, properties)
             if "LastEvaluatedKey" not in page:
                 return
+            if page["LastEvaluatedKey"] == request.get("ExclusiveStartKey"):
+                raise StoreUnavailableError("DynamoDB answers the same page again and again.")
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
             if "Limit" in request:
                 # Mostly the rest of a second is missing, seldom as much again.
@@ -203,9 +207,10 @@ class DynamoDBHotStore:
             request["Limit"] = min(limit, _LARGEST_LIMIT)
         return request
 
-    def _query(self, request: dict[str, Any]) -> Mapping[str, Any]:
+    def _query(self, request: dict[str, Any], until: float) -> Mapping[str, Any]:
         try:
-            return self._client.query(**request)
+            with all_until(until):
+                return self._client.query(**request)
         except (HTTPClientError, BotoConnectionError) as error:
             raise StoreUnavailableError(f"DynamoDB can't be reached: {error}") from error
         except ClientError as error:

@@ -45,7 +45,7 @@ def cure(error: ClientError, table: str, index: str | None) -> str:
     >>> cure(ClientError(refusal, "Query"), "hot", "by-time")
     "Let the function's policy allow dynamodb:Query on table/hot/index/by-time."
     """
-    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    code, message = error.response["Error"]["Code"], str(error.response["Error"].get("Message"))
     if code == "ResourceNotFoundException":
         return (
             "Check DYNAMODB_TABLE_NAME: the table must be in the function's own account and region."

@@ -2,22 +2,34 @@
 
 botocore walks every AttributeValue by its shape, which takes ten times as long as all the rest of a
 large page (docs/performance.md), and returns what was sent, except that it decodes binary values; they
-stay Base64 here. Most pages are plainer still, and are taken apart into columns. Signing, retries,
-checksums and errors stay botocore's.
+stay Base64 here. Most pages are plainer still, and are taken apart into columns. Signing, retries and
+errors stay botocore's.
 """
 
 from __future__ import annotations
 
+import math
 import re
+import time
+import zlib
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.session import Session
 
+from chalicelib.connections.answer_time import bounded
+from chalicelib.model.errors import StoreUnavailableError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from botocore.awsrequest import AWSResponse
+    from botocore.config import Config
 
 _PAGE_SHAPE: Final = "QueryOutput"
 _ITEMS: Final = b'"Items":[{'
@@ -26,6 +38,14 @@ _ATTRIBUTE: Final = re.compile(
     r',(?P<first>\{)?"(?P<name>[^"]*)":\{"(?:(?P<kind>[SN])":"|(?P<truth>BOOL)":)'
 )
 """The beginning of an item's attribute, up to its value."""
+_STUMBLES: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""Errors of botocore's parser at bytes that aren't UTF-8, JSON that is nested deep, an error that is no object."""
+_FIRST_ERROR: Final = 300
+"""The status from which on botocore takes an answer for an error."""
+_CHECKSUM: Final = "x-amz-crc32"
+_PAUSE: Final = 0.05
+"""Seconds before a page is asked for again that isn't whole."""
+_until: Final[ContextVar[float]] = ContextVar("until", default=math.inf)
 
 
 class PageParser(JSONParser):
@@ -40,6 +60,16 @@ class PageParser(JSONParser):
         if page is not None:
             return page
         return super()._handle_json_body(raw_body, shape)  # type: ignore[misc] # not in the stubs
+
+    def parse(self, response: Any, shape: Any) -> Any:
+        """Parse an answer; as an empty one, or as an error without a message, what botocore stumbles over."""
+        try:
+            return super().parse(response, shape)
+        except _STUMBLES:
+            status = response["status_code"]
+            error = {"Error": {"Code": str(status), "Message": "The answer isn't JSON."}}
+            metadata = {"HTTPStatusCode": status, "HTTPHeaders": dict(response["headers"])}
+            return (error if status >= _FIRST_ERROR else {}) | {"ResponseMetadata": metadata}
 
 
 def _page(raw_body: bytes) -> dict[str, Any] | None:
@@ -146,3 +176,59 @@ def page_session() -> Session:
     if register is not None:
         register("response_parser_factory", PageParserFactory())
     return session
+
+
+def page_client(config: Config, **options: Any) -> Any:
+    """Return a client of DynamoDB for pages of items, whose answers all come within `all_until`.
+
+    An answer has the configuration's `read_timeout` as a whole. A page that is cut off, or whose checksum is
+    wrong, is asked for again: botocore looks at neither in its standard mode of retries.
+
+    Parameters
+    ----------
+    config
+        The client's configuration.
+    options
+        Further arguments of botocore's `create_client`.
+    """
+    client: Any = page_session().create_client("dynamodb", config=config, **options)
+    # botocore has no public way to the classes of its connections.
+    pool_classes = client._endpoint.http_session._pool_classes_by_scheme
+    pool_classes.update(bounded(pool_classes))
+    made_with: Any = config  # botocore's stubs lack what it was made with
+    tries, seconds = made_with.retries["total_max_attempts"], made_with.read_timeout
+
+    def in_time(request: Any, **_: Any) -> None:
+        left = _until.get() - time.monotonic()
+        if left <= 0:
+            raise StoreUnavailableError("DynamoDB hasn't answered in time.")
+        if left < seconds:
+            request.context["read_timeout"] = left
+
+    def again(response: tuple[AWSResponse, Any] | None, attempts: int, **_: Any) -> float | None:
+        if response is None or response[0].status_code != HTTPStatus.OK or _is_whole(*response):
+            return None
+        if attempts == tries:
+            raise StoreUnavailableError("DynamoDB's answer isn't a page of items, or is cut off.")
+        return _PAUSE
+
+    client.meta.events.register("before-send.dynamodb.Query", in_time)
+    client.meta.events.register("needs-retry.dynamodb.Query", again)
+    return client
+
+
+def _is_whole(response: AWSResponse, page: Any) -> bool:
+    checksum = response.headers.get(_CHECKSUM)
+    if checksum is not None and checksum != str(zlib.crc32(response.content)):
+        return False
+    return "Items" in page
+
+
+@contextmanager
+def all_until(until: float) -> Iterator[None]:
+    """Bound the tries of queries in this thread by a moment, in seconds of `time.monotonic`."""
+    before = _until.set(until)
+    try:
+        yield
+    finally:
+        _until.reset(before)

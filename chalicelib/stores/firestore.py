@@ -26,7 +26,7 @@ from chalicelib.stores.firestore_transport import (
     failure_in,
     malformed,
 )
-from chalicelib.stores.hot_store import entries_of
+from chalicelib.stores.hot_store import READ_SECONDS, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,10 +40,8 @@ if TYPE_CHECKING:
     from chalicelib.stores.firestore_transport import FirestoreDatabase
 
 _TRIES: Final = 3
-_READ_SECONDS: Final = 25.0
-"""Seconds for a whole read: its caller gives up after 29 s (API Gateway's limit)."""
-_PAGE_SECONDS: Final = 8.0
-"""Seconds for one try of a page."""
+_PAGE_SECONDS: Final = 6.0
+"""Seconds for one try of a page, so that there is time for another."""
 _LONGEST_PAUSE: Final = 0.4
 """Seconds before the second try, at most; twice as many before the third."""
 _WORTH_A_RETRY: Final = frozenset({"ABORTED", "INTERNAL", "UNAVAILABLE"})
@@ -152,12 +150,15 @@ class FirestoreHotStore:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
         query = self._query(device_id, lower, upper, descending=descending, properties=properties)
         size = min(limit or _FIRST_PAGE, _LARGEST_PAGE)
-        give_up = time.monotonic() + _READ_SECONDS
+        give_up = time.monotonic() + READ_SECONDS
         tries = 0
         while True:
             batch, failure, received = self._page(query | {"limit": size}, properties, give_up)
             if batch is not None:
-                query["startAt"] = {"values": batch.position, "before": False}
+                position = {"values": batch.position, "before": False}
+                if position == query.get("startAt"):
+                    raise StoreUnavailableError("Firestore answers the same page again and again.")
+                query["startAt"] = position
                 yield batch
             if failure is None:
                 if received < size:
@@ -180,7 +181,7 @@ class FirestoreHotStore:
         """Return the documents of a page, what ended it before its time, and their number."""
         seconds = min(_PAGE_SECONDS, give_up - time.monotonic())
         if seconds <= 0:
-            message = f"the read takes longer than {_READ_SECONDS:g} s"
+            message = f"the read takes longer than {READ_SECONDS:g} s"
             return None, FirestoreFailure("DEADLINE_EXCEEDED", message), 0
         try:
             answered = self._database.run_query(self._parent, query, seconds)

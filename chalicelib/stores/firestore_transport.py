@@ -6,7 +6,6 @@ Google's client over gRPC makes objects of each document, which takes many times
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Tra
 from urllib3 import PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from chalicelib.connections.answer_time import with_bounded_answers
 from chalicelib.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ _CONNECTIONS: Final = 16
 _HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
 _EMULATORS_OWNER: Final = "Bearer owner"
 """Passes an emulator's access rules, as Google's clients do."""
-_PART: Final = 262_144
-"""Bytes that are read at once, at most."""
 _STATUSES: Final = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -107,9 +105,8 @@ def database_of(settings: FirestoreSettings) -> FirestoreDatabase:
     if settings.emulator is not None:
         project = settings.project or _EMULATORS_PROJECT
         service = f"http://{settings.emulator}"
-        return FirestoreDatabase(
-            PoolManager(maxsize=_CONNECTIONS), None, service, project, settings.database
-        )
+        pool = with_bounded_answers(PoolManager(maxsize=_CONNECTIONS))
+        return FirestoreDatabase(pool, None, service, project, settings.database)
     credentials, project = identity(settings)
     return FirestoreDatabase(_pool(), credentials, _SERVICE, project, settings.database)
 
@@ -125,7 +122,9 @@ def _pool() -> PoolManager:
     certificates = found["verify"] if isinstance(found["verify"], str) else DEFAULT_CA_BUNDLE_PATH
     options: dict[str, Any] = {"maxsize": _CONNECTIONS, "ca_certs": certificates}
     proxy = select_proxy(_SERVICE, found["proxies"])
-    return PoolManager(**options) if proxy is None else ProxyManager(proxy, **options)
+    return with_bounded_answers(
+        PoolManager(**options) if proxy is None else ProxyManager(proxy, **options)
+    )
 
 
 @dataclass(frozen=True)
@@ -175,12 +174,12 @@ class FirestoreDatabase:
         body = orjson.dumps({"structuredQuery": query})
         place = quote(f"{self.root}/{parent}".rstrip("/"), safe="/()")
         try:
-            status, content = self._post(
+            answer = self._sent(
                 f"{self.service}/v1/{place}:runQuery?prettyPrint=false", body, seconds
             )
-        except (ReadTimeoutError, TimeoutError) as error:
+        except ReadTimeoutError as error:
             message = f"no whole answer within {seconds:.1f} s ({error})"
-            raise FirestoreFailure("DEADLINE_EXCEEDED", message) from error
+            raise FirestoreFailure("UNAVAILABLE", message) from error
         except GoogleAuthError as error:
             is_transient = error.retryable or isinstance(error, TransportError)
             raise FirestoreFailure(
@@ -188,28 +187,12 @@ class FirestoreDatabase:
             ) from error
         except (HTTPError, OSError) as error:
             raise FirestoreFailure("UNAVAILABLE", str(error)) from error
-        if status != HTTPStatus.OK:
-            raise _failure(status, content)
-        answered = _parsed(content)
+        if answer.status != HTTPStatus.OK:
+            raise _failure(answer.status, answer.data)
+        answered = _parsed(answer.data)
         if not isinstance(answered, list):
             raise malformed()
         return answered
-
-    def _post(self, url: str, body: bytes, seconds: float) -> tuple[int, bytes]:
-        """Return the status and the content of an answer that arrives in time."""
-        give_up = time.monotonic() + seconds
-        parts = []
-        with self._sent(url, body, seconds) as response:
-            # Other ways to read wait for as many bytes as they ask for, however slowly those drip.
-            while part := response.read1(_PART, decode_content=True):
-                parts.append(part)
-                left = give_up - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError("it came too slowly")
-                connection: Any = response.connection
-                if connection is not None and connection.sock is not None:
-                    connection.sock.settimeout(left)
-        return response.status, b"".join(parts)
 
     def _sent(self, url: str, body: bytes, seconds: float) -> BaseHTTPResponse:
         """Send a request, with a new token if the service doesn't take the one at hand."""
@@ -219,7 +202,6 @@ class FirestoreDatabase:
             "timeout": Timeout(connect=min(_CONNECTION_SECONDS, seconds), read=seconds),
             "redirect": False,
             "retries": False,
-            "preload_content": False,
         }
         if self.credentials is None:
             options["headers"]["Authorization"] = _EMULATORS_OWNER
@@ -230,7 +212,6 @@ class FirestoreDatabase:
         self.credentials.before_request(ask, "POST", url, options["headers"])
         response = self.pool.urlopen("POST", url, **options)
         if response.status == HTTPStatus.UNAUTHORIZED:
-            response.drain_conn()
             self.credentials.refresh(ask)
             self.credentials.apply(options["headers"])
             response = self.pool.urlopen("POST", url, **options)

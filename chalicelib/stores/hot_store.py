@@ -5,7 +5,7 @@ A store only reads. Instants, filters, types and pages are the Hot Reader's, onc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from chalicelib.model.entries import DeviceId, EntryBatch, StoredEntry
     from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
+
+READ_SECONDS: Final = 20.0
+"""The longest time for all of a store's pages of one read: API Gateway gives a request 29 seconds."""
 
 
 class HotStore(Protocol):

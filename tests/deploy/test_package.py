@@ -28,6 +28,7 @@ CLOUD: Final = Functions(
     options=(),
 )
 OF_EVERY_HOT_READER: Final = {
+    "connections": ("answer_time",),
     "contracts": ("answers", "parsing", "twinmaker", "wire_contract"),
     "hot_reader": (
         "conditions",

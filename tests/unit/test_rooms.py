@@ -41,6 +41,7 @@ ROOMS: Final = (
     "stores",
     "contracts",
     "tokens",
+    "connections",
     "observability",
     "settings",
     "model",
@@ -53,6 +54,7 @@ LIBRARIES: Final = {
     "stores": {"botocore", "certifi", "orjson", "requests", "urllib3"},
     "contracts": {"orjson"},
     "tokens": {"aws_lambda_powertools", "botocore", "orjson", "requests"},
+    "connections": {"urllib3"},
     "observability": {"aws_lambda_powertools", "orjson"},
 }
 """The libraries that a room of chalicelib may import; one that isn't listed imports none."""

@@ -1,0 +1,101 @@
+"""Connections whose read time-out bounds a whole answer: its status, headers and content together.
+
+A socket's time-out bounds each wait for bytes, so an answer that comes byte by byte never exceeds it, and
+neither do its headers. urllib3, and botocore by it, read answers by the standard library's
+`HTTPResponse`, and a connection class may name another one (`response_class`).
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from urllib3 import PoolManager
+
+Manager = TypeVar("Manager", bound="PoolManager")
+
+
+class _BoundedStream(io.RawIOBase):
+    """The bytes that arrive at a socket before its time-out, counted from now, is over."""
+
+    def __init__(self, its_socket: socket.socket, seconds: float) -> None:
+        self._socket = its_socket
+        self._until = time.monotonic() + seconds
+        # A socket stays open as long as a stream of its is.
+        self._stream = its_socket.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer isn't complete in its time")
+        self._socket.settimeout(left)
+        return self._socket.recv_into(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Source:
+    """A socket as `HTTPResponse` uses it."""
+
+    def __init__(self, its_socket: socket.socket) -> None:
+        self._socket = its_socket
+
+    def makefile(self, mode: str) -> io.BufferedIOBase:
+        seconds = self._socket.gettimeout()
+        if seconds is None:
+            return cast("io.BufferedIOBase", self._socket.makefile(cast("Any", mode)))
+        return io.BufferedReader(_BoundedStream(self._socket, seconds))
+
+
+class _BoundedAnswer(HTTPResponse):
+    """An answer that must be complete within the time-out that its socket has now."""
+
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(cast("socket.socket", _Source(sock)), *args, **options)
+
+
+def with_bounded_answers(manager: Manager) -> Manager:
+    """Let the read time-out of a manager's connections bound whole answers, and return the manager.
+
+    Examples
+    --------
+    >>> from urllib3 import PoolManager
+    >>> manager = with_bounded_answers(PoolManager())
+    >>> pool = manager.connection_from_url("https://example.com")
+    >>> issubclass(pool.ConnectionCls.response_class, HTTPResponse)
+    True
+    """
+    manager.pool_classes_by_scheme = bounded(manager.pool_classes_by_scheme)
+    return manager
+
+
+def bounded(pool_classes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return classes of pools whose read time-out bounds whole answers.
+
+    Parameters
+    ----------
+    pool_classes
+        The classes to derive them from, by scheme (urllib3's documentation, 'Customizing pool behavior').
+    """
+    return {scheme: _bounded(pool_class) for scheme, pool_class in pool_classes.items()}
+
+
+def _bounded(pool_class: Any) -> Any:
+    class Connection(pool_class.ConnectionCls):  # type: ignore[misc]
+        response_class = _BoundedAnswer
+
+    class Pool(pool_class):  # type: ignore[misc]
+        ConnectionCls = Connection
+
+    return Pool
