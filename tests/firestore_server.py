@@ -69,10 +69,6 @@ class Raw:
 
     content: bytes
     status: int = 200
-    cut_off: bool = False
-    """True to end the connection in the middle of the content."""
-    drips: bool = False
-    """True to send a byte at a time, and never the last one."""
     compressed: bool = False
     """True to send it compressed and in chunks, as the service does."""
 
@@ -89,7 +85,6 @@ class FirestoreServer:
         self.queries: list[Any] = []
         self.parents: list[str] = []
         self._answers = answers
-        self._stopping = threading.Event()
 
         answer = self._answer
 
@@ -111,7 +106,6 @@ class FirestoreServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -144,19 +138,11 @@ class FirestoreServer:
             handler.send_header("Transfer-Encoding", "chunked")
             chunks = [content[:middle], content[middle:], b""]
             framed = [b"%x\r\n%s\r\n" % (len(each), each) for each in chunks]
-            answer = Raw(b"".join(framed), cut_off=answer.cut_off)
+            answer = Raw(b"".join(framed))
         else:
             handler.send_header("Content-Length", str(len(answer.content)))
         handler.end_headers()
-        if answer.drips:
-            for byte in answer.content[:-1]:
-                handler.wfile.write(bytes([byte]))
-                if self._stopping.wait(0.02):
-                    break
-        else:
-            end = len(answer.content) // 2 if answer.cut_off else None
-            handler.wfile.write(answer.content[:end])
-        handler.close_connection = answer.cut_off or answer.drips
+        handler.wfile.write(answer.content)
 
 
 def database_at(host: str) -> FirestoreDatabase:

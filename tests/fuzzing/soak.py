@@ -17,12 +17,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from deploy_scripts import PROJECT
-from tests.unit.chalicelib.data_connector.test_faults import FAULTS, TABLE, row_of
+from tests.unit.chalicelib.faults import DOCUMENT, matrices, with_sections
 
 _EXAMPLES: Final = 200
 """Inputs for each property with one seed, at most: Hypothesis ends where it finds no other."""
 _READERS: Final = 64
-_HEADER: Final = ("| fault of the first request | then | if it stays |", "|---|---|---|")
 
 
 def main(minutes: float) -> None:
@@ -42,7 +41,7 @@ def main(minutes: float) -> None:
     counts = json.loads(load)
     when = f"Last run: {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}"
     sections = {
-        "faults": "\n".join([*_HEADER, *map(row_of, FAULTS)]),
+        **{matrix.section: matrix.table() for matrix in matrices()},
         "inputs": (
             f"{when}, {minutes:g} minutes: {rounds} rounds of {properties} properties, at most {_EXAMPLES} "
             f"inputs for each ({rounds * properties * _EXAMPLES:,} in all); wrong answers: 0, faults of "
@@ -53,15 +52,7 @@ def main(minutes: float) -> None:
             f"{counts['faults']:,} faults; wrong answers: 0."
         ),
     }
-    text = TABLE.read_text()
-    for name, content in sections.items():
-        text = re.sub(
-            rf"(<!-- {name} -->\n).*?(\n<!-- end -->)",
-            rf"\g<1>{content}\g<2>",
-            text,
-            flags=re.DOTALL,
-        )
-    TABLE.write_text(text)
+    DOCUMENT.write_text(with_sections(DOCUMENT.read_text(), sections))
 
 
 def _run(file: str, *options: str, **variables: str) -> str:

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 from chalicelib.http.endpoint import HttpRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import BinaryIO
 
     from chalicelib.http.endpoint import HttpEndpoint, HttpResponse
@@ -139,19 +139,36 @@ class Cut(bytes):
     """Bytes behind which the connection ends."""
 
 
-Act = bytes | str
-"""What to do with a request: answer these bytes, or one of the words below."""
+class Drip(bytes):
+    """Bytes behind which a byte follows now and then, and never the last one."""
+
+
 RESET, CLOSE, HANG = "reset", "close", "hang"
+Act = bytes | str | Callable[[int], bytes]
+"""What to do with a request: answer these bytes, or those for its number from 1, or one of the words above."""
 
 
 class Scripted(RawServer):
     """Does prepared things with one request after the other, the last thing again and again.
 
     Connections stay open between requests.
+
+    Parameters
+    ----------
+    acts
+        What to do with each request.
+    aside
+        Returns the answer to a request that is none of these; None if it is one.
     """
 
-    def __init__(self, *acts: Act, listening: bool = True) -> None:
+    def __init__(
+        self,
+        *acts: Act,
+        listening: bool = True,
+        aside: Callable[[Received], bytes | None] = lambda _request: None,
+    ) -> None:
         self._acts = list(acts)
+        self._aside = aside
         self._lock = threading.Lock()
         self.requests: list[Received] = []
         super().__init__(self._answer, listening=listening)
@@ -159,11 +176,20 @@ class Scripted(RawServer):
     def _answer(self, connection: socket.socket, _number: int) -> None:
         with connection.makefile("rb") as stream:
             while request := read_request(stream):
+                if (answer := self._aside(request)) is not None:
+                    connection.sendall(answer)
+                    continue
                 with self._lock:
                     act = self._acts[min(len(self.requests), len(self._acts) - 1)]
                     self.requests.append(request)
+                    number = len(self.requests)
+                if callable(act):
+                    act = act(number)
                 if isinstance(act, bytes):
                     connection.sendall(act)
+                    if isinstance(act, Drip):
+                        while not self.stopping.wait(0.02):
+                            connection.sendall(b" ")
                     if isinstance(act, Cut):
                         return
                     continue

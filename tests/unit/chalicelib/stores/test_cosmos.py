@@ -440,58 +440,9 @@ class TestAFailure:
     def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cosmos_errors, "_PAUSES", (0.01, 0.01))
 
-    @pytest.mark.parametrize("status", [404, 408, 410, 449, 500, 503])
-    def test_that_passes_is_tried_again(self, account, status):
-        headers = {"x-ms-substatus": "1002"} if status == 404 else {}
-        account.answers = [failed(status, **headers), failed(status, **headers), found(0, 1)]
-        assert len(list(read(account.store(), "d"))) == 1
-        assert len(account.queries) == 3
-
     def test_that_passes_is_tried_again_when_the_container_is_opened(self, account):
         account.account_statuses = [503, 200]
         assert len(list(read(account.store(), "d"))) == 1
-
-    def test_by_pages_that_take_too_long_together_is_worth_a_retry(self, account, monkeypatch):
-        def answer(_: Request) -> Response:
-            account.released.wait(0.05)
-            return found(len(account.queries), 1, more="more")
-
-        monkeypatch.setattr(cosmos, "_READ_SECONDS", 0.2)
-        account.answer = answer
-        store = account.store()
-        with pytest.raises(StoreUnavailableError, match="in time"):
-            list(read(store, "d"))
-        assert len(account.queries) <= 4
-
-    @pytest.mark.parametrize(
-        "answered",
-        [
-            "{}",
-            "null",
-            "[]",
-            "7",
-            '{"Documents":null}',
-            '{"Documents":{}}',
-            '{"Documents":[null]}',
-            '{"Documents":[7]}',
-            '{"Documents":["abc"]}',
-            '{"Documents":[{"k":1,"i":2,"p0":3}]}',
-            '{"Documents":[[]]}',
-            '{"Documents":[["2026-01-30T17:00:00Z","1"]]}',
-            '{"Documents":[["2026-01-30T17:00:00Z","1",1],["2026-01-30T17:00:01Z","2"]]}',
-        ],
-    )
-    def test_by_an_answer_that_isnt_made_of_rows_is_worth_a_retry(self, account, answered):
-        account.answers = [Response(answered, content_type="application/json")]
-        with pytest.raises(StoreUnavailableError):
-            list(read(account.store(), "d"))
-
-    @pytest.mark.parametrize("status", [408, 410, 429, 449, 500, 503])
-    def test_that_waiting_cures_is_worth_a_retry(self, account, status):
-        account.answers = [failed(status)]
-        with pytest.raises(StoreUnavailableError, match=f"status {status}") as told:
-            list(read(account.store(), "d"))
-        assert told.value.retry_after == 1
 
     def test_by_too_many_requests_is_passed_on_at_once_with_the_wait_that_is_asked_for(
         self, account, monkeypatch
@@ -544,28 +495,11 @@ class TestAFailure:
         assert KEY not in str(told.value)
         assert len(account.queries) == 1
 
-    def test_of_a_replica_that_lags_is_worth_a_retry(self, account):
-        account.answers = [failed(404, **{"x-ms-substatus": "1002"})]
-        with pytest.raises(StoreUnavailableError, match="status 404"):
-            list(read(account.store(), "d"))
-
     @pytest.mark.parametrize("status", [401, 403])
     def test_of_the_account_names_the_settings(self, account, status):
         account.account_statuses = [status]
         with pytest.raises(HotStoreError, match="COSMOS_KEY"):
             list(read(account.store(), "d"))
-
-    def test_by_an_answer_that_is_no_json_is_worth_a_retry(self, account):
-        account.answers = [Response("<html>")]
-        with pytest.raises(StoreUnavailableError):
-            list(read(account.store(), "d"))
-
-    def test_by_silence_is_worth_a_retry(self, account, monkeypatch):
-        monkeypatch.setitem(cosmos._CLIENT, "read_timeout", 0.5)
-        account.silent = True
-        with pytest.raises(StoreUnavailableError, match="can't be reached"):
-            list(read(account.store(), "d"))
-        assert account.queries
 
     def test_to_connect_is_worth_a_retry(self, account):
         with socket.socket() as taken:  # nobody listens there, and nobody else can begin to

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import socket
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from azure.core.exceptions import (
     AzureError,
     ServiceRequestError,
-    ServiceResponseError,
     ServiceResponseTimeoutError,
 )
 from azure.core.pipeline.transport import HttpRequest
@@ -20,7 +16,6 @@ from azure.core.pipeline.transport import HttpRequest
 from chalicelib.stores.cosmos_transport import PooledTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_httpserver import HTTPServer
@@ -67,45 +62,6 @@ def test_a_password_for_the_host_doesnt_replace_the_authorization(
     PooledTransport().send(request)
     ((sent, _),) = httpserver.log
     assert sent.headers["Authorization"] == "the SDK's"
-
-
-@pytest.fixture
-def faulty() -> Iterator[Callable[[bytes, bytes], str]]:
-    """Serve what isn't a whole answer: what comes at once, and then a piece of it ever again."""
-    ended = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
-
-        def serve(begin: bytes, drip: bytes) -> None:
-            with server.accept()[0] as connection, suppress(OSError):
-                connection.recv(65_536)
-                connection.sendall(begin)
-                while drip and not ended.wait(0.02):
-                    connection.sendall(drip)
-
-        def start(begin: bytes, drip: bytes) -> str:
-            threads.submit(serve, begin, drip)
-            return f"http://127.0.0.1:{server.getsockname()[1]}/"
-
-        yield start
-        ended.set()
-
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("begin", "drip", "says"),
-    [
-        (HEAD, b" ", "isn't complete after 0.2 s"),
-        (HEAD + b"cut", b"", "IncompleteRead"),
-        (b"", b"", "closed"),
-        (b"no HTTP\r\n\r\n", b"", "no HTTP"),
-    ],
-)
-def test_an_answer_that_isnt_whole_may_be_asked_for_again(faulty, begin, drip, says):
-    request = HttpRequest("GET", faulty(begin, drip))
-    with pytest.raises(ServiceResponseError, match=says):
-        PooledTransport().send(request, read_timeout=0.2)
 
 
 def test_silence_is_told_from_a_connection_that_isnt_made():

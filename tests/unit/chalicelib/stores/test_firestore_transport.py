@@ -65,63 +65,10 @@ def raw(*parts: Any, **more: Any) -> Raw:
     return Raw(json.dumps(parts).encode(), **more)
 
 
-NOT_PAGES = {
-    "an object": Raw(b"{}"),
-    "null": Raw(b"null"),
-    "nothing": Raw(b""),
-    "half of an array": Raw(b'[{"document":'),
-    "an empty array, without the time of the read": raw(),
-    "an empty part": raw({}),
-    "a part that is a string": raw("document"),
-    "no document": raw({"document": None}),
-    "a document without fields": raw({"document": {"name": "a/b"}}),
-    "a document without its timestamp": raw({"document": {"name": "a/b", "fields": {}}}),
-    "a timestamp that is no value": raw(part(timestamp="2026")),
-    "a document without a name": raw({"document": part()["document"] | {"name": None}}),
-    "an error that is none": raw({"error": None}),
-    "a page that is too deep": Raw(b"[" * 100_000),
-}
-
-
 class TestAnAnswer:
-    @pytest.mark.parametrize("wrong", NOT_PAGES.values(), ids=NOT_PAGES)
-    def test_that_is_no_page_is_asked_for_again(self, wrong):
-        page, queries = answered(wrong, GOOD)
-        assert (page.count, queries) == (1, 2)
-
-    @pytest.mark.parametrize("wrong", NOT_PAGES.values(), ids=NOT_PAGES)
-    def test_that_is_never_a_page_makes_the_store_unavailable(self, wrong):
-        with pytest.raises(StoreUnavailableError, match="isn't one to a query"):
-            answered(wrong)
-
     def test_may_be_compressed_and_in_chunks(self):
         page, queries = answered(raw(part(n={"integerValue": "1"}), compressed=True))
         assert (page.count, queries) == (1, 1)
-
-    @pytest.mark.parametrize("compressed", [False, True])
-    def test_that_is_cut_off_is_asked_for_again(self, compressed):
-        whole = part(n={"integerValue": "1"})
-        page, queries = answered(raw(whole, cut_off=True, compressed=compressed), GOOD)
-        assert (page.count, queries) == (1, 2)
-
-    @pytest.mark.parametrize("status", [408, 500, 502, 503])
-    def test_of_a_server_in_trouble_is_asked_for_again(self, status):
-        page, queries = answered(Raw(b"<html>sorry</html>", status), GOOD)
-        assert (page.count, queries) == (1, 2)
-
-    @pytest.mark.parametrize(("status", "name"), [(429, "RESOURCE_EXHAUSTED"), (504, "DEADLINE")])
-    def test_that_asks_for_less_is_not(self, status, name):
-        with (
-            FirestoreServer(Raw(b"", status)) as server,
-            pytest.raises(StoreUnavailableError, match=name),
-        ):
-            history_of(server.database())
-        assert len(server.queries) == 1
-
-    @pytest.mark.parametrize("status", [302, 418])
-    def test_that_nobody_expects_is_named(self, status):
-        with pytest.raises(HotStoreError, match=f"HTTP status {status}"):
-            answered(Raw(b"", status))
 
     def test_with_an_error_in_the_middle_is_gone_on_from(self):
         second = Page({"d2": {"timestamp": "2026-01-30T17:00:01Z", "n": 2}})
@@ -129,20 +76,6 @@ class TestAnAnswer:
             page = history_of(server.database())
         assert page.count == 2
         assert server.queries[1].start_at.values[0].string_value == KEY
-
-    @pytest.mark.parametrize("bound", ["_PAGE_SECONDS", "_READ_SECONDS"])
-    def test_that_drips_has_an_end(self, monkeypatch, bound):
-        monkeypatch.setattr(firestore, bound, 0.1)
-        dripping = raw(part(), drips=True)
-        with pytest.raises(StoreUnavailableError, match="DEADLINE_EXCEEDED"):
-            answered(dripping)
-
-    def test_of_many_pages_has_an_end(self, monkeypatch):
-        monkeypatch.setattr(firestore, "_READ_SECONDS", 0.2)
-        monkeypatch.setattr(firestore, "_LARGEST_PAGE", 1)
-        # Each page is full, so there is always another one.
-        with pytest.raises(StoreUnavailableError, match="DEADLINE_EXCEEDED"):
-            answered(GOOD)
 
 
 class TestAValue:
