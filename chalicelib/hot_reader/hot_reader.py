@@ -27,7 +27,7 @@ from chalicelib.model.errors import (
     InvalidQueryError,
     StoreUnavailableError,
 )
-from chalicelib.model.results import Flaws, HistoryPage, LastEntry
+from chalicelib.model.results import DevicesPage, Flaws, HistoryPage, LastEntry
 from chalicelib.stores.hot_store import BatchingHotStore
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from chalicelib.hot_reader.time_order import Single
     from chalicelib.model.entries import DeviceId
     from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
-    from chalicelib.model.results import DevicesPage
     from chalicelib.model.timestamps import TimestampFormat
     from chalicelib.stores.hot_store import HotStore
 
@@ -200,6 +199,8 @@ class HotReader:
         if self._page_values is not None:
             query = replace(query, each=tuple(map(self._bounded, query.each)))
 
+        if query.unsatisfiable:
+            return DevicesPage({}, None, Flaws())
         read_page = devices_page if query.common.interval is None else interpolated_page
         entries = partial(self._singly, time_left)
         try:

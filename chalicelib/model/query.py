@@ -248,10 +248,11 @@ class HistoryQuery(LastEntryQuery):
         unsatisfiable = self.unsatisfiable
         for each in self.filters:
             name = each.property_name
+            # Looked at also where it is left: another one may decide that nothing is read.
+            condition = each.condition(self.property_types.get(name))
             if name not in constants:
                 left.append(each)
                 continue
-            condition = each.condition(self.property_types.get(name))
             try:
                 unsatisfiable |= not condition.holds(constants[name])
             except UnrepresentableValueError as error:

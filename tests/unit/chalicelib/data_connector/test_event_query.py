@@ -71,6 +71,12 @@ def test_a_filter_on_a_constant_decides_for_each_device():
     assert none.unsatisfiable
 
 
+def test_what_is_wrong_with_a_query_shows_also_if_a_constant_decides_that_nothing_is_read():
+    hot = {"propertyName": "pressure", "operator": ">", "value": {"stringValue": "hot"}}
+    with pytest.raises(InvalidQueryError, match="The filter on pressure"):
+        parsed(propertyFilters=[*limit(">", 9), hot])
+
+
 def test_a_device_alone_is_asked_for_as_by_its_entity():
     twin = replace(TWIN, devices={"pump-1": PUMPS["pump-1"]})
     query = event_query.parse(event(), HISTORY, twin)
