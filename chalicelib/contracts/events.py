@@ -45,7 +45,7 @@ def check(event: Any, read: Read) -> None:
     if not isinstance(event, Mapping):
         raise InvalidQueryError("The event must be a JSON object as TwinMaker sends it")
     _check_is_json(event)
-    if "entries" in event:
+    if event.get("entries") is not None:
         raise InvalidQueryError(
             "This function is a reader, and the event is a dataWriter's: nothing can be written through "
             "it. Take dataWriter out of the component type's functions."

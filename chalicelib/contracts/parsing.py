@@ -126,12 +126,10 @@ class Document:
         value = self._content.get(key)
         if value is None:
             return None
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # JSON Schema's integers include 2.0
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole or not 0 <= value <= _LARGEST_COUNT:
+        count = whole_number(value)
+        if count is None or not 0 <= count <= _LARGEST_COUNT:
             raise InvalidQueryError(f"{key} must be a whole number from 0 to {_LARGEST_COUNT:,}")
-        return value or None
+        return count or None
 
     def pages_ahead(self, key: str) -> int:
         """Return a count; 0 if it is missing."""
@@ -146,7 +144,7 @@ class Document:
 
     def interval(self, key: str) -> int | None:
         """Return the nanoseconds between interpolated values; None if none are asked for."""
-        asked = self.mapping(key)
+        asked = {name: part for name, part in self.mapping(key).items() if part is not None}
         if not asked:
             return None
         if asked.get("interpolationType", "LINEAR") != "LINEAR":
@@ -181,6 +179,13 @@ def _is_text(value: Any) -> bool:
         return isinstance(value, str) and 0 < len(value.encode()) <= _LONGEST_TEXT
     except UnicodeEncodeError:  # a lone surrogate, which no store and no answer can hold
         return False
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a whole number, of which JSON Schema's integers include 2.0; None if it is something else."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def check_range(start: int, end: int, start_name: str, end_name: str) -> None:

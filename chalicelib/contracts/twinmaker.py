@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
-from chalicelib.contracts.parsing import Document, check_range
+from chalicelib.contracts.parsing import Document, check_range, whole_number
 from chalicelib.model.data_value import DataType, UnrepresentableValueError
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.instants import FIRST_INSTANT, LAST_INSTANT, NANOSECONDS
@@ -79,7 +79,6 @@ def history_query(
     query = HistoryQuery(
         device_id=device_id,
         selected_properties=document.names("selectedProperties"),
-        property_types=_types(document),
         entity_id=document.optional_text("entityId"),
         component_name=document.optional_text("componentName"),
         component_path=document.optional_text("componentPath"),
@@ -92,10 +91,11 @@ def history_query(
         interval=document.interval("interpolation"),
         external_id=_external_id(document, device_id),
     )
+    query = _declared(query, document)
     if query.filters:
         filtered = [each.property_name for each in query.filters]
         query = query.with_constants(_constants(document, filtered, constants))
-    return _checked(query, document)
+    return query
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
@@ -104,23 +104,27 @@ def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
     query = LastEntryQuery(
         device_id=device_id,
         selected_properties=document.names("selectedProperties"),
-        property_types=_types(document),
         entity_id=document.optional_text("entityId"),
         component_name=document.optional_text("componentName"),
         component_path=document.optional_text("componentPath"),
     )
-    return _checked(query, document)
+    return _declared(query, document)
 
 
-def _checked(query: Query, document: Document) -> Query:
-    """Check a query's entity and properties, and read the rest of the event's definitions."""
+def _declared(query: Query, document: Document) -> Query:
+    """Check a query's entity and properties, and read what the event's definitions say of these.
+
+    What they say of other properties concerns no answer, even if it can't be read.
+    """
     component = query.component_name or query.component_path
     if (query.entity_id is None) != (component is None):
         raise InvalidQueryError("entityId and componentName must be given both, or neither")
     # The properties of a component type may lack some that are selected (AWS's recorded events).
     if document.get("properties") is not None and query.entity_id is not None:
         query.check_known(document.mapping("properties"))
-    return replace(query, property_sources=_sources(document, query.properties))
+    names = query.properties
+    types, sources = _types(document, names), _sources(document, names)
+    return replace(query, property_types=types, property_sources=sources)
 
 
 def _definitions(document: Document) -> dict[str, Mapping[str, Any]]:
@@ -134,11 +138,12 @@ def _member(described: Any, name: str) -> Mapping[str, Any]:
     return member if isinstance(member, Mapping) else {}
 
 
-def _types(document: Document) -> dict[str, DataType]:
+def _types(document: Document, names: Iterable[str]) -> dict[str, DataType]:
+    definitions = _definitions(document)
     return {
         name: DataType.parse(declared, f"properties.{name}.definition.dataType")
-        for name, definition in _definitions(document).items()
-        if (declared := definition.get("dataType")) is not None
+        for name in names
+        if (declared := definitions.get(name, {}).get("dataType")) is not None
     }
 
 
@@ -232,13 +237,13 @@ def _instant(document: Document, bound: str) -> int:
     seconds = document.get(f"{bound}DateTime")
     if document.get(f"{bound}Time") is not None or seconds is None:
         return document.instant(f"{bound}Time")
-    whole = isinstance(seconds, int) and not isinstance(seconds, bool)
-    if not whole or not FIRST_INSTANT <= seconds * NANOSECONDS <= LAST_INSTANT:
+    whole = whole_number(seconds)
+    if whole is None or not FIRST_INSTANT <= whole * NANOSECONDS <= LAST_INSTANT:
         raise InvalidQueryError(
             f"{bound}DateTime must be whole seconds since 1970, in the years 1 to 9999. Better leave it "
             f"out and give {bound}Time."
         )
-    return int(seconds) * NANOSECONDS
+    return whole * NANOSECONDS
 
 
 def history_answer(

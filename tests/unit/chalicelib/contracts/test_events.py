@@ -18,7 +18,7 @@ RANGE = {"startTime": "2026-01-30T17:00:00Z", "endTime": "2026-01-30T18:00:00Z"}
         (HISTORY, LATEST | RANGE),
         (HISTORY, {**LATEST, "startDateTime": 0, "endDateTime": 1}),
         (LAST_ENTRY, LATEST),
-        (LAST_ENTRY, {**LATEST, "startTime": None, "startDateTime": None}),
+        (LAST_ENTRY, {**LATEST, "startTime": None, "startDateTime": None, "entries": None}),
     ],
 )
 def test_an_event_of_the_functions_own_kind_passes(read, event):

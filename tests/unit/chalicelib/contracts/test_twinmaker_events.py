@@ -97,11 +97,22 @@ class TestHistoryEvents:
         assert query.next_token == "where-the-page-before-stopped"
 
     def test_declare_types_whatever_else_the_definitions_say(self):
-        assert history().property_types == {
+        assert history(selectedProperties=[*PROPERTIES]).property_types == {
             "temperature": DataType("DOUBLE"),
             "status": DataType("STRING"),
             "levels": DataType("LIST", DataType("INTEGER")),
         }
+
+    @pytest.mark.parametrize("data_type", [{}, {"type": "QUATERNION"}, 7])
+    def test_may_define_what_is_not_read_in_any_way(self, data_type):
+        properties = PROPERTIES | {"spin": {"definition": {"dataType": data_type}}}
+        assert history(properties=properties) == history()
+        for changes in (
+            {"selectedProperties": ["spin"]},
+            {"propertyFilters": [condition("spin", "=", {"integerValue": 1})]},
+        ):
+            with pytest.raises(InvalidQueryError, match="spin"):
+                history(properties=properties, **changes)
 
     @pytest.mark.parametrize("properties", [..., None])
     def test_need_no_definitions(self, properties):
@@ -219,7 +230,7 @@ class TestHistoryEvents:
         assert (query.start, query.end) == (parse_instant(START), parse_instant(END))
 
     def test_may_have_deprecated_epoch_times_alone(self):
-        query = history(startTime=..., endTime=None, startDateTime=0, endDateTime=1_769_792_400)
+        query = history(startTime=..., endTime=None, startDateTime=0.0, endDateTime=1_769_792_400)
         assert (query.start, query.end) == (0, parse_instant(START))
 
     @pytest.mark.parametrize("bound", ["start", "end"])
@@ -279,7 +290,10 @@ class TestHistoryEvents:
     def test_may_ask_for_interpolation(self, kind):
         assert history(interpolation={**kind, "intervalInSeconds": 60}).interval == 60 * 10**9
 
-    @pytest.mark.parametrize("interpolation", [..., None, {}])
+    @pytest.mark.parametrize(
+        "interpolation",
+        [..., None, {}, {"interpolationType": None, "intervalInSeconds": None}],
+    )
     def test_that_do_not_are_not(self, interpolation):
         assert history(interpolation=interpolation).interval is None
 
@@ -328,7 +342,10 @@ class TestLastEntryEvents:
         query = twinmaker.last_entry_query(last_entry_event(), DEVICE)
         assert query.device_id == DEVICE
         assert query.selected_properties == ("temperature", "status")
-        assert query.property_types["levels"] == DataType("LIST", DataType("INTEGER"))
+        assert query.property_types == {
+            "temperature": DataType("DOUBLE"),
+            "status": DataType("STRING"),
+        }
         assert (query.entity_id, query.component_name) == ("machine-1", "telemetry")
 
     def test_may_have_no_entity(self):
