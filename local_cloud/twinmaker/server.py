@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ from urllib.parse import quote
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from .connectors.functions import NamedFunctions, invoker_of
+from .connectors.functions import NamedFunctions, invoker_of, is_url
 from .connectors.invoker import LambdaInvoker, PythonInvoker
 from .errors import (
     ApiError,
@@ -54,6 +55,7 @@ LOGGER = logging.getLogger(__name__)
 _POLL = 0.02
 """Seconds until the server notices that it must stop."""
 
+_ARN_PART = re.compile(r"[a-z0-9-]+:[0-9]{12}")
 
 _READS = ("Get", "List", "BatchPut")
 """How the names of operations begin that change nothing of the twin."""
@@ -93,8 +95,9 @@ class LocalTwinMaker:
     Raises
     ------
     ValueError
-        ``invoke`` is given together with ``lambda_endpoint_url`` or ``functions``, or a function
-        can't be imported.
+        ``invoke`` is given together with ``lambda_endpoint_url`` or ``functions``, a function
+        can't be imported, a URL has another form, or the region or the account is none that an ARN
+        may have.
     StateFileError
         The state file isn't one that this version wrote.
     """
@@ -115,6 +118,16 @@ class LocalTwinMaker:
     ) -> None:
         if invoke is not None and (lambda_endpoint_url is not None or functions):
             raise ValueError("Give invoke, or lambda_endpoint_url and functions, not both")
+        if lambda_endpoint_url is not None and not is_url(lambda_endpoint_url):
+            raise ValueError(
+                f"{lambda_endpoint_url!r} must be the URL of a Lambda API, such as "
+                "http://127.0.0.1:5000"
+            )
+        if not _ARN_PART.fullmatch(f"{region}:{account_id}"):
+            raise ValueError(
+                f"The region {region!r} and the account {account_id!r} must be as in ARNs, such as "
+                "eu-central-1 and 123456789012"
+            )
         invoker: Invoker
         if invoke is not None:
             invoker = PythonInvoker(invoke)

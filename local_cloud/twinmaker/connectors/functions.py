@@ -132,7 +132,7 @@ class UrlInvoker:
 
 @dataclass(frozen=True, slots=True)
 class HandlerContext:
-    """The part of Lambda's context object that handlers use (Lambda guide, 'context object').
+    """Lambda's context object (Lambda guide, 'Using the Lambda context object').
 
     Attributes
     ----------
@@ -147,12 +147,20 @@ class HandlerContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     function_version: str = "$LATEST"
     memory_limit_in_mb: str = "128"
+    log_stream_name: str = "local-twinmaker"
+    identity: None = None
+    client_context: None = None
     _started: float = field(default_factory=time.monotonic)
 
     @property
     def function_name(self) -> str:
         """The function's name, the last part of its ARN."""
         return self.invoked_function_arn.rpartition(":")[2]
+
+    @property
+    def log_group_name(self) -> str:
+        """The name that the function's log group would have."""
+        return f"/aws/lambda/{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds that the handler has left, not below 0."""
@@ -178,23 +186,36 @@ def invoker_of(target: str | Handler, timeout: float) -> Invoker:
         The target is none of these, or can't be imported.
     """
     if isinstance(target, str):
-        if urlsplit(target).scheme in _CONNECTIONS:
+        if is_url(target):
             return UrlInvoker(target, timeout)
         target = _imported(target)
     handler = target
     return PythonInvoker(lambda arn, event: handler(event, HandlerContext(arn, timeout)))
 
 
+def is_url(text: str) -> bool:
+    """Tell whether a string is a URL that can be asked: of HTTP, and with a host."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in _CONNECTIONS and bool(parts.hostname)
+
+
 def _imported(target: str) -> Handler:
     module, _, name = target.partition(":")
-    if not module or not name:
+    if not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
         raise ValueError(
             f"{target!r} must be a URL, such as http://127.0.0.1:9001, or a Python handler, such "
             "as module:handler"
         )
     try:
         handler = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{target!r} can't be imported: {error}") from error
-    found: Handler = handler
-    return found
+    except Exception as error:  # whatever the module does when it is imported
+        raise ValueError(
+            f"{target!r} can't be imported: {type(error).__name__}: {error}"
+        ) from error
+    if callable(handler):
+        found: Handler = handler
+        return found
+    raise ValueError(f"{target!r} is no function, but {handler!r}")

@@ -81,6 +81,7 @@ class PythonInvoker:
         except TimeoutError as error:
             raise ConnectorTimedOutError(f"The connector {arn} timed out: {error}") from error
         except Exception as error:
+            LOGGER.warning("The connector %s failed", arn, exc_info=True)
             raise ConnectorFailedError(
                 f"The connector {arn} failed: {type(error).__name__}: {error}"
             ) from error

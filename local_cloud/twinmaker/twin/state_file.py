@@ -53,6 +53,8 @@ class StateFile:
             text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise StateFileError(f"{self._path} can't be read: {error}") from error
         try:
             state = json.loads(text)
             if state["version"] != _VERSION:

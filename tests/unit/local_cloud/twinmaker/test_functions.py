@@ -26,6 +26,7 @@ from .twin import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_httpserver import HTTPServer
 
@@ -113,11 +114,14 @@ def test_a_python_handler_gets_an_event_and_a_context_as_in_lambda() -> None:
         assert history(client)["propertyValues"]
         assert history(client)["propertyValues"]
     assert (seen[0].function_name, seen[0].invoked_function_arn) == ("reader", ARN)
+    assert (seen[0].log_group_name, seen[0].client_context) == ("/aws/lambda/reader", None)
     assert seen[0].aws_request_id != seen[1].aws_request_id
     assert 0 < left[0] <= 30_000
 
 
-def test_the_exception_of_a_handler_is_its_failure() -> None:
+def test_the_exception_of_a_handler_is_its_failure_and_its_traceback_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def handler(event: Any, context: Any) -> Any:
         return {"propertyValues": event["none"]}
 
@@ -126,6 +130,7 @@ def test_the_exception_of_a_handler_is_its_failure() -> None:
         make_twin(client)
         with pytest.raises(client.exceptions.ConnectorFailureException, match="KeyError: 'none'"):
             latest(client, "level")
+    assert 'return {"propertyValues": event["none"]}' in caplog.text
 
 
 def test_a_function_that_was_not_given_does_not_exist() -> None:
@@ -163,6 +168,10 @@ def test_with_a_lambda_endpoint_the_other_functions_are_there(httpserver: HTTPSe
         ("reader=http://127.0.0.1:9", "must be the ARN of a Lambda function"),
         (ARN, "must be the ARN of a Lambda function"),
         (f"{ARN}=connector", "must be a URL, such as"),
+        (f"{ARN}=http://", "must be a URL, such as"),
+        (f"{ARN}=ftp://127.0.0.1", "must be a URL, such as"),
+        (f"{ARN}=localhost:9001", "must be a URL, such as"),
+        (f"{ARN}=json:__version__", "'json:__version__' is no function, but '"),
         (f"{ARN}=no_such_module:handler", "No module named 'no_such_module'"),
         (f"{ARN}=json:no_such_handler", "has no attribute 'no_such_handler'"),
     ],
@@ -171,3 +180,30 @@ def test_the_command_says_what_is_wrong_with_a_function(given: str, message: str
     result = CliRunner().invoke(main, ["--function", given])
     assert result.exit_code != 0
     assert message in " ".join(result.output.split())
+
+
+def test_the_command_says_what_a_module_did_when_it_was_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "connector_without_region.py").write_text('raise ValueError("no region")')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # and takes it off the path afterwards
+    target = "connector_without_region:handler"
+    result = CliRunner().invoke(main, ["--function", f"{ARN}={target}"])
+    assert f"{target!r} can't be imported: ValueError: no region" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--lambda-endpoint", "localhost:5000", "must be the URL of a Lambda API, such as"),
+        ("--region", "", "The region '' and the account '123456789012' must be as in ARNs"),
+        ("--account-id", "1234", "the account '1234' must be as in ARNs"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_an_option(
+    option: str, value: str, message: str
+) -> None:
+    result = CliRunner().invoke(main, [option, value])
+    assert result.exit_code == 1
+    assert message in result.output
