@@ -26,7 +26,8 @@ Point an SDK or the AWS CLI at it by environment variables:
 or in code, as with boto3:
   boto3.client("iottwinmaker", endpoint_url="{url}", config=Config(inject_host_prefix=False))
 Any credentials will do, but there must be some; if you have none:
-  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+  export AWS_ACCESS_KEY_ID=local
+  export AWS_SECRET_ACCESS_KEY=local
 Connectors are invoked {invoked}.
 Ctrl-C stops it; {kept}."""
 _LOST = "what was created is lost then"

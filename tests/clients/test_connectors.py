@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.unit.local_cloud.twinmaker.readme import (
-    CREDENTIALS,
     FOLDER,
     blocks,
     command_line,
@@ -61,7 +60,7 @@ def test_a_connector_of_ten_lines_is_read_by_boto3_the_sdk_and_iot_app_kit(
 ) -> None:
     with started(language, tmp_path) as variables:
         (tmp_path / "try_connector.py").write_text(CLIENT, encoding="utf-8")
-        by_boto3 = run(sys.executable, tmp_path / "try_connector.py", **variables, **CREDENTIALS)
+        by_boto3 = run(sys.executable, tmp_path / "try_connector.py", **variables)
         endpoint = variables["AWS_ENDPOINT_URL_IOTTWINMAKER"]
         script = tmp_path / "read.mjs"
         script.write_text(JAVASCRIPT_CLIENT.replace("http://127.0.0.1:8080", endpoint))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.unit.local_cloud.twinmaker.readme import (
-    CREDENTIALS,
     FOLDER,
     blocks,
     command_line,
@@ -70,6 +69,6 @@ def test_an_unmodified_client_reads_a_value_through_a_connector(
     command = [environment / "bin" / "local-twinmaker"]
 
     with local_twinmaker(command, command_line("connector:handler"), tmp_path) as variables:
-        printed = run(environment, script, **variables, **CREDENTIALS)
+        printed = run(environment, script, **variables)
 
     assert printed == blocks("text")[0]

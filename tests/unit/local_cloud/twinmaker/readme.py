@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 FOLDER: Final = PROJECT / "local_cloud" / "twinmaker"
 README: Final = (FOLDER / "README.md").read_text(encoding="utf-8")
-CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
 PATIENCE_SECONDS: Final = 60
 
 
