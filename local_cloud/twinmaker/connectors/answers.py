@@ -103,7 +103,7 @@ def _read_entry(entry: object, where: str, query: HistoryQuery, last: dict[str, 
 
 
 def _reference(reference: object, where: str, query: HistoryQuery | LastQuery) -> Json:
-    item = _without_nulls(_object(reference, where, _REFERENCE_KEYS))
+    item = _object(reference, where, _REFERENCE_KEYS)
     if "propertyName" not in item:
         _refuse(f"{where}.propertyName is missing")
     name = item["propertyName"]
@@ -136,7 +136,7 @@ def _read_value(
     value: object, where: str, reference: Json, query: HistoryQuery
 ) -> tuple[Json, int]:
     """Read one value, and the instant of its time."""
-    item = _without_nulls(_object(value, where, {"time", "timestamp", "value"}))
+    item = _object(value, where, {"time", "timestamp", "value"})
     instant = _instant(item, where, query)
     if "value" not in item:
         _refuse(f"{where}.value is missing")
@@ -235,13 +235,9 @@ def _read_last(key: str, entry: object, query: LastQuery) -> Json:
 def _data_value(value: object, where: str, name: str, query: HistoryQuery | LastQuery) -> Json:
     data_type = query.properties[name]["definition"]["dataType"]
     try:
-        return read_data_value(value, data_type, where, strings_allowed=True)
+        return read_data_value(value, data_type, where, lenient=True)
     except ValueMismatchError as error:
         _refuse(str(error), error)
-
-
-def _without_nulls(item: Json) -> Json:
-    return {key: value for key, value in item.items() if value is not None}
 
 
 def read_errors(answer: object) -> list[Json]:
@@ -289,12 +285,14 @@ def _read_error(entry: object, where: str) -> Json:
 
 
 def _object(value: object, where: str, keys: set[str] | frozenset[str]) -> Json:
+    """Return an object without its members that are null: they count as absent."""
     if not isinstance(value, dict):
         _refuse(f"{where} must be an object, not {type(value).__name__}")
-    unknown = sorted(value.keys() - keys)
+    item = {key: member for key, member in value.items() if member is not None}
+    unknown = sorted(item.keys() - keys)
     if unknown:
         _refuse(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(sorted(keys))}")
-    return value
+    return item
 
 
 def _list(value: object, where: str) -> list[Any]:

@@ -199,7 +199,7 @@ def read_answer(arn: str, payload: bytes) -> object:
         )
     try:
         return json.loads(payload, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConnectorFailedError(
             f"The connector {arn} gave an answer that isn't JSON: {error}"
         ) from error

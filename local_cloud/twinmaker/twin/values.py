@@ -44,7 +44,7 @@ def read_data_value(
     where: str,
     *,
     expression_allowed: bool = False,
-    strings_allowed: bool = False,
+    lenient: bool = False,
 ) -> Json:
     """Check a DataValue against a data type.
 
@@ -59,10 +59,10 @@ def read_data_value(
     expression_allowed : bool
         True if an ``expression`` may stand for a value. It may where a value is configured; a
         value that was read is never an expression.
-    strings_allowed : bool
-        True if a string may stand for a number or a Boolean. It may in a connector's answer: AWS's
-        own connector library writes ``{"doubleValue": "21.5"}`` and ``{"booleanValue": "True"}``
-        (``udq_models.py`` of AWS's TwinMaker samples).
+    lenient : bool
+        True in a connector's answer: a string may stand for a number or a Boolean, and null for a
+        key that isn't there. AWS's own connector library writes ``{"doubleValue": "21.5"}`` and
+        ``{"booleanValue": "True"}`` (``udq_models.py`` of AWS's TwinMaker samples).
 
     Returns
     -------
@@ -74,11 +74,13 @@ def read_data_value(
     ValueMismatchError
         The value is malformed or doesn't fit.
     """
+    if lenient and isinstance(value, dict):
+        value = {key: item for key, item in value.items() if item is not None}
     member, content = _only_member(value, where)
     if member == _EXPRESSION and expression_allowed:
         return {member: content}
     _check_declared(member, data_type, where)
-    reader = _Reader(data_type or {}, f"{where}.{member}", strings_allowed=strings_allowed)
+    reader = _Reader(data_type or {}, f"{where}.{member}", lenient=lenient)
     read = {member: _READERS[member](reader, content)}
     allowed = (data_type or {}).get("allowedValues")
     if allowed and read not in allowed:
@@ -116,13 +118,13 @@ def _check_declared(member: str, data_type: Mapping[str, Any] | None, where: str
 class _Reader:
     """Reads the content of one DataValue; each method is for one of its members."""
 
-    def __init__(self, data_type: Mapping[str, Any], where: str, *, strings_allowed: bool) -> None:
+    def __init__(self, data_type: Mapping[str, Any], where: str, *, lenient: bool) -> None:
         self._data_type = data_type
         self._where = where
-        self._strings_allowed = strings_allowed
+        self._lenient = lenient
 
     def read_boolean(self, content: object) -> bool:
-        if self._strings_allowed and isinstance(content, str):
+        if self._lenient and isinstance(content, str):
             content = {"true": True, "false": False}.get(content.lower(), content)
         if not isinstance(content, bool):
             raise self._mismatch(f"must be true or false, not {_kind(content)}")
@@ -156,7 +158,7 @@ class _Reader:
 
     def _number(self, content: object, read: Callable[[str], float]) -> object:
         """Read a string that stands for a number; one that doesn't stays, to be refused."""
-        if self._strings_allowed and isinstance(content, str) and _NUMBER.fullmatch(content):
+        if self._lenient and isinstance(content, str) and _NUMBER.fullmatch(content):
             with suppress(ValueError):  # more digits than Python reads, or a fraction for an int
                 return read(content)
         return content
@@ -179,7 +181,7 @@ class _Reader:
     def _nested(self, item: object, place: str) -> Json:
         nested = self._data_type.get("nestedType")
         where = self._where + place
-        return read_data_value(item, nested, where, strings_allowed=self._strings_allowed)
+        return read_data_value(item, nested, where, lenient=self._lenient)
 
     def read_relationship(self, content: object) -> dict[str, str]:
         members = {"targetEntityId", "targetComponentName"}

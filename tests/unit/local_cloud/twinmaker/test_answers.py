@@ -213,7 +213,7 @@ def test_a_time_that_is_malformed_or_out_of_range_is_refused(
         (typed("total", {"longValue": str(2**63)}), "doesn't fit 64 bit"),
         (typed("running", {"booleanValue": "yes"}), "must be true or false, not a string"),
         (typed("temperature", {"doubleValue": True}), "must be a number, not a Boolean"),
-        (typed("temperature", {"doubleValue": None}), "must be a number, not null"),
+        (typed("temperature", {"doubleValue": None}), "exactly one DataValue key; it has none"),
         (typed("temperature", {"doubleValue": 10**400}), "must be finite"),
         (typed("temperature", {"doubleValue": float("nan")}), "NaN isn't a JSON number"),
         (typed("temperature", {"doubleValue": float("inf")}), "Infinity isn't a JSON number"),
@@ -386,6 +386,21 @@ def test_a_page_with_values_may_repeat_the_token_just_sent(
 def test_a_null_token_is_the_last_page(twin: Client, connector: Connector) -> None:
     connector.answer = {"propertyValues": [], "nextToken": None}
     assert "nextToken" not in history(twin)
+
+
+def test_null_stands_for_whatever_is_not_there(twin: Client, connector: Connector) -> None:
+    """Connectors in languages with classes answer with all members of those."""
+    nulls = dict.fromkeys(("booleanValue", "stringValue", "mapValue"))
+    items = typed("history", {"listValue": [GOOD | nulls], "doubleValue": None})[1]
+    items["propertyValues"] += [entry(name="total", externalIdProperty=None) | {"values": None}]
+    connector.answer = items
+    answer = history(twin, "history", "total")["propertyValues"]
+    assert answer[0]["values"][0]["value"] == {"listValue": [GOOD]}
+    assert answer[1]["values"] == []
+    reference = entry(name="level")["entityPropertyReference"]
+    newest = {"propertyReference": reference, "propertyValue": None}
+    connector.answer = {"propertyValues": {"level": newest}, "nextToken": None}
+    assert "propertyValue" not in latest(twin, "level")["propertyValues"]["level"]
 
 
 @pytest.mark.parametrize(
