@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
-from ..twin.components import SEPARATOR, properties_in, summary_of, with_parts
+from ..twin.components import SEPARATOR, properties_in, summary_of, with_all_values, with_parts
 from .paging import page_of
 
 if TYPE_CHECKING:
@@ -50,4 +50,5 @@ class Contents:
                 raise InvalidRequestError(f"Entity {entity.entity_id} has no component {path}")
             properties = properties_in(space, component)
             page, token = page_of(properties, request, f"properties {entity.entity_id} {path}")
-        return {"propertySummaries": [{"propertyName": name} | item for name, item in page]} | token
+        summaries = [{"propertyName": name} | with_all_values(item) for name, item in page]
+        return {"propertySummaries": summaries} | token

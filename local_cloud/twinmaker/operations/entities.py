@@ -16,6 +16,7 @@ from ..twin.components import (
     properties_in,
     summary_of,
     updated_component,
+    with_all_values,
     with_parts,
 )
 from ..twin.lifecycle import Lifecycle
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _MOST_COMPONENTS = 30
 """Components that GetEntity shows (service model, ``areAllComponentsReturned``)."""
+
+_MOST_PROPERTIES = 800
+"""Properties of a component that GetEntity shows (service model, ``areAllPropertiesReturned``)."""
 
 
 class Entities:
@@ -205,15 +209,9 @@ class Entities:
 
     def _check_type(self, space: Space, name: str, type_id: str) -> None:
         try:
-            component_type = self._store.usable(space.types, type_id)
+            self._store.usable(space.types, type_id)
         except NotFoundError as error:
             raise InvalidRequestError(f"Component {name}: {error.message}") from error
-        reason = space.schema(component_type).why_abstract()
-        if reason:
-            raise InvalidRequestError(
-                f"Component {name}: component type {type_id} is abstract, because {reason}; "
-                "extend it"
-            )
         for part, part_type in part_types(space, type_id).items():
             self._check_type(space, f"{name}{SEPARATOR}{part}", part_type)
 
@@ -285,6 +283,8 @@ def _shown_component(
     space: Space, entity: Entity, every: Mapping[str, Component], name: str
 ) -> Json:
     component = every[name]
+    properties = properties_in(space, component)
+    shown = {key: with_all_values(properties[key]) for key in [*properties][:_MOST_PROPERTIES]}
     parts = {
         path.removeprefix(name + SEPARATOR): summary_of(space, entity, path, part)
         for path, part in every.items()
@@ -292,8 +292,8 @@ def _shown_component(
     }
     composite = {"compositeComponents": parts, "areAllCompositeComponentsReturned": True}
     return summary_of(space, entity, name, component) | {
-        "properties": properties_in(space, component),
-        "areAllPropertiesReturned": True,
+        "properties": shown,
+        "areAllPropertiesReturned": len(shown) == len(properties),
         **(composite if parts else {}),
     }
 

@@ -35,7 +35,7 @@ def page_of(
     request : mapping
         The request, with ``maxResults`` and ``nextToken`` if given.
     of : str
-        The name of the list. A token of another list is refused.
+        The name of the list in its workspace. A token of another list is refused.
 
     Returns
     -------
@@ -47,6 +47,7 @@ def page_of(
     InvalidRequestError
         The token isn't one of this list.
     """
+    of = f"{request.get('workspaceId')} {of}"
     after = _key_in(request.get("nextToken"), of)
     rest = sorted(key for key in items if after is None or key > after)
     keys = rest[: page_size(request)]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ..twin.resources import Component, Json
     from ..twin.store import Space, Store
 
+_LONGEST_MESSAGE = 256
+"""Longest ``errorMessage`` of an entry (service model, ``String``), in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Write:
@@ -137,4 +140,5 @@ def _value(given: Json, data_type: Json) -> dict[str, Any]:
 
 
 def _error(entry: Json, error: ApiError) -> Json:
-    return {"errors": [{"errorCode": error.code, "errorMessage": error.message, "entry": entry}]}
+    message = error.message[:_LONGEST_MESSAGE]
+    return {"errors": [{"errorCode": error.code, "errorMessage": message, "entry": entry}]}

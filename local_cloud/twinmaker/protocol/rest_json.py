@@ -225,7 +225,7 @@ def _from_body(shape: StructureShape, body: bytes) -> dict[str, Any]:
         return {}
     try:
         parsed = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _UnreadableError(f"the body isn't JSON: {error}") from error
     if not isinstance(parsed, dict):
         raise _UnreadableError("the body isn't a JSON object")

@@ -30,6 +30,15 @@ def properties_in(space: Space, component: Component) -> dict[str, Json]:
     return component_properties(component, space.schema(space.types[component.component_type_id]))
 
 
+def with_all_values(item: Json) -> Json:
+    """Say of a ``PropertyResponse`` that all values of a list or map are there: 50 at most.
+
+    The service shows 50 of them, and its model allows no request with more (``DataValueList``).
+    """
+    several = {"listValue", "mapValue"} & item.get("value", {}).keys()
+    return item | {"areAllPropertyValuesReturned": True} if several else item
+
+
 def groups_in(space: Space, component: Component) -> dict[str, Json]:
     """List a component's property groups, ``ComponentPropertyGroupResponse`` by name."""
     schema = space.schema(space.types[component.component_type_id])
@@ -222,11 +231,12 @@ def check_all(space: Space, components: Mapping[str, Component]) -> None:
     Raises
     ------
     InvalidRequestError
-        A value, definition or group doesn't fit, a required value is missing, a singleton type is
-        used twice, or there is no such part.
+        A type is abstract, a value, definition or group doesn't fit, a required value is missing, a
+        singleton type is used twice, or there is no such part.
     """
     for path, component in with_parts(space, components).items():
         try:
+            _check_concrete(space, component.component_type_id)
             check_required(properties_in(space, component))
             groups_in(space, component)
         except InvalidRequestError as error:
@@ -239,6 +249,14 @@ def check_all(space: Space, components: Mapping[str, Component]) -> None:
             )
 
 
+def _check_concrete(space: Space, type_id: str) -> None:
+    reason = space.schema(space.types[type_id]).why_abstract()
+    if reason:
+        raise InvalidRequestError(
+            f"component type {type_id} is abstract, because {reason}; extend it"
+        )
+
+
 def check_space(space: Space) -> None:
     """Refuse a component type that others in the workspace don't fit.
 
@@ -246,7 +264,7 @@ def check_space(space: Space) -> None:
     ------
     InvalidRequestError
         A type that extends it, or has it for a part, contradicts it; or some entity's component has
-        a value or definition that its type no longer allows.
+        a value or definition that its type no longer allows, or a type that became abstract.
     """
     for component_type in space.types.values():
         space.schema(component_type)

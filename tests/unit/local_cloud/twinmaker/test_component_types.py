@@ -220,6 +220,12 @@ def test_an_update_that_an_entity_would_not_fit_is_refused(workspace: Client) ->
     assert list(shown(workspace)["propertyDefinitions"]) == ["colour"]
 
 
+def test_a_type_in_use_does_not_become_abstract(twin: Client) -> None:
+    with pytest.raises(twin.exceptions.ValidationException, match=f"Entity {ENTITY}.*is abstract"):
+        twin.update_component_type(workspaceId=WORKSPACE, componentTypeId=TYPE, functions={})
+    assert shown(twin)["functions"]
+
+
 def test_a_type_in_use_is_not_deleted(twin: Client) -> None:
     with pytest.raises(twin.exceptions.ValidationException, match=f"in use by entities.*{ENTITY}"):
         twin.delete_component_type(workspaceId=WORKSPACE, componentTypeId=TYPE)

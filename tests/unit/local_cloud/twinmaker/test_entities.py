@@ -92,6 +92,13 @@ def test_an_entity_shows_30_components_at_most_and_says_so(workspace: Client) ->
     assert (len(found["components"]), found["areAllComponentsReturned"]) == (30, True)
 
 
+def test_an_entity_shows_800_properties_at_most_and_says_so(workspace: Client) -> None:
+    make_type(workspace, propertyDefinitions={f"property-{n:03}": TEXT for n in range(801)})
+    make_entity(workspace)
+    found = shown(workspace)["components"][COMPONENT]
+    assert (len(found["properties"]), found["areAllPropertiesReturned"]) == (800, False)
+
+
 def test_an_entity_without_an_id_gets_one(typed: Client) -> None:
     created = typed.create_entity(workspaceId=WORKSPACE, entityName="m")
     assert str(uuid.UUID(created["entityId"])) == created["entityId"]

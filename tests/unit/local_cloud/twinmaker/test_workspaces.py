@@ -98,6 +98,15 @@ def test_a_token_of_something_else_is_refused(client: Client, token: Any) -> Non
         client.list_workspaces(nextToken=token)
 
 
+def test_a_token_of_another_workspace_is_refused(workspace: Client) -> None:
+    for number in range(2):
+        workspace.create_entity(workspaceId=WORKSPACE, entityName=f"machine-{number}")
+    token = workspace.list_entities(workspaceId=WORKSPACE, maxResults=1)["nextToken"]
+    workspace.create_workspace(workspaceId="other")
+    with pytest.raises(workspace.exceptions.ValidationException, match="belongs to another list"):
+        workspace.list_entities(workspaceId="other", nextToken=token)
+
+
 def test_tags_are_kept_listed_and_removed(client: Client) -> None:
     client.create_workspace(workspaceId=WORKSPACE, tags={"team": "twins"})
     client.tag_resource(resourceARN=ARN, tags={"stage": "test one", "team": "hot"})

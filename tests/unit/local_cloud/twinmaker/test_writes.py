@@ -78,6 +78,7 @@ def test_a_deprecated_timestamp_is_sent_as_a_time_too(
         (entry(BY_NAME | {"entityId": "none"}), "no entity none"),
         (entry(BY_NAME | {"componentName": "none"}), "no component none"),
         (entry(BY_NAME | {"propertyName": "none"}), "none isn't defined"),
+        (entry(BY_NAME | {"componentName": "x" * 256}), f"has no component {'x' * 200}"),
         (entry(BY_NAME | {"propertyName": "colour"}), "colour isn't a time series"),
         (entry(BY_ID | {"externalIdProperty": {"iotDeviceId": "x"}}), "0 have"),
         (entry({"propertyName": "temperature"}), "0 have"),
@@ -91,6 +92,7 @@ def test_an_entry_that_cannot_be_written_is_named_and_the_others_are_written(
 ) -> None:
     (failed,) = put(writable, wrong, entry())
     assert message in failed["errors"][0]["errorMessage"]
+    assert len(failed["errors"][0]["errorMessage"]) <= 256
     assert failed["errors"][0]["entry"] == wrong
     assert len(connector.event["entries"]) == 1
 
