@@ -19,9 +19,7 @@ _PLATFORMS: Final = 414
 """The status of what is before a reader ('Errors' in the document), where a URL is too long for it."""
 _REJECTED: Final = "ST202"
 """The failure of a valid request that is refused (schemathesis, 'Failure codes')."""
-_RULES: Final = re.compile(
-    "doesn't exist|has no order|is outside of|is unknown|only numbers"
-)
+_RULES: Final = re.compile("doesn't exist|has no order|is outside of|is unknown|only numbers")
 """Reasons to refuse a query that no schema can say: the document has them in words."""
 
 
