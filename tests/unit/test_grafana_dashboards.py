@@ -54,6 +54,10 @@ def test_the_twinmaker_dashboard_asks_for_what_register_makes_of_the_example():
         "entity": device.id,
         "component_type": component_type_ids(twin_name, device)[TELEMETRY],
     }
+    of_one_page = {
+        panel["targets"][0]["queryType"] for panel in content["panels"] if "timeFrom" in panel
+    }
+    assert of_one_page == {"ComponentHistory", "GetAlarms"}
     components = {"EntityHistory": TELEMETRY, "GetPropertyValue": LATEST}
     for target in (target for panel in content["panels"] for target in panel["targets"]):
         assert target.get("componentName") == components.get(target["queryType"])
