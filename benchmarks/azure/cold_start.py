@@ -3,17 +3,13 @@
 The local stand-in of the Functions host runs it in a process that is started for each round, and so it runs
 the textbook reader, and a function that does nothing. The processor time of that process is compared. Both
 have the account's key, so neither loads an identity. As in a package that is mounted read-only, Python keeps no
-bytecode of the functions' own modules; another way has it.
+bytecode; the Hot Reader's package has its own, and a copy of the textbook's gets it, too.
 """
 
 from __future__ import annotations
 
-import compileall
-import io
 import json
-import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +20,8 @@ from benchmarks.far_reader import TOKEN, twin_info
 from benchmarks.hot_readers import payload
 from benchmarks.measure import Finding, Timing, processor_seconds_of_processes
 from deploy_scripts import PROJECT
-from deploy_scripts.package.contents import contents, zipped
+from deploy_scripts.package.bytecode import with_bytecode
+from deploy_scripts.package.contents import contents
 from deploy_scripts.providers import PACKAGED
 from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port
@@ -36,8 +33,8 @@ if TYPE_CHECKING:
 
 _BASELINE: Final = Path(__file__).parent / "baseline"
 _OURS: Final = "hot reader"
-_COMPILED: Final = "hot reader, compiled before"
 _TEXTBOOK: Final = "textbook"
+_COMPILED: Final = "textbook with bytecode"
 _HOST: Final = "host alone"
 _NOTHING: Final = """
 import azure.functions as func
@@ -62,16 +59,20 @@ def findings(server: LeanServer, rounds: int, report: Callable[[str], None]) -> 
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     with tempfile.TemporaryDirectory() as directory:
-        places = {name: Path(directory) / name for name in (_OURS, _COMPILED, _TEXTBOOK, _HOST)}
-        package = zipped(contents(PROJECT, PACKAGED["azure"]))
-        with zipfile.ZipFile(io.BytesIO(package)) as packaged:
-            packaged.extractall(places[_OURS])
-        shutil.copytree(places[_OURS], places[_COMPILED])
-        compileall.compile_dir(places[_COMPILED], quiet=1)
-        shutil.copytree(_BASELINE, places[_TEXTBOOK], ignore=shutil.ignore_patterns("__pycache__"))
-        places[_HOST].mkdir()
-        (places[_HOST] / "function_app.py").write_text(_NOTHING % _ENTRIES)
-        shutil.copy(_BASELINE / "host.json", places[_HOST])
+        textbook = {path.name: path.read_bytes() for path in _BASELINE.glob("[!_]*.*")}
+        ours = with_bytecode(contents(PROJECT, PACKAGED["azure"]))
+        packages = {
+            _OURS: ours,
+            _TEXTBOOK: textbook,
+            _COMPILED: with_bytecode(textbook),
+            _HOST: {**textbook, "function_app.py": (_NOTHING % _ENTRIES).encode()},
+        }
+        places = {name: Path(directory, name) for name in packages}
+        for name, files in packages.items():
+            for file, content in files.items():
+                path = places[name] / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
         seconds: dict[str, list[float]] = {name: [] for name in places}
         for number in range(rounds):
             for name, place in places.items():
@@ -79,16 +80,18 @@ def findings(server: LeanServer, rounds: int, report: Callable[[str], None]) -> 
                 if number or rounds == 1:  # the first of several reads all files from the disk
                     seconds[name].append(taken)
     timings = {name: Timing(tuple(each)) for name, each in seconds.items()}
-    ours, compiled, textbook, host = (timings[name].median for name in places)
+    hot_reader = timings[_OURS].median
+    share = {name: hot_reader / each.median for name, each in timings.items()}
     yield Finding(
         "Cosmos DB: cold start of the packaged function to its first answer, against the textbook "
-        "function packaged the same way: processor time",
+        "function: processor time",
         "at most 0.7",
-        f"{ours / textbook:.2f} ({ours * 1000:.0f} ms against {textbook * 1000:.0f} ms); "
-        f"{compiled / textbook:.2f} compiled before; the host alone takes {host / textbook:.2f}",
-        ours / textbook <= 0.7,
+        f"{share[_TEXTBOOK]:.2f} ({hot_reader * 1000:.0f} ms against "
+        f"{timings[_TEXTBOOK].median * 1000:.0f} ms); {share[_COMPILED]:.2f} against the textbook with "
+        f"bytecode; the host alone takes {share[_TEXTBOOK] / share[_HOST]:.2f}",
+        share[_TEXTBOOK] <= 0.7,
         timings,
-        {"zip_bytes": len(package)},
+        {"package_bytes": sum(map(len, ours.values()))},
     )
 
 

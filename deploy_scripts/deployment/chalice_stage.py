@@ -14,7 +14,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 from chalice.awsclient import TypedAWSClient
@@ -27,29 +27,15 @@ from chalice.deploy.models import APICall, Plan
 from chalice.deploy.packager import NoSuchPackageError, PackageDownloadError
 from chalice.deploy.swagger import TemplatedSwaggerGenerator
 from chalice.deploy.sweeper import ResourceSweeper
-from chalice.utils import UI, OSUtils
+from chalice.utils import UI
 
 from deploy_scripts.deployment.comparison import Comparison
+from deploy_scripts.deployment.lambda_package import PackageFiles
 from deploy_scripts.deployment.permissions import Permissions
 from deploy_scripts.errors import RefusedError
 from deploy_scripts.lasting_output import outlive_readers
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _API_DEPLOYMENT: Final = "deploy_rest_api"
-
-
-class _Files(OSUtils):
-    """Files in an order, and without bytecode: the same sources make the same package anywhere.
-
-    Loading app.py writes bytecode, and each verb loads more of chalicelib.
-    """
-
-    def walk(self, path: str, followlinks: bool = False) -> Iterator[Any]:  # noqa: FBT001, FBT002
-        for directory, folders, files in super().walk(path, followlinks=followlinks):
-            folders[:] = sorted(each for each in folders if each != "__pycache__")
-            yield directory, folders, sorted(each for each in files if not each.endswith(".pyc"))
 
 
 class _PackageProgress(UI):
@@ -126,7 +112,7 @@ def deploy(project: Path, stage: str, *, dry_run: bool) -> None:
     factory = CLIFactory(str(project), environ=os.environ)
     config = factory.create_config_obj(chalice_stage_name=stage)
     session = factory.create_botocore_session()
-    client, files = TypedAWSClient(session), _Files()
+    client, files = TypedAWSClient(session), PackageFiles()
     recorder = deployer.NoopResultsRecorder if dry_run else deployer.ResultsRecorder
     deploying = deployer.Deployer(
         application_builder=ApplicationGraphBuilder(),

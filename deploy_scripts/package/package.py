@@ -12,6 +12,7 @@ from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
 from deploy_scripts.package import PackageError
+from deploy_scripts.package.bytecode import with_bytecode
 from deploy_scripts.package.contents import contents
 from deploy_scripts.package.script import filled_in
 from deploy_scripts.project_files.storage import STORAGE_FILE
@@ -85,6 +86,8 @@ class Package:
         packed_info = packed(info, given, name=cloud)
         of_functions = dict(sorted({**given, "DIGITAL_TWIN_INFO": packed_info.setting}.items()))
         files = contents(PROJECT, functions)
+        if functions.keeps_bytecode:
+            files = with_bytecode(files)
         if packed_info.devices is not None:
             files[packed_info.file] = json.dumps(packed_info.devices).encode()
         zip_path = output / f"hot-reader-{cloud}.zip"

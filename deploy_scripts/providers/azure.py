@@ -232,6 +232,8 @@ PROVIDER: Final = Provider(
         settings_suffix=".json",
         spelled=_spelled,
         options=_OPTIONS,
+        # The remote build copies every file (Oryx, BaseBashBuildScript.sh.tpl).
+        keeps_bytecode=True,
         variables=_variables,
     ),
 )

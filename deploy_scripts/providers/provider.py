@@ -103,6 +103,8 @@ class Functions:
         The other files at the package's root.
     spelled
         Spells the settings as the cloud's command line takes them.
+    keeps_bytecode
+        True if the cloud leaves the package's bytecode as it is.
     variables
         Returns further variables of the script, from the Hot Readers' settings.
     """
@@ -113,6 +115,7 @@ class Functions:
     settings_suffix: str
     spelled: Callable[[Mapping[str, str]], str]
     options: tuple[Option, ...]
+    keeps_bytecode: bool = False
     variables: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _settings: {}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from deploy_scripts import PROJECT
+from deploy_scripts.deployment.lambda_package import PackageFiles
 from deploy_scripts.package import PackageError
+from deploy_scripts.package.bytecode import with_bytecode
 from deploy_scripts.package.contents import contents, zipped
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from deploy_scripts.providers.provider import Functions
@@ -224,3 +228,44 @@ def test_every_file_in_a_zip_is_a_plain_one_of_a_fixed_time_that_all_may_read(sm
         entries = written.infolist()
     assert {entry.external_attr >> 16 for entry in entries} == {stat.S_IFREG | 0o644}
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_bytecode_is_used_whatever_the_sources_times_and_is_the_same_each_time(tmp_path):
+    sources = {
+        "main.py": b"from package.module import ANSWER",
+        "package/__init__.py": b"",
+        "package/module.py": b"ANSWER = {'forty', 'two'}\n",
+        "package/template.py": b"{{ no Python }}",
+        "host.json": b"{}",
+    }
+    packaged = with_bytecode(sources)
+    assert with_bytecode(dict(reversed(sources.items()))) == packaged
+    compiled = {name for name in packaged if name not in sources}
+    tag = sys.implementation.cache_tag
+    assert compiled == {
+        f"__pycache__/main.{tag}.pyc",
+        f"package/__pycache__/__init__.{tag}.pyc",
+        f"package/__pycache__/module.{tag}.pyc",
+    }
+    for name, content in packaged.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"not compiled again" if name.endswith("module.py") else content)
+    loaded = [sys.executable, "-c", "import main; print(sorted(main.ANSWER), main.__file__)"]
+    printed = subprocess.run(loaded, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert printed.stdout == f"['forty', 'two'] {tmp_path / 'main.py'}\n"
+
+
+def test_the_package_for_lambda_has_bytecode_and_the_same_bytes_each_time(tmp_path):
+    (tmp_path / "app.py").write_text("import os\n")
+    packages = []
+    for number in range(2):
+        path = tmp_path / f"{number}.zip"
+        with PackageFiles().open_zip(str(path), "w") as written:
+            written.write(tmp_path / "app.py", "app.py")
+        packages.append(path.read_bytes())
+    assert packages[0] == packages[1]
+    with zipfile.ZipFile(path) as package:
+        names = package.namelist()
+        assert names == ["app.py", f"__pycache__/app.{sys.implementation.cache_tag}.pyc"]
+        assert {each.external_attr >> 16 for each in package.infolist()} == {0o100644}
