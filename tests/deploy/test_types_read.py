@@ -160,6 +160,12 @@ def test_grafana_finds_the_types_by_their_parent_and_the_entities_by_their_key(c
     for each in pumps:
         found = client.list_entities(**WHERE, filters=[{"externalId": each.id}])["entitySummaries"]
         assert [its["entityId"] for its in found] == [each.id]
+        # It looks for the component whose external id this is, and needs a value of each of those.
+        entity = client.get_entity(**WHERE, entityId=each.id)
+        for its in (
+            its for some in entity["components"].values() for its in some["properties"].values()
+        ):
+            assert not its["definition"]["isExternalId"] or its["value"]["stringValue"] == each.id
 
 
 def test_over_http_the_status_is_a_property_of_the_device_like_any_other(pumps):

@@ -11,6 +11,7 @@ from .twin import COMPONENT, END, ENTITY, START, TYPE, WORKSPACE, Client, Connec
 W = {"workspaceId": WORKSPACE}
 FIRST = {"maxResults": 200, "nextToken": ""}
 RANGE = {"startTime": START, "endTime": END}
+BERLIN = {"startTime": "2026-01-30T18:00:00+01:00", "endTime": "2026-01-30T19:00:00+01:00"}
 SERIES = {"selectedProperties": ["temperature"], **RANGE}
 VALUE = {"doubleValue": 1.5}
 ALARM = "com.amazon.iottwinmaker.alarm.basic"
@@ -33,7 +34,17 @@ def grafana(shared: tuple[Shared, Client], connector: Connector) -> Client:
             W | FIRST | {"filters": [{"extendsFrom": ALARM}]},
             "componentTypeSummaries",
         ),
+        (
+            "list_component_types",
+            W | FIRST | {"filters": [{"extendsFrom": "com.amazon.iotsitewise.alarm"}]},
+            "componentTypeSummaries",
+        ),
         ("list_entities", W | {"maxResults": 200}, "entitySummaries"),
+        (
+            "list_entities",
+            W | {"maxResults": 200, "filters": [{"externalId": "device-1"}]},
+            "entitySummaries",
+        ),
         (
             "list_entities",
             W | {"maxResults": 200, "filters": [{"componentTypeId": TYPE}]},
@@ -59,11 +70,11 @@ def test_what_its_query_editor_asks_is_answered(
     assert "nextToken" not in answer
 
 
-@pytest.mark.parametrize("order", [{}, {"orderByTime": "DESCENDING"}])
+@pytest.mark.parametrize("more", [{}, {"orderByTime": "DESCENDING"}, BERLIN])
 def test_a_panel_reads_a_series_of_an_entity_page_by_page(
-    grafana: Client, connector: Connector, order: Any
+    grafana: Client, connector: Connector, more: Any
 ) -> None:
-    asked = W | SERIES | {"entityId": ENTITY, "componentName": COMPONENT} | order
+    asked = W | SERIES | {"entityId": ENTITY, "componentName": COMPONENT} | more
     connector.answer = {"propertyValues": [entry((START, VALUE))], "nextToken": "2"}
     token = grafana.get_property_value_history(**asked)["nextToken"]
     connector.answer = {"propertyValues": [entry((START, VALUE))]}
