@@ -171,6 +171,7 @@ class _Server(ThreadingHTTPServer):
     """Answers each connection in a thread of its own."""
 
     daemon_threads = True
+    request_queue_size = 128  # of more than five connections at once it would refuse some
 
     def __init__(self, port: int, host: FunctionHost) -> None:
         super().__init__((HOST, port), _Handler)

@@ -158,7 +158,11 @@ function answer(state, method, path, body) {
 export function restServer(state) {
   return createServer(async (request, response) => {
     const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      return; // the caller broke off
+    }
     let [code, content] = [200, undefined];
     try {
       const { pathname } = new URL(request.url, "http://localhost");
