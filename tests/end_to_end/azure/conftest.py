@@ -9,6 +9,7 @@ import pytest
 from deploy_scripts.providers.azure import CosmosWriter
 from local_cloud.azure.cosmos import LocalCosmos
 from tests.end_to_end.http.queries import entries
+from tests.unit.chalicelib.servers import Cutting
 
 from .service import CONTAINER, DATABASE, running, settings_for
 
@@ -30,15 +31,30 @@ class Start(Protocol):
 @pytest.fixture(scope="session")
 def cosmos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCosmos]:
     with LocalCosmos(tmp_path_factory.mktemp("cosmos") / "log") as cosmos:
-        writer = CosmosWriter(cosmos.create_container(DATABASE, CONTAINER))
-        writer.write(entries())
+        CosmosWriter(cosmos.create_container(DATABASE, CONTAINER)).write(entries())
         yield cosmos
 
 
 @pytest.fixture(scope="session")
-def start(cosmos: LocalCosmos, tmp_path_factory: pytest.TempPathFactory) -> Start:
+def writer(cosmos: LocalCosmos) -> CosmosWriter:
+    database = cosmos.client().get_database_client(DATABASE)
+    return CosmosWriter(database.get_container_client(CONTAINER))
+
+
+@pytest.fixture(scope="session")
+def to_storage(cosmos: LocalCosmos) -> Iterator[Cutting]:
+    """The way from the services to the storage, which a test may cut."""
+    with Cutting(cosmos.endpoint) as cutting:
+        yield cutting
+
+
+@pytest.fixture(scope="session")
+def start(
+    cosmos: LocalCosmos, to_storage: Cutting, tmp_path_factory: pytest.TempPathFactory
+) -> Start:
     def start(*, stage: Mapping[str, str | None]) -> AbstractContextManager[CloudLogService]:
-        settings = {**settings_for(cosmos), **stage}
+        way = {"COSMOS_ENDPOINT": f"https://{to_storage.address}"}
+        settings = {**settings_for(cosmos), **way, **stage}
         given = {name: value for name, value in settings.items() if value is not None}
         return running(tmp_path_factory.mktemp("service"), given)
 

@@ -13,6 +13,7 @@ from local_cloud.gcp.functions import LocalCloudFunction
 from tests.end_to_end.http.queries import entries
 from tests.end_to_end.http.service import CloudLogService
 from tests.firestore_client import client_of
+from tests.unit.chalicelib.servers import Cutting
 
 from .service import COLLECTION, SETTINGS, SOURCE
 
@@ -30,14 +31,31 @@ def firestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFiresto
 
 
 @pytest.fixture(scope="session")
-def start(firestore: LocalFirestore, tmp_path_factory: pytest.TempPathFactory) -> Start:
+def writer(firestore: LocalFirestore) -> FirestoreWriter:
+    return FirestoreWriter(client_of(firestore), COLLECTION)
+
+
+@pytest.fixture(scope="session")
+def to_storage(firestore: LocalFirestore) -> Iterator[Cutting]:
+    """The way from the services to the storage, which a test may cut."""
+    with Cutting(firestore.host) as cutting:
+        yield cutting
+
+
+@pytest.fixture(scope="session")
+def start(
+    firestore: LocalFirestore, to_storage: Cutting, tmp_path_factory: pytest.TempPathFactory
+) -> Start:
     @contextmanager
     def start(
         *,
         stage: Mapping[str, str | None] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator[CloudLogService]:
-        changed = firestore.environment | SETTINGS | dict(stage or {}) | dict(environment or {})
+        way = {"FIRESTORE_EMULATOR_HOST": to_storage.address}
+        changed = (
+            firestore.environment | way | SETTINGS | dict(stage or {}) | dict(environment or {})
+        )
         variables = {name: value for name, value in changed.items() if value is not None}
         log = tmp_path_factory.mktemp("functions") / "functions-framework.log"
         with LocalCloudFunction("hot_readers", variables, source=SOURCE, log=log) as function:

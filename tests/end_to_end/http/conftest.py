@@ -10,6 +10,7 @@ import pytest
 from demo.stack import create_hot_table, stage_environment
 from deploy_scripts.providers.aws import DynamoDBWriter
 from local_cloud.aws.account import LocalAws
+from tests.unit.chalicelib.servers import Cutting
 
 from .queries import entries
 from .service import STAGE, TOKEN, TOKEN_PARAMETER, Service, running
@@ -42,14 +43,27 @@ def aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="session")
-def start(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Start:
+def writer(aws: LocalAws) -> DynamoDBWriter:
+    return DynamoDBWriter(aws.client("dynamodb"), stage_environment(STAGE)["DYNAMODB_TABLE_NAME"])
+
+
+@pytest.fixture(scope="session")
+def to_storage(aws: LocalAws) -> Iterator[Cutting]:
+    """The way from the services to the storage, which a test may cut."""
+    with Cutting(aws.endpoint_url) as cutting:
+        yield cutting
+
+
+@pytest.fixture(scope="session")
+def start(aws: LocalAws, to_storage: Cutting, tmp_path_factory: pytest.TempPathFactory) -> Start:
     def start(
         *,
         stage: Mapping[str, str | None] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[Service]:
         run = partial(running, tmp_path_factory.mktemp("service"))
-        return run(aws.environment | dict(environment or {}), stage)
+        way = {"AWS_ENDPOINT_URL_DYNAMODB": f"http://{to_storage.address}"}
+        return run(aws.environment | way | dict(environment or {}), stage)
 
     return start
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import struct
@@ -229,6 +230,53 @@ class Endpoint(RawServer):
                 self.requests.append(request)
                 answer = self.answer(request)
                 connection.sendall(response(answer.status, answer.body, dict(answer.headers)))
+
+
+class Cutting(RawServer):
+    """Passes connections on to a server, and cuts one at each so many parts that come either way.
+
+    Parameters
+    ----------
+    server
+        The address of the server, on this machine: host and port, with whatever is before them.
+
+    Attributes
+    ----------
+    every
+        The number of parts from one cut to the next; 0 for none.
+    cuts
+        The number of cuts so far.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._port = int(server.strip("/").rpartition(":")[2])
+        self._parts = itertools.count(1)
+        self.every = 0
+        self.cuts = 0
+        super().__init__(self._pass_on)
+
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self.port}"
+
+    def _pass_on(self, connection: socket.socket, _number: int) -> None:
+        with socket.create_connection((HOST, self._port)) as server:
+            answers = threading.Thread(target=self._copy, args=(server, connection), daemon=True)
+            answers.start()
+            self._copy(connection, server)
+            answers.join()
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(65_536):
+                if self.every and next(self._parts) % self.every == 0:
+                    self.cuts += 1
+                    sink.sendall(part[: len(part) // 2])
+                    break
+                sink.sendall(part)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 class Dripping(RawServer):
