@@ -33,7 +33,7 @@ _LONG: Final = 1_000_000
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
     """Measure pages, the last entry, memory and the cold start; see `benchmarks.pages.findings`."""
-    rounds = 2 if quick else 25
+    rounds = 1 if quick else 25
     with running() as server:
         report(f"a page of {_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties")
         yield from _large_page(server, rounds)

@@ -33,7 +33,7 @@ _MANY: Final = 250_000
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
     """Measure pages, filters and the last entry; see `benchmarks.pages.findings`."""
-    rounds = 2 if quick else 15
+    rounds = 1 if quick else 15
     entries = 1_000 if quick else _LARGE_PAGE
     with running() as server:
         report(f"a page of {entries:,} entries with {len(PROPERTIES)} properties")

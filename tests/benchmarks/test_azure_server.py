@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from azure.cosmos import ContainerProxy
 
-ENTRIES = 60
+ENTRIES = 20
 ADDED = ("_rid", "_self", "_etag", "_attachments", "_ts")
 ROWS = 'VALUE [c["timestamp"], c.id, c["status"] ?? null, c["missing"] ?? null, c.temperature]'
 CONDITIONS = {
     "": {},
     ' AND c["timestamp"] >= @lower AND c["timestamp"] <= @upper': {
         "@lower": key_of(7),
-        "@upper": key_of(51),
+        "@upper": key_of(16),
     },
     " AND c.timestamp >= @lower": {"@lower": key_of(7)[:19]},
-    " AND c.timestamp <= @upper": {"@upper": key_of(51)[:19] + "~"},
+    " AND c.timestamp <= @upper": {"@upper": key_of(16)[:19] + "~"},
 }
 
 

@@ -15,12 +15,12 @@ from local_cloud.aws.dynalite import Dynalite
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ENTRIES = 60
+ENTRIES = 20
 CONDITIONS = {
     "": {},
-    " AND #time BETWEEN :low AND :high": {":low": key_of(7), ":high": key_of(51)},
+    " AND #time BETWEEN :low AND :high": {":low": key_of(7), ":high": key_of(16)},
     " AND #time >= :low": {":low": key_of(7)[:19]},
-    " AND #time <= :high": {":high": key_of(51)[:19] + "~"},
+    " AND #time <= :high": {":high": key_of(16)[:19] + "~"},
 }
 
 

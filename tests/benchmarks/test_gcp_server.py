@@ -18,12 +18,12 @@ from tests.firestore_client import client_of as client_of_stand_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ENTRIES = 60
+ENTRIES = 20
 CONDITIONS = {
     "all": [],
-    "within": [("GREATER_THAN_OR_EQUAL", key_of(7)), ("LESS_THAN_OR_EQUAL", key_of(51))],
+    "within": [("GREATER_THAN_OR_EQUAL", key_of(7)), ("LESS_THAN_OR_EQUAL", key_of(16))],
     "from": [("GREATER_THAN_OR_EQUAL", key_of(7)[:19])],
-    "until": [("LESS_THAN_OR_EQUAL", key_of(51)[:19] + "~")],
+    "until": [("LESS_THAN_OR_EQUAL", key_of(16)[:19] + "~")],
     "none": [("GREATER_THAN_OR_EQUAL", "2999")],
 }
 
