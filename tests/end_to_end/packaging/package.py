@@ -6,17 +6,18 @@ import csv
 import io
 import json
 import re
+import sysconfig
 import zipfile
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
 _METADATA: Final = re.compile(r"([^/]+)-([^-/]+)\.dist-info/RECORD")
 
@@ -92,7 +93,7 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def closure(requirements: Path) -> dict[str, str]:
+def closure(requirements: Iterable[Requirement]) -> dict[str, str]:
     """Return everything that requirements lead to in this environment: versions by name."""
     found: dict[str, str] = {}
     seen: set[tuple[str, frozenset[str]]] = set()
@@ -103,14 +104,26 @@ def closure(requirements: Path) -> dict[str, str]:
             return
         seen.add((name, extras))
         found[name] = metadata.version(name)
+        assert requirement.specifier.contains(found[name]), f"{requirement}: {found[name]} is here"
         for text in metadata.requires(name) or ():
             needed = Requirement(text)
             if _applies(needed, extras):
                 follow(needed)
 
-    for requirement in listed_in(requirements):
+    for requirement in requirements:
         follow(requirement)
     return found
+
+
+def install(distributions: Iterable[str], environment: Path) -> None:
+    """Put distributions into a virtual environment: links to their files here, which need no network."""
+    paths = {"base": str(environment), "platbase": str(environment)}
+    site = Path(sysconfig.get_path("purelib", "venv", paths))
+    for name in distributions:
+        for file in metadata.files(name) or ():
+            if ".." not in file.parts:  # neither scripts nor manuals
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                (site / file).symlink_to(file.locate())
 
 
 def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
@@ -120,7 +133,8 @@ def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
 
 
 def listed_in(requirements: Path) -> Iterator[Requirement]:
-    """Yield the requirements of a file without options."""
+    """Yield the requirements of a file without options that hold for this Python."""
     for line in requirements.read_text().splitlines():
-        if text := line.partition("#")[0].strip():
-            yield Requirement(text)
+        text = line.partition("#")[0].strip()
+        if text and _applies(requirement := Requirement(text), frozenset()):
+            yield requirement

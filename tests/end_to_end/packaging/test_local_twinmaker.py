@@ -9,6 +9,7 @@ import venv
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.unit.local_cloud.twinmaker.readme import (
     FOLDER,
@@ -16,6 +17,8 @@ from tests.unit.local_cloud.twinmaker.readme import (
     command_line,
     local_twinmaker,
 )
+
+from .package import closure, install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +36,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(directory, symlinks=True, with_pip=False)
     before = files()
     pip = [sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python")]
-    install = [*pip, "install", "--quiet", "--no-compile", str(FOLDER)]
-    subprocess.run(install, check=True, cwd=directory)
+    build = [*pip, "install", "--quiet", "--no-compile", "--no-deps", str(FOLDER)]
+    subprocess.run(build, check=True, cwd=directory)
     assert files() == before, "the build left something behind"
+    install(closure(map(Requirement, DEPENDENCIES)), directory)
     return directory
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import sysconfig
 import venv
 import zipfile
@@ -24,6 +23,8 @@ from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
 from tests.deploy.conftest import TwinDirectory
 from tests.end_to_end.http.queries import PUMP, entries_of
+
+from .package import closure, install, listed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,11 +73,7 @@ class Package:
     def install(self) -> None:
         """Make an environment that has nothing but what the package requires."""
         venv.create(self.environment, symlinks=True, with_pip=False)
-        requirements = self.code / "requirements.txt"
-        pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
-        subprocess.run(
-            [*pip, "install", "--quiet", "--no-compile", "--requirement", requirements], check=True
-        )
+        install(closure(listed_in(self.code / "requirements.txt")), self.environment)
 
     def settings(self) -> dict[str, str]:
         """The settings, as the platform gives them to the function."""
