@@ -193,7 +193,9 @@ def _found_in(
 
 def _begun(parts: Sequence[Iterator[Found]]) -> list[Iterator[Found]]:
     """Read the first entry of each part, several at a time: that is when the storage is asked."""
-    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, max(len(parts), 1))) as threads:
+    if len(parts) < 2:
+        return [*parts]
+    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(parts))) as threads:
         firsts = [threads.submit(next, part, None) for part in parts]
         try:
             found = [each.result() for each in firsts]
