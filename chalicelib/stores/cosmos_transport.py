@@ -7,14 +7,8 @@ a transport is little: an answer, or one of its errors by whether the request ca
 
 from __future__ import annotations
 
-import os
-import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-import certifi
 from azure.core.exceptions import (
     AzureError,
     ServiceRequestError,
@@ -24,22 +18,21 @@ from azure.core.exceptions import (
 )
 from azure.core.pipeline.transport import HttpResponse, HttpTransport
 from azure.core.utils import CaseInsensitiveDict
-from urllib3 import PoolManager, ProxyManager, Timeout, disable_warnings
+from urllib3 import Timeout
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
     HTTPError,
-    InsecureRequestWarning,
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
 )
 
-from chalicelib.connections.answer_time import with_bounded_answers
+from chalicelib.connections.pool import pool_for
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import HttpRequest
-    from urllib3 import BaseHTTPResponse
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 _CONNECTIONS: Final = 32
 
@@ -47,8 +40,7 @@ _CONNECTIONS: Final = 32
 class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
     """A transport that keeps its connections, and asks the environment once for each host.
 
-    The environment names proxies and certificates as it does for requests (Requests documentation,
-    'Proxies' and 'SSL Cert Verification'). A `.netrc`'s password never takes the place of the SDK's
+    `pool_for` says what the environment names. A `.netrc`'s password never takes the place of the SDK's
     own authorization.
 
     `read_timeout` bounds a whole answer, not each wait for a part of it.
@@ -98,7 +90,11 @@ class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
         host = "/".join(request.url.split("/", 3)[:3])
         pool = self._pools.get((host, connection_verify))
         if pool is None:
-            pool = self._pools[host, connection_verify] = _pool(host, verify=connection_verify)
+            try:
+                pool = pool_for(host, _CONNECTIONS, verify=connection_verify)
+            except OSError as error:
+                raise AzureError(error, error=error) from error
+            self._pools[host, connection_verify] = pool
         try:
             answer = pool.urlopen(
                 request.method,
@@ -136,30 +132,3 @@ class _Answer(HttpResponse):
     def body(self) -> bytes:
         """Return the content."""
         return self._content
-
-
-def _pool(host: str, *, verify: bool) -> PoolManager:
-    """Make the pool of a host's connections."""
-    options: dict[str, Any] = {"maxsize": _CONNECTIONS}
-    parts = urlsplit(host)
-    if parts.scheme == "https" and verify:
-        options["ssl_context"] = _trusting_known_authorities()
-    else:
-        disable_warnings(InsecureRequestWarning)
-        options["cert_reqs"] = "CERT_NONE"
-    proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return with_bounded_answers(ProxyManager(proxy, **options) if proxy else PoolManager(**options))
-
-
-def _trusting_known_authorities() -> ssl.SSLContext:
-    """Load the authorities' certificates once, not for each connection."""
-    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    bundle = Path(named or certifi.where())
-    try:
-        if bundle.is_dir():
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
-    except OSError as error:
-        message = f"the authorities' certificates in {bundle} can't be read: {error}"
-        raise AzureError(message, error=error) from error

@@ -14,10 +14,11 @@ from urllib.parse import quote
 
 import orjson
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
-from urllib3 import PoolManager, ProxyManager, Timeout
+from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from chalicelib.connections.answer_time import with_bounded_answers
+from chalicelib.connections.pool import pool_for
 from chalicelib.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def database_of(settings: FirestoreSettings) -> FirestoreDatabase:
     Raises
     ------
     ConfigurationError
-        The project or the credentials can't be determined.
+        The project or the credentials can't be determined, or the certificates can't be read.
     """
     if settings.emulator is not None:
         project = settings.project or _EMULATORS_PROJECT
@@ -108,23 +109,11 @@ def database_of(settings: FirestoreSettings) -> FirestoreDatabase:
         pool = with_bounded_answers(PoolManager(maxsize=_CONNECTIONS))
         return FirestoreDatabase(pool, None, service, project, settings.database)
     credentials, project = identity(settings)
-    return FirestoreDatabase(_pool(), credentials, _SERVICE, project, settings.database)
-
-
-def _pool() -> PoolManager:
-    """Return connections to the service, by the environment's proxy and certificates."""
-    # google-auth loads it anyway, but not with an emulator.
-    from requests import Session
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
-
-    with Session() as session:
-        found = session.merge_environment_settings(_SERVICE, {}, None, None, None)
-    certificates = found["verify"] if isinstance(found["verify"], str) else DEFAULT_CA_BUNDLE_PATH
-    options: dict[str, Any] = {"maxsize": _CONNECTIONS, "ca_certs": certificates}
-    proxy = select_proxy(_SERVICE, found["proxies"])
-    return with_bounded_answers(
-        PoolManager(**options) if proxy is None else ProxyManager(proxy, **options)
-    )
+    try:
+        pool = pool_for(_SERVICE, _CONNECTIONS)
+    except OSError as error:
+        raise ConfigurationError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE: {error}") from error
+    return FirestoreDatabase(pool, credentials, _SERVICE, project, settings.database)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ CLOUD: Final = Functions(
     options=(),
 )
 OF_EVERY_HOT_READER: Final = {
-    "connections": ("answer_time",),
+    "connections": ("answer_time", "pool"),
     "contracts": ("answers", "parsing", "twinmaker", "wire_contract"),
     "hot_reader": (
         "conditions",

@@ -51,10 +51,10 @@ LIBRARIES: Final = {
     "aws": {"aws_lambda_powertools", "chalice"},
     "http": {"orjson"},
     "data_connector": {"boto3", "botocore", "orjson", "requests", "urllib3"},
-    "stores": {"botocore", "certifi", "orjson", "requests", "urllib3"},
+    "stores": {"botocore", "orjson", "urllib3"},
     "contracts": {"orjson"},
     "tokens": {"aws_lambda_powertools", "botocore", "orjson", "requests"},
-    "connections": {"urllib3"},
+    "connections": {"certifi", "urllib3"},
     "observability": {"aws_lambda_powertools", "orjson"},
 }
 """The libraries that a room of chalicelib may import; one that isn't listed imports none."""

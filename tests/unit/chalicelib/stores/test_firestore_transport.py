@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +14,7 @@ from urllib3 import PoolManager
 
 from chalicelib.contracts.wire_contract import history_query
 from chalicelib.hot_reader.hot_reader import HotReader
-from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.model.errors import ConfigurationError, HotStoreError, StoreUnavailableError
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.firestore import FirestoreSettings
@@ -26,6 +25,8 @@ from tests.conformance.asking import END, START
 from tests.firestore_server import FirestoreServer, Page, Raw
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chalicelib.model.results import HistoryPage
 
 KEY = "2026-01-30T17:00:00Z"
@@ -188,7 +189,8 @@ class TestConnections:
         monkeypatch.setenv("NO_PROXY", "googleapis.com")
         assert self.pool().proxy is None
 
-    def test_trust_the_environments_certificates(self, monkeypatch, tmp_path):
-        assert Path(self.pool().connection_pool_kw["ca_certs"]).is_file()
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "own.pem"))
-        assert self.pool().connection_pool_kw["ca_certs"] == str(tmp_path / "own.pem")
+    def test_trust_the_environments_certificates(self, monkeypatch):
+        assert self.pool().connection_pool_kw["ssl_context"].get_ca_certs()
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+        with pytest.raises(ConfigurationError, match=r"REQUESTS_CA_BUNDLE .*/nowhere\.pem"):
+            self.pool()
