@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
+from operator import itemgetter
 from typing import Any, Final
 
 Location = tuple[str, ...]
@@ -68,6 +69,42 @@ def value_at(fields: Any, places: Iterable[Location], default: Any = None) -> An
         else:
             return found
     return default
+
+
+def value_at_in_all(all_fields: Sequence[Any], places: Iterable[Location]) -> Sequence[Any] | None:
+    """Return what `value_at` returns for each of several, in a fraction of the time.
+
+    None if they don't have it all at the same location, and none at one before it.
+
+    Examples
+    --------
+    >>> value_at_in_all([{"m": {"speed": 88}}, {"m": {"speed": 89}}], locations("m.speed"))
+    [88, 89]
+    """
+    for place in places:
+        found = all_fields
+        try:
+            for name in place:
+                if not any(name in each for each in found):
+                    break
+                found = list(map(itemgetter(name), found))
+            else:
+                return found
+        except (LookupError, TypeError):  # some don't have it, or aren't maps
+            return None
+    return None
+
+
+def between(place: Location, *steps: str) -> Location:
+    """Return a location with the steps that lead into a map, as a database's API spells them.
+
+    Examples
+    --------
+    >>> between(("payload", "speed"), "mapValue", "fields")
+    ('payload', 'mapValue', 'fields', 'speed')
+    """
+    first, *further = place
+    return (first, *chain.from_iterable((*steps, name) for name in further))
 
 
 def values_at(fields: Any, properties: Places) -> dict[str, Any]:

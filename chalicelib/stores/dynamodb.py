@@ -150,6 +150,8 @@ class DynamoDBHotStore:
             page = self._query(request, until)
             with made_of_items():
                 items: Any = page["Items"]
+                if isinstance(items, ItemColumns) and not items.have_all(properties):
+                    items = items.items()
             if isinstance(items, ItemColumns):
                 yield ColumnBatch(items, self._timestamp_attribute, properties)
             elif items:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import itertools
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
 from chalicelib.model.errors import StoreUnavailableError
-from chalicelib.model.locations import value_at, values_at
+from chalicelib.model.locations import between, value_at, value_at_in_all, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from chalicelib.model.locations import Location, Places
+    from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
     from chalicelib.stores.dynamodb_pages import ItemColumns
 
@@ -50,7 +49,9 @@ class ItemBatch:
     ) -> None:
         self._items = items
         self._properties = {
-            name: [_in_attributes(place) for place in places] for name, places in properties.items()
+            # `M` leads into a map.
+            name: [between(place, "M") for place in places]
+            for name, places in properties.items()
         }
         with made_of_items():
             (kind,) = items[0][timestamp_attribute]
@@ -67,12 +68,10 @@ class ItemBatch:
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
         """Return a property's values; see `EntryBatch.column`."""
         places, rows = self._properties[name], None
-        attributes: list[Any]
-        if len(places) == 1 and len(places[0]) == 1:
-            (top,) = places[0]
-            attributes = [item.get(top) for item in self._items[first:last]]
-        else:
-            attributes = [value_at(item, places) for item in self._items[first:last]]
+        items = self._items[first:last]
+        attributes = value_at_in_all(items, places)
+        if attributes is None:
+            attributes = [value_at(item, places) for item in items]
         if None in attributes:
             rows = [row for row, attribute in enumerate(attributes) if attribute is not None]
             attributes = [attributes[row] for row in rows]
@@ -98,7 +97,7 @@ class ColumnBatch:
     timestamp_attribute
         The name of the sort key.
     properties
-        Where the values are; see `HotStore.read`.
+        Where the values are; see `HotStore.read`. None is a map (`ItemColumns.have_all`).
     """
 
     def __init__(
@@ -107,17 +106,14 @@ class ColumnBatch:
         timestamp_attribute: str,
         properties: Places,
     ) -> None:
-        # No column is a map, so nothing is within one.
-        columns: Mapping[Location, Any] = {
-            (name,): column for name, column in items.columns.items()
-        }
+        columns = items.columns
         self._columns = {
             name: columns[found]
             for name, places in properties.items()
             if (found := next(filter(columns.__contains__, places), None))
         }
         with made_of_items():
-            kind, keys = items.columns[timestamp_attribute]
+            kind, keys = columns[timestamp_attribute,]
             self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
 
     def entry(self, index: int) -> StoredEntry:
@@ -145,11 +141,6 @@ def made_of_items() -> Iterator[None]:
         raise StoreUnavailableError(
             f"DynamoDB's answer isn't made of the items asked for: {error!r}"
         ) from error
-
-
-def _in_attributes(place: Location) -> Location:
-    """Spell a location in the AttributeValues of an item, where `M` leads into a map."""
-    return tuple(itertools.chain.from_iterable((name, "M") for name in place))[:-1]
 
 
 def _plain(attribute: Mapping[str, Any]) -> Any:

@@ -8,13 +8,14 @@ errors stay botocore's.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import time
 import zlib
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,13 +32,17 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.config import Config
 
+    from chalicelib.model.locations import Location, Places
+
 _PAGE_SHAPE: Final = "QueryOutput"
 _ITEMS: Final = b'"Items":[{'
 _END: Final = b"}}]"
 _ATTRIBUTE: Final = re.compile(
-    r',(?P<first>\{)?"(?P<name>[^"]*)":\{"(?:(?P<kind>[SN])":"|(?P<truth>BOOL)":)'
+    r',(?P<first>\{)?(?P<maps>(?:"[^"]*":\{"M":\{)*)'
+    r'"(?P<name>[^"]*)":\{"(?:(?P<kind>[SN])":"|(?P<truth>BOOL)":)'
 )
-"""The beginning of an item's attribute, up to its value."""
+"""The beginning of an item's attribute, up to its value, with the maps that begin before it."""
+_MAP: Final = re.compile(r'"([^"]*)":\{"M":\{')
 _STUMBLES: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Errors of botocore's parser at bytes that aren't UTF-8, JSON that is nested deep, an error that is no object."""
 _FIRST_ERROR: Final = 300
@@ -93,10 +98,23 @@ class ItemColumns:
     Attributes
     ----------
     columns
-        By attribute name: the type (`S`, `N` or `BOOL`), and the value in each item.
+        By location, in the item or in maps in it: the type (`S`, `N` or `BOOL`), and the value in each item.
+    page
+        The page's JSON.
     """
 
-    columns: Mapping[str, tuple[str, Sequence[Any]]]
+    columns: Mapping[Location, tuple[str, Sequence[Any]]]
+    page: bytes = field(compare=False, repr=False)
+
+    def have_all(self, properties: Places) -> bool:
+        """Say whether no property is a map, as a whole: of these there are the values only."""
+        maps = {place[:depth] for place in self.columns for depth in range(1, len(place))}
+        return maps.isdisjoint(itertools.chain(*properties.values()))
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return the items as they came."""
+        items: list[dict[str, Any]] = orjson.loads(self.page)["Items"]
+        return items
 
 
 def _page_of_columns(raw_body: bytes) -> dict[str, Any] | None:
@@ -118,23 +136,60 @@ def _page_of_columns(raw_body: bytes) -> dict[str, Any] | None:
         return None
     # `,{"a":{"S":"x"` `,"b":{"N":"1"` `` `,{"a":{"S":"y"` ... ``
     parts = f",{{{raw_body[first:last].decode()}}}}}".split("}")
-    width = parts.index("") + 1
-    if len(parts) % width != 1 or any(parts[width - 1 :: width]):
+    places = _places(parts)
+    width = len(places)
+    if not width or len(parts) % width != 1:
         return None
-    columns: dict[str, tuple[str, Sequence[Any]]] = {}
-    for place in range(width - 1):
-        column = _column(parts[place : len(parts) - 1 : width], first=place == 0)
-        if column is None or column[0] in columns:
+    columns: dict[Location, tuple[str, Sequence[Any]]] = {}
+    for number, place in enumerate(places):
+        of_all = parts[number : len(parts) - 1 : width]
+        if place is None:
+            if any(of_all):
+                return None
+            continue
+        column = _column(of_all)
+        if column is None:
             return None
-        name, kind, values = column
-        columns[name] = kind, values
-    return page | {"Items": ItemColumns(columns)}
+        columns[place] = column
+    return page | {"Items": ItemColumns(columns, raw_body)}
 
 
-def _column(parts: Sequence[str], *, first: bool) -> tuple[str, str, Sequence[Any]] | None:
-    """Read one attribute of all items: its name, type and values."""
+def _places(parts: Sequence[str]) -> list[Location | None]:
+    """Return where in the first item the value of each part is, and None where a map or the item ends.
+
+    Nothing if the item isn't plain enough.
+    """
+    places: list[Location | None] = []
+    seen: set[Location] = set()
+    outer: Location = ()
+    map_ended = False  # but not yet its attribute
+    for part in parts:
+        if not part:
+            places.append(None)
+            if map_ended:
+                map_ended = False
+            elif outer:
+                outer, map_ended = outer[:-1], True
+            else:
+                return places
+            continue
+        match = _ATTRIBUTE.match(part)
+        if match is None or map_ended or bool(match["first"]) != (not places):
+            break
+        for name in (*_MAP.findall(match["maps"]), match["name"]):
+            outer = (*outer, name)
+            if outer in seen:  # the latter would count
+                return []
+            seen.add(outer)
+        places.append(outer)
+        outer = outer[:-1]
+    return []
+
+
+def _column(parts: Sequence[str]) -> tuple[str, Sequence[Any]] | None:
+    """Read one attribute of all items: its type and values."""
     match = _ATTRIBUTE.match(parts[0])
-    if match is None or bool(match["first"]) != first:
+    if match is None:
         return None
     beginning, end = match[0], "" if match["truth"] else '"'
     # No part contains a closing brace, so joining and splitting by one restores the parts.
@@ -145,10 +200,10 @@ def _column(parts: Sequence[str], *, first: bool) -> tuple[str, str, Sequence[An
     if match["truth"]:
         if not {"true", "false"}.issuperset(texts):
             return None
-        return match["name"], "BOOL", [text == "true" for text in texts]
+        return "BOOL", [text == "true" for text in texts]
     if joined.count('"') != len(parts) * (beginning.count('"') + 1):
         return None
-    return match["name"], match["kind"], texts
+    return match["kind"], texts
 
 
 class PageParserFactory(ResponseParserFactory):

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.entries import StoredColumn, StoredEntry
 from chalicelib.model.instants import NativeTimestamp, parse_instant
+from chalicelib.model.locations import between, value_at, value_at_in_all, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from chalicelib.model.locations import Location, Places
+    from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
 
 Value = dict[str, Any]
@@ -83,7 +84,10 @@ class DocumentBatch:
     ) -> None:
         self._documents = documents
         self._fields: list[dict[str, Value]] = list(map(itemgetter("fields"), documents))
-        self._properties = properties
+        self._properties = {
+            name: [between(place, "mapValue", "fields") for place in places]
+            for name, places in properties.items()
+        }
         "".join(map(itemgetter("name"), documents))  # fails if one isn't a string
         keys: list[Any] = []
         with suppress(KeyError):
@@ -96,23 +100,22 @@ class DocumentBatch:
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
-        fields = self._fields[index]
-        found = ((name, _found(fields, places)) for name, places in self._properties.items())
-        values = {name: _plain(value) for name, value in found if value is not None}
+        found = values_at(self._fields[index], self._properties)
+        values = {name: _plain(value) for name, value in found.items() if value is not None}
         identity = self._documents[index]["name"].rpartition("/")[2]
         return StoredEntry(self.keys[index], values, identity)
 
     def column(self, name: str, first: int, last: int) -> StoredColumn | None:
         """Return a property's values; see `EntryBatch.column`."""
         places, documents = self._properties[name], self._fields[first:last]
-        if len(places) == 1 and len(places[0]) == 1:
-            ((field,),) = places
-            with suppress(LookupError, TypeError, ValueError):
-                # All have a value of the first one's type, or this fails.
-                (kind,) = documents[0][field]
-                found = list(map(itemgetter(kind), map(itemgetter(field), documents)))
-                return _column(kind, found, None)
-        return _mixed_column([_found(fields, places) for fields in documents])
+        found = value_at_in_all(documents, places)
+        if found is None:
+            return _mixed_column([value_at(fields, places) for fields in documents])
+        with suppress(LookupError, TypeError, ValueError):
+            # All have a value of the first one's type, or this fails.
+            (kind,) = found[0]
+            return _column(kind, list(map(itemgetter(kind), found)), None)
+        return _mixed_column(found)
 
 
 def _mixed_column(values: Sequence[Value | None]) -> StoredColumn | None:
@@ -148,22 +151,6 @@ def _column(kind: str, found: list[Any], rows: Sequence[int] | None) -> StoredCo
     if kind == _DOUBLE and types <= {int, float} and math.isfinite(sum(found)):
         # 4.0 is spelled 4.
         return StoredColumn("number", list(map(float, found)) if int in types else found, rows)
-    return None
-
-
-def _found(fields: dict[str, Value], places: Sequence[Location]) -> Value | None:
-    """Return the value at the first of some locations that there is; see `locations.value_at`."""
-    for *outer, last in places:
-        within = fields
-        for name in outer:
-            match within.get(name):
-                case {"mapValue": {"fields": dict(inner)}}:
-                    within = inner
-                case _:
-                    break
-        else:
-            if last in within:
-                return within[last]
     return None
 
 

@@ -24,14 +24,18 @@ from chalicelib.stores.dynamodb_pages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from chalicelib.model.entries import EntryBatch, StoredEntry
-    from chalicelib.model.locations import Places
+    from chalicelib.model.locations import Location, Places
 
 SHAPE: Any = Session().get_service_model("dynamodb").operation_model("Query").output_shape
 TIME = "timestamp"
-ITEM = {TIME: {"S": "2026-01-30T17:00:00Z"}, "n": {"N": "21.5"}, "on": {"BOOL": True}}
+ITEM = {
+    TIME: {"S": "2026-01-30T17:00:00Z"},
+    "n": {"N": "21.5"},
+    "m": {"M": {"on": {"BOOL": True}, "m": {"M": {"M": {"S": "x"}}}}},
+}
 
 texts = st.one_of(
     st.text(max_size=9),
@@ -48,19 +52,36 @@ attributes: list[st.SearchStrategy[Any]] = [
     st.just({"M": {}}),
     st.just({"B": "aGVsbG8="}),
 ]
+PLAIN: list[st.SearchStrategy[Any]] = [
+    st.fixed_dictionaries({"S": st.sampled_from(["x", "{", ""])}),
+    *attributes[1:3],
+]
 names = st.one_of(
-    st.sampled_from(["a", "b", "Items", "N"]), texts.filter(lambda text: text not in ("", TIME))
+    st.sampled_from(["a", "b", "Items", "N", "M"]),
+    texts.filter(lambda text: text not in ("", TIME)),
 )
 
 
 @st.composite
 def pages(draw: st.DrawFn) -> dict[str, Any]:
     """Items that are alike, but for a few."""
-    kinds = draw(st.dictionaries(names, st.sampled_from(attributes), max_size=4))
+    tame = st.dictionaries(st.sampled_from("abNM"), st.sampled_from(PLAIN), min_size=1)
+    wild = st.dictionaries(names, st.sampled_from(attributes), max_size=4)
+    kinds = draw(st.one_of(tame, wild))
+    maps = draw(st.lists(st.sampled_from(["a", "m", "M"]), max_size=2))
+    maps_first = draw(st.booleans())
+
+    def fields() -> dict[str, Any]:
+        return {name: draw(kind) for name, kind in kinds.items()}
+
     items = []
     for number in range(draw(st.integers(0, 6))):
         item = {TIME: {"S": f"2026-01-30T17:00:{number:02}Z"}}
-        item |= {name: draw(kind) for name, kind in kinds.items()}
+        within = fields()
+        for name in maps:
+            outer = {name: {"M": within}}
+            within = outer | fields() if maps_first else fields() | outer
+        item |= within
         if not draw(st.integers(0, 20)):
             item |= draw(st.dictionaries(names, st.one_of(attributes), max_size=2))
         items.append(item)
@@ -78,26 +99,43 @@ def parsed(parser: JSONParser, body: bytes) -> dict[str, Any]:
     return page
 
 
-def places_of(names: Iterable[str]) -> Places:
-    return {name: [(name,)] for name in names}
+def paths(fields: dict[str, Any]) -> Iterator[Location]:
+    """Yield the locations of an item, maps and what is in them."""
+    for name, attribute in fields.items():
+        yield (name,)
+        yield from ((name, *rest) for rest in paths(attribute.get("M", {})))
 
 
-def entries(items: Any) -> list[StoredEntry]:
+def places_of(items: Iterable[dict[str, Any]], *, maps: bool) -> Places:
+    """Return properties of all locations in some items, those of maps as a whole only if wanted."""
+    found = dict.fromkeys(itertools.chain.from_iterable(map(paths, items)))
+    whole = {path[:-1] for path in found}
+    return {str(path): [path] for path in found if maps or path not in whole}
+
+
+def batch_of(items: Any, places: Places) -> EntryBatch:
+    if isinstance(items, ItemColumns):
+        if items.have_all(places):
+            return ColumnBatch(items, TIME, places)
+        items = items.items()
+    return ItemBatch(items, TIME, places)
+
+
+def entries(items: Any, places: Places) -> list[StoredEntry]:
     if not items:
         return []
-    batch: EntryBatch
-    if isinstance(items, ItemColumns):
-        batch = ColumnBatch(items, TIME, places_of(items.columns))
-    else:
-        batch = ItemBatch(items, TIME, places_of(itertools.chain(*items)))
+    batch = batch_of(items, places)
     return [batch.entry(index) for index in range(len(batch.keys))]
 
 
-@given(pages(), st.sampled_from([orjson.dumps, lambda page: json.dumps(page).encode()]))
+@given(
+    pages(), st.sampled_from([orjson.dumps, lambda page: json.dumps(page).encode()]), st.booleans()
+)
 @settings(max_examples=200)
-def test_a_page_is_what_botocore_makes_of_it(page: Any, dumps: Callable[[Any], bytes]):
+def test_a_page_is_what_botocore_makes_of_it(page: Any, dumps: Callable[[Any], bytes], maps: bool):
     ours, standard = parsed(PageParser(), dumps(page)), parsed(JSONParser(), dumps(page))
-    assert entries(ours.pop("Items")) == entries(standard.pop("Items"))
+    places = places_of(page["Items"], maps=maps)
+    assert entries(ours.pop("Items"), places) == entries(standard.pop("Items"), places)
     assert ours == standard
 
 
@@ -107,12 +145,12 @@ def test_columns_are_those_of_the_items(page: Any):
     ours, standard = (parsed(each, orjson.dumps(page)) for each in (PageParser(), JSONParser()))
     if not isinstance(ours["Items"], ItemColumns):
         return
-    names = [*page["Items"][0], "missing"]
-    columns = ColumnBatch(ours["Items"], TIME, places_of(names))
-    items = ItemBatch(standard["Items"], TIME, places_of(names))
+    places = {**places_of(page["Items"], maps=False), "missing": [("missing",)]}
+    columns = ColumnBatch(ours["Items"], TIME, places)
+    items = ItemBatch(standard["Items"], TIME, places)
     last = len(columns.keys)
     assert columns.keys == items.keys
-    for name in names:
+    for name in places:
         for first in range(last):
             assert columns.column(name, first, last) == items.column(name, first, last)
 
@@ -122,16 +160,18 @@ def test_a_plain_page_comes_as_columns():
     items = parsed(PageParser(), orjson.dumps(page))["Items"]
     assert items == ItemColumns(
         {
-            TIME: ("S", ["2026-01-30T17:00:00Z"] * 3),
-            "n": ("N", ["21.5"] * 3),
-            "on": ("BOOL", [True] * 3),
-        }
+            (TIME,): ("S", ["2026-01-30T17:00:00Z"] * 3),
+            ("n",): ("N", ["21.5"] * 3),
+            ("m", "on"): ("BOOL", [True] * 3),
+            ("m", "m", "M"): ("S", ["x"] * 3),
+        },
+        b"",
     )
 
 
-def test_a_field_of_a_dotted_name_comes_as_a_column_and_what_is_within_a_map_does_not():
+def test_a_field_of_a_dotted_name_comes_as_a_column_and_nothing_is_within_a_string():
     columns = ItemColumns(
-        {TIME: ("S", ["1", "2"]), "a.b": ("N", ["3", "4"]), "c": ("S", ["5"] * 2)}
+        {(TIME,): ("S", ["1", "2"]), ("a.b",): ("N", ["3", "4"]), ("c",): ("S", ["5"] * 2)}, b""
     )
     places = {"dotted": locations("a.b"), "within": locations("c.d"), "below": locations("c", "a")}
     batch = ColumnBatch(columns, TIME, places)
@@ -153,11 +193,28 @@ def test_a_field_of_a_dotted_name_comes_as_a_column_and_what_is_within_a_map_doe
         {**ITEM, "n": {"S": "21.5"}},
         {TIME: ITEM[TIME]},
         dict(reversed(ITEM.items())),
+        {**ITEM, "m": {"M": {}}},
+        {**ITEM, "m": {"M": {"on": {"BOOL": True}, "m": {"S": "x"}}}},
+        {**ITEM, "m": {"M": {"on": {"BOOL": True}}}, "M": {"S": "x"}},
     ],
 )
 def test_a_page_with_an_odd_item_comes_as_items(odd):
-    page = {"Count": 3, "Items": [ITEM, odd, ITEM]}
-    assert parsed(PageParser(), orjson.dumps(page))["Items"] == page["Items"]
+    for items in itertools.permutations([ITEM, odd, ITEM]):
+        page = {"Count": 3, "Items": [*items]}
+        assert parsed(PageParser(), orjson.dumps(page))["Items"] == page["Items"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b'"n":{"N":"1"},"n":{"N":"2"}',
+        b'"m":{"M":{"n":{"N":"1"}}},"m":{"M":{"o":{"N":"2"}}}',
+        b'"m":{"M":{"n":{"N":"1"}},"n":{"N":"2"}}',
+    ],
+)
+def test_what_the_service_never_sends_is_read_as_json(item):
+    body = b'{"Items":[{"timestamp":{"S":"1"},' + item + b"}]}"
+    assert parsed(PageParser(), body)["Items"] == orjson.loads(body)["Items"]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +233,8 @@ def test_what_botocore_would_stumble_over_is_no_page(body):
         b"not JSON",
         b'{"Items": null}',
         b'{"Items":[{"a":{"S":"x"}}]',
+        b'{"Items":[{"a":{"S":"x"}},{"a":{"S":"x"}x},{"a":{"S":"x"}}]}',
+        b'{"Items":[{"a":{"S":"x"},{"b":{"S":"x"}}]}',
     ],
 )
 def test_what_is_no_page_is_left_to_botocore(body):
