@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 Manager = TypeVar("Manager", bound="PoolManager")
+Client = TypeVar("Client")
 
 
 class _BoundedStream(io.RawIOBase):
@@ -76,22 +77,24 @@ def with_bounded_answers(manager: Manager) -> Manager:
     >>> issubclass(pool.ConnectionCls.response_class, HTTPResponse)
     True
     """
-    manager.pool_classes_by_scheme = bounded(manager.pool_classes_by_scheme)
+    manager.pool_classes_by_scheme = _bounded(manager.pool_classes_by_scheme)
     return manager
 
 
-def bounded(pool_classes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return classes of pools whose read time-out bounds whole answers.
-
-    Parameters
-    ----------
-    pool_classes
-        The classes to derive them from, by scheme (urllib3's documentation, 'Customizing pool behavior').
-    """
-    return {scheme: _bounded(pool_class) for scheme, pool_class in pool_classes.items()}
+def with_bounded_answers_of_sdk(client: Client) -> Client:
+    """Let the read time-out of a client of the AWS SDK bound whole answers, and return the client."""
+    # botocore has no public way to the classes of its connections.
+    session = cast("Any", client)._endpoint.http_session
+    session._pool_classes_by_scheme.update(_bounded(session._pool_classes_by_scheme))
+    return client
 
 
-def _bounded(pool_class: Any) -> Any:
+def _bounded(pool_classes: Mapping[str, Any]) -> dict[str, Any]:
+    # urllib3's documentation, 'Customizing pool behavior'.
+    return {scheme: _bounded_pool(pool_class) for scheme, pool_class in pool_classes.items()}
+
+
+def _bounded_pool(pool_class: Any) -> Any:
     class Connection(pool_class.ConnectionCls):  # type: ignore[misc]
         response_class = _BoundedAnswer
 

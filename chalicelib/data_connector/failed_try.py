@@ -98,20 +98,28 @@ def refusal(response: Response) -> Failure:
         reason,
         status,
         worth_a_retry=(status == 429 or status >= 500) and code != HotStoreError.code,
-        retry_after=_retry_after(response.headers.get("Retry-After")),
+        retry_after=_retry_after(response.headers),
     )
 
 
-def _retry_after(header: str | None) -> float | None:
-    """Return the seconds that a `Retry-After` asks for: a number or a date (RFC 9110, 10.2.3)."""
-    if not header:
-        return None
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a `Retry-After` asks for: a number or a date (RFC 9110, 10.2.3).
+
+    A date is one on the reader's clock, which `Date` tells.
+    """
+    header = headers.get("Retry-After", "")
     if header.strip().isdecimal():
         return float(header)
+    when = _date(header)
+    if when is None:
+        return None
+    now = _date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (when - now).total_seconds())
+
+
+def _date(header: str) -> datetime | None:
     try:
         when = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -23,7 +23,7 @@ import orjson
 from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.session import Session
 
-from chalicelib.connections.answer_time import bounded
+from chalicelib.connections.answer_time import with_bounded_answers_of_sdk
 from chalicelib.model.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -246,10 +246,9 @@ def page_client(config: Config, **options: Any) -> Any:
     options
         Further arguments of botocore's `create_client`.
     """
-    client: Any = page_session().create_client("dynamodb", config=config, **options)
-    # botocore has no public way to the classes of its connections.
-    pool_classes = client._endpoint.http_session._pool_classes_by_scheme
-    pool_classes.update(bounded(pool_classes))
+    client: Any = with_bounded_answers_of_sdk(
+        page_session().create_client("dynamodb", config=config, **options)
+    )
     made_with: Any = config  # botocore's stubs lack what it was made with
     tries, seconds = made_with.retries["total_max_attempts"], made_with.read_timeout
 

@@ -18,11 +18,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from chalicelib.connections.answer_time import with_bounded_answers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TIMEOUTS: Final = (1, 2)
-"""Seconds to connect, and to wait for an answer."""
+TIMEOUTS: Final = (1, 2)
+"""Seconds to connect, and for the answer."""
 _FOR_THE_SDK: Final = (
     "AWS_PROFILE",
     "AWS_USE_FIPS_ENDPOINT",
@@ -77,19 +79,24 @@ def call(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] |
     if url is None or credentials is None:
         return None
     import requests  # a data connector needs it anyway
+    from requests.adapters import HTTPAdapter
 
+    adapter = HTTPAdapter()
+    with_bounded_answers(adapter.poolmanager)
     body = orjson.dumps(arguments)
     headers = signed_headers(operation, url, region, body, credentials, datetime.now(UTC))
     try:
-        response = requests.post(
-            url,
-            data=body,
-            headers=headers,
-            timeout=_TIMEOUTS,
-            allow_redirects=False,
-            verify=environment.get("AWS_CA_BUNDLE") or True,
-            auth=lambda request: request,  # no login from ~/.netrc in place of the signature
-        )
+        with requests.Session() as session:
+            session.mount(url, adapter)
+            response = session.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=TIMEOUTS,
+                allow_redirects=False,
+                verify=environment.get("AWS_CA_BUNDLE") or True,
+                auth=lambda request: request,  # no login from ~/.netrc in place of the signature
+            )
         answer = orjson.loads(response.content) if response.status_code == 200 else None
     except (OSError, ValueError):  # what requests and orjson raise
         return None

@@ -10,9 +10,10 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from chalicelib.connections.answer_time import with_bounded_answers_of_sdk
 from chalicelib.model.errors import ConfigurationError, HotReaderError, StoreUnavailableError
 from chalicelib.model.moment import Moment
-from chalicelib.tokens.aws_call import Operation, call
+from chalicelib.tokens.aws_call import TIMEOUTS, Operation, call
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 if TYPE_CHECKING:
@@ -140,12 +141,16 @@ def _provider(store: str) -> BaseProvider:
     botocore_log = logging.getLogger("botocore")
     if botocore_log.getEffectiveLevel() < logging.INFO:
         botocore_log.setLevel(logging.INFO)
+    connect, read = TIMEOUTS
     config = Config(
-        connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": 2},
     )
-    if store == "ssm":
-        return parameters.SSMProvider(boto_config=config)
-    return parameters.SecretsProvider(boto_config=config)
+    of_store = parameters.SSMProvider if store == "ssm" else parameters.SecretsProvider
+    provider = of_store(boto_config=config)
+    with_bounded_answers_of_sdk(provider.client)
+    return provider
 
 
 def _warn(message: str) -> None:

@@ -9,7 +9,7 @@ import socket
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -369,9 +369,10 @@ class TestRetryAfter:
 
         monkeypatch.setattr("chalicelib.data_connector.failed_try.datetime", Frozen)
 
-        def pause(header: str, draw: float = 0.0) -> float:
+        def pause(header: str, draw: float = 0.0, **more: str) -> float:
             time = Time(draw)
-            with Scripted(response(429, headers={"Retry-After": header}), OK) as server:
+            headers = {"Retry-After": header, **more}
+            with Scripted(response(429, headers=headers), OK) as server:
                 reader_of(server.url, time=time).read(ENVELOPE, QUERY, seconds=PATIENCE_SECONDS)
             (paused,) = time.pauses
             return paused
@@ -383,6 +384,13 @@ class TestRetryAfter:
 
     def test_a_date_is_waited_for(self, pause):
         assert pause(format_datetime(self.NOW + timedelta(seconds=9), usegmt=True)) == 9
+
+    @pytest.mark.parametrize(
+        "date", ["Fri, 30 Jan 2026 09:00:00 GMT", "Sun, 01 Feb 2026 00:00:00 GMT"]
+    )
+    def test_a_date_is_one_on_the_readers_clock(self, pause, date):
+        asked_for = format_datetime(parsedate_to_datetime(date) + timedelta(seconds=9), usegmt=True)
+        assert pause(asked_for, Date=date) == 9
 
     def test_a_date_without_a_zone_is_one_in_utc(self, pause):
         assert pause("Fri, 30 Jan 2026 17:00:09 -0000") == 9

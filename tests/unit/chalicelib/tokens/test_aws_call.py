@@ -14,7 +14,7 @@ from botocore.credentials import Credentials as TheirCredentials
 
 from chalicelib.tokens import aws_call
 from chalicelib.tokens.aws_call import Credentials, Operation
-from tests.unit.chalicelib.servers import CLOSE, RESET, Scripted, response
+from tests.unit.chalicelib.servers import CLOSE, RESET, Drip, Scripted, response
 
 OPERATION = Operation("ssm", "SSM", "AmazonSSM.GetParameter")
 ROLE = {
@@ -105,9 +105,11 @@ def test_a_login_of_another_kind_takes_no_signatures_place(monkeypatch, tmp_path
         response(200, b"[]"),
         RESET,
         CLOSE,
+        Drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
     ],
 )
 def test_without_a_good_answer_there_is_none(monkeypatch, act):
+    monkeypatch.setattr(aws_call, "TIMEOUTS", (1, 0.2 if isinstance(act, Drip) else 10))
     with Scripted(act) as server:
         assert ask(f"http://127.0.0.1:{server.port}/", monkeypatch) is None
         assert len(server.requests) == 1
@@ -152,11 +154,11 @@ def test_what_is_out_of_the_ordinary_is_left_to_the_sdk(monkeypatch, name, value
 def test_an_endpoint_is_the_sdks(monkeypatch, region, host):
     asked = []
 
-    def post(url: str, **_: Any) -> Any:
+    def post(_: object, url: str, **__: Any) -> Any:
         asked.append(url)
         raise ConnectionError
 
-    monkeypatch.setattr("requests.post", post)
+    monkeypatch.setattr("requests.Session.post", post)
     monkeypatch.setenv("AWS_REGION", region)
     assert aws_call.call(OPERATION, {}) is None
     assert asked == [f"https://{host}/"]

@@ -14,8 +14,9 @@ from chalicelib.model.errors import ConfigurationError, StoreUnavailableError
 from chalicelib.model.moment import Moment
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.token_reference import TokenReference
-from chalicelib.tokens import aws_stores
+from chalicelib.tokens import aws_call, aws_stores
 from chalicelib.tokens.aws_stores import inter_cloud_token
+from tests.unit.chalicelib.servers import Drip, Scripted
 
 if TYPE_CHECKING:
     from chalicelib.tokens.inter_cloud_token import InterCloudToken
@@ -270,6 +271,15 @@ class TestAReference:
         store.fail(status, code)
         with pytest.raises(StoreUnavailableError, match=r"ssm:/twin/token.*so says the store"):
             source("ssm:/twin/token").current()
+
+    def test_to_a_store_whose_answer_drips_is_unavailable_in_time(self, store, monkeypatch):
+        for module in (aws_call, aws_stores):
+            monkeypatch.setattr(module, "TIMEOUTS", (1, 0.1))
+        with Scripted(Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{server.port}")
+            with pytest.raises(StoreUnavailableError, match="can't be fetched"):
+                source("ssm:/twin/token").current()
+            assert 2 <= len(server.requests) <= 3
 
     def test_to_a_store_that_cannot_be_reached_is_unavailable(self, store, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")
