@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import socket
-import time
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +32,8 @@ from chalicelib.stores import firestore
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flask import Request
 
 _settings: Final = HotReaderSettings.load(os.environ)
@@ -49,6 +51,8 @@ _SECONDS: Final = 60.0
 documentation, 'Set request timeout')."""
 _BROKEN: Final = (OSError, HTTPException, ParseException)
 """Errors of reading a body that breaks off or is malformed."""
+_BODY_SECONDS: Final = 10.0
+"""The time for a body that is read."""
 _DRAIN_SECONDS: Final = 0.1
 """The time for a body that nobody reads: its bytes come along with the headers, or not at all."""
 _DRAINED_AT_ONCE: Final = 65_536
@@ -96,7 +100,7 @@ class _Body:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._whole = False
+        self._whole = not (request.content_length or "Transfer-Encoding" in request.headers)
 
     def read(self) -> bytes:
         """Return the body.
@@ -104,10 +108,13 @@ class _Body:
         Raises
         ------
         InvalidQueryError
-            It breaks off, or its chunks are malformed.
+            It breaks off or comes too slowly, or its chunks are malformed.
         """
+        if self._whole:
+            return b""
         try:
-            content = self._request.get_data()
+            with self._in_time(_BODY_SECONDS):
+                content = self._request.get_data()
         except _BROKEN as error:
             raise InvalidQueryError(f"The body can't be read to its end: {error}") from error
         self._whole = True
@@ -116,22 +123,37 @@ class _Body:
     def leave(self) -> None:
         """Take what has arrived of a body that nobody read, and wait for no more of it.
 
-        gunicorn would wait 5 s for the rest before its thread can answer another request. Here, nothing but
-        the connection ends.
+        gunicorn would wait 5 s for the rest before its thread can answer another request, and 2 s for the
+        caller to end the connection, in which it accepts no other.
         """
-        connection: socket.socket | None = self._request.environ.get("gunicorn.socket")
-        if self._whole or connection is None:
+        if self._whole:
             return
         try:
-            connection.settimeout(_DRAIN_SECONDS)
-            until = time.monotonic() + _DRAIN_SECONDS
-            while self._request.stream.read(_DRAINED_AT_ONCE):
-                if time.monotonic() > until:
-                    raise TimeoutError
-            connection.settimeout(None)
+            with self._in_time(_DRAIN_SECONDS):
+                while self._request.stream.read(_DRAINED_AT_ONCE):
+                    pass
         except _BROKEN:
+            self._end_reading()
+
+    @contextmanager
+    def _in_time(self, seconds: float) -> Iterator[None]:
+        """End the reading after some seconds.
+
+        A time-out would bound each wait for bytes: whoever sends one now and then would keep the thread.
+        """
+        timer = threading.Timer(seconds, self._end_reading)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _end_reading(self) -> None:
+        """End what can be read of the connection, but not what is written."""
+        connection: socket.socket | None = self._request.environ.get("gunicorn.socket")
+        if connection is not None:
             with suppress(OSError):  # the caller may have ended it
-                connection.settimeout(None)
                 connection.shutdown(socket.SHUT_RD)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import requests
+from flask import Request
 
+from chalicelib.model.errors import InvalidQueryError
 from deploy_scripts import PROJECT
 from local_cloud.gcp.functions import LocalCloudFunction
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY, history, last_entry, payload_for
@@ -32,7 +36,7 @@ from tests.firestore_server import FirestoreServer, Page
 from .service import COLLECTION, SETTINGS, SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from local_cloud.gcp.firestore import LocalFirestore
@@ -113,20 +117,61 @@ def unfinished(service: CloudLogService, framing: str, token: str) -> socket.soc
     return connection
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+@contextmanager
+def dripping(connections: Sequence[socket.socket]) -> Iterator[None]:
+    """Send a byte on each connection now and then, for as long as they take one."""
+    ended = threading.Event()
+
+    def drip() -> None:
+        while not ended.wait(0.02):
+            for connection in connections:
+                with suppress(OSError):
+                    connection.send(b" ")
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(drip)
+        try:
+            yield
+        finally:
+            ended.set()
+
+
 def test_who_has_no_token_holds_up_nobody_by_bodies_that_never_end(
-    service: CloudLogService, framing: str
+    service: CloudLogService,
 ) -> None:
     """There are many more of them than the server has threads, and each is there to stay."""
+    framings = ["Content-Length: 1000", "Transfer-Encoding: chunked"] * 100
     with ExitStack() as stack:
         waiting = [
-            stack.enter_context(unfinished(service, framing, "a wrong one")) for _ in range(40)
+            stack.enter_context(unfinished(service, framing, "a wrong one")) for framing in framings
         ]
-        assert post(service.url + HISTORY, history()).status_code == 200
-        for connection in waiting:
+        with dripping(waiting[:20]):
+            assert post(service.url + HISTORY, history()).status_code == 200
+        for connection in waiting[20:]:
             with connection.makefile("rb") as answer:
                 assert b" 401 " in answer.readline()
                 assert answer.read().rpartition(b"\r\n")[2]  # the connection ends behind it
+
+
+def test_who_has_the_token_and_sends_a_body_too_slowly_is_told(
+    firestore: LocalFirestore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (SETTINGS | firestore.environment).items():
+        monkeypatch.setenv(name, value)
+    specification = importlib.util.spec_from_file_location("functions_gcp_main", SOURCE)
+    assert specification
+    assert specification.loader
+    main: Any = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(main)
+    main._BODY_SECONDS = 0.1
+    ours, theirs = socket.socketpair()
+    with ours, theirs, dripping([theirs]), ours.makefile("rb") as stream:
+        request = Request(
+            {"CONTENT_LENGTH": "100000", "gunicorn.socket": ours, "wsgi.input": stream}
+            | {"REQUEST_METHOD": "POST", "wsgi.url_scheme": "http", "SERVER_NAME": "here"}
+        )
+        with pytest.raises(InvalidQueryError, match="can't be read to its end"):
+            main._Body(request).read()
 
 
 def test_a_body_whose_chunks_are_broken_is_a_wrong_query(service: CloudLogService) -> None:
