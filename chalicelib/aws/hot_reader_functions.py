@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalice import Blueprint
 
-from chalicelib.contracts import events
+from chalicelib.contracts import allowed_values, events
 from chalicelib.contracts.wire_contract import new_trace_id
 from chalicelib.data_connector import event_query, schema
 from chalicelib.hot_reader.service import HotReaderService
@@ -56,5 +56,6 @@ def _answer(read: Read, event: dict[str, Any], context: LambdaContext) -> dict[s
             return schema.answer(event, _settings.twin)
         query = event_query.parse(event, read, _settings.twin)
         answer = _service.answer(query, record, seconds)
-        record.answered(answer)
-        return answer.document
+        document = answer.document
+        record.answered(answer, allowed_values.leave_out_others(event, document))
+        return document

@@ -127,7 +127,7 @@ def _declared(query: Query, document: Document) -> Query:
     return replace(query, property_types=types, property_sources=sources)
 
 
-def _definitions(document: Document) -> dict[str, Mapping[str, Any]]:
+def definitions(document: Document) -> dict[str, Mapping[str, Any]]:
     """Return the properties' definitions by name; an empty one where there is none."""
     properties = document.mapping("properties")
     return {name: _member(described, "definition") for name, described in properties.items()}
@@ -139,21 +139,21 @@ def _member(described: Any, name: str) -> Mapping[str, Any]:
 
 
 def _types(document: Document, names: Iterable[str]) -> dict[str, DataType]:
-    definitions = _definitions(document)
+    defined = definitions(document)
     return {
         name: DataType.parse(declared, f"properties.{name}.definition.dataType")
         for name in names
-        if (declared := definitions.get(name, {}).get("dataType")) is not None
+        if (declared := defined.get(name, {}).get("dataType")) is not None
     }
 
 
 def _sources(document: Document, names: Iterable[str]) -> dict[str, str]:
     """Return where the properties of some names are stored: their definitions' `configuration` says so."""
-    definitions = _definitions(document)
+    defined = definitions(document)
     sources = {}
     for name in names:
         key = f"properties.{name}.definition.configuration.{SOURCE}"
-        source = _member(definitions.get(name), "configuration").get(SOURCE)
+        source = _member(defined.get(name), "configuration").get(SOURCE)
         if source:
             sources[name] = Document({key: source}, "the event").text(key)
     return sources
@@ -164,9 +164,9 @@ def _constants(
 ) -> dict[str, Any]:
     """Return what TwinMaker itself keeps of filtered properties: the entity's value, or else the type's."""
     constants = {}
-    definitions = _definitions(document)
-    for name in definitions.keys() & names:
-        definition = definitions[name]
+    defined = definitions(document)
+    for name in defined.keys() & names:
+        definition = defined[name]
         elsewhere = [definition.get(flag) for flag in ("isTimeSeries", "isStoredExternally")]
         if any(elsewhere):
             continue
@@ -205,9 +205,7 @@ def kept_value(document: Document, name: str) -> Mapping[str, Any]:
 def external_ids(document: Document) -> list[str]:
     """Return the names of the properties that are declared as ids of an external data store."""
     return [
-        name
-        for name, definition in _definitions(document).items()
-        if definition.get("isExternalId")
+        name for name, definition in definitions(document).items() if definition.get("isExternalId")
     ]
 
 

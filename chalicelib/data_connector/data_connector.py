@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.contracts import events
+from chalicelib.contracts import allowed_values, events
 from chalicelib.data_connector import schema
 from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.local_route import LocalRoute
@@ -76,6 +76,7 @@ class DataConnector:
         if events.asks_for_properties(event):
             return schema.answer(event, self._twin, deadline)
         answer = self._route.answer(event, deadline, trace_id, record)
+        record.left_out(allowed_values.leave_out_others(event, answer))
         record.count("ValuesReturned", _values_in(answer))
         return answer
 

@@ -61,11 +61,22 @@ class RequestRecord(ABC):
         """Trace a part of the request, if the request is traced."""
         return nullcontext()
 
-    def answered(self, answer: Answer) -> None:
-        """Log and count the values of an answer, and those that had to be left out of it."""
-        self.count("ValuesReturned", answer.values)
+    def answered(self, answer: Answer, others: Flaws | None = None) -> None:
+        """Log and count the values of an answer, and those that had to be left out of it.
+
+        Parameters
+        ----------
+        answer
+            The answer of the Hot Reader.
+        others
+            Values of it that its caller doesn't get.
+        """
+        values = answer.values - (others.unrepresentable_values if others else 0)
+        self.count("ValuesReturned", values)
         self.left_out(answer.flaws)
-        self.logger.info("Answered", values=answer.values, more=answer.more)
+        if others:
+            self.left_out(others)
+        self.logger.info("Answered", values=values, more=answer.more)
 
     def failed(self, error: Exception, *, status: int, code: str) -> None:
         """Log an error; only one of our own (5xx) counts as a failure.

@@ -23,6 +23,7 @@ from chalicelib.model.errors import (
 )
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.results import Flaws
+from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
 from demo.stack import create_hot_table
@@ -95,6 +96,17 @@ def event(**changes: Any) -> dict[str, Any]:
 def event_of(read: Read) -> dict[str, Any]:
     times = {"startTime": None, "endTime": None, "maxResults": None}
     return event() if read is HISTORY else event(**times)
+
+
+def allowing(asked: dict[str, Any], temperatures: list[float], status: str) -> dict[str, Any]:
+    """List the values that the types of an event's properties allow."""
+    listed = {
+        "temperature": [{"doubleValue": each} for each in temperatures],
+        "status": [{"stringValue": status, "doubleValue": None}],
+    }
+    for name, allowed in listed.items():
+        asked["properties"][name]["definition"]["dataType"]["allowedValues"] = allowed
+    return asked
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +221,15 @@ class TestOnOneCloud:
         answer = invoke("connector-last-entry", event_of(LAST_ENTRY))
         assert answer["propertyValues"]["temperature"]["propertyValue"] == {"doubleValue": 29.5}
         assert answer == invoke("hot-reader-last-entry", event_of(LAST_ENTRY))
+
+    @pytest.mark.parametrize("function", ["hot-reader", "connector"])
+    def test_values_that_a_type_does_not_allow_are_left_out(self, invoke, function):
+        history = invoke(function, allowing(event(), [20.5, 29.5], "WARN"))
+        (series,) = history["propertyValues"]
+        assert [each["value"]["doubleValue"] for each in series["values"]] == [20.5, 29.5]
+        asked = allowing(event_of(LAST_ENTRY), [20.5], "OK")
+        newest = invoke(f"{function}-last-entry", asked)
+        assert [*newest["propertyValues"]] == ["status"]
 
     def test_what_the_hot_reader_complains_of_comes_through(self, invoke):
         asked = event(selectedProperties=["pressure"])
@@ -366,6 +387,19 @@ class TestAcrossClouds:
             connector = connector_of(across_clouds(server.url), read)
             answer = connector.answer(event_of(read), PATIENCE_SECONDS, "trace-1", record)
             assert answer == document
+
+    def test_values_that_a_type_does_not_allow_are_left_out_and_counted(self):
+        log = JsonLogObservability("connector", emit=lambda _level, _line: None)
+        with (
+            Scripted(response(200, json.dumps(HISTORY_ANSWER).encode())) as server,
+            log.request("trace-1") as record,
+        ):
+            answer = connector_of(across_clouds(server.url)).answer(
+                allowing(event(), [20.0], "OK"), PATIENCE_SECONDS, "trace-1", record
+            )
+            counts = dict(record.metrics)  # type: ignore[attr-defined]
+        assert answer == {"propertyValues": [], "nextToken": "t"}
+        assert (counts["UnrepresentableValues"], counts["ValuesReturned"]) == (1, 0)
 
     def test_the_remote_is_asked_for_the_events_device_with_the_trace_id(self, record):
         with Scripted(response(200, json.dumps(HISTORY_ANSWER).encode())) as server:
