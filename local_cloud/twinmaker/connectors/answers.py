@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..errors import ConnectorFailedError
 from ..protocol.rest_json import load_model
 from ..protocol.validation import violations
-from ..twin.values import ValueMismatchError, read_data_value
+from ..twin.values import ValueMismatchError, kind_of, read_data_value
 from . import instants
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def check_history(answer: object, query: HistoryQuery) -> Json:
 
 def _check_token(token: object, query: HistoryQuery, *, empty: bool) -> None:
     if not isinstance(token, str):
-        _refuse(f"nextToken must be a string, not {type(token).__name__}")
+        _refuse(f"nextToken must be a string, not {kind_of(token)}")
     if token == "":
         _refuse("nextToken is empty, which asks for the first page again: leave it out at the end")
     if len(token) > LONGEST_TOKEN:
@@ -119,9 +119,10 @@ def _check_component(reference: Json, where: str, query: HistoryQuery | LastQuer
             key: wanted for key, wanted in asked.items() if key in reference
         }
     for key, wanted in asked.items():
-        given = reference.get(key)
-        if given != wanted:
-            _refuse(f"{where}.{key} is {given!r}, but {wanted!r} was asked for")
+        if key not in reference:
+            _refuse(f"{where}.{key} is missing: {wanted!r} was asked for")
+        if reference[key] != wanted:
+            _refuse(f"{where}.{key} is {reference[key]!r}, but {wanted!r} was asked for")
 
 
 def _check_external(reference: Json, where: str) -> None:
@@ -170,7 +171,7 @@ def _is_number(stamp: object) -> bool:
 
 def _parsed(time: object, where: str) -> int:
     if not isinstance(time, str):
-        _refuse(f"{where} must be a string, not {type(time).__name__}")
+        _refuse(f"{where} must be a string, not {kind_of(time)}")
     try:
         return instants.parse(time)
     except instants.TimeError as error:
@@ -210,7 +211,7 @@ def check_last(answer: object, query: LastQuery) -> dict[str, Json]:
         _refuse("propertyValues is missing")
     found = top["propertyValues"]
     if not isinstance(found, dict):
-        _refuse(f"propertyValues must be an object by property name, not {type(found).__name__}")
+        _refuse(f"propertyValues must be an object by property name, not {kind_of(found)}")
     return {key: _read_last(key, entry, query) for key, entry in found.items()}
 
 
@@ -287,7 +288,7 @@ def _read_error(entry: object, where: str) -> Json:
 def _object(value: object, where: str, keys: set[str] | frozenset[str]) -> Json:
     """Return an object without its members that are null: they count as absent."""
     if not isinstance(value, dict):
-        _refuse(f"{where} must be an object, not {type(value).__name__}")
+        _refuse(f"{where} must be an object, not {kind_of(value)}")
     item = {key: member for key, member in value.items() if member is not None}
     unknown = sorted(item.keys() - keys)
     if unknown:
@@ -297,7 +298,7 @@ def _object(value: object, where: str, keys: set[str] | frozenset[str]) -> Json:
 
 def _list(value: object, where: str) -> list[Any]:
     if not isinstance(value, list):
-        _refuse(f"{where} must be a list, not {type(value).__name__}")
+        _refuse(f"{where} must be a list, not {kind_of(value)}")
     return value
 
 

@@ -90,7 +90,7 @@ def read_data_value(
 
 def _only_member(value: object, where: str) -> tuple[str, object]:
     if not isinstance(value, dict):
-        raise ValueMismatchError(f"{where} must be a DataValue object, not {_kind(value)}")
+        raise ValueMismatchError(f"{where} must be a DataValue object, not {kind_of(value)}")
     unknown = sorted(str(key) for key in value.keys() - set(_KNOWN))
     if unknown:
         raise ValueMismatchError(
@@ -127,13 +127,13 @@ class _Reader:
         if self._lenient and isinstance(content, str):
             content = {"true": True, "false": False}.get(content.lower(), content)
         if not isinstance(content, bool):
-            raise self._mismatch(f"must be true or false, not {_kind(content)}")
+            raise self._mismatch(f"must be true or false, not {kind_of(content)}")
         return content
 
     def read_double(self, content: object) -> float:
         content = self._number(content, float)
         if isinstance(content, bool) or not isinstance(content, (int, float)):
-            raise self._mismatch(f"must be a number, not {_kind(content)}")
+            raise self._mismatch(f"must be a number, not {kind_of(content)}")
         try:
             finite = math.isfinite(content)
         except OverflowError:
@@ -151,7 +151,7 @@ class _Reader:
     def _whole(self, content: object, limits: tuple[int, int], size: str) -> int:
         content = self._number(content, int)
         if isinstance(content, bool) or not isinstance(content, int):
-            raise self._mismatch(f"must be an integer, not {_kind(content)}")
+            raise self._mismatch(f"must be an integer, not {kind_of(content)}")
         if not limits[0] <= content <= limits[1]:
             raise ValueMismatchError(f"{self._where}: {content} doesn't fit {size}")
         return content
@@ -165,17 +165,17 @@ class _Reader:
 
     def read_string(self, content: object) -> str:
         if not isinstance(content, str):
-            raise self._mismatch(f"must be a string, not {_kind(content)}")
+            raise self._mismatch(f"must be a string, not {kind_of(content)}")
         return content
 
     def read_list(self, content: object) -> list[Json]:
         if not isinstance(content, list):
-            raise self._mismatch(f"must be a list, not {_kind(content)}")
+            raise self._mismatch(f"must be a list, not {kind_of(content)}")
         return [self._nested(item, f"[{index}]") for index, item in enumerate(content)]
 
     def read_map(self, content: object) -> dict[str, Json]:
         if not isinstance(content, dict):
-            raise self._mismatch(f"must be an object, not {_kind(content)}")
+            raise self._mismatch(f"must be an object, not {kind_of(content)}")
         return {key: self._nested(item, f".{key}") for key, item in content.items()}
 
     def _nested(self, item: object, place: str) -> Json:
@@ -189,7 +189,7 @@ class _Reader:
             raise self._mismatch(f"must be an object with {' and '.join(sorted(members))}")
         for key, item in content.items():
             if not isinstance(item, str):
-                raise ValueMismatchError(f"{self._where}.{key} must be a string, not {_kind(item)}")
+                raise ValueMismatchError(f"{self._where}.{key} must be a string, not {kind_of(item)}")
         return content
 
     def _mismatch(self, message: str) -> ValueMismatchError:
@@ -208,7 +208,7 @@ _READERS: dict[str, Callable[[_Reader, object], object]] = {
 }
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
     """Name a value's type in JSON's terms."""
     names = {bool: "a Boolean", int: "an integer", float: "a number", str: "a string"}
     names |= {list: "a list", dict: "an object", type(None): "null"}

@@ -54,14 +54,14 @@ def refusal(client: Client, connector: Connector, answer: Any, *names: str, **as
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        pytest.param([], "the answer must be an object, not list", id="a list"),
-        pytest.param(None, "the answer must be an object, not NoneType", id="null"),
+        pytest.param([], "the answer must be an object, not a list", id="a list"),
+        pytest.param(None, "the answer must be an object, not null", id="null"),
         pytest.param(
             {"propertyValues": [], "statusCode": 200}, "unknown key 'statusCode'", id="proxy"
         ),
         pytest.param({}, "propertyValues is missing", id="empty"),
         pytest.param(
-            {"propertyValues": {}}, "propertyValues must be a list, not dict", id="by name"
+            {"propertyValues": {}}, "propertyValues must be a list, not an object", id="by name"
         ),
         pytest.param(
             {"propertyValues": ["x"]}, "propertyValues[0] must be an object", id="text entry"
@@ -95,13 +95,13 @@ def refusal(client: Client, connector: Connector, answer: Any, *names: str, **as
         ),
         pytest.param(
             {"propertyValues": [{"entityPropertyReference": {"propertyName": "temperature"}}]},
-            "entityId is None",
+            "entityId is missing: 'machine-1' was asked for",
             id="no entity",
         ),
         pytest.param(
             {"propertyValues": [entry() | {"values": {}}]}, "values must be a list", id="values"
         ),
-        pytest.param(values(T1), "values[0] must be an object, not str", id="text value"),
+        pytest.param(values(T1), "values[0] must be an object, not a string", id="text value"),
         pytest.param(
             values({"time": T1, "value": GOOD, "quality": 1}),
             "unknown key 'quality'",
@@ -119,7 +119,7 @@ def refusal(client: Client, connector: Connector, answer: Any, *names: str, **as
             id="timestamp text",
         ),
         pytest.param(
-            values({"time": 5, "value": GOOD}), "time must be a string, not int", id="time 5"
+            values({"time": 5, "value": GOOD}), "time must be a string, not an integer", id="time 5"
         ),
         pytest.param(values({"time": T1}), "value is missing", id="no value"),
         pytest.param(values({"time": T1, "value": 1.5}), "must be a DataValue object", id="bare"),
@@ -441,7 +441,7 @@ def last(name: str = "level", value: Any = GOOD, **reference: Any) -> dict[str, 
         ({}, "propertyValues is missing"),
         ({"propertyValues": {}, "nextToken": "x"}, "unknown key 'nextToken'"),
         ({"propertyValues": []}, "propertyValues must be an object by property name"),
-        ({"propertyValues": {"level": 5}}, "must be an object, not int"),
+        ({"propertyValues": {"level": 5}}, "must be an object, not an integer"),
         ({"propertyValues": {"level": last() | {"time": T1}}}, "unknown key 'time'"),
         (
             {"propertyValues": {"level": {"propertyValue": GOOD}}},
