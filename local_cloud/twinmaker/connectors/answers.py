@@ -114,7 +114,8 @@ def _reference(reference: object, where: str, query: HistoryQuery | LastQuery) -
 
 def _check_component(reference: Json, where: str, query: HistoryQuery | LastQuery) -> None:
     asked = {"entityId": query.entity_id, "componentName": query.component_name}
-    if query.component_path is not None:
+    # That the event has the path isn't documented, so a connector may know the name alone.
+    if query.component_path is not None and "componentPath" in reference:
         asked = {"entityId": query.entity_id, "componentPath": query.component_path} | {
             key: wanted for key, wanted in asked.items() if key in reference
         }

@@ -189,7 +189,9 @@ class _Reader:
             raise self._mismatch(f"must be an object with {' and '.join(sorted(members))}")
         for key, item in content.items():
             if not isinstance(item, str):
-                raise ValueMismatchError(f"{self._where}.{key} must be a string, not {kind_of(item)}")
+                raise ValueMismatchError(
+                    f"{self._where}.{key} must be a string, not {kind_of(item)}"
+                )
         return content
 
     def _mismatch(self, message: str) -> ValueMismatchError:

@@ -131,9 +131,12 @@ def test_a_type_is_no_part_of_itself_and_its_parts_exist(composite: Client) -> N
             )
 
 
-def test_the_values_of_a_part_are_read_by_its_path(composite: Client, connector: Connector) -> None:
+@pytest.mark.parametrize("path", [{}, {"componentPath": PATH}])
+def test_the_values_of_a_part_are_read_by_its_path(
+    composite: Client, connector: Connector, path: Any
+) -> None:
     make_entity(composite)
-    reference = {"componentName": "pump", "componentPath": PATH}
+    reference = {"componentName": "pump", **path}
     connector.answer = {"propertyValues": [entry((START, GOOD), **reference)]}
     where = {"workspaceId": WORKSPACE, "entityId": ENTITY, "componentPath": PATH}
     asked = {"selectedProperties": ["temperature"], "startTime": START, "endTime": START}
