@@ -106,7 +106,9 @@ function Panels({ source, device: { entityId, componentName, numeric, statuses }
           <KPI key={name} query={query([name])} settings={{ fontSize: 28 }} significantDigits={5} />
         ))}
       </div>
-      <Chart id={entityId} queries={[query(numeric)]} legend={LEGEND} size={{ width: 1060, height: 240 }} />
+      {numeric.length > 0 && (
+        <Chart id={entityId} queries={[query(numeric)]} legend={LEGEND} size={{ width: 1060, height: 240 }} />
+      )}
       {statuses.map((name) => (
         <div key={name} className="timeline" role="group" aria-label={`${name} over time`}>
           <StatusTimeline queries={[query([name])]} thresholds={colors(dataStreams, name)} />

@@ -17,7 +17,11 @@ const HOUR = 3_600_000;
  * and fails if that can't be read, and the devices with their time series by how they are shown.
  */
 export async function connect() {
-  const twin = await fetch("/twin.json").then((response) => response.json());
+  const twin = await fetch("/twin.json")
+    .then((response) => response.json())
+    .catch((error) => {
+      throw new Error(`/twin.json is missing or isn't JSON (README.md, 'Your own workspace'): ${error.message}`);
+    });
   const { endpoint, region, workspaceId, identityPoolId } = twin;
   const awsCredentials = identityPoolId
     ? fromCognitoIdentityPool({ identityPoolId, clientConfig: { region } })
@@ -50,6 +54,7 @@ export async function connect() {
 
 async function series(client, workspaceId, { entityId, componentName }) {
   const { components } = await client.send(new GetEntityCommand({ workspaceId, entityId }));
+  if (!components[componentName]) throw new Error(`Entity ${entityId} has no component ${componentName}`);
   const all = Object.entries(components[componentName].properties).filter(
     ([, { definition }]) => definition.isTimeSeries,
   );
