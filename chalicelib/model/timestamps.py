@@ -238,10 +238,10 @@ class Iso8601Format:
             joined = "".join(texts)
         except TypeError:  # a number among them, which is unreadable in this format
             return None
-        width, *others = set(map(len, texts))
-        short = not others and width <= _LONGEST_PLAIN_KEY
-        plain = _are_plain(joined, width) if short else _PLAIN_KEYS.fullmatch(joined)
-        if self._mixed_offsets or not plain or not _ascends(texts):
+        longest, *others = sorted(set(map(len, texts)), reverse=True)
+        plain = _PLAIN_KEYS.fullmatch(joined) if others else _are_plain(joined, longest)
+        # A longer key is two timestamps.
+        if self._mixed_offsets or longest > _LONGEST_PLAIN_KEY or not plain or not _ascends(texts):
             return None
         if others and not _ascends([text[:19] for text in texts]):
             return None

@@ -45,7 +45,7 @@ many_plain_keys = st.lists(plain_keys, min_size=1, max_size=8, unique=True).map(
     st.sampled_from([0, 19]),
     st.sampled_from(FORMATS),
 )
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_plain_keys_are_read_as_each_is_and_are_in_order(keys, odd, width, timestamps):
     if width:
         keys = sorted({key[:width] + "Z" for key in keys})
@@ -79,6 +79,8 @@ def test_keys_of_one_width_are_plain(keys):
         ["2026-01-30T17:00:45Z", "2026-01-30T17:00:4\u0666"],
         ["2026-01-30T17:00:45Z", "2026-01-30T17:00:46\ud800"],
         ["2026-01-30T17:00:45Z2026-01-30T17:00:45Z", "2026-01-30T17:00:46Z2026-01-30T25:00:45Z"],
+        ["2026-01-30T17:00:45Z2026-01-30T17:00:46Z"],
+        ["2026-01-30T17:00:45Z", "2026-01-30T17:00:46.5Z2026-01-30T17:00:47Z"],
         ["2026-01-30T17:00:45.1234567891Z"],
         ["2026-01-30T17:00:45+00:00"],
         ["2026-01-30T17:00:45Z", Decimal(1)],
