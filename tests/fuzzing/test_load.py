@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,8 @@ from chalicelib.model.errors import RemoteReaderError
 from chalicelib.model.reads import HISTORY
 from chalicelib.settings.data_connector import DataConnectorSettings
 from tests.conformance.memory import MemoryStore
-from tests.fuzzing.test_read_path import DEVICE, ENVIRONMENT, EVENT, LOG, endpoint_of
+from tests.fuzzing.counts import count
+from tests.fuzzing.read_path import DEVICE, ENVIRONMENT, EVENT, LOG, endpoint_of
 from tests.unit.chalicelib.servers import Endpoint, error_response, read_request, response
 
 if TYPE_CHECKING:
@@ -112,4 +111,4 @@ def test_every_reader_gets_every_value_once_and_in_order():
         assert len(found) >= AT_FIRST
         assert found == [float(number) for number in range(len(found))]
     counts = {"requests": len(remote.requests), "faults": remote.failed, "walks": len(walks)}
-    sys.stdout.write(json.dumps(counts) + "\n")  # for `make soak`
+    count("connector", **counts)
