@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0
+_NOT_FOR_CONNECTIONS: Final = range(20_000, 32_768)
+"""Ports that a connection doesn't get by itself (Linux, ip_local_port_range; RFC 6335, section 6)."""
+_TRIES: Final = 20
 _END_WITH_PARENT: Final = Path(__file__).with_name("end_with_parent.js")
 
 
@@ -167,10 +171,17 @@ def own_environment(*left_out: str) -> dict[str, str]:
 
 
 def free_port(preferred: int = 0) -> int:
-    """Return the preferred port if it is free on loopback, else another one that is."""
-    for port in (preferred, 0):
+    """Return the preferred port if it is free on loopback, else another one that is.
+
+    Nothing keeps it free until the server listens, so it isn't one that a connection may get meanwhile.
+    """
+    for port in (preferred or _any_port(), *(_any_port() for _ in range(_TRIES)), 0):
         with suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
             return int(probe.getsockname()[1])
     raise RuntimeError("no port is free on this machine")
+
+
+def _any_port() -> int:
+    return secrets.choice(_NOT_FOR_CONNECTIONS)
