@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from demo.checks import DemoError, expect
+from demo.commands import _interrupt
 from demo.demo import Demo
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
@@ -62,6 +64,9 @@ def test_a_step_that_goes_wrong_ends_it_with_exit_code_1(tmp_path):
         done = CliRunner().invoke(cli, ["demo", "--directory", str(tmp_path), "--entries", "20"])
     assert done.exit_code == 1
     assert "temperature: 1 instead of 2" in done.output
+    # test_local shows what the handler does.
+    signals = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    assert {signal.getsignal(each) for each in signals} == {_interrupt}
 
 
 def test_expectations_raise():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
 import socket
 import stat
 import subprocess
@@ -70,8 +69,8 @@ def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
             process.communicate()
 
 
-def stops_cleanly(directory: Path, process: subprocess.Popen[str], at: Any, number: int) -> None:
-    process.send_signal(number)
+def stops_cleanly(directory: Path, process: subprocess.Popen[str], at: Any) -> None:
+    process.terminate()
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0, printed
     assert "Traceback" not in printed
@@ -81,7 +80,56 @@ def stops_cleanly(directory: Path, process: subprocess.Popen[str], at: Any, numb
         assert not is_listening(urlsplit(at[name]).port)
 
 
-def test_it_says_where_everything_is_avoids_busy_ports_and_stops_cleanly(tmp_path):
+def serves_by_hand(directory: Path, at: Any) -> None:
+    """Type what docs/local-cloud.md says: . .local/environment, chalice local --stage multicloud, curl."""
+    port = socket.create_server(("127.0.0.1", 0))
+    number = port.getsockname()[1]
+    port.close()
+    chalice = Path(sys.executable).with_name("chalice")
+    by_hand = subprocess.Popen(
+        [
+            "bash",
+            "-c",
+            (
+                f". '{directory}/environment' && exec '{chalice}' local --stage multicloud "
+                f"--port {number} --no-autoreload"
+            ),
+        ],
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={"PATH": os.environ["PATH"], "HOME": str(directory)},
+    )
+    try:
+        give_up = time.monotonic() + START_SECONDS
+        while True:
+            assert by_hand.poll() is None, by_hand.communicate()[0]
+            assert time.monotonic() < give_up
+            try:
+                for path in ("hot-reader-last-entry", "hot-reader"):
+                    answer = requests.get(
+                        f"http://127.0.0.1:{number}/{path}",
+                        params={
+                            "iot_device_id": at["device_id"],
+                            "selected_properties": "temperature",
+                            "start_time": "2000-01-01T00:00:00Z",
+                            "end_time": "2100-01-01T00:00:00Z",
+                        },
+                        headers={"X-Inter-Cloud-Token": at["token"]},
+                        timeout=30,
+                    )
+                    assert answer.status_code == 200, answer.text
+                    assert answer.json()["propertyValues"]
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+    finally:
+        by_hand.kill()
+        by_hand.communicate()
+
+
+def test_it_says_where_everything_is_avoids_busy_ports_serves_chalice_and_stops_cleanly(tmp_path):
     busy = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     ports = [str(each.getsockname()[1]) for each in busy]
     options = [
@@ -108,7 +156,8 @@ def test_it_says_where_everything_is_avoids_busy_ports_and_stops_cleanly(tmp_pat
                 timeout=30,
             )
             assert answer.status_code == 200
-            stops_cleanly(directory, process, at, signal.SIGINT)
+            serves_by_hand(directory, at)
+            stops_cleanly(directory, process, at)
     finally:
         for each in busy:
             each.close()
@@ -123,57 +172,6 @@ def test_no_server_is_left_behind_when_it_is_killed(tmp_path):
         while is_listening(port):
             assert time.monotonic() < give_up, "chalice local is still there"
             time.sleep(0.05)
-
-
-def test_the_environment_file_serves_chalice_local_by_hand_and_sigterm_ends_all_else(tmp_path):
-    """What the README says: . .local/environment, chalice local --stage multicloud, curl."""
-    with running(tmp_path) as (process, at):
-        port = socket.create_server(("127.0.0.1", 0))
-        number = port.getsockname()[1]
-        port.close()
-        chalice = Path(sys.executable).with_name("chalice")
-        by_hand = subprocess.Popen(
-            [
-                "bash",
-                "-c",
-                (
-                    f". '{tmp_path}/environment' && exec '{chalice}' local --stage multicloud "
-                    f"--port {number} --no-autoreload"
-                ),
-            ],
-            cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        )
-        try:
-            give_up = time.monotonic() + START_SECONDS
-            while True:
-                assert by_hand.poll() is None, by_hand.communicate()[0]
-                assert time.monotonic() < give_up
-                try:
-                    for path in ("hot-reader-last-entry", "hot-reader"):
-                        answer = requests.get(
-                            f"http://127.0.0.1:{number}/{path}",
-                            params={
-                                "iot_device_id": at["device_id"],
-                                "selected_properties": "temperature",
-                                "start_time": "2000-01-01T00:00:00Z",
-                                "end_time": "2100-01-01T00:00:00Z",
-                            },
-                            headers={"X-Inter-Cloud-Token": at["token"]},
-                            timeout=30,
-                        )
-                        assert answer.status_code == 200, answer.text
-                        assert answer.json()["propertyValues"]
-                    break
-                except requests.ConnectionError:
-                    time.sleep(0.1)
-        finally:
-            by_hand.kill()
-            by_hand.communicate()
-        stops_cleanly(tmp_path, process, at, signal.SIGTERM)
 
 
 def test_a_second_one_in_the_same_directory_is_refused_and_leaves_the_first_ones_log(tmp_path):
