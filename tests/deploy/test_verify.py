@@ -100,7 +100,7 @@ class Deployed:
         self.config.mkdir(parents=True)
         (self.config / "config.json").write_bytes((PROJECT / "config" / "config.json").read_bytes())
         devices = json.loads((PROJECT / "config" / "config_iot_devices.json").read_bytes())
-        devices[0]["alarm"] = {"source": "alarmState"}  # which no entry has
+        devices[0]["alarm"] = {"source": "status"}  # "OK", which isn't one of an alarm's
         (self.config / "config_iot_devices.json").write_text(json.dumps(devices))
         self.providers(*self.layout)
         self.environment = {
