@@ -32,6 +32,7 @@ _TIMES: Final = ("2026-01-30T17:00:00Z", "2026-01-30T17:00:00.5Z", "2026-01-30T1
 _QUERY: Final = history_query(ENVELOPE["payload"])
 _DATA_VALUE: Final = ("components", "schemas", "DataValue")
 _DIGITS: Final = frozenset("0123456789")
+_PLACES: Final = {name: [(name,)] for name in ("n", "s", "on")} | {"within": [("map", "x")]}
 
 
 class Parser(NamedTuple):
@@ -114,7 +115,7 @@ def _page_by(parser: JSONParser, content: bytes) -> Any:
     """Return the entries of a page, and whether there is another; None if it is refused."""
     try:
         page = parsed(parser, content)
-        return entries(page["Items"]), "LastEvaluatedKey" in page
+        return entries(page["Items"], _PLACES), "LastEvaluatedKey" in page
     except (ResponseParserError, StoreUnavailableError, KeyError, ValueError):
         return None
     except (AttributeError, TypeError):
@@ -177,6 +178,7 @@ _ITEMS: Final = [
     {"timestamp": {"S": time}, "n": {"N": "21.5"}, "s": {"S": "x"}, "on": {"BOOL": True}}
     for time in _TIMES
 ]
+_NESTED: Final = [item | {"map": {"M": {"x": {"N": "1"}, "y": {"S": "z"}}}} for item in _ITEMS]
 _DOCUMENTS: Final = [
     {
         "document": {
@@ -194,7 +196,11 @@ PARSERS: Final = {
     "timestamp": Parser([*map(str.encode, _TIMES), b"2026-01-30T18:00:00+01:00"], _timestamp),
     "sort keys": Parser(["\n".join(_TIMES).encode(), "\n".join(_TIMES[1:]).encode()], _keys),
     "DynamoDB's page": Parser(
-        [_json({"Count": 3, "Items": _ITEMS, "LastEvaluatedKey": _ITEMS[0]})], _dynamodb_page
+        [
+            _json({"Count": 3, "Items": _ITEMS, "LastEvaluatedKey": _ITEMS[0]}),
+            _json({"Count": 3, "Items": _NESTED}),
+        ],
+        _dynamodb_page,
     ),
     "Cosmos DB's page": Parser(
         [
