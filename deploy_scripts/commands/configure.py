@@ -11,32 +11,25 @@ from deploy_scripts.commands.options import (
     kms_key_option,
     reported_failures,
     show_changes,
-    stage_options,
+    the_stage,
     token_options,
 )
-from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.configure import configure_stage
 from deploy_scripts.stage.kms_keys import KmsKeys
-from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stage_token import followed_reference, managed_store, token_reference
+from deploy_scripts.tokens.stage_token import followed_reference, managed_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from deploy_scripts.commands.options import Target
 
 
 @click.command()
-@stage_options
+@the_stage
 @token_options
 @kms_key_option
 @dry_run_option
 @reported_failures()
 def configure(
-    config: Path,
-    stage: str,
-    project: Path,
-    store: str | None,
-    token_name: str | None,
+    target: Target,
     kms_key: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     trial: bool = False,  # noqa: FBT001, FBT002 - from deploy, with dry_run: the project is a copy
@@ -49,20 +42,17 @@ def configure(
     """
     import boto3
 
-    twin = TwinConfiguration.load(config)
-    before = Stage.load(project, stage)
-    chosen = token_reference(twin.name, stage, store, token_name)
+    twin, stage = target.twin, target.stage
+    reference = target.chosen_token or followed_reference(stage, twin.name)
     changes = configure_stage(
         twin,
-        InterCloudConnections(config / CONNECTIONS_FILE),
-        managed_store(
-            before, twin.name, chosen or followed_reference(before, twin.name), boto3.client
-        ),
+        target.connections,
+        managed_store(stage, twin.name, reference, boto3.client),
         KmsKeys(boto3.client, kms_key, lambda note: click.echo(f"note: {note}")),
-        project=project,
-        stage=stage,
+        project=target.project,
+        stage=stage.name,
         keep_token=trial,
         dry_run=dry_run and not trial,
     )
-    show_changes(changes, dry_run=dry_run, otherwise=f"The stage {stage} is as it should be.")
+    show_changes(changes, dry_run=dry_run, otherwise=f"The stage {stage.name} is as it should be.")
     return changes

@@ -21,27 +21,25 @@ from deploy_scripts.commands.options import (
     registration_options,
     reported_failures,
     show_changes,
-    stage_options,
+    the_stage,
     token_options,
 )
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
-from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.publish.aws_endpoints import first_changes
 from deploy_scripts.register.names import check_names
 from deploy_scripts.register.twin import Twin
-from deploy_scripts.stage.stage import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from deploy_scripts.commands.options import Target
     from deploy_scripts.deployment.deployment import Deployment
     from deploy_scripts.tokens.stores import TokenStore
 
 
 @click.command()
-@stage_options
+@the_stage
 @token_options
 @endpoint_option
 @kms_key_option
@@ -52,11 +50,7 @@ if TYPE_CHECKING:
 def deploy(
     ctx: click.Context,
     /,
-    config: Path,
-    stage: str,
-    project: Path,
-    store: str | None,
-    token_name: str | None,
+    target: Target,
     endpoint: str | None,
     kms_key: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
@@ -80,31 +74,23 @@ def deploy(
     from deploy_scripts.deployment.lock import is_locked, only_deployment
     from deploy_scripts.deployment.trial_copy import trial_copy
 
-    twin = TwinConfiguration.load(config)
-    connections = InterCloudConnections(config / CONNECTIONS_FILE)
-    connections.load()
+    twin = target.twin
+    target.connections.load()
     if endpoint and not aws_surface(twin.layout).endpoints:
         fail("--endpoint is for hot storage on AWS and the twin on another cloud.", USAGE)
-    before = Stage.load(project, stage)
+    before = target.stage
     in_twinmaker = Twin(twin.name, registered["workspace"] or twin.name)
     if twin.layout.layer_4 == "aws":
         names = {name: registered[name] for name in ("role_arn", "s3_location", "entities")}
         check_names(in_twinmaker, twin.devices, **names)
-    steps = _Steps(
-        ctx,
-        {"config": config, "stage": stage},
-        {"store": store, "token_name": token_name, "kms_key": kms_key},
-        {"endpoint": endpoint},
-        registered,
-        store_of(before, twin.name),
-    )
+    steps = _Steps(ctx, target, kms_key, endpoint, registered, store_of(before, twin.name))
 
     def deployment(project: Path, *, dry_run: bool = False) -> Deployment:
-        found = (twin.layout, in_twinmaker, project, before, connections)
+        found = (twin.layout, in_twinmaker, project, before, target.connections)
         return Deployment(*found, click.echo, dry_run=dry_run)
 
     tried = io.StringIO()
-    with trial_copy(project) as copy, nullcontext() if dry_run else redirect_stdout(tried):
+    with trial_copy(target.project) as copy, nullcontext() if dry_run else redirect_stdout(tried):
         trial = deployment(copy, dry_run=True)
         steps.deploy(trial)
         if dry_run or trial.changed:
@@ -115,11 +101,11 @@ def deploy(
     if not trial.changed and not is_locked(before, boto3.client):
         click.echo(tried.getvalue(), nl=False)
         # Nothing is to be deployed, so the stage needn't be looked at once more.
-        trial.project, trial.dry_run = project, False
+        trial.project, trial.dry_run = target.project, False
         steps.connect(trial)
         return
     with only_deployment(before, boto3.client, click.echo):
-        found = deployment(project)  # as it is now: somebody else may just have ended
+        found = deployment(target.project)  # as it is now: somebody else may just have ended
         steps.deploy(found)
         steps.connect(found)
 
@@ -129,19 +115,24 @@ class _Steps:
     """The steps of `deploy`, with the options of each verb."""
 
     ctx: click.Context
-    twin: dict[str, Any]
-    configured: dict[str, Any]
-    published: dict[str, Any]
+    target: Target
+    kms_key: str | None
+    endpoint: str | None
     registered: dict[str, Any]
     tokens: TokenStore | None
+
+    def _invoke(self, verb: click.Command, project: Path, **options: Any) -> Any:
+        """Run a verb for the same stage, maybe of a copy of the project."""
+        where = {"config": self.target.config, "stage": self.target.stage_name, "project": project}
+        return self.ctx.invoke(verb, **where, **options)
 
     def deploy(self, deployment: Deployment) -> None:
         """Configure the stage, and deploy it; note in the deployment whether that changes anything."""
         _heading("configure")
         trial = {"dry_run": True, "trial": True} if deployment.dry_run else {}
-        where = self.twin | {"project": deployment.project}
-        configured = self.ctx.invoke(configure, **where, **self.configured, **trial)
-        deployment.changed = bool(configured)
+        token = {"store": self.target.store, "token_name": self.target.token_name}
+        options = token | {"kms_key": self.kms_key} | trial
+        deployment.changed = bool(self._invoke(configure, deployment.project, **options))
         deployment.recover()
         if deployment.twin_moves_away:
             _heading("deregister")
@@ -154,18 +145,19 @@ class _Steps:
 
     def connect(self, deployment: Deployment) -> None:
         """Publish the endpoints, or register the twin."""
-        where = self.twin | {"project": deployment.project, "dry_run": deployment.dry_run}
+        project, dry_run = deployment.project, deployment.dry_run
         if aws_surface(deployment.layout).endpoints:
             _heading("publish")
-            if deployment.dry_run and not deployment.has_endpoints:
-                changes = first_changes(deployment.layout, self.published["endpoint"])
+            if dry_run and not deployment.has_endpoints:
+                changes = first_changes(deployment.layout, self.endpoint)
                 show_changes(changes, dry_run=True, otherwise="")
             else:
-                self.ctx.invoke(publish, **where, **self.published)
+                self._invoke(publish, project, endpoint=self.endpoint, dry_run=dry_run)
         if deployment.layout.layer_4 == "aws":
             _heading("register")
-            foreseen = deployment.foreseen if deployment.dry_run else None
-            self.ctx.invoke(register, **where, **self.registered, foreseen=foreseen)
+            foreseen = deployment.foreseen if dry_run else None
+            options = self.registered | {"foreseen": foreseen, "dry_run": dry_run}
+            self._invoke(register, project, **options)
 
 
 def _heading(step: str) -> None:

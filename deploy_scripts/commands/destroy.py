@@ -12,23 +12,20 @@ from deploy_scripts.commands.options import (
     dry_run_option,
     fail,
     reported_failures,
-    stage_options,
+    the_stage,
     token_options,
     workspace_option,
 )
-from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.register.twin import Twin
-from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stage_token import StageTokenError, managed_store, token_reference
+from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from deploy_scripts.commands.options import Target
 
 
 @click.command()
-@stage_options
+@the_stage
 @token_options
 @workspace_option
 @click.option("--delete-workspace", is_flag=True, help="Also the workspace, if we made it.")
@@ -37,11 +34,7 @@ if TYPE_CHECKING:
 @dry_run_option
 @reported_failures()
 def destroy(
-    config: Path,
-    stage: str,
-    project: Path,
-    store: str | None,
-    token_name: str | None,
+    target: Target,
     workspace: str | None,
     delete_workspace: bool,  # noqa: FBT001 - click passes options by name
     delete_logs: bool,  # noqa: FBT001
@@ -61,32 +54,23 @@ def destroy(
     from deploy_scripts.deployment.deployment import Deployment
     from deploy_scripts.deployment.lock import only_deployment
 
-    twin = TwinConfiguration.load(config)
-    found = Stage.load(project, stage)
-    chosen = token_reference(twin.name, stage, store, token_name)
+    twin, found, connections = target.twin, target.stage, target.connections
     try:
-        tokens = managed_store(found, twin.name, chosen, boto3.client)
+        tokens = managed_store(found, twin.name, target.chosen_token, boto3.client)
     except StageTokenError:
         tokens = None  # the stage holds a token itself, or names it by an ARN: none that we made
     # A run that was cut off may have made a token for a stage that isn't written yet.
     if found.environment is None and not (tokens and tokens.is_ours()):
-        fail(f"There is no stage {stage} in {project}; nothing was touched.", USAGE)
-    connections = InterCloudConnections(config / CONNECTIONS_FILE)
+        fail(f"There is no stage {found.name} in {target.project}; nothing was touched.", USAGE)
     connections.load()
     if not (yes or dry_run):
-        question = f"Delete everything of the twin {twin.name} in the stage {stage}?"
+        question = f"Delete everything of the twin {twin.name} in the stage {found.name}?"
         click.confirm(question, abort=True)
     alone = only_deployment(found, boto3.client, click.echo)
     with nullcontext() if dry_run else alone:
-        deployment = Deployment(
-            twin.layout,
-            Twin(twin.name, workspace or twin.name),
-            project,
-            found,
-            connections,
-            click.echo,
-            dry_run=dry_run,
-        )
+        in_twinmaker = Twin(twin.name, workspace or twin.name)
+        what = (twin.layout, in_twinmaker, target.project, found, connections)
+        deployment = Deployment(*what, click.echo, dry_run=dry_run)
         deployment.leave_twinmaker(delete_workspace=delete_workspace)
         deployment.remove_connections(None, deployment.deployed)
         deployment.delete_function_url()

@@ -1,10 +1,12 @@
-"""Options and exit codes that several verbs share."""
+"""Options and exit codes that several verbs share, and what the options name."""
 
 from __future__ import annotations
 
 import re
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -15,6 +17,10 @@ from chalicelib.model.errors import ConfigurationError
 from deploy_scripts import PROJECT
 from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import ENDPOINT_KINDS
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.stage.stage import Stage
+from deploy_scripts.tokens.stage_token import token_reference
 from deploy_scripts.tokens.stores import STORES
 
 if TYPE_CHECKING:
@@ -32,37 +38,78 @@ config_option = click.option(
     show_default="config",
     help="The twin's configuration files.",
 )
-project_option = click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=PROJECT,
-    show_default="this one",
-    help="The Chalice project that the stage belongs to.",
-)
 
 
-def stage_name(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> str | None:
-    """Return the name of a stage; refuse one that can't be part of a name on AWS."""
-    if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", value):
-        raise click.BadParameter("use letters, digits, _ and -")
-    return value
+@dataclass(frozen=True)
+class Target:
+    """A stage of a Chalice project, and the files of its twin; each is read when it is first needed."""
+
+    config: Path
+    stage_name: str
+    project: Path
+    store: str | None = None
+    token_name: str | None = None
+
+    @cached_property
+    def twin(self) -> TwinConfiguration:
+        """The twin's configuration."""
+        return TwinConfiguration.load(self.config)
+
+    @cached_property
+    def connections(self) -> InterCloudConnections:
+        """The inter-cloud connections."""
+        return InterCloudConnections(self.config / CONNECTIONS_FILE)
+
+    @cached_property
+    def stage(self) -> Stage:
+        """The stage, as it was before anything was written."""
+        return Stage.load(self.project, self.stage_name)
+
+    @property
+    def chosen_token(self) -> str | None:
+        """The reference to the token that the options name; None without them."""
+        return token_reference(self.twin.name, self.stage_name, self.store, self.token_name)
 
 
-def key_arn(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """Return the ARN of a KMS key; refuse an alias, which no policy takes."""
-    if value is not None and not re.fullmatch(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+", value):
-        raise click.BadParameter("use the key's ARN, such as arn:aws:kms:REGION:ACCOUNT:key/ID")
-    return value
+def _matching(pattern: str, rule: str) -> Callable[..., str | None]:
+    """Return a callback of click's that refuses what doesn't match a pattern."""
+
+    def check(_: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(pattern, value):
+            raise click.BadParameter(rule)
+        return value
+
+    return check
 
 
-stage_option = click.option(
-    "--stage",
-    required=True,
-    callback=stage_name,
-    help="The Chalice stage, such as multicloud.",
-)
+def stage_options(**of_stage: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add `--config`, `--stage` and `--project`; the command gets what they name as a `Target`.
+
+    The arguments are those of click's option for `--stage`.
+    """
+    part_of_a_name = _matching(r"[A-Za-z0-9_-]+", "use letters, digits, _ and -")
+    stage_option = click.option("--stage", callback=part_of_a_name, **of_stage)
+    project_option = click.option(
+        "--project",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=PROJECT,
+        show_default="this one",
+        help="The Chalice project that the stage belongs to.",
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_target(
+            *context: click.Context, config: Path, stage: str, project: Path, **others: Any
+        ) -> Any:
+            token = {name: others.pop(name, None) for name in ("store", "token_name")}
+            return command(*context, Target(config, stage, project, **token), **others)
+
+        return config_option(stage_option(project_option(with_target)))
+
+    return add
+
+
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would change, and change nothing."
 )
@@ -71,19 +118,13 @@ endpoint_option = click.option(
     type=click.Choice([*ENDPOINT_KINDS]),
     help="The kind of URL by which other clouds call Hot Readers on AWS.  [default: as now, or api-gateway]",
 )
-token_store_option = click.option(
-    "--token-store",
-    "store",
-    type=click.Choice([*STORES]),
-    help="The store of the inter-cloud token.  [default: the stage's, or ssm]",
-)
-token_name_option = click.option(
-    "--token-name",
-    help="Its name there.  [default: the stage's, or /TWIN/STAGE/inter-cloud-token]",
-)
 kms_key_option = click.option(
     "--kms-key",
-    callback=key_arn,
+    # No policy takes an alias.
+    callback=_matching(
+        r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+",
+        "use the key's ARN, such as arn:aws:kms:REGION:ACCOUNT:key/ID",
+    ),
     help="The ARN of the KMS key of the token or the hot table, where you manage it and configure can't "
     "look it up.",
 )
@@ -92,14 +133,23 @@ workspace_option = click.option(
 )
 
 
-def stage_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that name a stage: `--config`, `--stage` and `--project`."""
-    return config_option(stage_option(project_option(command)))
+the_stage = stage_options(required=True, help="The Chalice stage, such as multicloud.")
+"""Add the options that name a stage."""
 
 
 def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that name the place of the token: `--token-store` and `--token-name`."""
-    return token_store_option(token_name_option(command))
+    """Add the options that name the place of the token."""
+    name_option = click.option(
+        "--token-name",
+        help="Its name there.  [default: the stage's, or /TWIN/STAGE/inter-cloud-token]",
+    )
+    store_option = click.option(
+        "--token-store",
+        "store",
+        type=click.Choice([*STORES]),
+        help="The store of the inter-cloud token.  [default: the stage's, or ssm]",
+    )
+    return store_option(name_option(command))
 
 
 def registration_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy_scripts.commands.options import USAGE, config_option, fail
-from deploy_scripts.package import PackageError
+from deploy_scripts.commands.options import USAGE, config_option, fail, reported_failures
 from deploy_scripts.package.contents import zipped
 from deploy_scripts.package.package import Package
-from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.project_files.whole_files import write_whole
 from deploy_scripts.providers import PACKAGED, PROVIDERS
@@ -54,6 +52,7 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @_options_of_clouds
 @click.option("--dry-run", is_flag=True, help="List what would be packaged, and write nothing.")
+@reported_failures()
 def package(
     cloud: str,
     config: Path,
@@ -76,13 +75,8 @@ def package(
     given = _given(options)
     settings = {"REQUESTS_PER_SECOND": requests_per_second, "POWERTOOLS_LOG_LEVEL": log_level}
     _check_belong(given, cloud)
-    try:
-        twin = TwinConfiguration.load(config)
-        made = Package.make(
-            twin, cloud, given, settings=_given(settings), output=output, config=config
-        )
-    except (ConfigurationProblems, PackageError) as error:
-        fail(str(error), USAGE)
+    twin = TwinConfiguration.load(config)
+    made = Package.make(twin, cloud, given, settings=_given(settings), output=output, config=config)
     if dry_run:
         _list(made)
     else:

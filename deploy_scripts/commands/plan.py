@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import botocore.session
 import click
@@ -13,30 +14,23 @@ from rich.console import Console
 
 from deploy_scripts.commands.options import (
     USAGE,
-    config_option,
     endpoint_option,
-    project_option,
     reported_failures,
-    stage_name,
+    stage_options,
 )
 from deploy_scripts.plan import views
 from deploy_scripts.plan.plan import Plan
-from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
+from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.problems import ConfigurationProblems
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-from deploy_scripts.stage.stage import Stage
+
+if TYPE_CHECKING:
+    from deploy_scripts.commands.options import Target
 
 
 @click.command()
-@config_option
-@click.option(
-    "--stage",
-    default="multicloud",
-    show_default=True,
-    callback=stage_name,
-    help="The Chalice stage of the functions on AWS.",
+@stage_options(
+    default="multicloud", show_default=True, help="The Chalice stage of the functions on AWS."
 )
-@project_option
 @click.option(
     "--connections",
     "connections_file",
@@ -62,9 +56,7 @@ from deploy_scripts.stage.stage import Stage
 )
 @reported_failures()
 def plan(
-    config: Path,
-    stage: str,
-    project: Path,
+    target: Target,
     connections_file: Path | None,
     endpoint: str | None,
     form: str,
@@ -79,18 +71,18 @@ def plan(
     The exit code is 0 if the configuration is valid, even if something is missing, and 2 if it
     isn't: then every mistake is a line on standard error.
     """
-    connections = InterCloudConnections(connections_file or config / CONNECTIONS_FILE)
+    connections = (
+        InterCloudConnections(connections_file) if connections_file else target.connections
+    )
     try:
-        configuration = TwinConfiguration.load(config)
+        configuration = target.twin
     except ConfigurationProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
         sys.exit(USAGE)
     # Read from the environment and AWS's own configuration files, as any AWS SDK does.
     region = botocore.session.get_session().get_config_variable("region")
-    planned = Plan.make(
-        configuration, Stage.load(project, stage), connections, endpoint, region=region
-    )
+    planned = Plan.make(configuration, target.stage, connections, endpoint, region=region)
     if chart is not None:
         try:
             chart.write_text(views.mermaid(planned), encoding="utf-8")

@@ -10,37 +10,32 @@ import click
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.commands.options import (
-    config_option,
     dry_run_option,
     endpoint_option,
-    project_option,
     reported_failures,
     show_changes,
-    stage_name,
+    stage_options,
     token_options,
 )
 from deploy_scripts.plan.plan import FUNCTION_URL
-from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.project_files.whole_files import OTHERS, read_regular
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.publish import PublishError, aws_endpoints, check_layout, other_cloud
 from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE, Throttling
 from deploy_scripts.stage.deployed import DeployedStage
-from deploy_scripts.stage.stage import Stage
-from deploy_scripts.tokens.stage_token import endpoint_token, token_reference
+from deploy_scripts.tokens.stage_token import endpoint_token
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
     from chalicelib.model.layout import ProviderLayout
+    from deploy_scripts.commands.options import Target
+    from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 
 _STANDARD_INPUT: Final = "-"
 
 
 @click.command()
-@config_option
-@click.option("--stage", callback=stage_name, help="The Chalice stage that was deployed.")
-@project_option
+@stage_options(help="The Chalice stage that was deployed.")
 @click.option(
     "--rate",
     type=click.IntRange(min=1),
@@ -69,14 +64,10 @@ _STANDARD_INPUT: Final = "-"
 @dry_run_option
 @reported_failures()
 def publish(
-    config: Path,
-    stage: str | None,
-    project: Path,
+    target: Target,
     rate: int | None,
     burst: int | None,
     endpoint: str | None,
-    store: str | None,
-    token_name: str | None,
     cloud: str | None,
     url: str | None,
     last_entry_url: str | None,
@@ -93,7 +84,7 @@ def publish(
     environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
     command or the configuration.
     """
-    if (stage is None) == (cloud is None):
+    if (target.stage_name is None) == (cloud is None):
         raise click.UsageError("Name the --stage that was deployed to AWS, or the other --cloud.")
     if cloud is None and (url or last_entry_url or token_file):
         raise click.UsageError("--url, --last-entry-url and --token-file belong to --cloud.")
@@ -101,23 +92,20 @@ def publish(
         raise click.UsageError("--endpoint, --rate and --burst belong to --stage.")
     if cloud is not None and not (url and last_entry_url):
         raise click.UsageError("--cloud needs --url and --last-entry-url.")
-    connections = InterCloudConnections(config / CONNECTIONS_FILE)
-    twin = TwinConfiguration.load(config)
-    check_layout(twin.layout, cloud or "aws")
+    layout, connections = target.twin.layout, target.connections
+    check_layout(layout, cloud or "aws")
     if cloud is not None:
-        token = _token(twin.layout, connections, token_file)
+        token = _token(layout, connections, token_file)
         urls = {HISTORY: url or "", LAST_ENTRY: last_entry_url or ""}
-        changes = other_cloud.publish(twin.layout, connections, urls, token, dry_run=dry_run)
-    elif stage is not None:
+        changes = other_cloud.publish(layout, connections, urls, token, dry_run=dry_run)
+    else:
         import boto3
 
-        deployed = DeployedStage.load(project, stage)
-        chosen = token_reference(twin.name, stage, store, token_name)
         endpoint, changes = aws_endpoints.publish(
-            twin.layout,
+            layout,
             connections,
-            deployed=deployed,
-            tokens=token_store(endpoint_token(Stage.load(project, stage), chosen), boto3.client),
+            deployed=DeployedStage.load(target.project, target.stage_name),
+            tokens=token_store(endpoint_token(target.stage, target.chosen_token), boto3.client),
             gateway=boto3.client("apigateway"),
             lambda_=boto3.client("lambda"),
             throttling=Throttling(rate, burst) if rate or burst else None,

@@ -12,16 +12,17 @@ from deploy_scripts.commands.options import (
     dry_run_option,
     registration_options,
     reported_failures,
-    stage_options,
+    the_stage,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from deploy_scripts.commands.options import Target
 
 
 @click.command()
-@stage_options
+@the_stage
 @registration_options
 @click.option(
     "--adopt",
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 @dry_run_option
 @reported_failures()
 def register(
-    config: Path,
-    stage: str,
-    project: Path,
+    target: Target,
     workspace: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     foreseen: Callable[[str], str] | None = None,  # from deploy, with dry_run: a function's ARN
@@ -51,41 +50,35 @@ def register(
     import boto3
 
     from deploy_scripts.deployment.permissions import Permissions
-    from deploy_scripts.project_files.twin_configuration import TwinConfiguration
     from deploy_scripts.register.calls import twinmaker_client
     from deploy_scripts.register.registration import Registration
     from deploy_scripts.register.twin import Twin, reader_functions
     from deploy_scripts.stage.deployed import DeployedStage
 
     console = Console()
-    configured = TwinConfiguration.load(config)
-    functions = reader_functions(configured.layout)
-    arn_of = foreseen or DeployedStage.load(project, stage).lambda_arn
-    readers = {read: arn_of(name) for read, name in functions.items()}
-    registration = Registration(
-        Twin(configured.name, workspace or configured.name),
-        twinmaker_client(),
-        boto3.client("lambda"),
-        boto3.client("iam"),
-        report=step_printer(console, dry_run=dry_run),
-    )
-    settings |= {"foreseen": foreseen is not None, "dry_run": dry_run}
-    summary = registration.register(configured.devices, readers, **settings)
-    if foreseen is not None:
-        permissions = Permissions(boto3.client)
-        permissions.need_registration(summary, workspace or configured.name)
-        permissions.check(console.print)
-    if summary.agrees:
-        console.print("TwinMaker agrees with the configuration.")
-    elif dry_run:
-        console.print("Dry run: nothing was written.")
-
-
-def step_printer(console: Console, *, dry_run: bool) -> Callable[[str], None]:
-    """Return a function that prints a line for a step, or for one that a dry run foresees."""
     mark = "[yellow]dry run[/yellow]" if dry_run else "[green]ok[/green]"
 
     def show(step: str) -> None:
         console.print(f"{mark} {escape(step)}", highlight=False, soft_wrap=True)
 
-    return show
+    name, workspace_id = target.twin.name, workspace or target.twin.name
+    functions = reader_functions(target.twin.layout)
+    arn_of = foreseen or DeployedStage.load(target.project, target.stage_name).lambda_arn
+    readers = {read: arn_of(name) for read, name in functions.items()}
+    registration = Registration(
+        Twin(name, workspace_id),
+        twinmaker_client(),
+        boto3.client("lambda"),
+        boto3.client("iam"),
+        report=show,
+    )
+    settings |= {"foreseen": foreseen is not None, "dry_run": dry_run}
+    summary = registration.register(target.twin.devices, readers, **settings)
+    if foreseen is not None:
+        permissions = Permissions(boto3.client)
+        permissions.need_registration(summary, workspace_id)
+        permissions.check(console.print)
+    if summary.agrees:
+        console.print("TwinMaker agrees with the configuration.")
+    elif dry_run and foreseen is None:  # deploy says it at its end
+        console.print("Dry run: nothing was written.")

@@ -8,23 +8,21 @@ import click
 
 from deploy_scripts.commands.options import (
     reported_failures,
-    stage_options,
+    the_stage,
     token_options,
 )
-from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE
 from deploy_scripts.publish import check_layout
-from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.rotation import Rotation, Step
-from deploy_scripts.tokens.stage_token import endpoint_token, token_reference
+from deploy_scripts.tokens.stage_token import endpoint_token
 from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from deploy_scripts.commands.options import Target
 
 
 @click.command("rotate-token")
-@stage_options
+@the_stage
 @token_options
 @click.option(
     "--retire",
@@ -40,11 +38,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say which step is next, and change nothing.")
 @reported_failures()
 def rotate_token(
-    config: Path,
-    stage: str,
-    project: Path,
-    store: str | None,
-    token_name: str | None,
+    target: Target,
     retire: bool,  # noqa: FBT001 - click passes options by name
     no_wait: bool,  # noqa: FBT001
     dry_run: bool,  # noqa: FBT001
@@ -60,13 +54,12 @@ def rotate_token(
     """
     import boto3
 
-    twin = TwinConfiguration.load(config)
+    twin, stage = target.twin, target.stage_name
     check_layout(twin.layout, "aws")
-    chosen = token_reference(twin.name, stage, store, token_name)
-    source = endpoint_token(Stage.load(project, stage), chosen)
+    source = endpoint_token(target.stage, target.chosen_token)
     rotation = Rotation(
         twin.layout,
-        InterCloudConnections(config / CONNECTIONS_FILE),
+        target.connections,
         token_store(source, boto3.client, stage=stage, twin=twin.name),
         max_age=source.max_age,
         report=lambda done: click.echo(f"ok {done}"),

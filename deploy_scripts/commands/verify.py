@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from deploy_scripts.commands.options import USAGE, stage_options
+from deploy_scripts.commands.options import USAGE, the_stage, workspace_option
 from deploy_scripts.project_files.problems import ConfigurationProblems
-from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 
 if TYPE_CHECKING:
+    from deploy_scripts.commands.options import Target
     from deploy_scripts.verify.hop import HopResult
 
 BROKEN: Final = 1
@@ -24,8 +24,8 @@ BROKEN: Final = 1
 
 
 @click.command()
-@stage_options
-@click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
+@the_stage
+@workspace_option
 @click.option("--url", help="The Hot Reader's URL.  [default: the recorded one]")
 @click.option(
     "--last-entry-url", help="The Hot Reader Last Entry's URL.  [default: the recorded one]"
@@ -46,9 +46,7 @@ BROKEN: Final = 1
 )
 @click.option("--strict", is_flag=True, help="End with exit code 1 if there are warnings, too.")
 def verify(
-    stage: str,
-    config: Path,
-    project: Path,
+    target: Target,
     workspace: str | None,
     url: str | None,
     last_entry_url: str | None,
@@ -72,11 +70,12 @@ def verify(
     urls = {HISTORY: url, LAST_ENTRY: last_entry_url}
     chosen = {read: each for read, each in urls.items() if each}
     if chosen:
-        _check_urls_are_used(config)
+        _check_urls_are_used(target)
     console = Console()
     text = output == "text"
     walk = Walk(lambda hop: _show(console, hop) if text else None)
-    verification = Verification(stage, config, project, workspace, chosen, walk)
+    where = (target.stage_name, target.config, target.project)
+    verification = Verification(*where, workspace, chosen, walk)
     verified = verification.run(chart=page_file is not None)
     if not text:
         click.echo(json.dumps(verified.to_json(), indent=2))
@@ -92,14 +91,16 @@ def verify(
     warnings = f", but for the warnings ({verified.warnings})" if verified.warnings else ""
     if text:
         well = "[bold green]All is well[/bold green]"
-        console.print(f"{well} with the stage {escape(stage)}{warnings}.", highlight=False)
+        console.print(
+            f"{well} with the stage {escape(target.stage_name)}{warnings}.", highlight=False
+        )
     if strict and warnings:
         sys.exit(BROKEN)
 
 
-def _check_urls_are_used(config: Path) -> None:
+def _check_urls_are_used(target: Target) -> None:
     try:
-        layout = TwinConfiguration.load(config).layout
+        layout = target.twin.layout
     except ConfigurationProblems:
         return  # the walk reports it
     if not layout.crosses_clouds:
