@@ -5,10 +5,22 @@ What asks AWS raises botocore's own errors, too, and its docstring doesn't say s
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Request = ParamSpec("Request")
+    Answer = TypeVar("Answer")
+
+_GONE: Final = frozenset(
+    {
+        *("NoSuchEntity", "NotFoundException", "ResourceNotFoundException"),
+        *("InvalidResourceId", "ParameterNotFound"),
+    }
+)
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
@@ -26,5 +38,26 @@ class RefusedError(VerbError):
 
 def lacks_permission(error: Exception) -> bool:
     """Say whether AWS refused because the credentials lack a permission."""
+    return _code(error) in _DENIED
+
+
+def not_there(error: Exception) -> bool:
+    """Say whether AWS refused because there isn't what the call was about."""
+    return _code(error) in _GONE
+
+
+def unless_gone(
+    call: Callable[Request, Answer], *args: Request.args, **request: Request.kwargs
+) -> Answer | None:
+    """Call AWS; return None if there isn't what the call is about."""
+    try:
+        return call(*args, **request)
+    except ClientError as error:
+        if not_there(error):
+            return None
+        raise
+
+
+def _code(error: Exception) -> str | None:
     cause = error.__cause__ or error
-    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _DENIED
+    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None

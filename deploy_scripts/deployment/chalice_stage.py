@@ -70,8 +70,9 @@ class _OnlyChanges(Executor):
     def execute(self, plan: Plan) -> None:
         calls = [each for each in plan.instructions if isinstance(each, APICall)]
         api_stages = [each.params for each in calls if each.method_name == _API_DEPLOYMENT]
-        self._comparison = Comparison(self._client._client, api_stages[0] if api_stages else {})
-        self._permissions = Permissions(self._client._client)
+        client, api_stage = self._client._client, api_stages[0] if api_stages else {}
+        self._permissions = Permissions(client)
+        self._comparison = Comparison(client, self._permissions.account, api_stage)
         super().execute(Plan(plan.instructions, {}))
         if self._dry_run:
             self._permissions.check(partial(click.echo, err=True))

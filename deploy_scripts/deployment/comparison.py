@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from deploy_scripts.errors import lacks_permission
+from deploy_scripts.errors import lacks_permission, unless_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from deploy_scripts.deployment.permissions import Account
 
     Json = dict[str, Any]
 
@@ -62,14 +64,18 @@ class Comparison:
     ----------
     client
         Makes a client of an AWS service, as a session of botocore does.
+    account
+        Where what is created will be.
     api_stage
         The arguments of the call that deploys the REST API, if there is one: its stage's name, and
         whether it is traced.
     """
 
-    def __init__(self, client: Callable[[str], Any], api_stage: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: Callable[[str], Any], account: Account, api_stage: Mapping[str, Any]
+    ) -> None:
         self._lambda, self._iam = client("lambda"), client("iam")
-        self._gateway, self._sts = client("apigateway"), client("sts")
+        self._gateway, self._account = client("apigateway"), account
         self._api_stage = {name: api_stage.get(name) for name in ("api_gateway_stage", "xray")}
         self._new: set[str] = set()
         self._definition = ""
@@ -110,20 +116,18 @@ class Comparison:
     # The names below are those of Chalice's methods, and so are their parameters'.
 
     def _create_role(self, name: str, **_: Any) -> Compared:
-        return _change(f"role {name}: created", foreseen_arn(self._sts, "iam", f"role/{name}"))
+        return _change(f"role {name}: created", self._account.arn("iam", f"role/{name}"))
 
     def _put_role_policy(self, role_name: str, policy_name: str, policy_document: Json) -> Compared:
-        try:
-            found = self._iam.get_role_policy(RoleName=role_name, PolicyName=policy_name)
-        except self._iam.exceptions.NoSuchEntityException:
-            found = {}
-        if found.get("PolicyDocument") == policy_document:
+        its_name = {"RoleName": role_name, "PolicyName": policy_name}
+        found = unless_gone(self._iam.get_role_policy, **its_name)
+        if found and found["PolicyDocument"] == policy_document:
             return _SAME
         return _change(f"role {role_name}: its policy")
 
     def _create_function(self, function_name: str, **_: Any) -> Compared:
         self._new.add(function_name)
-        arn = foreseen_arn(self._sts, "lambda", f"function:{function_name}")
+        arn = self._account.arn("lambda", f"function:{function_name}")
         return _change(f"function {function_name}: created", arn)
 
     def _update_function(self, function_name: str, **wanted: Any) -> Compared:
@@ -157,14 +161,10 @@ class Comparison:
     def _update_api_from_swagger(self, rest_api_id: str, swagger_document: Json) -> Compared:
         self._definition = self._digest(swagger_document)
         name = self._api_stage["api_gateway_stage"]
-        try:
-            stage = self._gateway.get_stage(restApiId=rest_api_id, stageName=name)
-        except self._gateway.exceptions.NotFoundException:
-            stage = {"deploymentId": None}
+        stage = unless_gone(self._gateway.get_stage, restApiId=rest_api_id, stageName=name) or {}
         served = stage.get("variables", {}).get(MARK)
-        return self._api(
-            rest_api_id, "paths", served, f"{stage['deploymentId']}:{self._definition}"
-        )
+        wanted = f"{stage.get('deploymentId')}:{self._definition}"
+        return self._api(rest_api_id, "paths", served, wanted)
 
     def _update_rest_api(self, rest_api_id: str, patch_operations: list[Json]) -> Compared:
         if "" in self._new:
@@ -189,11 +189,8 @@ class Comparison:
     ) -> Compared:
         if "" in self._new or function_name in self._new:
             return _A_PART
-        try:
-            policy = self._lambda.get_policy(FunctionName=function_name)["Policy"]
-        except self._lambda.exceptions.ResourceNotFoundException:
-            policy = ""
-        if f":{rest_api_id}/" in policy:
+        found = unless_gone(self._lambda.get_policy, FunctionName=function_name) or {}
+        if f":{rest_api_id}/" in found.get("Policy", ""):
             return _SAME
         return _change(f"function {function_name}: the REST API may invoke it")
 
@@ -203,15 +200,6 @@ class Comparison:
     def _digest(self, definition: Json) -> str:
         content = json.dumps([definition, self._api_stage], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
-
-
-def foreseen_arn(sts: Any, service: str, name: str) -> str:
-    """Return the ARN that something will have in the account and region of an STS client."""
-    _, partition, _, _, account, *_ = sts.get_caller_identity()["Arn"].split(":")
-    region = "" if service == "iam" else sts.meta.region_name
-    if service == "apigateway":  # its ARNs name no account
-        account = ""
-    return f"arn:{partition}:{service}:{region}:{account}:{name}"
 
 
 def _differences(wanted: Mapping[str, Any], found: Json, tags: Json) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,8 +17,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.model.errors import ConfigurationError
 from deploy_scripts import PROJECT
-from deploy_scripts.deployment.comparison import foreseen_arn
-from deploy_scripts.errors import RefusedError, lacks_permission
+from deploy_scripts.deployment.permissions import Account
+from deploy_scripts.errors import RefusedError, lacks_permission, unless_gone
 from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.register.calls import RegistrationError, twinmaker_client
@@ -86,6 +85,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self._lambda: Any = boto3.client("lambda")
+        self._account = Account(boto3.client)
         self._record = StageRecord(self.project, self.stage, self.twin.name, client=boto3.client)
 
     @property
@@ -116,30 +116,36 @@ class Deployment:
         """Return the ARN that a function has, or will have, by its name in app.py."""
         known = self.deployed.lambda_arns.get(function)
         name = f"function:{self.stage.deployed_name(function)}"
-        return known or foreseen_arn(boto3.client("sts"), "lambda", name)
+        return known or self._account.arn("lambda", name)
 
     def deploy_stage(self) -> None:
         """Deploy what differs of the functions, their roles and the REST API."""
-        options = ["--dry-run"] if self.dry_run else []
-        # Python looks in the working directory first, so app.py and chalicelib are the project's.
-        paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        done = subprocess.run(  # noqa: S603 - our own command line
-            [sys.executable, "-m", _CHALICE_STAGE, self.stage.name, *options],
-            cwd=self.project,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            stdout=subprocess.PIPE if self.dry_run else None,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RefusedError("`chalice deploy` failed; see above.")
+        command = [sys.executable, "-m", _CHALICE_STAGE, self.stage.name]
+        printed = self._run("deploy", [*command, *["--dry-run"] * self.dry_run], read=self.dry_run)
         if self.dry_run:
-            changes = done.stdout.splitlines()
+            changes = printed.splitlines()
             self.changed = self.changed or bool(changes)
             for change in changes:
                 self.report(f"would change: {change}")
             if not changes:
                 self.report("Functions, their roles and the API are as they should be.")
+
+    def _run(self, verb: str, command: list[str], *, read: bool) -> str:
+        """Run a command in the project; return what it printed, if that is to be read."""
+        # Python looks in the working directory first, so app.py and chalicelib are the project's.
+        paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(  # noqa: S603 - our own command line
+            command,
+            cwd=self.project,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            stdout=subprocess.PIPE if read else None,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            self.report((done.stdout or "").rstrip())
+            raise RefusedError(f"`chalice {verb}` failed; see above.")
+        return done.stdout or ""
 
     def recover(self) -> None:
         """Make Chalice's record agree with AWS, so that Chalice finds what a run that was cut off left.
@@ -206,7 +212,8 @@ class Deployment:
         )
         in_use = registration.functions_in_use()
         own = set(self.deployed.lambda_arns.values())
-        others = sorted(arn for arn in in_use - own if self._exists(arn))
+        look = self._lambda.get_function_configuration
+        others = sorted(arn for arn in in_use - own if unless_gone(look, FunctionName=arn))
         if others:
             self.report(
                 f"kept {self.twin.workspace_id}'s component types: they read by "
@@ -259,25 +266,15 @@ class Deployment:
             if not self.dry_run:
                 self._record.delete_api(api)
             self.report(f"{self._did('delete')} the REST API {api.id}")
-        if self._record.resources:
-            self._chalice_delete()
-
-    def _chalice_delete(self) -> None:
+        if not self._record.resources:
+            return
         words = ["delete", "--stage", self.stage.name]
         if self.dry_run:
             self.report(f"would run: chalice {' '.join(words)}")
             return
+        chalice = str(Path(sys.executable).with_name("chalice"))
         # Its output is read to the end here: Chalice would end at once if nobody read it.
-        done = subprocess.run(  # noqa: S603 - our own command line
-            [str(Path(sys.executable).with_name("chalice")), *words],
-            cwd=self.project,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        self.report(done.stdout.rstrip())
-        if done.returncode:
-            raise RefusedError("`chalice delete` failed; see above.")
+        self.report(self._run("delete", [chalice, *words], read=True).rstrip())
 
     def leave_logs(self, *, delete: bool) -> None:
         """Delete the log groups that Lambda has made for the functions, or say that they stay."""
@@ -299,18 +296,10 @@ class Deployment:
                 self.report(f"kept the log group {group} (--delete-logs deletes it)")
                 continue
             if not self.dry_run:
-                with suppress(logs.exceptions.ResourceNotFoundException):
-                    logs.delete_log_group(logGroupName=group)
+                unless_gone(logs.delete_log_group, logGroupName=group)
             self.report(f"{self._did('delete')} the log group {group}")
 
     def _did(self, verb: str) -> str:
         """Note a change, and return what was or would be done as it is reported."""
         self.changed = True
         return f"would {verb}" if self.dry_run else f"{verb.removesuffix('e')}ed"
-
-    def _exists(self, arn: str) -> bool:
-        try:
-            self._lambda.get_function_configuration(FunctionName=arn)
-        except self._lambda.exceptions.ResourceNotFoundException:
-            return False
-        return True

@@ -8,11 +8,11 @@ boundary and those of the organization, but not a session's.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy_scripts.deployment.comparison import foreseen_arn
 from deploy_scripts.errors import RefusedError
 from deploy_scripts.register.summary import Outcome
 
@@ -49,6 +49,26 @@ _TWINMAKER: Final = {
 _KINDS: Final = {"component type": "ComponentType", "entity": "Entity"}
 
 
+class Account:
+    """The account and region that the credentials lead to; STS is asked once."""
+
+    def __init__(self, client: Callable[..., Any]) -> None:
+        self._sts = client("sts")
+
+    @cached_property
+    def caller(self) -> str:
+        """The ARN of whom the credentials are of."""
+        return str(self._sts.get_caller_identity()["Arn"])
+
+    def arn(self, service: str, name: str) -> str:
+        """Return the ARN that something has, or will have, here."""
+        _, partition, _, _, account, *_ = self.caller.split(":")
+        region = "" if service == "iam" else self._sts.meta.region_name
+        if service == "apigateway":  # its ARNs name no account
+            account = ""
+        return f"arn:{partition}:{service}:{region}:{account}:{name}"
+
+
 class Permissions:
     """The permissions of some calls.
 
@@ -60,30 +80,30 @@ class Permissions:
 
     def __init__(self, client: Callable[..., Any]) -> None:
         self._client = client
+        self.account = Account(client)
         self._actions: dict[str, set[str]] = defaultdict(set)
 
     def need_call(self, method: str, arguments: Mapping[str, Any]) -> None:
         """Note what a call of Chalice's client takes, by the method's name and its arguments."""
-        sts = self._client("sts")
         if method in _FUNCTION:
-            arn = foreseen_arn(sts, "lambda", f"function:{arguments['function_name']}")
+            arn = self.account.arn("lambda", f"function:{arguments['function_name']}")
             self._actions[arn] |= {f"lambda:{each}" for each in _FUNCTION[method]}
             if arguments.get("role_arn"):
                 self._actions[arguments["role_arn"]].add("iam:PassRole")
         elif method in _ROLE:
             name = arguments.get("role_name") or arguments["name"]
-            arn = foreseen_arn(sts, "iam", f"role/{name}")
+            arn = self.account.arn("iam", f"role/{name}")
             self._actions[arn] |= {f"iam:{each}" for each in _ROLE[method]}
         elif method in _API:
             path = "/restapis"
             if api := arguments.get("rest_api_id"):  # a new one's isn't known yet
                 path += f"/{api}" + ("/deployments" if method == "deploy_rest_api" else "")
-            arn = foreseen_arn(sts, "apigateway", path)
+            arn = self.account.arn("apigateway", path)
             self._actions[arn].add(f"apigateway:{_API[method]}")
 
     def need_registration(self, summary: Summary, workspace_id: str) -> None:
         """Note what a registration takes that a dry run has summarised: one of each kind stands for all."""
-        workspace = foreseen_arn(self._client("sts"), "iottwinmaker", f"workspace/{workspace_id}")
+        workspace = self.account.arn("iottwinmaker", f"workspace/{workspace_id}")
         noted = set()
         for change in summary.changes:
             if change.kind not in _KINDS or change.outcome not in _TWINMAKER:
@@ -108,7 +128,7 @@ class Permissions:
         """
         if not self._actions:
             return
-        caller = self._client("sts").get_caller_identity()["Arn"]
+        caller = self.account.caller
         if caller.endswith(":root"):  # may do everything, and can't be simulated
             return
         try:

@@ -12,10 +12,10 @@ to Lambda function URLs").
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from deploy_scripts.errors import unless_gone
 from deploy_scripts.stage.stage import API_HANDLER
 
 if TYPE_CHECKING:
@@ -89,15 +89,11 @@ class FunctionUrl:
     @classmethod
     def find(cls, lambda_: Any, arn: str) -> Self:
         """Ask Lambda about a function; one that isn't there has none."""
-        config: dict[str, Any] = {}
-        policy: dict[str, Any] = {"Statement": []}
-        missing = lambda_.exceptions.ResourceNotFoundException
-        with suppress(missing):
-            config = lambda_.get_function_url_config(FunctionName=arn)
-        with suppress(missing):
-            policy = json.loads(lambda_.get_policy(FunctionName=arn)["Policy"])
+        config = unless_gone(lambda_.get_function_url_config, FunctionName=arn) or {}
+        policy = unless_gone(lambda_.get_policy, FunctionName=arn)
+        statements = json.loads(policy["Policy"])["Statement"] if policy else []
         sids = {each.sid for each in _STATEMENTS}
-        ours = {each["Sid"]: each for each in policy["Statement"] if each.get("Sid") in sids}
+        ours = {each["Sid"]: each for each in statements if each.get("Sid") in sids}
         return cls(arn, _with_slash(config) if config else None, config.get("AuthType"), ours)
 
     @classmethod
@@ -160,18 +156,15 @@ class FunctionUrl:
         self, lambda_: Any, saved_urls: Iterable[str] = (), *, dry_run: bool = False
     ) -> list[str]:
         """Remove what we made of it, and return a line for each thing."""
-        missing = lambda_.exceptions.ResourceNotFoundException
         changes = []
         if self.is_ours(saved_urls):
             changes.append(f"Function URL of {self.function}")
             if not dry_run:
-                with suppress(missing):
-                    lambda_.delete_function_url_config(FunctionName=self.arn)
+                unless_gone(lambda_.delete_function_url_config, FunctionName=self.arn)
         for sid, statement in self.statements.items():
             changes.append(_permission(statement.get("Action")))
             if not dry_run:
-                with suppress(missing):
-                    lambda_.remove_permission(FunctionName=self.arn, StatementId=sid)
+                unless_gone(lambda_.remove_permission, FunctionName=self.arn, StatementId=sid)
         return changes
 
     def _has(self, statement: _Statement) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.data_connector.device import twinmaker_client as configured_client
-from deploy_scripts.errors import RefusedError
+from deploy_scripts.errors import RefusedError, not_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,11 +27,6 @@ class RegistrationError(RefusedError):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
-
-    @property
-    def not_there(self) -> bool:
-        """True if the subject of the call doesn't exist."""
-        return self.code in ("ResourceNotFoundException", "NoSuchEntity")
 
 
 class NotOursError(RegistrationError):
@@ -70,7 +65,7 @@ def call_if_there(subject: str, operation: Callable[..., Json], **request: Any) 
     try:
         return call(subject, operation, **request)
     except RegistrationError as error:
-        if error.not_there:
+        if not_there(error):
             return None
         raise
 
@@ -89,7 +84,7 @@ def tags_of(client: Any, arn: str) -> dict[str, str]:
     try:
         found = list(pages(f"tags of {arn}", client.list_tags_for_resource, resourceARN=arn))
     except RegistrationError as error:
-        if error.not_there:
+        if not_there(error):
             return {}
         raise
     return {name: value for page in found for name, value in page.get("tags", {}).items()}

@@ -16,10 +16,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from chalicelib.model.reads import READS
-from deploy_scripts.errors import VerbError
+from deploy_scripts.errors import VerbError, unless_gone
 from deploy_scripts.stage.deployed import (
     FUNCTION,
     REST_API,
@@ -46,7 +44,6 @@ TWIN_FUNCTIONS: Final = tuple(
 """The functions that TwinMaker invokes."""
 _LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
 _ID: Final = {FUNCTION: "lambda_arn", ROLE: "role_name", REST_API: "rest_api_id"}
-_GONE: Final = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"})
 
 
 class RecordError(VerbError):
@@ -127,7 +124,7 @@ class StageRecord:
 
     def delete_api(self, api: SpareApi) -> None:
         """Delete a REST API; it may be gone already."""
-        _unless_gone(self._gateway.delete_rest_api, restApiId=api.id)
+        unless_gone(self._gateway.delete_rest_api, restApiId=api.id)
 
     def _check_account(self, recorded: list[Json]) -> None:
         """Refuse a record of another account or region, where all would seem to be gone."""
@@ -147,10 +144,10 @@ class StageRecord:
     def _look(self, kind: str, name: str) -> Json | None:
         """Ask AWS for a resource by its name, ARN or id; None if it isn't there."""
         if kind == FUNCTION:
-            return _unless_gone(self._lambda.get_function, FunctionName=name)
+            return unless_gone(self._lambda.get_function, FunctionName=name)
         if kind == ROLE:
-            return _unless_gone(self._iam.get_role, RoleName=name)
-        return _unless_gone(self._gateway.get_rest_api, restApiId=name)
+            return unless_gone(self._iam.get_role, RoleName=name)
+        return unless_gone(self._gateway.get_rest_api, restApiId=name)
 
     def _unrecorded(self) -> Iterator[Json]:
         """Yield the functions and roles of ours that the record lacks."""
@@ -261,13 +258,3 @@ def _twin_of(configuration: Json) -> str | None:
     except (KeyError, TypeError, ValueError):
         return None
     return str(name)
-
-
-def _unless_gone(call: Callable[..., Any], **request: Any) -> Json | None:
-    try:
-        answer: Json = call(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            return None
-        raise
-    return answer

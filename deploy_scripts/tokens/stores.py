@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from botocore.exceptions import ClientError
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.errors import RefusedError, VerbError
+from deploy_scripts.errors import RefusedError, VerbError, unless_gone
 from deploy_scripts.register.twin import MANAGED_BY, MANAGED_BY_TAG, TWIN_TAG
 
 if TYPE_CHECKING:
@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 
     from chalicelib.settings.token_reference import TokenReference
 
-    Found = TypeVar("Found")
-
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 READ_TOKEN_SID: Final = "ReadTheToken"  # noqa: S105 - the id of a statement
 """The id of the statement that lets a function read the token."""
 _STAGE_TAG: Final = "stage"
-_GONE: Final = frozenset({"InvalidResourceId", "ParameterNotFound", "ResourceNotFoundException"})
 
 
 class StoreRefusedError(RefusedError):
@@ -66,7 +63,7 @@ class TokenStore(ABC):
         ConfigurationError
             The value is binary.
         """
-        return _unless_gone(self._read)
+        return unless_gone(self._read)
 
     def put(self, token: str) -> None:
         """Store a token, in place of the one before.
@@ -88,7 +85,7 @@ class TokenStore(ABC):
 
     def is_ours(self) -> bool | None:
         """Say whether the place is ours; None if it isn't there."""
-        found = _unless_gone(self._found_tags)
+        found = unless_gone(self._found_tags)
         if found is None:
             return None
         # What was made before the tags named the twin has all but that one.
@@ -119,7 +116,7 @@ class TokenStore(ABC):
 
     def key_id(self) -> str | None:
         """Return the KMS key that the place is under, as whoever chose it named it; None for AWS's own."""
-        return _unless_gone(self._found_key)
+        return unless_gone(self._found_key)
 
     @abstractmethod
     def _found_key(self) -> str | None: ...
@@ -194,11 +191,8 @@ class SecretsManager(TokenStore):
 
     def _write(self, token: str) -> None:
         self.check_ours()
-        try:
-            self._client.put_secret_value(SecretId=self._name, SecretString=token)
-        except ClientError as error:
-            if _code(error) not in _GONE:
-                raise
+        put = self._client.put_secret_value
+        if unless_gone(put, SecretId=self._name, SecretString=token) is None:
             self._client.create_secret(Name=self._name, SecretString=token, Tags=self._tags)
 
     def _found_key(self) -> str | None:
@@ -245,13 +239,3 @@ def token_store(
 
 def _code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])
-
-
-def _unless_gone(ask: Callable[[], Found]) -> Found | None:
-    """Ask AWS about a thing; None if it isn't there."""
-    try:
-        return ask()
-    except ClientError as error:
-        if _code(error) in _GONE:
-            return None
-        raise
