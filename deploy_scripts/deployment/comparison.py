@@ -31,21 +31,12 @@ MARK: Final = "deployed_definition"
 
 
 class Compared(NamedTuple):
-    """A call, compared with what AWS has.
+    """A call, compared with what AWS has."""
 
-    Attributes
-    ----------
-    needed
-        False if the call would change nothing.
-    lines
-        What it would change, for people; none for a part of something that is made anew.
-    result
-        What the call returns, as far as that is known without it.
-    """
-
-    needed: bool
+    needed: bool  # False if the call would change nothing
+    # What it would change, for people; none for a part of something that is made anew.
     lines: tuple[str, ...] = ()
-    result: Any = None
+    result: Any = None  # what the call returns, as far as that is known without it
 
 
 _SAME: Final = Compared(needed=False)

@@ -61,11 +61,6 @@ class Deployment:
         True to change nothing: each step then reports what it would do. `deploy`'s are for a copy of
         the project (`trial_copy`), whose stage and record are written.
 
-    Attributes
-    ----------
-    changed
-        True if a step has changed something, or would.
-
     Raises
     ------
     RecordError
@@ -81,6 +76,7 @@ class Deployment:
     connections: InterCloudConnections
     report: Callable[[str], None]
     dry_run: bool = False
+    # True if a step has changed something, or would.
     changed: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:

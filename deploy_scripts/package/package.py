@@ -31,26 +31,16 @@ _SOME_TOKEN: Final = "a-token-for-a-check-only"  # noqa: S105 - no function acce
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """The package, before anything is written.
+    """The package, before anything is written."""
 
-    Attributes
-    ----------
-    zip_path, contents
-        The zip, and the files in it by name.
-    settings_path, settings
-        The settings file, and the settings by variable: all but the token.
-    settings_text
-        The content of that file.
-    script
-        The shell script that publishes both.
-    """
-
+    # The zip, and the files in it by name.
     zip_path: Path
     contents: Mapping[str, bytes]
+    # The settings file, and the settings by variable: all but the token.
     settings_path: Path
     settings: Mapping[str, str]
-    settings_text: str
-    script: str
+    settings_text: str  # the content of that file
+    script: str  # the shell script that publishes both
 
     @classmethod
     def make(

@@ -43,91 +43,51 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name on a cloud that isn't a function's.
+    """A name on a cloud that isn't a function's."""
 
-    Attributes
-    ----------
-    what
-        Such as `table`.
-    value
-        The name; a token's is where it is kept.
-    origin
-        Where it comes from: `config_storage.json`, the stage, or the twin's name.
-    """
-
-    what: str
-    value: str
-    origin: str
+    what: str  # such as `table`
+    value: str  # the name; a token's is where it is kept
+    origin: str  # where it comes from: `config_storage.json`, the stage, or the twin's name
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An HTTP endpoint.
-
-    Attributes
-    ----------
-    reads
-        `history` or `newest entry`.
-    kind
-        On AWS, `api-gateway` or `function-url`.
-    """
+    """An HTTP endpoint."""
 
     path: str
-    reads: str
+    reads: str  # `history` or `newest entry`
     function: str
-    kind: str | None
+    kind: str | None  # on AWS, `api-gateway` or `function-url`
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedConnection:
-    """A connection that this cloud's readers use to ask another cloud.
-
-    Attributes
-    ----------
-    reads
-        `history` or `newest entry`.
-    saved_as
-        The id that it is saved under, perhaps an old one; None if it isn't saved.
-    url
-        The endpoint, without what may be secret in it.
-    """
+    """A connection that this cloud's readers use to ask another cloud."""
 
     id: str
-    reads: str
+    reads: str  # `history` or `newest entry`
+    # The id that it is saved under, perhaps an old one; None if it isn't saved.
     saved_as: str | None
-    url: str | None
+    url: str | None  # the endpoint, without what may be secret in it
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentType:
-    """A TwinMaker component type.
-
-    Attributes
-    ----------
-    functions
-        By TwinMaker's names, the functions that it points at.
-    """
+    """A TwinMaker component type."""
 
     id: str
     devices: tuple[str, ...]
-    functions: Mapping[str, str]
+    functions: Mapping[str, str]  # by TwinMaker's names, the functions that it points at
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """The resources on one cloud.
-
-    Attributes
-    ----------
-    store
-        The hot storage, if it is there.
-    names
-        The names by which its functions find the hot storage and the token.
-    """
+    """The resources on one cloud."""
 
     provider: str
-    store: str | None
+    store: str | None  # the hot storage, if it is there
     has_twin: bool
+    # The names by which its functions find the hot storage and the token.
     names: tuple[Name, ...] = ()
     functions: tuple[Function, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
@@ -137,20 +97,13 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan.
-
-    Attributes
-    ----------
-    clouds
-        The hot storage's cloud, then the twin's if that is another one.
-    missing
-        What has to be done before the stage can be deployed, in sentences; empty if nothing.
-    """
+    """A plan."""
 
     twin_name: str
     stage: str
     layout: ProviderLayout
-    clouds: tuple[Cloud, ...]
+    clouds: tuple[Cloud, ...]  # the hot storage's cloud, then the twin's if that is another one
+    # What has to be done before the stage can be deployed, in sentences; empty if nothing.
     missing: tuple[str, ...]
 
     @classmethod

@@ -52,19 +52,12 @@ class InterCloudError(VerbError):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The URL and the token of a Hot Reader on another cloud.
-
-    Attributes
-    ----------
-    url
-        Its endpoint. A query can hold a key, so `public_url` is the one to show.
-    token
-        A secret, or a reference as in the setting `INTER_CLOUD_TOKEN`.
-    """
+    """The URL and the token of a Hot Reader on another cloud."""
 
     id: str
+    # Its endpoint. A query can hold a key, so `public_url` is the one to show.
     url: str = field(repr=False)
-    token: str = field(repr=False)
+    token: str = field(repr=False)  # a secret, or a reference as in the setting `INTER_CLOUD_TOKEN`
 
     @property
     def public_url(self) -> str:

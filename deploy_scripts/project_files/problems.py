@@ -24,16 +24,10 @@ _SHOWN: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in a configuration file.
-
-    Attributes
-    ----------
-    path
-        The place in it, such as `[2].properties[0].dataType`; empty for all of it.
-    """
+    """One mistake in a configuration file."""
 
     file: str
-    path: str
+    path: str  # the place in it, such as `[2].properties[0].dataType`; empty for all of it
     found: str
     expected: str
 

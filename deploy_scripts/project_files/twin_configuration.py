@@ -48,18 +48,9 @@ _Source = Annotated[str, Field(pattern=r"^.*$", min_length=1, max_length=rules.L
 
 @dataclass(frozen=True, slots=True)
 class DeviceProperty:
-    """A property of a device.
+    """A property of a device."""
 
-    Attributes
-    ----------
-    name
-        Its name in telemetry and in TwinMaker.
-    value
-        The value of a constant property; None for telemetry.
-    source
-        The stored name or path of telemetry, where it differs from the name.
-    """
-
+    # Its name in telemetry and in TwinMaker.
     name: Annotated[
         str,
         Field(pattern=r"^[a-zA-Z_\-0-9]+$", max_length=rules.LONGEST_PROPERTY_NAME),
@@ -72,7 +63,9 @@ class DeviceProperty:
         str | None,
         Field(validation_alias="unitOfMeasure", min_length=1, max_length=rules.LONGEST_UNIT),
     ] = None
+    # The value of a constant property; None for telemetry.
     value: Annotated[Any, AfterValidator(rules.of_its_type)] = None
+    # The stored name or path of telemetry, where it differs from the name.
     source: _Source | None = None
 
 
@@ -82,15 +75,9 @@ ALARM_STATUS: Final = "alarm_status"
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An alarm of a device; its key is the device's id.
+    """An alarm of a device; its key is the device's id."""
 
-    Attributes
-    ----------
-    source
-        The stored name or path of its status.
-    """
-
-    source: _Source = ALARM_STATUS
+    source: _Source = ALARM_STATUS  # the stored name or path of its status
 
 
 _TypeName = Annotated[
@@ -101,22 +88,15 @@ _TypeName = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An IoT device.
+    """An IoT device."""
 
-    Attributes
-    ----------
-    id
-        Its id: the partition key of its telemetry.
-    component_type
-        The name of the component type that it shares with other devices; None for one of its own.
-    """
-
-    id: _TypeName
+    id: _TypeName  # its id: the partition key of its telemetry
     properties: tuple[Annotated[DeviceProperty, BeforeValidator(rules.without_value)], ...]
     constants: Annotated[
         tuple[Annotated[DeviceProperty, BeforeValidator(rules.with_value)], ...],
         Field(validation_alias="constProperties"),
     ] = ()
+    # The name of the component type that it shares with other devices; None for one of its own.
     component_type: Annotated[_TypeName | None, Field(validation_alias="componentType")] = None
     alarm: Alarm | None = None
 
@@ -146,17 +126,12 @@ _SCHEMAS: Final[dict[str, TypeAdapter[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TwinConfiguration:
-    """The contents of the configuration files.
-
-    Attributes
-    ----------
-    storage
-        For each provider that `config_storage.json` has a section for, the settings that it states.
-    """
+    """The contents of the configuration files."""
 
     name: str
     layout: ProviderLayout
     devices: tuple[Device, ...]
+    # For each provider that `config_storage.json` has a section for, the settings that it states.
     storage: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod

@@ -35,17 +35,11 @@ _SPELLED: Final[Mapping[str, Callable[[str], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class EntryLayout:
-    """A layout, by default the one that the Hot Readers expect.
-
-    Attributes
-    ----------
-    values
-        Where the map with the values is; empty for the entry itself.
-    """
+    """A layout, by default the one that the Hot Readers expect."""
 
     device_id: Location = ("device_id",)
     timestamp: Location = ("timestamp",)
-    values: Location = ()
+    values: Location = ()  # where the map with the values is; empty for the entry itself
     numeric_device_ids: bool = False
     timestamp_format: str = "iso8601"
 

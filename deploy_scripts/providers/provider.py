@@ -26,14 +26,9 @@ class Probe(Protocol):
 
     Entries are returned as they are stored, whole, the numbers of their keys as numbers. What a cloud's
     SDK raises is passed on.
-
-    Attributes
-    ----------
-    place
-        The storage's name in messages, such as `the DynamoDB table hot`.
     """
 
-    place: str
+    place: str  # the storage's name in messages, such as `the DynamoDB table hot`
 
     def ends(self, device_id: DeviceId) -> Sequence[Mapping[str, Any]]:
         """Return a few of a device's oldest entries, and of its newest, by the keys' own order."""
@@ -44,27 +39,16 @@ class Probe(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StorageKey:
-    """A key of a cloud's section in `config_storage.json`.
+    """A key of a cloud's section in `config_storage.json`."""
 
-    Attributes
-    ----------
-    name
-        The key, such as `table`.
-    setting
-        The Hot Readers' setting with its value.
-    meaning
-        What it must be, in words.
-    default
-        The value where the file has none; `{twin}` in it stands for the twin's name. None for the
-        default of the function.
-    """
-
-    name: str
-    setting: str
-    meaning: str
+    name: str  # the key, such as `table`
+    setting: str  # the Hot Readers' setting with its value
+    meaning: str  # what it must be, in words
     kind: type[str] | type[bool] = str
     pattern: str = r"^\S(.*\S)?$"
     choices: tuple[str, ...] = ()
+    # The value where the file has none; `{twin}` in it stands for the twin's name. None for the
+    # default of the function.
     default: str | None = None
 
 
@@ -73,14 +57,9 @@ class Option:
     """An option of `package` for one cloud.
 
     Its value is that of the variable of its name in the cloud's `publish.sh`: `key_vault` is KEY_VAULT.
-
-    Attributes
-    ----------
-    name
-        Its name with underscores, such as `key_vault`.
     """
 
-    name: str
+    name: str  # its name with underscores, such as `key_vault`
     help: str
 
     @property
@@ -91,62 +70,36 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """The packaging of functions for a cloud that Chalice can't deploy to.
+    """The packaging of functions for a cloud that Chalice can't deploy to."""
 
-    Attributes
-    ----------
-    directory
-        The project's directory with the files below, and with `publish.sh`, which publishes them.
-    entry
-        The module that the platform imports.
-    files
-        The other files at the package's root.
-    spelled
-        Spells the settings as the cloud's command line takes them.
-    keeps_bytecode
-        True if the cloud leaves the package's bytecode as it is.
-    variables
-        Returns further variables of the script, from the Hot Readers' settings.
-    """
-
+    # The project's directory with the files below, and with `publish.sh`, which publishes them.
     directory: str
-    entry: str
-    files: tuple[str, ...]
+    entry: str  # the module that the platform imports
+    files: tuple[str, ...]  # the other files at the package's root
     settings_suffix: str
+    # Spells the settings as the cloud's command line takes them.
     spelled: Callable[[Mapping[str, str]], str]
     options: tuple[Option, ...]
-    keeps_bytecode: bool = False
+    keeps_bytecode: bool = False  # True if the cloud leaves the package\'s bytecode as it is
+    # Returns further variables of the script, from the Hot Readers' settings.
     variables: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _settings: {}
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A cloud.
+    """A cloud."""
 
-    Attributes
-    ----------
-    name
-        Its name in configurations, such as `gcp`.
-    title
-        Its name in messages, such as `Google Cloud`.
-    store
-        The product that is its hot storage.
-    writer
-        Opens the hot storage that the settings name, to write sample telemetry. It raises
-        `ConfigurationError` if one is missing or malformed, and what the cloud's SDK raises.
-    probe
-        Opens the hot storage that the settings name, those of entries included, to look into it. It raises
-        `ConfigurationError` if a setting is missing or malformed, `HotReaderError` if the storage isn't
-        one that these settings can read, and what the cloud's SDK raises.
-    functions
-        The packaging of its functions; None for AWS, where Chalice deploys them.
-    """
-
-    name: str
-    title: str
-    store: str
+    name: str  # its name in configurations, such as `gcp`
+    title: str  # its name in messages, such as `Google Cloud`
+    store: str  # the product that is its hot storage
     settings: type[StoreSettings]
     storage: tuple[StorageKey, ...]
+    # Opens the hot storage that the settings name, to write sample telemetry. It raises
+    # `ConfigurationError` if one is missing or malformed, and what the cloud's SDK raises.
     writer: Callable[[Environment], Writer]
+    # Opens the hot storage that the settings name, those of entries included, to look into it. It
+    # raises `ConfigurationError` if a setting is missing or malformed, `HotReaderError` if the
+    # storage isn't one that these settings can read, and what the cloud's SDK raises.
     probe: Callable[[Environment], Probe]
+    # The packaging of its functions; None for AWS, where Chalice deploys them.
     functions: Functions | None = None

@@ -21,19 +21,11 @@ _LONGEST_PAUSE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of telemetry.
-
-    Attributes
-    ----------
-    timestamp
-        Its time, in the device's own spelling.
-    values
-        The plain values by name; a Decimal keeps all digits of a number.
-    """
+    """One entry of telemetry."""
 
     device_id: str
-    timestamp: str
-    values: dict[str, Any]
+    timestamp: str  # its time, in the device's own spelling
+    values: dict[str, Any]  # the plain values by name; a Decimal keeps all digits of a number
 
 
 class Writer(ABC):

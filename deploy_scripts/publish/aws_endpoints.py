@@ -33,18 +33,10 @@ FIRST_BURST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """The load that an API's stage takes before it answers 429; None for that of now, or a default.
+    """The load that an API's stage takes before it answers 429; None for that of now, or a default."""
 
-    Attributes
-    ----------
-    rate
-        Requests per second that it keeps up with; `FIRST_RATE` by default.
-    burst
-        Requests that it takes at once; `FIRST_BURST` by default.
-    """
-
-    rate: int | None = None
-    burst: int | None = None
+    rate: int | None = None  # requests per second that it keeps up with; `FIRST_RATE` by default
+    burst: int | None = None  # requests that it takes at once; `FIRST_BURST` by default
 
 
 def publish(

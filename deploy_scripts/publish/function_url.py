@@ -70,20 +70,12 @@ class FunctionUrl:
     Each method that calls AWS takes a boto3 client of `lambda`, and raises
     `botocore.exceptions.ClientError` if AWS refuses. Saved URLs are those of the connections that we
     saved, which may lead to it.
-
-    Attributes
-    ----------
-    url
-        Its URL, with a slash at the end; None if the function has none.
-    auth_type
-        Who may use it: `NONE` for everyone, else `AWS_IAM`.
-    statements
-        The statements with ids of ours in the function's policy, by id.
     """
 
     arn: str
-    url: str | None
-    auth_type: str | None
+    url: str | None  # its URL, with a slash at the end; None if the function has none
+    auth_type: str | None  # who may use it: `NONE` for everyone, else `AWS_IAM`
+    # The statements with ids of ours in the function's policy, by id.
     statements: Mapping[str, Mapping[str, Any]]
 
     @classmethod

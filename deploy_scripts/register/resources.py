@@ -29,37 +29,22 @@ _CHANGING: Final = frozenset({"CREATING", "UPDATING", "DELETING"})
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """The pace of waiting for TwinMaker, for which botocore has no waiters.
-
-    Attributes
-    ----------
-    pauses
-        The number of pauses after which waiting ends in an error.
-    """
+    """The pace of waiting for TwinMaker, for which botocore has no waiters."""
 
     interval: float = 1.0
-    pauses: int = 300
+    pauses: int = 300  # the number of pauses after which waiting ends in an error
     sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A planned change of a resource.
-
-    Attributes
-    ----------
-    shown
-        The resource as TwinMaker shows it; None if it has to be created.
-    update
-        The members to update; none if only its tags change, or nothing.
-    adopted
-        True if the resource gets our tags.
-    """
+    """A planned change of a resource."""
 
     change: Change
-    shown: Json | None = None
+    shown: Json | None = None  # the resource as TwinMaker shows it; None if it has to be created
+    # The members to update; none if only its tags change, or nothing.
     update: Json = field(default_factory=dict)
-    adopted: bool = False
+    adopted: bool = False  # True if the resource gets our tags
 
 
 class Resources(ABC):

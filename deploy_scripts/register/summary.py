@@ -20,20 +20,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A resource's line in a summary.
+    """A resource's line in a summary."""
 
-    Attributes
-    ----------
-    kind
-        `workspace`, `role policy`, `component type` or `entity`.
-    details
-        The differences, or the reason why it was kept.
-    """
-
-    kind: str
+    kind: str  # `workspace`, `role policy`, `component type` or `entity`
     id: str
     outcome: Outcome
-    details: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()  # the differences, or the reason why it was kept
 
     def __str__(self) -> str:
         details = f" ({'; '.join(self.details)})" if self.details else ""

@@ -42,16 +42,11 @@ class RestApi:
 
 @dataclass(frozen=True, slots=True)
 class DeployedStage:
-    """A stage as it was last deployed.
-
-    Attributes
-    ----------
-    lambda_arns
-        The ARN of each Lambda function by its name in app.py; the REST API's handler is
-        `api_handler`.
-    """
+    """A stage as it was last deployed."""
 
     stage: str
+    # The ARN of each Lambda function by its name in app.py; the REST API's handler is
+    # `api_handler`.
     lambda_arns: Mapping[str, str]
     rest_api: RestApi | None
 

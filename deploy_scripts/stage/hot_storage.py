@@ -24,17 +24,11 @@ BY_DEFAULT: Final = "by default"
 
 @dataclass(frozen=True, slots=True)
 class StorageSetting:
-    """A setting of the hot storage.
-
-    Attributes
-    ----------
-    origin
-        Where the value comes from, in words.
-    """
+    """A setting of the hot storage."""
 
     key: StorageKey
     value: str
-    origin: str
+    origin: str  # where the value comes from, in words
 
 
 def storage_settings(

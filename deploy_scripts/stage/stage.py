@@ -32,21 +32,13 @@ class StageError(VerbError):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A Chalice stage.
-
-    Attributes
-    ----------
-    app_name
-        The name that those of its functions start with.
-    environment
-        Its environment variables; None if the stage hasn't been written yet.
-    handler_environment
-        Those of the endpoints' function, `api_handler`, as far as it has other ones.
-    """
+    """A Chalice stage."""
 
     name: str
-    app_name: str = APP_NAME
+    app_name: str = APP_NAME  # the name that those of its functions start with
+    # Its environment variables; None if the stage hasn't been written yet.
     environment: Mapping[str, str] | None = None
+    # Those of the endpoints' function, `api_handler`, as far as it has other ones.
     handler_environment: Mapping[str, str] = field(default_factory=dict)
 
     @property

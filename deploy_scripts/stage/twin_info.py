@@ -71,19 +71,11 @@ def _typed(each: DeviceProperty) -> dict[str, Any]:
 
 
 class PackedInfo(NamedTuple):
-    """`DIGITAL_TWIN_INFO` in the room that Lambda has.
+    """`DIGITAL_TWIN_INFO` in the room that Lambda has."""
 
-    Attributes
-    ----------
-    setting
-        The setting. If the devices have no room in it, it names the file.
-    devices
-        The JSON of the file; None if there needn't be one.
-    """
-
-    setting: str
+    setting: str  # the setting. If the devices have no room in it, it names the file.
     file: str
-    devices: list[Any] | None
+    devices: list[Any] | None  # the JSON of the file; None if there needn't be one
 
 
 def packed(info: str, others: Mapping[str, str], *, name: str) -> PackedInfo:

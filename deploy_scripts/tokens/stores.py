@@ -39,13 +39,11 @@ class TokenStore(ABC):
 
     Attributes
     ----------
-    service
-        The store in a reference; boto3 has the same name for it.
     reference
         The value of the setting `INTER_CLOUD_TOKEN` that refers to the place.
     """
 
-    service: ClassVar[str]
+    service: ClassVar[str]  # the store in a reference; boto3 has the same name for it
 
     def __init__(self, client: Any, name: str, *, stage: str = "", twin: str = "") -> None:
         self._client = client

@@ -24,17 +24,11 @@ _NUMERIC: Final = frozenset({"DOUBLE", "INTEGER", "LONG"})
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart.
-
-    Attributes
-    ----------
-    points
-        (time as an ISO 8601 string, value) in the order of time.
-    """
+    """One line of a chart."""
 
     title: str
     unit: str
-    points: Sequence[tuple[str, float]]
+    points: Sequence[tuple[str, float]]  # (time as an ISO 8601 string, value) in the order of time
 
 
 def numeric_names(device: Device) -> list[str]:

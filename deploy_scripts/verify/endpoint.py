@@ -44,17 +44,12 @@ _TAGS: Final = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGN
 
 @dataclass(frozen=True)
 class EndpointAnswer:
-    """An HTTP answer.
-
-    Attributes
-    ----------
-    left_out
-        The header that says what was left out, spelled as the contract has it; empty if nothing was.
-    """
+    """An HTTP answer."""
 
     read: Read
     status: int
     content: bytes = field(repr=False)
+    # The header that says what was left out, spelled as the contract has it; empty if nothing was.
     left_out: str
     sent_trace_id: str
 
@@ -102,17 +97,11 @@ class EndpointAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A Hot Reader's HTTP endpoint.
-
-    Attributes
-    ----------
-    source_cloud
-        The cloud that asks.
-    """
+    """A Hot Reader's HTTP endpoint."""
 
     read: Read
     url: str = field(repr=False)
-    source_cloud: str
+    source_cloud: str  # the cloud that asks
 
     @property
     def public_url(self) -> str:

@@ -12,19 +12,11 @@ Value = TypeVar("Value")
 
 
 class Finding(NamedTuple, Generic[Value]):
-    """The finding of a hop that isn't broken.
-
-    Attributes
-    ----------
-    value
-        The value that later hops need.
-    warnings
-        What is wrong all the same, each with what to do about it.
-    """
+    """The finding of a hop that isn't broken."""
 
     detail: str
-    value: Value
-    warnings: tuple[str, ...] = ()
+    value: Value  # the value that later hops need
+    warnings: tuple[str, ...] = ()  # what is wrong all the same, each with what to do about it
 
 
 class BrokenHopError(Exception):
@@ -45,22 +37,13 @@ class BrokenHopError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HopResult:
-    """The result of a hop.
-
-    Attributes
-    ----------
-    detail
-        The finding or the problem, in words.
-    advice
-        What to do about the problem; None if the hop isn't broken.
-    warnings
-        What is wrong although the hop isn't broken, each with what to do about it.
-    """
+    """The result of a hop."""
 
     title: str
-    detail: str
+    detail: str  # the finding or the problem, in words
     milliseconds: float
-    advice: str | None = None
+    advice: str | None = None  # what to do about the problem; None if the hop isn't broken
+    # What is wrong although the hop isn't broken, each with what to do about it.
     warnings: tuple[str, ...] = ()
 
     @property
@@ -71,20 +54,13 @@ class HopResult:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The result of a whole walk.
-
-    Attributes
-    ----------
-    hops
-        The results of the hops; only the last one can be broken.
-    devices
-        The number of devices that a chart could show; only the first are read for one.
-    """
+    """The result of a whole walk."""
 
     stage: str
-    hops: tuple[HopResult, ...]
+    hops: tuple[HopResult, ...]  # the results of the hops; only the last one can be broken
     series: tuple[Series, ...] = ()
     unreadable: bool = False
+    # The number of devices that a chart could show; only the first are read for one.
     devices: int = 0
 
     @property

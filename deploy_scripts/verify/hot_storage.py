@@ -35,16 +35,10 @@ _AGAIN: Final = f"Write the settings into {STORAGE_FILE} (docs/configuration.md)
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The hot storage as it may be looked into.
-
-    Attributes
-    ----------
-    environment
-        The settings of its Hot Readers, as far as they are known here.
-    """
+    """The hot storage as it may be looked into."""
 
     provider: str
-    environment: Environment
+    environment: Environment  # the settings of its Hot Readers, as far as they are known here
     devices: Sequence[Device]
 
     def look(self, *, readers_can: bool) -> tuple[str, Sequence[Judgement]]:

@@ -43,38 +43,21 @@ _LONGEST: Final = 60
 
 
 class Remark(NamedTuple):
-    """A flaw of entries, the same for every device that has it.
+    """A flaw of entries, the same for every device that has it."""
 
-    Attributes
-    ----------
-    flaw
-        The flaw in words, behind which an example goes.
-    cure
-        What to do about it.
-    fatal
-        True if nothing of the device can be read.
-    """
-
-    flaw: str
-    cure: str
-    fatal: bool
+    flaw: str  # the flaw in words, behind which an example goes
+    cure: str  # what to do about it
+    fatal: bool  # True if nothing of the device can be read
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A device's entries, judged.
-
-    Attributes
-    ----------
-    newest
-        The instant of the newest entry that can be read, spelled in UTC; None if none can.
-    remarks
-        What is wrong, each with an example.
-    """
+    """A device's entries, judged."""
 
     device_id: str
+    # The instant of the newest entry that can be read, spelled in UTC; None if none can.
     newest: str | None
-    remarks: Mapping[Remark, str]
+    remarks: Mapping[Remark, str]  # what is wrong, each with an example
 
     @property
     def readable(self) -> bool:

@@ -37,17 +37,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The stage that is verified.
-
-    Attributes
-    ----------
-    connections
-        The connections that this cloud's readers use, by read.
-    """
+    """The stage that is verified."""
 
     twin: TwinConfiguration
     stage: Stage
-    connections: Mapping[Read, Connection]
+    connections: Mapping[Read, Connection]  # the connections that this cloud's readers use, by read
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -117,21 +117,14 @@ def _check_active(subject: str, shown: Mapping[str, Any], run: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A device as TwinMaker reads it.
-
-    Attributes
-    ----------
-    target
-        The members of a read that name it: those of a component of an entity, or its component type.
-    latest
-        The same of the component by which its newest values are read; None if there is none.
-    alarms
-        The same of its alarm: the component, if there is one, and the component type.
-    """
+    """A device as TwinMaker reads it."""
 
     device: Device
+    # The members of a read that name it: those of a component of an entity, or its component type.
     target: Mapping[str, str]
+    # The same of the component by which its newest values are read; None if there is none.
     latest: Mapping[str, str] | None = None
+    # The same of its alarm: the component, if there is one, and the component type.
     alarms: tuple[Mapping[str, str], ...] = ()
 
     @property

@@ -49,20 +49,13 @@ _CHART_RESULTS: Final = 200
 
 @dataclass(slots=True)
 class Verification:
-    """A walk over the read path of a stage.
-
-    Attributes
-    ----------
-    workspace_id
-        TwinMaker's workspace; None for the one with the twin's name.
-    urls
-        The endpoints, as far as they aren't where the record or the connections say.
-    """
+    """A walk over the read path of a stage."""
 
     stage: str
     config: Path
     project: Path
-    workspace_id: str | None
+    workspace_id: str | None  # TwinMaker's workspace; None for the one with the twin's name
+    # The endpoints, as far as they aren't where the record or the connections say.
     urls: Mapping[Read, str]
     walk: Walk
     _client: Callable[..., Any] = field(default_factory=lambda: cache(boto3.client))
