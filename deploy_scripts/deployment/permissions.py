@@ -17,7 +17,7 @@ from deploy_scripts.errors import RefusedError
 from deploy_scripts.register.summary import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from deploy_scripts.register.summary import Summary
 
@@ -46,6 +46,7 @@ _TWINMAKER: Final = {
     Outcome.UPDATED: "Update",
     Outcome.REMOVED: "Delete",
 }
+_PASSED: Final = {"iam:PassedToService": "lambda.amazonaws.com"}
 _KINDS: Final = {"component type": "ComponentType", "entity": "Entity"}
 
 
@@ -136,7 +137,9 @@ class Permissions:
             denied = [
                 f"{action} on {arn}"
                 for arn in sorted(self._actions)
-                for action in self._denied(principal, arn)
+                for action in denied_actions(
+                    self._client("iam"), principal, self._actions[arn], arn, _PASSED
+                )
             ]
         except (ClientError, BotoCoreError) as error:
             report(f"Not checked is what {caller} may do: {error}")
@@ -155,27 +158,31 @@ class Permissions:
         role: dict[str, Any] = self._client("iam").get_role(RoleName=rest.split("/")[0])["Role"]
         return str(role["Arn"])
 
-    def _denied(self, principal: str, arn: str) -> list[str]:
-        pages = (
-            self._client("iam")
-            .get_paginator("simulate_principal_policy")
-            .paginate(
-                PolicySourceArn=principal,
-                ActionNames=sorted(self._actions[arn]),
-                ResourceArns=[arn],
-                ContextEntries=[
-                    {
-                        "ContextKeyName": "iam:PassedToService",
-                        "ContextKeyType": "string",
-                        "ContextKeyValues": ["lambda.amazonaws.com"],
-                    }
-                ],
-            )
-        )
-        return [
-            each["EvalActionName"]
-            for page in pages
-            for each in page["EvaluationResults"]
-            # A condition on what isn't known here, such as a tag of the request, decides at the call.
-            if each["EvalDecision"] != "allowed" and not each.get("MissingContextValues")
-        ]
+
+def denied_actions(
+    iam: Any, principal: str, actions: Iterable[str], arn: str, context: Mapping[str, str]
+) -> list[str]:
+    """Return which actions on a resource the policies of a user or role don't allow.
+
+    Parameters
+    ----------
+    context
+        The values of condition keys that are known.
+    """
+    entries = [
+        {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": [value]}
+        for key, value in context.items()
+    ]
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=sorted(actions),
+        ResourceArns=[arn],
+        ContextEntries=entries,
+    )
+    return [
+        each["EvalActionName"]
+        for page in pages
+        for each in page["EvaluationResults"]
+        # A condition on what isn't known here, such as a tag of the request, decides at the call.
+        if each["EvalDecision"] != "allowed" and not each.get("MissingContextValues")
+    ]

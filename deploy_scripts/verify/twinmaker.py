@@ -24,7 +24,7 @@ from deploy_scripts.verify.policies import check_workspace_role
 from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
@@ -38,7 +38,7 @@ _EACH_SHOWN: Final = 5
 
 
 def check_workspace(
-    iam: Any, workspace_id: str, readers: Mapping[Read, str], stage: str
+    client: Callable[[str], Any], workspace_id: str, readers: Mapping[Read, str], stage: str
 ) -> Finding[Any]:
     """Check that the workspace is there, and look at its role; return a TwinMaker client."""
     twinmaker = twinmaker_client()
@@ -57,7 +57,7 @@ def check_workspace(
             f"update-workspace --workspace-id {workspace_id} --role ARN; then run {_register(stage)}."
         )
         return Finding(f"{workspace_id}, without a role", twinmaker, (warning,))
-    seen, warnings = check_workspace_role(iam, role, readers, stage)
+    seen, warnings = check_workspace_role(client, role, readers, stage)
     return Finding(f"{workspace_id}, {seen}", twinmaker, warnings)
 
 

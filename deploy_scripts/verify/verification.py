@@ -90,8 +90,7 @@ class Verification:
             what = deployed.lambda_arns[name], self.stage, environment
             title = f"Lambda function {name}"
             roles[name] = walk.take(title, stage.check_function, self._client, *what)
-        iam = self._client("iam")
-        walk.take("policies", check_readers, iam, self.project, subject.stage, roles)
+        walk.take("policies", check_readers, self._client, self.project, subject.stage, roles)
         answers: Sequence[EndpointAnswer] = ()
         if layout.crosses_clouds:
             reference = subject.environment[TOKEN_VARIABLE]
@@ -171,7 +170,7 @@ class Verification:
         client = walk.take(
             "TwinMaker workspace",
             twinmaker.check_workspace,
-            *(self._client("iam"), twin.workspace_id, readers, self.stage),
+            *(self._client, twin.workspace_id, readers, self.stage),
         )
         walk.take(
             "TwinMaker component types",
