@@ -77,7 +77,7 @@ def _of_stage(configuration: TwinConfiguration, stage: Stage) -> Iterator[str]:
 
 def _flaws(layout: ProviderLayout, stage: Stage) -> Iterator[str]:
     functions = stage.functions(layout)
-    environment = stage.endpoints_environment if API_HANDLER in functions else stage.environment
+    environment = stage.environment_of(functions[-1])  # the endpoints' handler, if there is one
     loads: list[Callable[..., object]] = [LogSettings.load]
     if layout.layer_3_hot == "aws":
         loads += [HotReaderSettings.load, PROVIDERS["aws"].settings.load]

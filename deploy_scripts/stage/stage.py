@@ -38,13 +38,12 @@ class Stage:
     app_name: str = APP_NAME  # the name that those of its functions start with
     # Its environment variables; None if the stage hasn't been written yet.
     environment: Mapping[str, str] | None = None
-    # Those of the endpoints' function, `api_handler`, as far as it has other ones.
-    handler_environment: Mapping[str, str] = field(default_factory=dict)
+    # Those that a function has besides, or in place of, the stage's.
+    own_environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    @property
-    def endpoints_environment(self) -> Mapping[str, str]:
-        """The environment variables of the endpoints' function."""
-        return {**(self.environment or {}), **self.handler_environment}
+    def environment_of(self, function: str) -> dict[str, str]:
+        """Return the environment variables of a function."""
+        return {**(self.environment or {}), **self.own_environments.get(function, {})}
 
     @property
     def twin_name(self) -> str | None:
@@ -85,22 +84,23 @@ class Stage:
             stage = document.get("stages", {}).get(name)
             if stage is None:
                 return cls(name, app_name)
-            # As Chalice merges them: the stage's own win.
-            environment = {
-                **document.get("environment_variables", {}),
-                **stage.get("environment_variables", {}),
-            }
+            environment: dict[str, str] = {}
+            own: dict[str, dict[str, str]] = {}
+            for holder in (document, stage):  # as Chalice merges them: the stage's own win
+                environment |= holder.get("environment_variables", {})
+                for function, settings in holder.get("lambda_functions", {}).items():
+                    variables = settings.get("environment_variables", {})
+                    own[function] = own.get(function, {}) | variables
             if "DIGITAL_TWIN_INFO" in environment:
                 environment["DIGITAL_TWIN_INFO"] = unpacked(
                     environment["DIGITAL_TWIN_INFO"], project
                 )
-            handler = stage.get("lambda_functions", {}).get(API_HANDLER, {})
-            of_handler = dict(handler.get("environment_variables", {}))
+            values = [value for each in (environment, *own.values()) for value in each.values()]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
-        if not all(isinstance(each, str) for each in [*environment.values(), *of_handler.values()]):
+        if not all(isinstance(each, str) for each in values):
             raise StageError(f"{path}: the environment variables of {name} must be strings")
-        return cls(name, app_name, environment, of_handler)
+        return cls(name, app_name, environment, own)
 
 
 def read_stage_file(path: Path) -> Any:

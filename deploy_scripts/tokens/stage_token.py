@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.token_reference import TokenReference, split_tokens
 from deploy_scripts.errors import VerbError
+from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE, token_store
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def endpoint_token(stage: Stage, chosen: str | None = None) -> TokenReference:
     """
     if stage.environment is None:
         raise StageTokenError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
-    environment = stage.endpoints_environment
+    environment = stage.environment_of(API_HANDLER)
     stated = environment.get(TOKEN_VARIABLE, "").strip()
     if stated and TokenReference.parse(TOKEN_VARIABLE, stated, max_age=1).store is None:
         raise StageTokenError(

@@ -17,13 +17,8 @@ from deploy_scripts.project_files.inter_cloud import (
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError, deploy_command
-from deploy_scripts.stage.stage import (
-    API_HANDLER,
-    STAGES_FILE,
-    Stage,
-    StageError,
-    read_stage_file,
-)
+from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
+from deploy_scripts.stage.twin_info import unpacked
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
 from deploy_scripts.verify.hop import BrokenHopError, Finding
 
@@ -122,7 +117,7 @@ def _deploy(stage: str) -> str:
 
 
 def check_function(
-    client: Callable[[str], Any], arn: str, stage: str, environment: Mapping[str, str]
+    client: Callable[[str], Any], arn: str, project: Path, stage: Stage, function: str
 ) -> Finding[str]:
     """Check that a Lambda function is there, is active, and has the environment of the stage.
 
@@ -134,7 +129,7 @@ def check_function(
     except lambda_.exceptions.ResourceNotFoundException as error:
         raise BrokenHopError(
             f"{arn} was recorded, but isn't there any more.",
-            f"{_deploy(stage)}. If it was there a moment ago, check that region and credentials are "
+            f"{_deploy(stage.name)}. If it was there a moment ago, check that region and credentials are "
             "those that it was deployed with.",
         ) from error
     state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
@@ -143,34 +138,22 @@ def check_function(
         raise BrokenHopError(
             f"{arn} is {state}, its last update {update}: {reason}",
             "Pending: wait a minute. Inactive: invoke it once. Failed: see the reason, then deploy "
-            f"again: {deploy_command(stage)}",
+            f"again: {deploy_command(stage.name)}",
         )
     deployed = found.get("Environment", {}).get("Variables", {})
-    differing = [name for name, value in environment.items() if deployed.get(name) != value]
+    if "DIGITAL_TWIN_INFO" in deployed:  # which may name a file of devices
+        info = unpacked(deployed["DIGITAL_TWIN_INFO"], project)
+        deployed = {**deployed, "DIGITAL_TWIN_INFO": info}
+    wanted = stage.environment_of(function).items()
+    differing = [name for name, value in wanted if deployed.get(name) != value]
     if differing:
         raise BrokenHopError(
             f"Its environment isn't the stage's: {', '.join(sorted(differing))}.",
             "The stage was changed after it was deployed, or the function by hand. "
-            f"{_deploy(stage)}",
+            f"{_deploy(stage.name)}",
         )
     detail = f"{state}, {found.get('Runtime')}, environment as in the stage"
     return Finding(detail, str(found["Role"]))
-
-
-def function_environment(project: Path, stage: Stage, function: str) -> dict[str, str]:
-    """Return what Chalice gives to a function: the stage's variables, then those of its own.
-
-    `DIGITAL_TWIN_INFO` may name the file of devices; in `stage` they are in it.
-    """
-    document = read_stage_file(project / STAGES_FILE)
-    holders = (document, document.get("stages", {}).get(stage.name, {}))
-    environment: dict[str, str] = {}
-    for holder in holders:
-        environment |= holder.get("environment_variables", {})
-    for holder in holders:
-        own = holder.get("lambda_functions", {}).get(function, {})
-        environment |= own.get("environment_variables", {})
-    return environment
 
 
 def check_token(

@@ -86,8 +86,7 @@ class Verification:
         deployed = walk.take("stage record", stage.check_record, self.project, subject)
         roles = {}
         for name in subject.functions:
-            environment = stage.function_environment(self.project, subject.stage, name)
-            what = deployed.lambda_arns[name], self.stage, environment
+            what = deployed.lambda_arns[name], self.project, subject.stage, name
             title = f"Lambda function {name}"
             roles[name] = walk.take(title, stage.check_function, self._client, *what)
         walk.take("policies", check_readers, self._client, self.project, subject.stage, roles)
@@ -114,10 +113,9 @@ class Verification:
 
     def _settings(self, subject: Subject) -> dict[str, str]:
         """Return the Hot Readers' settings: the stage's; on another cloud the file's and this shell's."""
-        own = {"DIGITAL_TWIN_INFO": subject.environment["DIGITAL_TWIN_INFO"]}
         if subject.twin.layout.layer_3_hot == "aws":
-            name = subject.functions[0]
-            return stage.function_environment(self.project, subject.stage, name) | own
+            return subject.stage.environment_of(subject.functions[0])
+        own = {"DIGITAL_TWIN_INFO": subject.environment["DIGITAL_TWIN_INFO"]}
         return storage_environment(subject.twin) | os.environ | own
 
     def _walk_endpoints(

@@ -19,9 +19,10 @@ from deploy_scripts.commands.configure import configure
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.stage import API_HANDLER, Stage
+from deploy_scripts.stage.twin_info import unpacked
 from deploy_scripts.tokens.stores import ForeignTokenError, ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
-from deploy_scripts.verify.stage import check_token, function_environment
+from deploy_scripts.verify.stage import check_token
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
@@ -226,7 +227,9 @@ def test_devices_that_lambda_has_no_room_for_are_in_a_file_that_is_packaged(proj
         for each in [*device["properties"], *device["constProperties"]]
     }
     # So verify compares what the function has with what it was given.
-    assert function_environment(project.directory, stage, API_HANDLER) == project.variables
+    given = project.variables
+    info = unpacked(given["DIGITAL_TWIN_INFO"], project.directory)
+    assert stage.environment_of(API_HANDLER) == given | {"DIGITAL_TWIN_INFO": info}
     assert "as it should be" in project.ok()
     path.write_text(few)
     assert "removed" in project.ok()

@@ -609,12 +609,12 @@ def test_variables_of_the_endpoints_function_alone_are_merged(tmp_path):
     }
     stage = Stage.load(chalice_project(tmp_path, document), "dev")
     assert stage.environment == {"A": "common", "B": "common"}
-    assert stage.endpoints_environment == {"A": "common", "B": "own"}
+    assert stage.environment_of("api_handler") == {"A": "common", "B": "own"}
 
 
 def test_a_flaw_in_the_endpoints_functions_own_variables_is_pointed_out(twin):
     layout = ProviderLayout("aws", "azure")
-    own = {"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": "soon"}
+    own = {"api_handler": {"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": "soon"}}
     (missing,) = plan_of(twin, layout, Stage("dev", "app", environment_of(layout), own)).missing
     assert "INTER_CLOUD_TOKEN_MAX_AGE_SECONDS is 'soon'" in missing
 
