@@ -87,8 +87,10 @@ def _shown_type(data_type: Json) -> Json:
 
 
 def _function(function: Json) -> Json:
-    implementation = _pick(function.get("implementedBy") or {}, ("lambda", "isNative"))
-    return implementation | _pick(function, ("requiredProperties",))
+    implementation = function.get("implementedBy") or {}
+    arn = (implementation.get("lambda") or {}).get("arn")
+    members = _pick(implementation, ("isNative",)) | _pick(function, ("requiredProperties",))
+    return {"points at": arn} | members
 
 
 def _pick(shown: Json, members: Iterable[str]) -> Json:

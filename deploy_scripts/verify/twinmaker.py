@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +23,7 @@ from deploy_scripts.verify.policies import check_workspace_role
 from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.twin_configuration import Device
@@ -87,21 +86,12 @@ def _check_component_type(
     except twinmaker.exceptions.ResourceNotFoundException as error:
         raise BrokenHopError(f"There is no component type {type_id}.", f"{run}.") from error
     _check_active(f"component type {type_id}", found, run)
-    for name, function in wanted["functions"].items():
-        arn = function["implementedBy"]["lambda"]["arn"]
-        there = found.get("functions", {}).get(name, {})
-        actual = there.get("implementedBy", {}).get("lambda", {}).get("arn")
-        if actual != arn:
-            raise BrokenHopError(
-                f"{name} of the component type {type_id} points at {actual or 'nothing'}, not at {arn}.",
-                f"{run} (with --adopt if another tool made the type).",
-            )
     different = differences(wanted, found)
     if different:
         lines = "; ".join(line for lines in different.values() for line in lines)
         raise BrokenHopError(
             f"The component type {type_id} isn't what the configuration says; to do: {lines}.",
-            f"{run}.",
+            f"{run} (with --adopt if another tool made the type).",
         )
 
 
@@ -214,36 +204,35 @@ def read_last_entries(
     with_entities = [each for each in readables if each.names and each.has_entity]
     if not with_entities:
         return Finding("left out: it reads by entity, and there is none", 0)
-    read = [each for each in with_entities if each.latest]
     without = [each.title for each in with_entities if not each.latest]
 
-    def count(readable: Readable) -> int:
-        with _reading(readable):
-            answer = twinmaker.get_property_value(
-                workspaceId=workspace_id,
-                selectedProperties=readable.names,
-                **(readable.latest or {}),
-            )
-        return len(answer.get("propertyValues", {}))
+    def read(readable: Readable) -> int:
+        names, target = readable.names, readable.latest or {}
+        what = {"workspaceId": workspace_id, "selectedProperties": names, **target}
+        return len(twinmaker.get_property_value(**what).get("propertyValues", {}))
 
     warning = (
         f"The entity of {first_few(without)} has no component of the type for newest values, whose id "
         f"ends with -{LATEST}: give it one. register --entities does so with entities of its own."
     )
-    return _counted("", read, side_by_side(count, read), (warning,) if without else ())
+    read_by = [each for each in with_entities if each.latest]
+    return _counted("", read_by, read, (warning,) if without else ())
 
 
 def read_histories(
-    twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
+    twinmaker: Any,
+    workspace_id: str,
+    readables: Sequence[Readable],
+    title: str = f"last hour, at most {MAX_RESULTS}: ",
+    **request: Any,
 ) -> Finding[int]:
     """Check that GetPropertyValueHistory answers for each device; return the number of values."""
 
-    def count(readable: Readable) -> int:
-        with _reading(readable):
-            return _values_in(last_hour(twinmaker, workspace_id, readable, readable.names))
+    def read(readable: Readable) -> int:
+        answer = last_hour(twinmaker, workspace_id, readable, readable.names, **request)
+        return _values_in(answer)
 
-    read = _each_once(readables)
-    return _counted(f"last hour, at most {MAX_RESULTS}: ", read, side_by_side(count, read))
+    return _counted(title, _each_once(each for each in readables if each.names), read)
 
 
 def read_newest(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]) -> Finding[int]:
@@ -251,15 +240,8 @@ def read_newest(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
 
     It reads a history that begins in 1899, in descending order and with `maxResults` 1.
     """
-
-    def count(readable: Readable) -> int:
-        with _reading(readable):
-            return _values_in(
-                last_hour(twinmaker, workspace_id, readable, readable.names, **_NEWEST)
-            )
-
-    read = _each_once(readables)
-    return _counted("since 1899, at most 1: ", read, side_by_side(count, read))
+    title = "since 1899, at most 1: "
+    return read_histories(twinmaker, workspace_id, readables, title, **_NEWEST)
 
 
 def read_alarms(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]) -> Finding[int]:
@@ -269,9 +251,8 @@ def read_alarms(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
     entity by the `alarm_key`.
     """
 
-    def count(readable: Readable) -> int:
-        with _reading(readable):
-            answer = last_hour(twinmaker, workspace_id, readable, [ALARM_STATUS], **_NEWEST)
+    def read(readable: Readable) -> int:
+        answer = last_hour(twinmaker, workspace_id, readable, [ALARM_STATUS], **_NEWEST)
         for each in answer:
             named = each["entityPropertyReference"].get("externalIdProperty") or {}
             if ALARM_KEY not in named and not readable.has_entity:
@@ -282,14 +263,12 @@ def read_alarms(twinmaker: Any, workspace_id: str, readables: Sequence[Readable]
         return _values_in(answer)
 
     alarms = [Readable(each.device, alarm) for each in readables for alarm in each.alarms]
-    read = [*{tuple(each.target.items()): each for each in alarms}.values()]
-    return _counted("newest status: ", read, side_by_side(count, read))
+    return _counted("newest status: ", _each_once(alarms), read)
 
 
-def _each_once(readables: Sequence[Readable]) -> list[Readable]:
+def _each_once(readables: Iterable[Readable]) -> list[Readable]:
     """Take one of those that a read by component type would read together."""
-    with_properties = (each for each in readables if each.names)
-    return [*{tuple(each.target.items()): each for each in with_properties}.values()]
+    return [*{tuple(each.target.items()): each for each in readables}.values()]
 
 
 def _values_in(answer: Sequence[Mapping[str, Any]]) -> int:
@@ -299,21 +278,35 @@ def _values_in(answer: Sequence[Mapping[str, Any]]) -> int:
 def _counted(
     title: str,
     readables: Sequence[Readable],
-    counts: Sequence[int],
+    read: Callable[[Readable], int],
     warnings: tuple[str, ...] = (),
 ) -> Finding[int]:
     """Say how many values came of each device; of many devices, of all and of which none."""
-    ids = [each.title for each in readables]
-    if len(ids) <= _EACH_SHOWN:
-        shown = ", ".join(
-            f"{name}: {count} values" for name, count in zip(ids, counts, strict=True)
-        )
-        return Finding(f"{title}{shown}", sum(counts), warnings)
-    without = [name for name, count in zip(ids, counts, strict=True) if not count]
-    shown = f"{sum(counts):,} values of {len(ids) - len(without)} devices"
+
+    def count(readable: Readable) -> int:
+        try:
+            return read(readable)
+        except ClientError as error:
+            details = error.response["Error"]
+            code, message = details.get("Code", ""), details.get("Message")
+            raise BrokenHopError(
+                f"{readable.title}: {error.operation_name} failed: {code}: {message}",
+                read_advice(code),
+            ) from error
+
+    counts = {
+        each.title: number
+        for each, number in zip(readables, side_by_side(count, readables), strict=True)
+    }
+    total = sum(counts.values())
+    if len(counts) <= _EACH_SHOWN:
+        shown = ", ".join(f"{name}: {number} values" for name, number in counts.items())
+        return Finding(f"{title}{shown}", total, warnings)
+    without = [name for name, number in counts.items() if not number]
+    shown = f"{total:,} values of {len(counts) - len(without)} devices"
     if without:
         shown += f", none of {first_few(without)}"
-    return Finding(f"{title}{shown}", sum(counts), warnings)
+    return Finding(f"{title}{shown}", total, warnings)
 
 
 def last_hour(
@@ -335,17 +328,3 @@ def last_hour(
     )
     values: list[dict[str, Any]] = answer["propertyValues"]
     return values
-
-
-@contextmanager
-def _reading(readable: Readable) -> Iterator[None]:
-    """Name the device in a read's error, and add the advice."""
-    try:
-        yield
-    except ClientError as error:
-        details = error.response.get("Error", {})
-        code = details.get("Code", "")
-        raise BrokenHopError(
-            f"{readable.title}: {error.operation_name} failed: {code}: {details.get('Message')}",
-            read_advice(code),
-        ) from error

@@ -170,7 +170,7 @@ def test_a_changed_property_is_named(changed: dict[str, Any], line: str) -> None
 
 def test_another_lambda_function_is_a_difference_of_that_function_only() -> None:
     found = shown(described(last=f"{ARN}-old"))
-    values = f'lambda {{"arn": "{ARN}"}}, was {{"arn": "{ARN}-old"}}'
+    values = f'points at "{ARN}", was "{ARN}-old"'
     expected = [f"function attributePropertyValueReaderByEntity changed ({values})"]
     assert differences(described(), found) == {"functions": expected}
 

@@ -809,8 +809,8 @@ def test_a_component_type_that_points_elsewhere_is_reported(aws_aws, cloud):
     finally:
         aws_aws.register(entities=False)
     assert hop["title"] == "TwinMaker component types"
-    assert f"dataReader of the component type {key['componentTypeId']}" in hop["detail"]
-    assert elsewhere in hop["detail"]
+    assert f"The component type {key['componentTypeId']} isn't what" in hop["detail"]
+    assert f'function dataReader changed (points at "{own}", was "{elsewhere}")' in hop["detail"]
 
 
 def test_a_component_type_in_error_is_reported_with_the_reason(aws_aws, cloud):
