@@ -20,8 +20,9 @@ from deploy_scripts.commands.options import (
 from deploy_scripts.plan.plan import FUNCTION_URL
 from deploy_scripts.project_files.whole_files import OTHERS, read_regular
 from deploy_scripts.providers import PACKAGED
-from deploy_scripts.publish import PublishError, aws_endpoints, check_layout, other_cloud
-from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE, Throttling
+from deploy_scripts.publish import aws_endpoints
+from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE
+from deploy_scripts.publish.connections import PublishError, check_layout, known_token, save_given
 from deploy_scripts.stage.deployed import DeployedStage
 from deploy_scripts.tokens.stage_token import endpoint_token
 from deploy_scripts.tokens.stores import token_store
@@ -97,7 +98,7 @@ def publish(
     if cloud is not None:
         token = _token(layout, connections, token_file)
         urls = {HISTORY: url or "", LAST_ENTRY: last_entry_url or ""}
-        changes = other_cloud.publish(layout, connections, urls, token, dry_run=dry_run)
+        changes = save_given(layout, connections, urls, token, dry_run=dry_run)
     else:
         import boto3
 
@@ -108,7 +109,8 @@ def publish(
             tokens=token_store(endpoint_token(target.stage, target.chosen_token), boto3.client),
             gateway=boto3.client("apigateway"),
             lambda_=boto3.client("lambda"),
-            throttling=Throttling(rate, burst) if rate or burst else None,
+            rate=rate,
+            burst=burst,
             endpoint=endpoint,
             dry_run=dry_run,
         )
@@ -132,7 +134,7 @@ def _token(
         # A token that is piped in is meant; only without one is the known one kept.
         token = "" if at_terminal else sys.stdin.read()
         if token_file is None and not token.strip():
-            token = other_cloud.known_token(layout, connections) or ""
+            token = known_token(layout, connections) or ""
         if at_terminal and not token:
             token = str(click.prompt("Token", hide_input=True))
     if not token.strip():

@@ -12,7 +12,7 @@ from deploy_scripts.commands.options import (
     token_options,
 )
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE
-from deploy_scripts.publish import check_layout
+from deploy_scripts.publish.connections import check_layout
 from deploy_scripts.tokens.rotation import Rotation, Step
 from deploy_scripts.tokens.stage_token import endpoint_token
 from deploy_scripts.tokens.stores import token_store

@@ -7,15 +7,13 @@ case, as Chalice makes it, and is throttled before anybody learns of it.
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.model.reads import READS
 from deploy_scripts.plan.plan import API_GATEWAY, FUNCTION_URL
 from deploy_scripts.project_files.inter_cloud import connection_id
-from deploy_scripts.publish import PublishError
-from deploy_scripts.publish.connections import save
+from deploy_scripts.publish.connections import PublishError, save
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import NotDeployedError, deploy_command
 from deploy_scripts.stage.stage import API_HANDLER
@@ -31,14 +29,6 @@ FIRST_RATE: Final = 100
 FIRST_BURST: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Throttling:
-    """The load that an API's stage takes before it answers 429; None for that of now, or a default."""
-
-    rate: int | None = None  # requests per second that it keeps up with; `FIRST_RATE` by default
-    burst: int | None = None  # requests that it takes at once; `FIRST_BURST` by default
-
-
 def publish(
     layout: ProviderLayout,
     connections: InterCloudConnections,
@@ -47,7 +37,8 @@ def publish(
     tokens: TokenStore,
     gateway: Any,
     lambda_: Any,
-    throttling: Throttling | None = None,
+    rate: int | None = None,
+    burst: int | None = None,
     endpoint: str | None = None,
     dry_run: bool = False,
 ) -> tuple[str, list[str]]:
@@ -55,6 +46,9 @@ def publish(
 
     Parameters
     ----------
+    rate, burst
+        Requests per second, and at once, that the API takes before it answers 429; None for those of
+        now, or else the first ones.
     endpoint
         The kind of endpoint that the connections shall lead to: `api-gateway` or `function-url`; None
         for that of now, or else `api-gateway`.
@@ -84,16 +78,13 @@ def publish(
     url: str | None = api.url
     changes = []
     if endpoint == FUNCTION_URL:
-        _check_function_url(function_url, throttling, ours=ours)
-    changes += _throttle(gateway, api, throttling or Throttling(), dry_run=dry_run)
+        _check_function_url(function_url, ours=ours, throttled=bool(rate or burst))
+    changes += _throttle(gateway, api, rate, burst, dry_run=dry_run)
     if endpoint == FUNCTION_URL:
         url, made = function_url.make(lambda_, dry_run=dry_run)
         changes += made
     if url is None:  # what a dry run would make
-        changes += [
-            f"connection {connection_id(layout, read)}: the Function URL's {read.path}"
-            for read in READS
-        ]
+        changes += _new_connections(layout, "Function URL")
     else:
         urls = {read: url.rstrip("/") + read.path for read in READS}
         changes += save(layout, connections, urls, accepted, dry_run=dry_run)
@@ -107,16 +98,15 @@ def first_changes(layout: ProviderLayout, endpoint: str | None) -> list[str]:
     """Return a line for each change that `publish` makes once endpoints are deployed for the first time."""
     url = "Function URL" if endpoint == FUNCTION_URL else "API"
     made = [f"Function URL of the new {API_HANDLER}"] if endpoint == FUNCTION_URL else []
-    connections = [
-        f"connection {connection_id(layout, read)}: the {url}'s {read.path}" for read in READS
-    ]
-    return [_throttling(FIRST_RATE, FIRST_BURST), *made, *connections]
+    return [_throttling(FIRST_RATE, FIRST_BURST), *made, *_new_connections(layout, url)]
 
 
-def _check_function_url(
-    function_url: FunctionUrl, throttling: Throttling | None, *, ours: bool
-) -> None:
-    if throttling is not None:
+def _new_connections(layout: ProviderLayout, to: str) -> list[str]:
+    return [f"connection {connection_id(layout, read)}: the {to}'s {read.path}" for read in READS]
+
+
+def _check_function_url(function_url: FunctionUrl, *, ours: bool, throttled: bool) -> None:
+    if throttled:
         raise PublishError(
             "Nothing throttles a Function URL: leave out --rate and --burst and limit it by "
             "REQUESTS_PER_SECOND in the stage or the function's reserved concurrency, or publish "
@@ -130,7 +120,9 @@ def _check_function_url(
         )
 
 
-def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) -> list[str]:
+def _throttle(
+    gateway: Any, api: RestApi, rate: float | None, burst: float | None, *, dry_run: bool
+) -> list[str]:
     # The record names the API's stage in the URL only.
     where = {"restApiId": api.id, "stageName": urlsplit(api.url).path.strip("/")}
     settings: dict[str, Any] = {}
@@ -138,8 +130,8 @@ def _throttle(gateway: Any, api: RestApi, wanted: Throttling, *, dry_run: bool) 
     with suppress(gateway.exceptions.NotFoundException) if dry_run else nullcontext():
         settings = gateway.get_stage(**where).get("methodSettings", {}).get("*/*", {})
     known = (settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit"))
-    rate = wanted.rate or _set_before(known[0]) or FIRST_RATE
-    burst = wanted.burst or _set_before(known[1]) or FIRST_BURST
+    rate = rate or _set_before(known[0]) or FIRST_RATE
+    burst = burst or _set_before(known[1]) or FIRST_BURST
     if known == (rate, burst):
         return []
     if not dry_run:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.model.layout import PROVIDER_SPELLINGS, ProviderLayout
-from chalicelib.model.reads import HISTORY, READS
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
+from chalicelib.settings.secure_url import check_reader_url
+from chalicelib.settings.token_reference import TokenReference
+from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import Connection, connection_id
 
 if TYPE_CHECKING:
@@ -17,6 +20,26 @@ if TYPE_CHECKING:
     from deploy_scripts.stage.deployed import DeployedStage
 
 
+class PublishError(VerbError):
+    """The Hot Readers can't be published; the message says why and what to do, and holds no token."""
+
+
+def check_layout(layout: ProviderLayout, cloud: str) -> None:
+    """Check that a layout has Hot Readers on a cloud that another cloud asks."""
+    layer_3_hot = layout.layer_3_hot
+    if layer_3_hot == cloud and layout.crosses_clouds:
+        return
+    problem = f"Hot storage on {layer_3_hot} and twin on {layout.layer_4}: "
+    if not layout.crosses_clouds:
+        raise PublishError(f"{problem}no other cloud asks for telemetry, so nothing is public.")
+    urls = "--url URL --last-entry-url URL"
+    options = "--stage STAGE" if layer_3_hot == "aws" else f"--cloud {layer_3_hot} {urls}"
+    raise PublishError(
+        f"{problem}there is no Hot Reader on {cloud}. Deploy those on {layer_3_hot}, then run publish "
+        f"{options}."
+    )
+
+
 def save(
     layout: ProviderLayout,
     connections: InterCloudConnections,
@@ -25,7 +48,7 @@ def save(
     *,
     dry_run: bool = False,
 ) -> list[str]:
-    """Save the connections of both reads, as far as they differ.
+    """Save the connections of both reads, as far as they differ; return a line for each change.
 
     Parameters
     ----------
@@ -49,18 +72,52 @@ def save(
     return changes
 
 
-def remove(
-    layout: ProviderLayout, connections: InterCloudConnections, *, dry_run: bool = False
+def save_given(
+    layout: ProviderLayout,
+    connections: InterCloudConnections,
+    urls: Mapping[Read, str],
+    token: str,
+    *,
+    dry_run: bool = False,
 ) -> list[str]:
-    """Remove the connections of a layout, and return the ids of those that were there."""
-    if not layout.crosses_clouds:
-        return []
-    there = connections.load()
-    return [
-        connection_id(layout, read)
-        for read in READS
-        if (connection_id(layout, read) in there if dry_run else connections.remove(layout, read))
-    ]
+    """Save the connections to Hot Readers that a person deployed to another cloud, as `save` does.
+
+    Raises
+    ------
+    PublishError, chalicelib.model.errors.ConfigurationError
+        The URLs or the token can't be right, or can't be used.
+    """
+    urls = {read: url.strip() for read, url in urls.items()}
+    if urls[HISTORY] == urls[LAST_ENTRY]:
+        raise PublishError(
+            "Both URLs are the same, but the two Hot Readers give different answers: name the Hot "
+            "Reader Last Entry's own with --last-entry-url."
+        )
+    token = token.strip()
+    if "," in token:
+        raise PublishError("A connection has one token: the one that is sent.")
+    for read in READS:  # all of them before one is saved
+        name = connection_id(layout, read)
+        check_reader_url(f"The URL of {name}", urls[read])
+        TokenReference.parse(f"The token of {name}", token, max_age=1)
+    return save(layout, connections, urls, [token], dry_run=dry_run)
+
+
+def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> str | None:
+    """Return the token that a layout's connections have; None if neither is saved.
+
+    Raises
+    ------
+    PublishError
+        They have different ones.
+    """
+    found = [connections.get(layout, read) for read in READS]
+    tokens = {each.token for each in found if each is not None}
+    if len(tokens) > 1:
+        raise PublishError(
+            "The two connections have different tokens: say with --token-file which one is right."
+        )
+    return tokens.pop() if tokens else None
 
 
 def remove_others(
@@ -72,6 +129,8 @@ def remove_others(
     dry_run: bool = False,
 ) -> list[str]:
     """Remove the connections to a stage's endpoints on AWS that a layout doesn't have (any more).
+
+    The ids of those that were there are returned.
 
     Parameters
     ----------
@@ -88,6 +147,10 @@ def remove_others(
         other = ProviderLayout("aws", layer_4)
         saved = known.get(connection_id(other, HISTORY))
         elsewhere = saved and api and not saved.url.startswith(own)
-        if other != layout and not elsewhere:
-            removed += remove(other, connections, dry_run=dry_run)
+        if other == layout or elsewhere:
+            continue
+        for read in READS:
+            name = connection_id(other, read)
+            if name in known if dry_run else connections.remove(other, read):
+                removed.append(name)
     return removed

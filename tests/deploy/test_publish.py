@@ -19,7 +19,7 @@ from chalicelib.model.reads import HISTORY
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
-from deploy_scripts.publish.connections import remove, remove_others
+from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import DeployedStage
 from local_cloud.aws.account import LocalAws
@@ -462,27 +462,6 @@ def test_another_cloud_than_the_layouts_is_refused(remote):
     assert "no Hot Reader on azure" in remote.refused(*FROM_AZURE, stage=None, given=TOKEN)
 
 
-# --- taking it back ---------------------------------------------------------------------------
-
-
-def test_both_connections_are_removed_and_one_that_is_gone_is_no_error(project):
-    project.ok()
-    layout = ProviderLayout("aws", "azure")
-    connections = InterCloudConnections(project.connections)
-    assert remove(layout, connections, dry_run=True) == list(IDS)
-    assert set(project.saved) == set(IDS)
-    connections.remove(layout, HISTORY)
-    assert remove(layout, connections) == [IDS[1]]
-    assert remove(layout, connections) == []
-    assert project.saved == {}
-
-
-def test_a_layout_on_one_cloud_has_no_connections_to_remove(tmp_path):
-    connections = InterCloudConnections(tmp_path / "none" / "config_inter_cloud.json")
-    assert remove(ProviderLayout("aws", "aws"), connections) == []
-    assert remove(ProviderLayout("aws", "gcp"), connections) == []
-
-
 def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
     """From the API to a Function URL and back, over and over.
 
@@ -646,7 +625,9 @@ def test_connections_to_either_endpoint_are_removed_with_the_stage_and_no_others
     assert removed(own) == []
     assert removed(layout, dry_run=True) == list(IDS)
     assert set(project.saved) == set(IDS)
-    assert removed(layout) == list(IDS)
+    connections.remove(own, HISTORY)  # one that is gone is no error
+    assert removed(layout) == [IDS[1]]
+    assert removed(layout) == []
     elsewhere = f"https://{'x' * 32}.lambda-url.eu-central-1.on.aws/hot-reader"
     connections.put(own, HISTORY, url=elsewhere, token=TOKEN)
     assert removed(layout) == []
