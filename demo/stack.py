@@ -22,7 +22,6 @@ from demo import sample_telemetry
 from demo.endpoints import CloudEndpoints, Endpoints, remove_files, write_files
 from demo.twin import STAGE, Route, Twin
 from deploy_scripts import PROJECT
-from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.providers.aws import DynamoDBWriter
@@ -114,11 +113,11 @@ class LocalCloud:
         self._report = report
         self._progress = progress
         self._exit = ExitStack()
-        self.devices = twin_configuration.devices(config)
+        twin = TwinConfiguration.load(config)
+        self.devices, self.twin_name = twin.devices, twin.name
         first = self.devices[0]
         second = replace(first, id=f"{first.id}-spare")
         self.fleet = (first, second) if other_clouds else ()
-        self.twin_name = twin_configuration.twin_name(config)
         self.clouds: dict[str, OtherCloud] = {}
         if other_clouds:
             from demo.other_clouds import OTHER_CLOUDS  # loads their SDKs

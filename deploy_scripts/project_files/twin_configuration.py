@@ -143,9 +143,8 @@ class TwinConfiguration:
         ConfigurationProblems
             The files have mistakes: it names every one.
         """
-        files = (TWIN_FILE, PROVIDERS_FILE, DEVICES_FILE)
         (twin, providers, listed), storage = all_of(
-            partial(_read, directory, *files), partial(read_storage, directory)
+            partial(_read, directory), partial(read_storage, directory)
         )
         layer_3_hot = providers.layer_3_hot_provider
         # Projects from before there was a layer 4 provider have both on one cloud.
@@ -153,21 +152,8 @@ class TwinConfiguration:
         return cls(twin.digital_twin_name, layout, listed, storage)
 
 
-def twin_name(directory: Path) -> str:
-    """Return the digital twin's name from `config.json` in a directory."""
-    (twin,) = _read(directory, TWIN_FILE)
-    return str(twin.digital_twin_name)
-
-
-def devices(directory: Path) -> tuple[Device, ...]:
-    """Return the devices of `config_iot_devices.json` in a directory."""
-    listed: tuple[Device, ...]
-    (listed,) = _read(directory, DEVICES_FILE)
-    return listed
-
-
-def _read(directory: Path, *files: str) -> list[Any]:
-    """Read files by their schemas; raise the mistakes of all of them."""
+def _read(directory: Path) -> list[Any]:
+    """Read the files by their schemas; raise the mistakes of all of them."""
     parsed: dict[str, Any] = {}
 
     def read(file: str) -> None:
@@ -188,7 +174,7 @@ def _read(directory: Path, *files: str) -> list[Any]:
         if problems:
             raise ConfigurationProblems(problems)
 
-    all_of(*(partial(read, file) for file in files))
+    all_of(*(partial(read, file) for file in _SCHEMAS))
     return [*parsed.values()]
 
 

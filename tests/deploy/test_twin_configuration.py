@@ -12,7 +12,6 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.project_files import twin_configuration
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.problems import ConfigurationProblems, Problem
 from deploy_scripts.project_files.storage import STORAGE_FILE
@@ -604,25 +603,6 @@ def test_a_problem_is_one_short_line_that_a_terminal_can_take(twin, text):
     line = str(only_problem(twin))
     assert line.isprintable()
     assert len(line) < 250
-
-
-# --- one file at a time ---
-
-
-def test_devices_alone_need_no_other_file(twin):
-    (twin.path / "config.json").unlink()
-    assert [each.id for each in twin_configuration.devices(twin.path)] == ["pump-1", "meter-1"]
-
-
-def test_the_name_alone_needs_no_other_file(twin):
-    (twin.path / DEVICES_FILE).unlink()
-    assert twin_configuration.twin_name(twin.path) == "factory-twin"
-
-
-@pytest.mark.parametrize("read", [twin_configuration.devices, twin_configuration.twin_name])
-def test_reading_one_file_reports_its_problems(tmp_path, read):
-    with pytest.raises(ConfigurationProblems, match="no such file"):
-        read(tmp_path)
 
 
 # --- the documentation ---

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.contracts.component_types import LATEST, TELEMETRY
 from deploy_scripts import PROJECT
-from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.register.component_types import component_type_ids
 
 FOLDER: Final = PROJECT / "docs/grafana"
@@ -46,8 +46,8 @@ def test_panels_have_ids_of_their_own_required_types_and_room(name):
 
 
 def test_the_twinmaker_dashboard_asks_for_what_register_makes_of_the_example():
-    device = twin_configuration.devices(PROJECT / "config")[0]
-    twin_name = twin_configuration.twin_name(PROJECT / "config")
+    twin = TwinConfiguration.load(PROJECT / "config")
+    device, twin_name = twin.devices[0], twin.name
     content = dashboard("twinmaker")
     chosen = {each["name"]: each["query"] for each in content["templating"]["list"]}
     assert chosen == {

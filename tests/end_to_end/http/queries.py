@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from demo import sample_telemetry
 from deploy_scripts import PROJECT
-from deploy_scripts.project_files import twin_configuration
+from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers.telemetry import Entry
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def entries() -> Iterator[Entry]:
 def entries_of(device_id: str) -> list[Entry]:
     """Make two hours of sample telemetry, the same each time."""
     (device,) = (
-        each for each in twin_configuration.devices(PROJECT / "config") if each.id == device_id
+        each for each in TwinConfiguration.load(PROJECT / "config").devices if each.id == device_id
     )
     end = datetime(2026, 1, 30, 18, tzinfo=UTC)
     return list(sample_telemetry.generate(device, 240, end=end))
