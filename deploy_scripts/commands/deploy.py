@@ -70,9 +70,8 @@ def deploy(
     """
     import boto3
 
-    from deploy_scripts.deployment.deployment import Deployment, store_of
+    from deploy_scripts.deployment.deployment import Deployment, store_of, trial_copy
     from deploy_scripts.deployment.lock import is_locked, only_deployment
-    from deploy_scripts.deployment.trial_copy import trial_copy
 
     twin = target.twin
     target.connections.load()

@@ -6,10 +6,13 @@ Each step goes on from where a run was cut off; a thing that is gone already is 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -30,7 +33,7 @@ from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from chalicelib.model.layout import ProviderLayout
     from deploy_scripts.project_files.inter_cloud import InterCloudConnections
@@ -49,6 +52,22 @@ def store_of(stage: Stage, twin_name: str) -> TokenStore | None:
         return managed_store(stage, twin_name, None, boto3.client)
     except (ConfigurationError, StageTokenError):
         return None
+
+
+@contextmanager
+def trial_copy(project: Path) -> Iterator[Path]:
+    """Make a copy of a Chalice project: its stages are the copy's own, its sources and packages are shared."""
+    with TemporaryDirectory() as directory:
+        copy = Path(directory)
+        for each in project.resolve().iterdir():
+            if each.name != ".chalice":
+                (copy / each.name).symlink_to(each)
+        packages = (project / ".chalice" / "deployments").resolve()
+        packages.mkdir(exist_ok=True)
+        ignored = shutil.ignore_patterns(packages.name, "venv")
+        shutil.copytree(project / ".chalice", copy / ".chalice", ignore=ignored)
+        (copy / ".chalice" / packages.name).symlink_to(packages)
+        yield copy
 
 
 @dataclass

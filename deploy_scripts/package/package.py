@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -14,7 +16,6 @@ from deploy_scripts import PROJECT
 from deploy_scripts.package import PackageError
 from deploy_scripts.package.bytecode import with_bytecode
 from deploy_scripts.package.contents import contents
-from deploy_scripts.package.script import filled_in
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from deploy_scripts.stage.hot_storage import storage_environment
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 
 _SOME_TOKEN: Final = "a-token-for-a-check-only"  # noqa: S105 - no function accepts it
+_VARIABLE: Final = re.compile(r'^([A-Z_]+)="\$\{\1:([-?])(.*)\}"$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Package:
             settings_path,
             of_functions,
             functions.spelled(of_functions),
-            filled_in((PROJECT / functions.directory / "publish.sh").read_text(), variables),
+            _filled_in((PROJECT / functions.directory / "publish.sh").read_text(), variables),
         )
 
 
@@ -138,3 +140,31 @@ def _typed(path: Path) -> str:
     """Return a path as a person in the current directory would type it."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
+
+
+def _filled_in(script: str, values: Mapping[str, str]) -> str:
+    """Return a script with values in place of what it takes from the environment, ready to be pasted.
+
+    It takes each variable in a line of its own: `NAME="${NAME:-DEFAULT}"` or `NAME="${NAME:?HINT}"`.
+
+    Parameters
+    ----------
+    script
+        The script; its first line names the shell, and is left out.
+    values
+        Values by name. A variable that has neither a value nor a default is left empty: a person
+        fills it in, and the script ends there if nobody does.
+    """
+    _, _, body = script.partition("\n")
+
+    def assignment(found: re.Match[str]) -> str:
+        name, kind, word = found.groups()
+        if name in values:
+            return f"{name}={shlex.quote(values[name])}"
+        if kind == "-":
+            return f'{name}="{word}"'
+        return f'{name}=\n: "${{{name}:?{word}}}"'
+
+    filled = _VARIABLE.sub(assignment, body)
+    heading = "# Fill in what is empty.\n" if re.search("^[A-Z_]+=$", filled, re.MULTILINE) else ""
+    return heading + filled

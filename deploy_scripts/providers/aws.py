@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.model.errors import HotStoreError
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.providers.entry_layout import DEFAULT_LAYOUT, EntryLayout
 from deploy_scripts.providers.provider import Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
+    DEFAULT_LAYOUT,
     ENTRIES_AT_AN_END,
     SOME_ENTRIES,
+    EntryLayout,
     Writer,
     pauses,
 )

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.providers.entry_layout import DEFAULT_LAYOUT, EntryLayout
 from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
+    DEFAULT_LAYOUT,
     ENTRIES_AT_AN_END,
     SOME_ENTRIES,
+    EntryLayout,
     Writer,
     pauses,
 )

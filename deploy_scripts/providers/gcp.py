@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.providers.entry_layout import DEFAULT_LAYOUT, EntryLayout
 from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
+    DEFAULT_LAYOUT,
     ENTRIES_AT_AN_END,
     SOME_ENTRIES,
+    EntryLayout,
     Writer,
 )
 

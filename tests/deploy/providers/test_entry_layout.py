@@ -11,7 +11,7 @@ import pytest
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.instants import NANOSECONDS, NativeTimestamp, parse_instant
 from chalicelib.settings.hot_reader import TIMESTAMP_FORMATS, HotReaderSettings
-from deploy_scripts.providers.entry_layout import EntryLayout
+from deploy_scripts.providers.telemetry import EntryLayout
 
 AT = "2026-01-30T17:00:00.500Z"
 ENTRY = ("7", AT, {"pressure": Decimal("4.2")})
