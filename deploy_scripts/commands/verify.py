@@ -64,8 +64,8 @@ def verify(
     0 all is well, 1 a hop is broken (with --strict, or there is a warning), 2 something is wrong with
     the command, or the configuration can't be read.
     """
+    from deploy_scripts.verify.hop import Walk
     from deploy_scripts.verify.verification import Verification
-    from deploy_scripts.verify.walk import Walk
 
     urls = {HISTORY: url, LAST_ENTRY: last_entry_url}
     chosen = {read: each for read, each in urls.items() if each}

@@ -5,6 +5,6 @@ later hops need. It only looks: nothing is written anywhere. The real token goes
 and nowhere else, and only after they refused a wrong one (or answered 500 or 503, which is trouble behind
 them); secrets are removed from all that is reported.
 
-`verification` has the order of the hops, `walk` takes and reports them, a module for each part of the way
+`verification` has the order of the hops, `hop` takes and reports them, a module for each part of the way
 has the hops themselves, and `diagnosis` the advice for answers of others.
 """

@@ -15,9 +15,8 @@ from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import aws_problem, short
-from deploy_scripts.verify.hop import BrokenHopError, Finding
+from deploy_scripts.verify.hop import BrokenHopError, Finding, side_by_side
 from deploy_scripts.verify.samples import Judgement, ids_of, in_words, judge, other_devices
-from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,9 +18,8 @@ from deploy_scripts.register.registered_types import differences
 from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import read_advice
 from deploy_scripts.verify.endpoint import HOUR, MAX_RESULTS
-from deploy_scripts.verify.hop import BrokenHopError, Finding
+from deploy_scripts.verify.hop import BrokenHopError, Finding, side_by_side
 from deploy_scripts.verify.policies import check_workspace_role
-from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

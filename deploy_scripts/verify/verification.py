@@ -23,11 +23,9 @@ from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 from deploy_scripts.verify import endpoint, stage, twinmaker
 from deploy_scripts.verify.chart import MOST_PANELS, numeric_names, series_of
-from deploy_scripts.verify.function_url import check_function_url
-from deploy_scripts.verify.hop import BrokenHopError, Finding, Verified
+from deploy_scripts.verify.hop import BrokenHopError, Finding, Verified, side_by_side
 from deploy_scripts.verify.hot_storage import Storage, check_hot_storage
 from deploy_scripts.verify.policies import check_readers
-from deploy_scripts.verify.walk import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,8 +36,8 @@ if TYPE_CHECKING:
     from deploy_scripts.stage.deployed import DeployedStage
     from deploy_scripts.verify.chart import Series
     from deploy_scripts.verify.endpoint import EndpointAnswer
+    from deploy_scripts.verify.hop import Walk
     from deploy_scripts.verify.stage import Subject
-    from deploy_scripts.verify.walk import Walk
 
     _Read = Callable[[Device, Sequence[str]], Iterable[Mapping[str, Any]]]
 
@@ -157,7 +155,7 @@ class Verification:
         others = [each for each in urls.values() if not each.startswith(f"{api}/")]
         if others and len(self.urls) < len(READS):
             what = deployed.lambda_arn(API_HANDLER), others, self.stage
-            self.walk.take("Function URL", check_function_url, self._client, *what)
+            self.walk.take("Function URL", endpoint.check_function_url, self._client, *what)
         return urls
 
     def _walk_twinmaker(self, subject: Subject, deployed: DeployedStage) -> int:

@@ -33,11 +33,10 @@ from deploy_scripts.register.component_types import component_type, component_ty
 from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.verify.chart import Series
-from deploy_scripts.verify.hop import BrokenHopError, HopResult, Verified
+from deploy_scripts.verify.hop import BrokenHopError, HopResult, Verified, Walk, side_by_side
 from deploy_scripts.verify.report import page
 from deploy_scripts.verify.twinmaker import Readable, read_alarms, read_histories
 from deploy_scripts.verify.verification import Verification
-from deploy_scripts.verify.walk import Walk, side_by_side
 from local_cloud.child_process import free_port
 from tests.spellings import spelled
 
