@@ -1,6 +1,7 @@
 """The failures that a verb reports in a sentence, and the exit code of each.
 
-What asks AWS raises botocore's own errors, too, and its docstring doesn't say so each time.
+What asks AWS raises botocore's own errors, too. Docstrings name the errors that somebody handles, or that
+tell what was left behind; the others end the verb with their message.
 """
 
 from __future__ import annotations

@@ -103,11 +103,6 @@ def deploy(project: Path, stage: str, *, dry_run: bool) -> None:
     ----------
     dry_run
         True to change nothing but the cache of packages in `.chalice/deployments`.
-
-    Raises
-    ------
-    RefusedError
-        AWS refused, or the package can't be made.
     """
     os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # as Chalice's command line does
     factory = CLIFactory(str(project), environ=os.environ)

@@ -73,13 +73,7 @@ class Comparison:
         self._deploys_api = False
 
     def of(self, method: str, arguments: Mapping[str, Any]) -> Compared:
-        """Compare a call; one that can't be compared is needed.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError
-            AWS refused for another reason than a missing permission.
-        """
+        """Compare a call; one that can't be compared is needed."""
         if method.startswith("delete_") and method != "delete_function_concurrency":
             kind = method.removeprefix("delete_").replace("_", " ")
             return _change(f"{kind} {next(iter(arguments.values()))}: deleted")

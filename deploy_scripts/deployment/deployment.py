@@ -79,13 +79,6 @@ class Deployment:
     dry_run
         True to change nothing: each step then reports what it would do. `deploy`'s are for a copy of
         the project (`trial_copy`), whose stage and record are written.
-
-    Raises
-    ------
-    RecordError
-        The stage is another account's, or something of its names isn't ours.
-    chalicelib.model.errors.ConfigurationError
-        Chalice's record is damaged.
     """
 
     layout: ProviderLayout

@@ -30,13 +30,7 @@ _MODE: Final = stat.S_IFREG | 0o644
 
 
 def contents(project: Path, functions: Functions) -> dict[str, bytes]:
-    """Return the files of a package: the named ones, and every module of ours that the entry reaches.
-
-    Raises
-    ------
-    PackageError
-        A file is missing or isn't Python.
-    """
+    """Return the files of a package: the named ones, and every module of ours that the entry reaches."""
     directory = project / functions.directory
     found = {name: _read(directory / name) for name in functions.files}
     waiting = {functions.entry: ""}

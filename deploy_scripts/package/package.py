@@ -63,12 +63,6 @@ class Package:
             The cloud's own options that were given, by name.
         settings
             The settings that other options gave, by variable.
-
-        Raises
-        ------
-        PackageError
-            The layout has no Hot Readers there, a setting is missing or malformed, or a file can't be
-            read.
         """
         _check_layout(twin, cloud)
         functions = PACKAGED[cloud]

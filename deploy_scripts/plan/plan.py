@@ -117,11 +117,8 @@ class Plan:
     ) -> Plan:
         """Make a plan.
 
-        Parameters
-        ----------
-        endpoint
-            The chosen kind of endpoints on AWS; None for that of the saved connections, or else
-            `api-gateway`.
+        `endpoint` is the chosen kind of endpoints on AWS; None for that of the saved connections, or
+        else `api-gateway`.
         """
         layout = configuration.layout
         planned = _connections(layout, connections)

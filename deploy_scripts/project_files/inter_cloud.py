@@ -116,11 +116,6 @@ class InterCloudConnections:
         last entry its URL must end in `/hot-reader`, which becomes `/hot-reader-last-entry`: the two
         have these names on every cloud. No other URL says where the last entry is read, and the
         history's endpoint would give an answer of another shape; so None.
-
-        Raises
-        ------
-        InterCloudError
-            Its URL or token can't be used; or see the class.
         """
         known = self.load()
         connection = known.get(connection_id(layout, read))
@@ -130,13 +125,7 @@ class InterCloudConnections:
         return None if connection is None else _checked(connection)
 
     def put(self, layout: ProviderLayout, read: Read, url: str, token: str) -> None:
-        """Save a connection under its (new) id, in place of what it was.
-
-        Raises
-        ------
-        InterCloudError
-            The URL or the token can't be used; or see the class.
-        """
+        """Save a connection under its (new) id, in place of what it was."""
         connection = _checked(Connection(connection_id(layout, read), url, token))
         with self._locked():
             document = self._document()

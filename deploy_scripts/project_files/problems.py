@@ -50,13 +50,7 @@ class ConfigurationProblems(VerbError):  # noqa: N818 - a name for what it holds
 
 
 def read_document(directory: Path, file: str) -> Any:
-    """Read the JSON of a configuration file.
-
-    Raises
-    ------
-    ConfigurationProblems
-        It isn't there, can't be read, or isn't strict JSON.
-    """
+    """Read the JSON of a configuration file."""
     try:
         return strict_json.parse((directory / file).read_bytes())
     except FileNotFoundError:

@@ -79,11 +79,6 @@ def read_storage(directory: Path) -> dict[str, dict[str, str]]:
     -------
     dict[str, dict[str, str]]
         For each provider that has a section, the Hot Readers' settings that its keys state.
-
-    Raises
-    ------
-    ConfigurationProblems
-        The file has mistakes: it names every one.
     """
     if not (directory / STORAGE_FILE).exists():
         return {}

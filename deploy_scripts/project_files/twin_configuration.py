@@ -136,13 +136,7 @@ class TwinConfiguration:
 
     @classmethod
     def load(cls, directory: Path) -> TwinConfiguration:
-        """Read the configuration files in a directory.
-
-        Raises
-        ------
-        ConfigurationProblems
-            The files have mistakes: it names every one.
-        """
+        """Read the configuration files in a directory."""
         (twin, providers, listed), storage = all_of(
             partial(_read, directory), partial(read_storage, directory)
         )

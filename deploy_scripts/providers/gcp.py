@@ -29,13 +29,7 @@ if TYPE_CHECKING:
 
 
 def client_of(settings: FirestoreSettings) -> Client:
-    """Return Google's client of the settings' database; it connects when it is used.
-
-    Raises
-    ------
-    ConfigurationError
-        The project or the credentials can't be determined.
-    """
+    """Return Google's client of the settings' database; it connects when it is used."""
     from google.cloud.firestore import Client
 
     from chalicelib.stores.firestore_transport import identity

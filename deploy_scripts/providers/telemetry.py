@@ -53,11 +53,6 @@ class EntryLayout:
         ----------
         nested_keys
             True for a store that may have the device's id and the time within maps.
-
-        Raises
-        ------
-        ConfigurationError
-            TIMESTAMP_FORMAT is malformed.
         """
         timestamp_format(environment)
 
@@ -75,13 +70,7 @@ class EntryLayout:
         )
 
     def fields(self, device_id: str, timestamp: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of an entry, as plain values.
-
-        Raises
-        ------
-        ConfigurationError
-            The device's id should be a number, and isn't.
-        """
+        """Return the fields of an entry, as plain values."""
         found: dict[str, Any] = {}
         for name, value in values.items():
             _put(found, (*self.values, name), value)
@@ -147,11 +136,6 @@ class Writer(ABC):
         self, entries: Iterable[Entry], *, progress: Callable[[int], None] = lambda _count: None
     ) -> int:
         """Write entries, and wait as long as the storage throttles.
-
-        Parameters
-        ----------
-        entries
-            The entries; those of a device in succession are written fastest.
 
         Returns
         -------

@@ -80,13 +80,7 @@ def save_given(
     *,
     dry_run: bool = False,
 ) -> list[str]:
-    """Save the connections to Hot Readers that a person deployed to another cloud, as `save` does.
-
-    Raises
-    ------
-    PublishError, chalicelib.model.errors.ConfigurationError
-        The URLs or the token can't be right, or can't be used.
-    """
+    """Save the connections to Hot Readers that a person deployed to another cloud, as `save` does."""
     urls = {read: url.strip() for read, url in urls.items()}
     if urls[HISTORY] == urls[LAST_ENTRY]:
         raise PublishError(
@@ -104,13 +98,7 @@ def save_given(
 
 
 def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> str | None:
-    """Return the token that a layout's connections have; None if neither is saved.
-
-    Raises
-    ------
-    PublishError
-        They have different ones.
-    """
+    """Return the token that a layout's connections have; None if neither is saved."""
     found = [connections.get(layout, read) for read in READS]
     tokens = {each.token for each in found if each is not None}
     if len(tokens) > 1:

@@ -114,13 +114,7 @@ class FunctionUrl:
         return self.url is not None and made
 
     def make(self, lambda_: Any, *, dry_run: bool = False) -> tuple[str | None, list[str]]:
-        """Make what is missing of it.
-
-        Returns
-        -------
-        tuple[str | None, list[str]]
-            Its URL (None if a dry run would make it), and a line for each change.
-        """
+        """Make what is missing of it; return its URL, unless a dry run would make it, and a line for each change."""
         changes = []
         for each in _STATEMENTS:
             if self._has(each):

@@ -43,13 +43,7 @@ def twinmaker_client() -> Any:
 
 
 def call(subject: str, operation: Callable[..., Json], **request: Any) -> Json:
-    """Call AWS.
-
-    Raises
-    ------
-    RegistrationError
-        AWS refused; the message begins with the subject.
-    """
+    """Call AWS; the error of a refusal begins with the subject."""
     try:
         return operation(**request)
     except ClientError as error:

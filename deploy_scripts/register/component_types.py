@@ -76,12 +76,6 @@ def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
     dict
         `propertyDefinitions` and `functions`, as CreateComponentType and UpdateComponentType take
         them (TwinMaker API reference).
-
-    Raises
-    ------
-    ConfigurationError
-        A property has the name that is kept for the device's id, or a constant's value isn't of its
-        type.
     """
     return _described(device, TELEMETRY, readers, "isTimeSeries", "isStoredExternally")
 
@@ -114,13 +108,7 @@ def _alarm_type(device: Device, readers: Mapping[Read, str]) -> Json:
 
 
 def components(twin_name: str, device: Device) -> dict[str, Json]:
-    """Describe the components of a device's entity, by name, as CreateEntity takes them.
-
-    Raises
-    ------
-    ConfigurationError
-        A constant's value isn't of its type.
-    """
+    """Describe the components of a device's entity, by name, as CreateEntity takes them."""
     described: dict[str, Json] = {}
     for component, type_id in component_type_ids(twin_name, device).items():
         described[component] = {"componentTypeId": type_id}

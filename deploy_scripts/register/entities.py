@@ -81,22 +81,12 @@ class Entities(Resources):
         return shown["status"]["state"] == "ACTIVE" and not wanted <= _components(shown).keys()
 
     def own(self, type_ids: Iterable[str]) -> list[list[str]]:
-        """Find those that were made for the twin, wanted or not.
-
-        Parameters
-        ----------
-        type_ids
-            The component types that were made for the twin.
+        """Find those that were made for the twin, wanted or not; none of somebody else's may be in the way.
 
         Returns
         -------
         list[list[str]]
             Their ids, in groups: children come before their parents.
-
-        Raises
-        ------
-        RegistrationError
-            An entity that isn't ours is in the way.
         """
         twin = self.workspace.twin
         users = self._listed(componentTypeId=type_ids)

@@ -97,13 +97,7 @@ class Resources(ABC):
         return call_if_there(*self._operation("get", resource_id))
 
     def plan(self, *, adopt: bool) -> list[Planned]:
-        """Compare the resources, once none is changing, with what is wanted.
-
-        Raises
-        ------
-        NotOursError
-            One of them isn't ours, and isn't to be adopted.
-        """
+        """Compare the resources, once none is changing, with what is wanted."""
         found = self.at_rest(self.wanted)
         return [self._plan(each, found.get(each), adopt=adopt) for each in self.wanted]
 
@@ -209,13 +203,7 @@ class Resources(ABC):
             )
 
     def at_rest(self, ids: Iterable[str]) -> dict[str, Json]:
-        """Look until none of the resources is changing; return those that are there, by id.
-
-        Raises
-        ------
-        RegistrationError
-            One is still changing when there was time enough.
-        """
+        """Look until none of the resources is changing; return those that are there, by id."""
         found: dict[str, Json | None] = dict.fromkeys(ids)
         waiting = list(found)
         for pauses_left in range(self._polling.pauses, -1, -1):

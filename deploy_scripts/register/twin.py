@@ -43,13 +43,7 @@ class Twin:
 
 
 def reader_functions(layout: ProviderLayout) -> dict[Read, str]:
-    """Return the name in app.py of the function that TwinMaker invokes for each read.
-
-    Raises
-    ------
-    ConfigurationError
-        The twin isn't on AWS, so there is no TwinMaker.
-    """
+    """Return the name in app.py of the function that TwinMaker invokes for each read."""
     if layout.layer_4 != "aws":
         raise ConfigurationError(
             f"There is nothing to register: layer_4_provider is {layout.layer_4}, and TwinMaker is on "

@@ -65,7 +65,7 @@ def configure_stage(
     keep_token: bool = False,
     dry_run: bool = False,
 ) -> list[str]:
-    """Write what differs from the twin's configuration in a stage of a project.
+    """Write what differs from the twin's configuration in a stage, and return each change in words.
 
     The stage itself is written last: a run that is cut off and run again ends as one that wasn't.
 
@@ -73,24 +73,6 @@ def configure_stage(
     ----------
     keep_token
         True to leave the token's place alone: the project is a copy that a deployment is tried in.
-
-    Returns
-    -------
-    list[str]
-        What was changed (or would be), in words; empty if all was so before.
-
-    Raises
-    ------
-    ConfigureError
-        A connection is missing, or the token's place holds no token.
-    ForeignTokenError
-        The token has to change, and its place isn't ours.
-    StageError
-        The stage's files can't be used.
-    chalicelib.model.errors.ConfigurationError
-        A setting of the hot storage is malformed.
-    StoreRefusedError, botocore.exceptions.ClientError
-        The token can't be written or read.
     """
     stages = project / STAGES_FILE
     document = read_stage_file(stages)

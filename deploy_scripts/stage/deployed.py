@@ -78,13 +78,7 @@ class DeployedStage:
         return cls(stage, arns, apis[0] if apis else None)
 
     def lambda_arn(self, name: str) -> str:
-        """Return a Lambda function's ARN by its name in app.py.
-
-        Raises
-        ------
-        NotDeployedError
-            The stage has no such function.
-        """
+        """Return a Lambda function's ARN by its name in app.py."""
         if name not in self.lambda_arns:
             functions = ", ".join(sorted(self.lambda_arns)) or "none"
             raise NotDeployedError(

@@ -36,11 +36,6 @@ def policies(
     ----------
     index
         The secondary index that is read in place of the table itself; None if it is the table.
-
-    Raises
-    ------
-    ConfigureError
-        A data connector on one cloud lacks the name of the Hot Reader that it invokes.
     """
 
     def statements(function: str) -> Iterator[Statement]:

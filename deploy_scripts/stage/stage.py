@@ -70,13 +70,7 @@ class Stage:
 
     @classmethod
     def load(cls, project: Path, name: str) -> Stage:
-        """Read a stage from `.chalice/config.json` of a project.
-
-        Raises
-        ------
-        StageError
-            There is no such file, or it isn't one of Chalice's.
-        """
+        """Read a stage from `.chalice/config.json` of a project."""
         path = project / STAGES_FILE
         document = read_stage_file(path)
         try:
@@ -104,13 +98,7 @@ class Stage:
 
 
 def read_stage_file(path: Path) -> Any:
-    """Read a JSON file of a Chalice project.
-
-    Raises
-    ------
-    StageError
-        It can't be read, or isn't JSON.
-    """
+    """Read a JSON file of a Chalice project."""
     try:
         return json.loads(path.read_bytes())
     except OSError as error:

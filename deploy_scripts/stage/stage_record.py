@@ -71,8 +71,6 @@ class StageRecord:
     ------
     RecordError
         The record is of another account or region, or there is something of our names that isn't ours.
-    chalicelib.model.errors.ConfigurationError
-        The record is damaged.
     """
 
     def __init__(

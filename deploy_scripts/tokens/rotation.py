@@ -67,8 +67,6 @@ class Rotation:
 
     Parameters
     ----------
-    connections
-        What the caller's cloud is set up from.
     max_age
         The seconds for which an endpoint remembers what it fetched.
     """

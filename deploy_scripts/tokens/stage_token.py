@@ -28,13 +28,7 @@ def default_token_name(twin_name: str, stage: str) -> str:
 
 
 def token_reference(twin_name: str, stage: str, store: str | None, name: str | None) -> str | None:
-    """Spell the options `--token-store` and `--token-name` as a reference; None without either.
-
-    Raises
-    ------
-    StageTokenError
-        No store can have such a name.
-    """
+    """Spell the options `--token-store` and `--token-name` as a reference; None without either."""
     if store is None and name is None:
         return None
     name = name or default_token_name(twin_name, stage)
@@ -73,8 +67,6 @@ def managed_store(
     ------
     StageTokenError
         The stage holds a token itself, or its reference is an ARN.
-    chalicelib.model.errors.ConfigurationError
-        The stage's reference is malformed.
     """
     stated = (stage.environment or {}).get(TOKEN_VARIABLE)
     reference = chosen or stated or f"ssm:{default_token_name(twin_name, stage.name)}"
@@ -88,15 +80,7 @@ def managed_store(
 
 
 def endpoint_token(stage: Stage, chosen: str | None = None) -> TokenReference:
-    """Return where the endpoints of a stage find their token: as it says, or else by a chosen reference.
-
-    Raises
-    ------
-    StageTokenError
-        The stage isn't there, has another reference, or holds a token in place of one.
-    chalicelib.model.errors.ConfigurationError
-        A setting is missing or malformed.
-    """
+    """Return where the endpoints of a stage find their token: as it says, or else by a chosen reference."""
     if stage.environment is None:
         raise StageTokenError(f"There is no stage {stage.name} yet: run configure, then deploy it.")
     environment = stage.environment_of(API_HANDLER)
@@ -116,15 +100,7 @@ def endpoint_token(stage: Stage, chosen: str | None = None) -> TokenReference:
 
 
 def accepted_tokens(store: TokenStore) -> list[str]:
-    """Return the tokens that endpoints accept: the current one and, while it changes, the previous.
-
-    Raises
-    ------
-    StageTokenError
-        The store has none.
-    chalicelib.model.errors.ConfigurationError
-        Its value is no token.
-    """
+    """Return the tokens that endpoints accept: the current one and, while it changes, the previous."""
     value = store.get()
     if value is None:
         raise StageTokenError(f"{store.reference} holds no token: run configure, which makes one.")

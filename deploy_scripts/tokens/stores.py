@@ -54,13 +54,7 @@ class TokenStore(ABC):
         self.reference = f"{self.service}:{name}"
 
     def get(self) -> str | None:
-        """Return the token; None if there is none yet.
-
-        Raises
-        ------
-        ConfigurationError
-            The value is binary.
-        """
+        """Return the token; None if there is none yet."""
         return unless_gone(self._read)
 
     def put(self, token: str) -> None:

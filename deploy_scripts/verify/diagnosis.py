@@ -103,13 +103,7 @@ _READS: Final = {
 
 
 def no_answer(error: Exception, host: str, seconds: tuple[float, float]) -> tuple[str, str]:
-    """Return the problem and the advice if an endpoint gave no answer.
-
-    Parameters
-    ----------
-    seconds
-        The time-outs of the connection and of the answer.
-    """
+    """Return the problem and the advice if an endpoint gave no answer."""
     causes = list(_causes(error))
     connect_seconds, answer_seconds = seconds
     problem, advice = next(

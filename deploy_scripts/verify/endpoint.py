@@ -110,13 +110,7 @@ class Endpoint:
         return urlsplit(self.url)._replace(query="", fragment="").geturl()
 
     def ask(self, query: LastEntryQuery, token: str) -> EndpointAnswer:
-        """Send one request; nothing is tried again.
-
-        Raises
-        ------
-        BrokenHopError
-            There was no answer.
-        """
+        """Send one request; nothing is tried again."""
         try:
             check_reader_url(f"The URL of {self.read.hot_reader}", self.url)
         except ConfigurationError as error:

@@ -116,13 +116,7 @@ class Walk:
         self._secrets += [each for each in secrets if each]
 
     def take(self, title: str, hop: Callable[..., Finding[Value]], *arguments: Any) -> Value:
-        """Take a hop, report its result, and return its value.
-
-        Raises
-        ------
-        BrokenHopError
-            The hop is broken, or AWS can't be asked.
-        """
+        """Take a hop, report its result, and return its value."""
         started = time.perf_counter()
         try:
             found = hop(*arguments)

@@ -53,11 +53,6 @@ class Storage:
         -------
         tuple
             What was looked at, or why it couldn't be, in words; and what was found of each device.
-
-        Raises
-        ------
-        BrokenHopError
-            The storage isn't one that these settings can read.
         """
         provider = PROVIDERS[self.provider]
         try:
