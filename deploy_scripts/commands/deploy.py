@@ -28,7 +28,6 @@ from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.publish.aws_endpoints import first_changes
 from deploy_scripts.register.names import check_names
-from deploy_scripts.register.twin import Twin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +77,7 @@ def deploy(
     if endpoint and not aws_surface(twin.layout).endpoints:
         fail("--endpoint is for hot storage on AWS and the twin on another cloud.", USAGE)
     before = target.stage
-    in_twinmaker = Twin(twin.name, registered["workspace"] or twin.name)
+    in_twinmaker = target.in_twinmaker(registered["workspace"])
     if twin.layout.layer_4 == "aws":
         names = {name: registered[name] for name in ("role_arn", "s3_location", "entities")}
         check_names(in_twinmaker, twin.devices, **names)

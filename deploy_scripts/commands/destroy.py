@@ -16,7 +16,6 @@ from deploy_scripts.commands.options import (
     token_options,
     workspace_option,
 )
-from deploy_scripts.register.twin import Twin
 from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
@@ -68,7 +67,7 @@ def destroy(
         click.confirm(question, abort=True)
     alone = only_deployment(found, boto3.client, click.echo)
     with nullcontext() if dry_run else alone:
-        in_twinmaker = Twin(twin.name, workspace or twin.name)
+        in_twinmaker = target.in_twinmaker(workspace)
         what = (twin.layout, in_twinmaker, target.project, found, connections)
         deployment = Deployment(*what, click.echo, dry_run=dry_run)
         deployment.leave_twinmaker(delete_workspace=delete_workspace)

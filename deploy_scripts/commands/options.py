@@ -19,6 +19,7 @@ from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import ENDPOINT_KINDS
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
+from deploy_scripts.register.twin import Twin
 from deploy_scripts.stage.stage import Stage
 from deploy_scripts.tokens.stage_token import token_reference
 from deploy_scripts.tokens.stores import STORES
@@ -64,6 +65,11 @@ class Target:
     def stage(self) -> Stage:
         """The stage, as it was before anything was written."""
         return Stage.load(self.project, self.stage_name)
+
+    def in_twinmaker(self, workspace: str | None) -> Twin:
+        """Return the twin in a workspace of TwinMaker; by default in that of its own name."""
+        twin = self.twin
+        return Twin(twin.name, workspace or twin.name, tuple(each.id for each in twin.devices))
 
     @property
     def chosen_token(self) -> str | None:

@@ -52,7 +52,7 @@ def register(
     from deploy_scripts.deployment.permissions import Permissions
     from deploy_scripts.register.calls import twinmaker_client
     from deploy_scripts.register.registration import Registration
-    from deploy_scripts.register.twin import Twin, reader_functions
+    from deploy_scripts.register.twin import reader_functions
     from deploy_scripts.stage.deployed import DeployedStage
 
     console = Console()
@@ -61,12 +61,12 @@ def register(
     def show(step: str) -> None:
         console.print(f"{mark} {escape(step)}", highlight=False, soft_wrap=True)
 
-    name, workspace_id = target.twin.name, workspace or target.twin.name
+    twin = target.in_twinmaker(workspace)
     functions = reader_functions(target.twin.layout)
     arn_of = foreseen or DeployedStage.load(target.project, target.stage_name).lambda_arn
     readers = {read: arn_of(name) for read, name in functions.items()}
     registration = Registration(
-        Twin(name, workspace_id),
+        twin,
         twinmaker_client(),
         boto3.client("lambda"),
         boto3.client("iam"),
@@ -76,7 +76,7 @@ def register(
     summary = registration.register(target.twin.devices, readers, **settings)
     if foreseen is not None:
         permissions = Permissions(boto3.client)
-        permissions.need_registration(summary, workspace_id)
+        permissions.need_registration(summary, twin.workspace_id)
         permissions.check(console.print)
     if summary.agrees:
         console.print("TwinMaker agrees with the configuration.")

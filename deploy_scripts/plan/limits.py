@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import botocore.session
 
-from deploy_scripts.register.names import collisions, name_flaws
+from deploy_scripts.register.names import collisions, entity_flaws, twin_flaws
 from deploy_scripts.register.twin import Twin
 from deploy_scripts.stage.stage import STAGES_FILE
 
@@ -82,12 +82,9 @@ def _of_twinmaker(twin: TwinConfiguration, region: str | None) -> Iterator[str]:
             f"TwinMaker isn't in {region}, but in {', '.join(sorted(known))}: choose another region "
             "(or a newer boto3, whose list this is)."
         )
-    in_twinmaker = Twin(twin.name, twin.name)
-    refused = [*name_flaws(in_twinmaker, twin.devices)]
-    for flaw in refused:
+    for flaw in twin_flaws(Twin(twin.name, twin.name)):
         yield f"{flaw}. Choose a shorter digital_twin_name, or give deploy a shorter --workspace."
-    for flaw in name_flaws(in_twinmaker, twin.devices, entities=True):
-        if flaw not in refused:
-            yield f"{flaw}. Choose another id, or deploy without --entities."
+    for flaw in entity_flaws(twin.devices):
+        yield f"{flaw}. Choose another id, or deploy without --entities."
     for collision in collisions(twin.name, twin.devices):
         yield f"{collision}. Choose another id or componentType."

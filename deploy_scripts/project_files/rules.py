@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import PydanticCustomError
 
+from chalicelib.contracts.component_types import LATEST, component_type_id
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DataType, to_data_value
 from chalicelib.model.errors import InvalidQueryError
@@ -90,11 +91,11 @@ def as_provider(name: Any) -> str:
 
 
 def short_enough(name: str, info: ValidationInfo) -> str:
-    """Check the length of the component type's id; the context is the twin's name."""
-    prefix = f"{info.context}-" if info.context else ""
-    if len(prefix + name) > _LONGEST_COMPONENT_TYPE_ID:
-        longest = _LONGEST_COMPONENT_TYPE_ID - len(prefix)
-        raise _mistake(f"at most {longest} characters: TwinMaker's component type is {prefix}ID")
+    """Check the length of the component types' ids; the context is the twin's name."""
+    longest_id = component_type_id(info.context or "", "ID", LATEST)
+    longest = _LONGEST_COMPONENT_TYPE_ID - len(longest_id) + len("ID")
+    if len(name) > longest:
+        raise _mistake(f"at most {longest} characters: TwinMaker's component type is {longest_id}")
     return name
 
 

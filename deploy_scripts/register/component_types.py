@@ -12,8 +12,7 @@ from chalicelib.contracts.component_types import (
     component_type_id,
 )
 from chalicelib.contracts.twinmaker import ALARM_KEY, DEVICE_ID_PROPERTY, SOURCE
-from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
-from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.data_value import DataType, to_data_value
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.project_files.twin_configuration import ALARM_STATUS, DeviceProperty
 
@@ -99,7 +98,7 @@ def _alarm_type(device: Device, readers: Mapping[Read, str]) -> Json:
         device_id.name: _own_definition(device, device_id) | {"isExternalId": False},
     }
     if device.component_type is None:
-        definitions[key.name] = {"defaultValue": _value(device, key)}
+        definitions[key.name] = {"defaultValue": _value(key)}
     return {
         "extendsFrom": [_ALARM_BASE],
         "propertyDefinitions": definitions,
@@ -114,7 +113,7 @@ def components(twin_name: str, device: Device) -> dict[str, Json]:
         described[component] = {"componentTypeId": type_id}
         if device.component_type is not None:
             described[component]["properties"] = {
-                each.name: {"value": _value(device, each)} for each in _own(device, component)
+                each.name: {"value": _value(each)} for each in _own(device, component)
             }
     return described
 
@@ -125,11 +124,6 @@ def _described(device: Device, component: str, readers: Mapping[Read, str], *fla
         | ({"configuration": {SOURCE: each.source}} if each.source else {})
         for each in device.properties
     }
-    if DEVICE_ID_PROPERTY in {*definitions, *(each.name for each in device.constants)}:
-        raise ConfigurationError(
-            f"Device {device.id} has a property {DEVICE_ID_PROPERTY}: that name is kept for the "
-            "device's id, so give the property another one"
-        )
     definitions |= {each.name: _own_definition(device, each) for each in _own(device, component)}
     return {"propertyDefinitions": definitions, "functions": _functions(readers)}
 
@@ -154,7 +148,7 @@ def _own_definition(device: Device, own: DeviceProperty) -> Json:
     flags = ["isExternalId"] if own.name == DEVICE_ID_PROPERTY else []
     if device.component_type is not None:
         return _definition(own.data_type, own.unit, "isRequiredInEntity", *flags)
-    default = {"defaultValue": _value(device, own)}
+    default = {"defaultValue": _value(own)}
     return _definition(own.data_type, own.unit, *flags) | default
 
 
@@ -171,11 +165,5 @@ def _data_type(declared: DataType, unit: str | None = None) -> Json:
     return described
 
 
-def _value(device: Device, constant: DeviceProperty) -> Json:
-    try:
-        return to_data_value(constant.value, constant.data_type)
-    except UnrepresentableValueError as error:
-        raise ConfigurationError(
-            f"Device {device.id}: the value of {constant.name} isn't a {constant.data_type.type}: "
-            f"{error}"
-        ) from error
+def _value(of: DeviceProperty) -> Json:
+    return to_data_value(of.value, of.data_type)

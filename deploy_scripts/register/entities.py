@@ -94,7 +94,8 @@ class Entities(Resources):
         beginning, allowed = component_type_prefix(twin.name), limits("EntityId")["pattern"]
         beside = {f"{type_id}-{each}" for type_id in type_ids for each in (LATEST, ALARM)}
         likely = [each.removeprefix(beginning) for each in type_ids if each not in beside]
-        found = self.at_rest([*users, *(each for each in likely if re.fullmatch(allowed, each))])
+        ids = [each for each in (*likely, *twin.device_ids) if re.fullmatch(allowed, each)]
+        found = self.at_rest([*users, *ids])
         own = {each: shown for each, shown in found.items() if self.workspace.owns(shown)}
         parents = [each for each, shown in own.items() if shown["hasChildEntities"]]
         children = self.at_rest(self._listed(parentEntityId=parents))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,50 +18,36 @@ if TYPE_CHECKING:
     from deploy_scripts.register.twin import Twin
 
 
-def check_names(twin: Twin, devices: Sequence[Device], **registered: Any) -> None:
-    """Refuse names that AWS doesn't allow, without asking AWS.
-
-    The parameters are those of `name_flaws`.
-    """
-    for flaw in (*name_flaws(twin, devices, **registered), *collisions(twin.name, devices)):
-        raise ConfigurationError(flaw)
-
-
-def name_flaws(
+def check_names(
     twin: Twin,
     devices: Sequence[Device],
     *,
     role_arn: str | None = None,
     s3_location: str | None = None,
     entities: bool = False,
-) -> Iterator[str]:
-    """Yield in sentences which names AWS doesn't allow.
+) -> None:
+    """Refuse names that AWS doesn't allow, without asking AWS."""
+    of_entities = entity_flaws(devices) if entities else ()
+    of_twin = twin_flaws(twin, role_arn, s3_location)
+    for flaw in (*of_twin, *of_entities, *collisions(twin.name, devices)):
+        raise ConfigurationError(flaw)
 
-    The parameters are those of `Registration.register`.
-    """
-    names = [
-        ("Id", twin.workspace_id, "The workspace's id"),
-        ("TagValue", twin.name, "The twin's name"),
-        ("RoleArn", role_arn, "The role's ARN"),
-        ("S3Location", s3_location, "The S3 location, the ARN of a bucket,"),
-    ]
-    for device in devices:
-        type_ids = component_type_ids(twin.name, device).values()
-        names += [("ComponentTypeId", each, "The component type's id") for each in type_ids]
-        if entities:
-            names.append(("EntityId", device.id, "The device's id, as an entity's id,"))
-        title = f"Device {device.id}: the property's name"
-        names += [("Name", each.name, title) for each in (*device.properties, *device.constants)]
+
+def twin_flaws(
+    twin: Twin, role_arn: str | None = None, s3_location: str | None = None
+) -> Iterator[str]:
+    """Yield in sentences which names of a twin and its workspace AWS doesn't allow."""
+    yield from name_flaws("Id", twin.workspace_id, "The workspace's id")
+    yield from name_flaws("RoleArn", role_arn, "The role's ARN")
+    yield from name_flaws("S3Location", s3_location, "The S3 location, the ARN of a bucket,")
     policy = "The name of the role's policy, made of the workspace's and the twin's,"
-    of_iam = [("policyNameType", twin.policy_name, policy)]
-    for service, listed in (("iottwinmaker", names), ("iam", of_iam)):
-        for shape, name, title in listed:
-            if name is None:
-                continue
-            try:
-                check_name(shape, name, title, service=service)
-            except ConfigurationError as error:
-                yield str(error)
+    yield from name_flaws("policyNameType", twin.policy_name, policy, service="iam")
+
+
+def entity_flaws(devices: Iterable[Device]) -> Iterator[str]:
+    """Yield in sentences which devices' ids can't be those of entities."""
+    for device in devices:
+        yield from name_flaws("EntityId", device.id, "The device's id, as an entity's id,")
 
 
 def collisions(twin_name: str, devices: Iterable[Device]) -> Iterator[str]:
@@ -84,16 +69,16 @@ def collisions(twin_name: str, devices: Iterable[Device]) -> Iterator[str]:
                 yield f"The component type {type_id} would be {owners[type_id]} and {owner}"
 
 
-def check_name(shape: str, name: str, title: str, *, service: str = "iottwinmaker") -> None:
-    """Check a name against a shape of a service model; the title is its subject in the error."""
+def name_flaws(
+    shape: str, name: str | None, title: str, *, service: str = "iottwinmaker"
+) -> Iterator[str]:
+    """Compare a name with a shape of a service model; the title is its subject in a message."""
     allowed = limits(shape, service)
-    pattern, longest = allowed.get("pattern", ".*"), allowed.get("max", math.inf)
-    if re.fullmatch(pattern, name) is None:
-        raise ConfigurationError(f"{title} is {name!r}; AWS wants it to match {pattern}")
-    if not allowed.get("min", 0) <= len(name) <= longest:
-        raise ConfigurationError(
-            f"{title} is {name!r}, {len(name)} characters; AWS allows {longest}"
-        )
+    pattern, longest = allowed.get("pattern", ".*"), allowed["max"]
+    if name is not None and re.fullmatch(pattern, name) is None:
+        yield f"{title} is {name!r}; AWS wants it to match {pattern}"
+    elif name is not None and not allowed.get("min", 0) <= len(name) <= longest:
+        yield f"{title} is {name!r}, {len(name)} characters; AWS allows {longest}"
 
 
 @lru_cache

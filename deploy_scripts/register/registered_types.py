@@ -6,14 +6,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.contracts.component_types import component_type_prefix
+from deploy_scripts.register.calls import RegistrationError
 from deploy_scripts.register.component_types import FLAGS
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.summary import Change, Outcome
+from deploy_scripts.register.workspace import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from deploy_scripts.register.calls import Json
+    from deploy_scripts.register.resources import Planned
 
 
 def differences(wanted: Json, found: Json) -> dict[str, list[str]]:
@@ -98,6 +101,11 @@ def _pick(shown: Json, members: Iterable[str]) -> Json:
     return {member: shown.get(member) or None for member in members}
 
 
+def _required(described: Json) -> set[str]:
+    definitions = described["propertyDefinitions"].items()
+    return {name for name, each in definitions if each.get("isRequiredInEntity")}
+
+
 class ComponentTypes(Resources):
     """Component types, each wanted as `component_type` describes it."""
 
@@ -111,6 +119,31 @@ class ComponentTypes(Resources):
         members = wanted if self.status(shown)["state"] == "ERROR" else different
         lines = [line for lines in different.values() for line in lines]
         return lines, {member: wanted[member] for member in members}
+
+    def plan(self, *, adopt: bool) -> list[Planned]:
+        """Compare as `Resources.plan` does, and refuse what TwinMaker would."""
+        planned = super().plan(adopt=adopt)
+        for each in planned:
+            if each.shown is not None:
+                self._check_values(each.change.id, each.shown)
+        return planned
+
+    def _check_values(self, type_id: str, shown: Json) -> None:
+        """Refuse to require values of entities that are there without them.
+
+        It happens if a type of a device's own becomes a shared one, or a shared one gets a constant.
+        """
+        wanted, found = (_required(each) for each in (self.wanted[type_id], shown))
+        if wanted <= found:
+            return
+        users = [each["entityId"] for each in self.workspace.entities(componentTypeId=type_id)]
+        if users:
+            raise RegistrationError(
+                f"The component type {type_id} would require {', '.join(sorted(wanted - found))} of its "
+                f"entities, which TwinMaker refuses while there are any without: {first_few(users)}. "
+                "Delete these and run this with --entities, which makes them anew; or give the devices "
+                "another componentType."
+            )
 
     def own(self) -> Json:
         """Find those that were made for the twin, wanted or not; return their summaries by id."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.model.errors import ConfigurationError
 from deploy_scripts.register.calls import RegistrationError, call, call_if_there
 from deploy_scripts.register.component_types import component_types
 from deploy_scripts.register.entities import Entities, entity
-from deploy_scripts.register.names import check_name, check_names
+from deploy_scripts.register.names import check_names, name_flaws
 from deploy_scripts.register.registered_types import ComponentTypes
 from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.role import RolePolicy, role_of
@@ -199,7 +200,8 @@ class Registration:
             Somebody else's entity uses a component type of ours, or is below an entity of ours
             (nothing was removed), or AWS refused (another run goes on from there).
         """
-        check_name("Id", self._twin.workspace_id, "The workspace's id")
+        for flaw in name_flaws("Id", self._twin.workspace_id, "The workspace's id"):
+            raise ConfigurationError(flaw)
         found = self._workspace.look()
         removed: list[Change] = []
 

@@ -26,6 +26,7 @@ class Twin:
 
     name: str
     workspace_id: str
+    device_ids: tuple[str, ...] = ()  # those in the configuration, as far as they are needed
 
     @property
     def tags(self) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chalicelib.model.data_value import DataType
-from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 from deploy_scripts.register.component_types import (
@@ -183,15 +182,3 @@ def test_a_type_without_functions_and_device_id_differs_in_both() -> None:
         "function attributePropertyValueReaderByEntity added",
         "function dataReader added",
     ]
-
-
-def test_the_devices_id_keeps_its_name() -> None:
-    device = Device("pump-1", (DeviceProperty("iotDeviceId", DataType("STRING")),))
-    with pytest.raises(ConfigurationError, match="pump-1 has a property iotDeviceId"):
-        described(device)
-
-
-def test_a_constant_that_isnt_of_its_type_is_refused() -> None:
-    device = Device("pump-1", (), (DeviceProperty("size", DataType("INTEGER"), None, "large"),))
-    with pytest.raises(ConfigurationError, match="pump-1: the value of size isn't a INTEGER"):
-        described(device)

@@ -294,12 +294,6 @@ def test_component_types_that_would_have_the_same_id_are_refused_with_the_reason
     assert plan_of(twin, ProviderLayout("aws", "azure")).missing == ()
 
 
-def test_a_name_that_leaves_no_room_for_the_type_of_newest_values_is_refused(twin):
-    twin.device(id="p" * (256 - len("factory-twin-")))
-    refused = plan_of(twin, ProviderLayout("aws", "aws")).missing[0]
-    assert "263 characters; AWS allows 256. Choose a shorter digital_twin_name" in refused
-
-
 @pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.layer_4 != "aws"], ids=name_of)
 def test_without_twinmaker_there_are_no_component_types(twin, layout):
     assert not any(cloud.component_types for cloud in plan_of(twin, layout).clouds)

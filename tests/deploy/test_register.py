@@ -134,9 +134,9 @@ class World:
         twin = options.pop("twin", TWIN)
         return self.registration(twin).register(devices, readers, **(new | options))
 
-    def deregister(self, **options: Any) -> Summary:
+    def deregister(self, twin: Twin = TWIN, **options: Any) -> Summary:
         self.calls.clear()
-        return self.registration(TWIN).deregister(**options)
+        return self.registration(twin).deregister(**options)
 
     def writes(self) -> list[str]:
         return [name for name in self.calls if not name.startswith(LOOKS)]
@@ -644,6 +644,27 @@ def test_a_device_that_comes_to_share_a_type_leaves_its_own(world: World) -> Non
     }
 
 
+def test_a_type_requires_no_value_that_its_entities_lack(world: World) -> None:
+    own = dataclasses.replace(pumps(4)[0], id="pump", component_type=None)
+    shared = dataclasses.replace(own, component_type="pump")
+    heavier = (*own.constants, DeviceProperty("weight", DataType("INTEGER"), value=9))
+    with_another = dataclasses.replace(shared, constants=heavier)
+    for before, after, lacks in (
+        (own, shared, "iotDeviceId, size"),
+        (shared, with_another, "weight"),
+    ):
+        world.register((before,), entities=True)
+        with pytest.raises(
+            RegistrationError, match=f"factory-twin-pump would require {lacks} .*: pump"
+        ):
+            world.register((after,), entities=True)
+        assert world.writes() == []
+        world.plain.delete_entity(workspaceId="factory", entityId="pump")
+        world.settle()
+        world.register((after,), entities=True)
+        assert world.register((after,), entities=True).agrees
+
+
 # --- alarms -----------------------------------------------------------------------------------
 
 
@@ -845,7 +866,6 @@ def test_a_type_that_appears_meanwhile_without_our_tags_is_a_conflict(world: Wor
         ({"role_arn": "twinmaker"}, "The role's ARN is 'twinmaker'"),
         ({"s3_location": "bucket"}, "The S3 location.* is 'bucket'"),
         ({"twin": Twin("factory-twin", "my factory")}, "The workspace's id is 'my factory'"),
-        ({"twin": Twin("my twin", "factory")}, "component type's id is 'my twin-sensor-1'"),
         ({"twin": Twin("t" * 110, "factory")}, "The name of the role's policy, .* 141 characters"),
     ],
 )
@@ -857,21 +877,9 @@ def test_arguments_that_cant_be_right_are_refused_before_anything_is_written(
     assert world.writes() == []
 
 
-@pytest.mark.parametrize(
-    ("device", "message"),
-    [
-        (Device("-", ()), "The device's id, as an entity's id, is '-'"),
-        (
-            Device("pump-1", (DeviceProperty("a b", DataType("LONG")),)),
-            "pump-1: the property's name is 'a b'",
-        ),
-    ],
-)
-def test_a_device_that_twinmaker_wouldnt_take_is_refused_at_once(
-    world: World, device: Device, message: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=message):
-        world.register((SENSOR, device), entities=True)
+def test_a_device_that_twinmaker_wouldnt_take_as_an_entity_is_refused_at_once(world: World) -> None:
+    with pytest.raises(ConfigurationError, match="The device's id, as an entity's id, is '-'"):
+        world.register((SENSOR, Device("-", ())), entities=True)
     assert world.calls == []
 
 
@@ -1044,6 +1052,19 @@ def test_types_of_devices_that_left_the_configuration_are_removed_too(world: Wor
     world.register(entities=True)
     world.register((SENSOR,), entities=True)
     assert outcomes(world.deregister())["pump-1"] == "removed"
+    assert len(world.everything()["workspaces"]["factory"]) == 1
+
+
+def test_an_entity_without_the_shared_types_components_is_found_by_its_device(world: World) -> None:
+    world.register(pumps(4, 6), entities=True)
+    taken = {name: {"updateType": "DELETE"} for name in ("telemetry", "latest")}
+    world.update_entity("pump-1", componentUpdates=taken)
+    assert (
+        outcomes(world.deregister(dataclasses.replace(TWIN, device_ids=("pump-1", "pump-2"))))[
+            "pump-1"
+        ]
+        == "removed"
+    )
     assert len(world.everything()["workspaces"]["factory"]) == 1
 
 

@@ -222,7 +222,7 @@ def test_a_twin_name_as_twinmaker_takes_it(twin, name):
     assert TwinConfiguration.load(twin.path).name == name
 
 
-@pytest.mark.parametrize("length", [1, 256 - len("factory-twin-")])
+@pytest.mark.parametrize("length", [1, 256 - len("factory-twin--latest")])
 def test_a_device_id_as_long_as_a_component_type_id_allows(twin, length):
     twin.device(id=":" * length)
     assert len(TwinConfiguration.load(twin.path).devices[0].id) == length
