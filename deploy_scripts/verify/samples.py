@@ -147,23 +147,22 @@ def _of_properties(
     device: Device, entries: Sequence[Entry], values_path: str | None
 ) -> Iterator[tuple[Remark, str]]:
     """Look elsewhere for properties that no entry has where a Hot Reader looks."""
-    places = {
-        each.name: locations(each.source or each.name, values_path) for each in device.properties
-    }
+    stored = {each.name: each.source or each.name for each in device.properties}
+    places = {name: locations(source, values_path) for name, source in stored.items()}
     names = [*places]
     there = {name for entry in entries for name in values_at(entry, places)}
     missing = [name for name in names if name not in there]
     fatal = len(missing) == len(names)
     found = {name: path for name in missing if (path := _path_to(name, entries)) is not None}
     above = {path[:-1] for path in found.values()}
-    alike = all(path[-1] == name for name, path in found.items())
-    if len(found) == len(names) and len(above) == 1 and alike:
+    alike = all(path[-1] == stored[name] for name, path in found.items())
+    if not there and len(above) == 1 and alike:  # an entry may lack some of them
         map_of_all = ".".join(above.pop())
         flaw = f"values aren't fields of the entries, but of the map {map_of_all} in them"
         cure = f"set VALUES_PATH={map_of_all}"
         if not map_of_all:
             flaw, cure = f"values aren't in the map {values_path}", "leave out VALUES_PATH"
-        yield Remark(flaw, cure, fatal), names[0]
+        yield Remark(flaw, cure, fatal), next(iter(found))
         return
     within = tuple(values_path.split(".")) if values_path else ()
     for name, path in found.items():

@@ -106,6 +106,7 @@ def test_the_field_with_the_time_is_found():
     ("values", "cure"),
     [
         ({"payload": {"pressure": 1, "power": 2}}, "set VALUES_PATH=payload"),
+        ({"payload": {"pressure": 1}}, "set VALUES_PATH=payload"),
         ({"data": {"state": {"reported": {"pressure": 1, "power": 2}}}}, "set VALUES_PATH=data.state.reported"),
         ({"Pressure": 1, "motor": {"power": 2}}, "the property pressure the source Pressure in"),
         ({"pressure": 1, "motor": {"power": 2}}, "the property power the source motor.power in"),
