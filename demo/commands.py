@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from demo.options import entries_option, progress, seed_option
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.options import config_option
+from deploy_scripts.commands import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ _interrupted = threading.Event()
 
 @click.command()
 @_directory_option
-@config_option
+@options.config
 @entries_option
 @seed_option
 @click.option(
@@ -93,7 +93,7 @@ def local(http_port: int, aws_port: int, twinmaker_port: int, **options: Any) ->
 
 @click.command()
 @_directory_option
-@config_option
+@options.config
 @entries_option
 @seed_option
 def demo(**options: Any) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 from chalicelib.model.errors import ConfigurationError, HotReaderError
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
-from deploy_scripts.commands.options import REFUSED, USAGE, config_option, fail
+from deploy_scripts.commands import options
 from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PROVIDERS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("load-telemetry")
-@config_option
+@options.config
 @entries_option
 @seed_option
 @click.option(
@@ -61,7 +61,7 @@ def load_telemetry(
     try:
         twin = TwinConfiguration.load(config)
     except ConfigurationProblems as error:
-        fail(str(error), USAGE)
+        options.fail(str(error), options.USAGE)
     cloud = cloud or twin.layout.layer_3_hot
     chosen = [device for device in twin.devices if device_id is None or device.id == device_id]
     if not chosen:
@@ -88,13 +88,13 @@ def load_telemetry(
     try:
         writer = PROVIDERS[cloud].writer(storage_environment(twin, cloud=cloud) | os.environ)
     except ConfigurationError as error:
-        fail(str(error), USAGE)
+        options.fail(str(error), options.USAGE)
     except (HotReaderError, BotoCoreError) as error:
-        fail(str(error), REFUSED)
+        options.fail(str(error), options.REFUSED)
     for device, generated in telemetry.items():
         with progress(console) as advance:
             try:
                 writer.write(generated, progress=lambda more: advance(entries, more))
             except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
-                fail(f"{writer.place} refuses: {error}", REFUSED)
+                options.fail(f"{writer.place} refuses: {error}", options.REFUSED)
         console.print(Text(f"{entries:,} entries of {device} in {writer.place}"))

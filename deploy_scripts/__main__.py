@@ -6,10 +6,10 @@ import click
 
 from demo.commands import demo, local
 from demo.load_telemetry import load_telemetry
+from deploy_scripts.commands import options
 from deploy_scripts.commands.configure import configure
 from deploy_scripts.commands.deploy import deploy
 from deploy_scripts.commands.destroy import destroy
-from deploy_scripts.commands.options import reported_failures
 from deploy_scripts.commands.package import package
 from deploy_scripts.commands.plan import plan
 from deploy_scripts.commands.publish import publish
@@ -34,7 +34,7 @@ for verb in (
 def main() -> None:
     """Run the command line."""
     outlive_readers()
-    with reported_failures():
+    with options.reported_failures():
         cli(prog_name="python -m deploy_scripts")
 
 

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from deploy_scripts.commands.options import (
-    dry_run_option,
-    kms_key_option,
-    reported_failures,
-    show_changes,
-    the_stage,
-    token_options,
-)
+from deploy_scripts.commands import options
 from deploy_scripts.stage.configure import configure_stage
 from deploy_scripts.stage.kms_keys import KmsKeys
 from deploy_scripts.tokens.stage_token import followed_reference, managed_store
 
-if TYPE_CHECKING:
-    from deploy_scripts.commands.options import Target
-
 
 @click.command()
-@the_stage
-@token_options
-@kms_key_option
-@dry_run_option
-@reported_failures()
+@options.the_stage
+@options.of_token
+@options.kms_key
+@options.dry_run
+@options.reported_failures()
 def configure(
-    target: Target,
+    target: options.Target,
     kms_key: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     trial: bool = False,  # noqa: FBT001, FBT002 - from deploy, with dry_run: the project is a copy
@@ -54,5 +42,7 @@ def configure(
         keep_token=trial,
         dry_run=dry_run and not trial,
     )
-    show_changes(changes, dry_run=dry_run, otherwise=f"The stage {stage.name} is as it should be.")
+    options.show_changes(
+        changes, dry_run=dry_run, otherwise=f"The stage {stage.name} is as it should be."
+    )
     return changes

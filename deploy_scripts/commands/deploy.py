@@ -11,19 +11,8 @@ import click
 from rich.console import Console
 
 from chalicelib.model.layout import aws_surface
+from deploy_scripts.commands import options
 from deploy_scripts.commands.configure import configure
-from deploy_scripts.commands.options import (
-    USAGE,
-    dry_run_option,
-    endpoint_option,
-    fail,
-    kms_key_option,
-    registration_options,
-    reported_failures,
-    show_changes,
-    the_stage,
-    token_options,
-)
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.commands.register import register
 from deploy_scripts.publish.aws_endpoints import first_changes
@@ -32,24 +21,23 @@ from deploy_scripts.register.names import check_names
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deploy_scripts.commands.options import Target
     from deploy_scripts.deployment.deployment import Deployment
     from deploy_scripts.tokens.stores import TokenStore
 
 
 @click.command()
-@the_stage
-@token_options
-@endpoint_option
-@kms_key_option
-@registration_options
-@dry_run_option
+@options.the_stage
+@options.of_token
+@options.endpoint
+@options.kms_key
+@options.of_registration
+@options.dry_run
 @click.pass_context
-@reported_failures()
+@options.reported_failures()
 def deploy(
     ctx: click.Context,
     /,
-    target: Target,
+    target: options.Target,
     endpoint: str | None,
     kms_key: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
@@ -75,7 +63,9 @@ def deploy(
     twin = target.twin
     target.connections.load()
     if endpoint and not aws_surface(twin.layout).endpoints:
-        fail("--endpoint is for hot storage on AWS and the twin on another cloud.", USAGE)
+        options.fail(
+            "--endpoint is for hot storage on AWS and the twin on another cloud.", options.USAGE
+        )
     before = target.stage
     in_twinmaker = target.in_twinmaker(registered["workspace"])
     if twin.layout.layer_4 == "aws":
@@ -113,24 +103,24 @@ class _Steps:
     """The steps of `deploy`, with the options of each verb."""
 
     ctx: click.Context
-    target: Target
+    target: options.Target
     kms_key: str | None
     endpoint: str | None
     registered: dict[str, Any]
     tokens: TokenStore | None
 
-    def _invoke(self, verb: click.Command, project: Path, **options: Any) -> Any:
+    def _invoke(self, verb: click.Command, project: Path, **given: Any) -> Any:
         """Run a verb for the same stage, maybe of a copy of the project."""
         where = {"config": self.target.config, "stage": self.target.stage_name, "project": project}
-        return self.ctx.invoke(verb, **where, **options)
+        return self.ctx.invoke(verb, **where, **given)
 
     def deploy(self, deployment: Deployment) -> None:
         """Configure the stage, and deploy it; note in the deployment whether that changes anything."""
         _heading("configure")
         trial = {"dry_run": True, "trial": True} if deployment.dry_run else {}
         token = {"store": self.target.store, "token_name": self.target.token_name}
-        options = token | {"kms_key": self.kms_key} | trial
-        deployment.changed = bool(self._invoke(configure, deployment.project, **options))
+        given = token | {"kms_key": self.kms_key} | trial
+        deployment.changed = bool(self._invoke(configure, deployment.project, **given))
         deployment.recover()
         if deployment.twin_moves_away:
             _heading("deregister")
@@ -148,14 +138,14 @@ class _Steps:
             _heading("publish")
             if dry_run and not deployment.has_endpoints:
                 changes = first_changes(deployment.layout, self.endpoint)
-                show_changes(changes, dry_run=True, otherwise="")
+                options.show_changes(changes, dry_run=True, otherwise="")
             else:
                 self._invoke(publish, project, endpoint=self.endpoint, dry_run=dry_run)
         if deployment.layout.layer_4 == "aws":
             _heading("register")
             foreseen = deployment.foreseen if dry_run else None
-            options = self.registered | {"foreseen": foreseen, "dry_run": dry_run}
-            self._invoke(register, project, **options)
+            given = self.registered | {"foreseen": foreseen, "dry_run": dry_run}
+            self._invoke(register, project, **given)
 
 
 def _heading(step: str) -> None:

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 import click
 
-from deploy_scripts.commands.options import (
-    USAGE,
-    dry_run_option,
-    fail,
-    reported_failures,
-    the_stage,
-    token_options,
-    workspace_option,
-)
+from deploy_scripts.commands import options
 from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
-if TYPE_CHECKING:
-    from deploy_scripts.commands.options import Target
-
 
 @click.command()
-@the_stage
-@token_options
-@workspace_option
+@options.the_stage
+@options.of_token
+@options.workspace
 @click.option("--delete-workspace", is_flag=True, help="Also the workspace, if we made it.")
 @click.option("--delete-logs", is_flag=True, help="Also the functions' logs, for good.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@dry_run_option
-@reported_failures()
+@options.dry_run
+@options.reported_failures()
 def destroy(
-    target: Target,
+    target: options.Target,
     workspace: str | None,
     delete_workspace: bool,  # noqa: FBT001 - click passes options by name
     delete_logs: bool,  # noqa: FBT001
@@ -60,7 +48,10 @@ def destroy(
         tokens = None  # the stage holds a token itself, or names it by an ARN: none that we made
     # A run that was cut off may have made a token for a stage that isn't written yet.
     if found.environment is None and not (tokens and tokens.is_ours()):
-        fail(f"There is no stage {found.name} in {target.project}; nothing was touched.", USAGE)
+        options.fail(
+            f"There is no stage {found.name} in {target.project}; nothing was touched.",
+            options.USAGE,
+        )
     connections.load()
     if not (yes or dry_run):
         question = f"Delete everything of the twin {twin.name} in the stage {found.name}?"

@@ -32,7 +32,7 @@ REFUSED: Final = 1
 USAGE: Final = 2
 """The exit code when the command or the configuration is wrong."""
 
-config_option = click.option(
+config = click.option(
     "--config",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=PROJECT / "config",
@@ -88,13 +88,13 @@ def _matching(pattern: str, rule: str) -> Callable[..., str | None]:
     return check
 
 
-def stage_options(**of_stage: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def of_stage(**described: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add `--config`, `--stage` and `--project`; the command gets what they name as a `Target`.
 
     The arguments are those of click's option for `--stage`.
     """
     part_of_a_name = _matching(r"[A-Za-z0-9_-]+", "use letters, digits, _ and -")
-    stage_option = click.option("--stage", callback=part_of_a_name, **of_stage)
+    stage_option = click.option("--stage", callback=part_of_a_name, **described)
     project_option = click.option(
         "--project",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -111,20 +111,18 @@ def stage_options(**of_stage: Any) -> Callable[[Callable[..., Any]], Callable[..
             token = {name: others.pop(name, None) for name in ("store", "token_name")}
             return command(*context, Target(config, stage, project, **token), **others)
 
-        return config_option(stage_option(project_option(with_target)))
+        return config(stage_option(project_option(with_target)))
 
     return add
 
 
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Say what would change, and change nothing."
-)
-endpoint_option = click.option(
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+endpoint = click.option(
     "--endpoint",
     type=click.Choice([*ENDPOINT_KINDS]),
     help="The kind of URL by which other clouds call Hot Readers on AWS.  [default: as now, or api-gateway]",
 )
-kms_key_option = click.option(
+kms_key = click.option(
     "--kms-key",
     # No policy takes an alias.
     callback=_matching(
@@ -134,16 +132,14 @@ kms_key_option = click.option(
     help="The ARN of the KMS key of the token or the hot table, where you manage it and configure can't "
     "look it up.",
 )
-workspace_option = click.option(
-    "--workspace", help="TwinMaker's workspace.  [default: the twin's name]"
-)
+workspace = click.option("--workspace", help="TwinMaker's workspace.  [default: the twin's name]")
 
 
-the_stage = stage_options(required=True, help="The Chalice stage, such as multicloud.")
+the_stage = of_stage(required=True, help="The Chalice stage, such as multicloud.")
 """Add the options that name a stage."""
 
 
-def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def of_token(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name the place of the token."""
     name_option = click.option(
         "--token-name",
@@ -158,7 +154,7 @@ def token_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return store_option(name_option(command))
 
 
-def registration_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def of_registration(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a registration in TwinMaker."""
     for option in (
         click.option(
@@ -173,7 +169,7 @@ def registration_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--create-workspace/--no-create-workspace",
             help="Create the workspace if it isn't there.",
         ),
-        workspace_option,
+        workspace,
     ):
         command = option(command)
     return command

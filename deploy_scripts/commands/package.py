@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy_scripts.commands.options import USAGE, config_option, fail, reported_failures
+from deploy_scripts.commands import options
 from deploy_scripts.package.contents import zipped
 from deploy_scripts.package.package import Package
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
@@ -34,7 +34,7 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--cloud", type=click.Choice([*PACKAGED]), required=True, help="The cloud of the Hot Readers."
 )
-@config_option
+@options.config
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -52,7 +52,7 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @_options_of_clouds
 @click.option("--dry-run", is_flag=True, help="List what would be packaged, and write nothing.")
-@reported_failures()
+@options.reported_failures()
 def package(
     cloud: str,
     config: Path,
@@ -60,7 +60,7 @@ def package(
     requests_per_second: str | None,
     log_level: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
-    **options: str | None,
+    **of_cloud: str | None,
 ) -> None:
     """Package the Hot Readers for a cloud that Chalice can't deploy to, and print how to publish them.
 
@@ -72,7 +72,7 @@ def package(
     Run again, it changes only what differs. Exit codes: 0 done, 2 something is wrong with the command
     or the configuration.
     """
-    given = _given(options)
+    given = _given(of_cloud)
     settings = {"REQUESTS_PER_SECOND": requests_per_second, "POWERTOOLS_LOG_LEVEL": log_level}
     _check_belong(given, cloud)
     twin = TwinConfiguration.load(config)
@@ -85,8 +85,8 @@ def package(
     click.echo(made.script, nl=False)
 
 
-def _given(options: dict[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in options.items() if value is not None}
+def _given(chosen: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
 def _check_belong(given: dict[str, str], cloud: str) -> None:
@@ -110,7 +110,7 @@ def _write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
     except OSError as error:
-        fail(f"{path} can't be written: {error.strerror}.", USAGE)
+        options.fail(f"{path} can't be written: {error.strerror}.", options.USAGE)
     click.echo(f"changed: {path} ({len(content):,} bytes)", err=True)
 
 

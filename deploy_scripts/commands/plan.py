@@ -6,29 +6,20 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import botocore.session
 import click
 from rich.console import Console
 
-from deploy_scripts.commands.options import (
-    USAGE,
-    endpoint_option,
-    reported_failures,
-    stage_options,
-)
+from deploy_scripts.commands import options
 from deploy_scripts.plan import views
 from deploy_scripts.plan.plan import Plan
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.problems import ConfigurationProblems
 
-if TYPE_CHECKING:
-    from deploy_scripts.commands.options import Target
-
 
 @click.command()
-@stage_options(
+@options.of_stage(
     default="multicloud", show_default=True, help="The Chalice stage of the functions on AWS."
 )
 @click.option(
@@ -38,7 +29,7 @@ if TYPE_CHECKING:
     show_default="config_inter_cloud.json in the --config directory",
     help="The inter-cloud connections. No token is shown.",
 )
-@endpoint_option
+@options.endpoint
 @click.option(
     "--format",
     "form",
@@ -54,9 +45,9 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Also write a Mermaid flowchart into FILE.",
 )
-@reported_failures()
+@options.reported_failures()
 def plan(
-    target: Target,
+    target: options.Target,
     connections_file: Path | None,
     endpoint: str | None,
     form: str,
@@ -79,7 +70,7 @@ def plan(
     except ConfigurationProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
-        sys.exit(USAGE)
+        sys.exit(options.USAGE)
     # Read from the environment and AWS's own configuration files, as any AWS SDK does.
     region = botocore.session.get_session().get_config_variable("region")
     planned = Plan.make(configuration, target.stage, connections, endpoint, region=region)

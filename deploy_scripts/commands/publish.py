@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from deploy_scripts.commands.options import (
-    dry_run_option,
-    endpoint_option,
-    reported_failures,
-    show_changes,
-    stage_options,
-    token_options,
-)
+from deploy_scripts.commands import options
 from deploy_scripts.plan.plan import FUNCTION_URL
 from deploy_scripts.project_files.whole_files import OTHERS, read_regular
 from deploy_scripts.providers import PACKAGED
@@ -29,14 +22,13 @@ from deploy_scripts.tokens.stores import token_store
 
 if TYPE_CHECKING:
     from chalicelib.model.layout import ProviderLayout
-    from deploy_scripts.commands.options import Target
     from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 
 _STANDARD_INPUT: Final = "-"
 
 
 @click.command()
-@stage_options(help="The Chalice stage that was deployed.")
+@options.of_stage(help="The Chalice stage that was deployed.")
 @click.option(
     "--rate",
     type=click.IntRange(min=1),
@@ -47,8 +39,8 @@ _STANDARD_INPUT: Final = "-"
     type=click.IntRange(min=1),
     help=f"Requests that the API takes at once.  [default: what it has, or {FIRST_BURST}]",
 )
-@endpoint_option
-@token_options
+@options.endpoint
+@options.of_token
 @click.option(
     "--cloud",
     type=click.Choice([*PACKAGED]),
@@ -62,10 +54,10 @@ _STANDARD_INPUT: Final = "-"
     help="With --cloud: a file of mode 0600 that holds the token that they accept; - is standard "
     "input.  [default: what is piped in, or else the connections' token, or else it asks]",
 )
-@dry_run_option
-@reported_failures()
+@options.dry_run
+@options.reported_failures()
 def publish(
-    target: Target,
+    target: options.Target,
     rate: int | None,
     burst: int | None,
     endpoint: str | None,
@@ -115,7 +107,7 @@ def publish(
             dry_run=dry_run,
         )
     unchanged = "Nothing to change: the connections are as they should be."
-    show_changes(changes, dry_run=dry_run, otherwise=unchanged)
+    options.show_changes(changes, dry_run=dry_run, otherwise=unchanged)
     if endpoint == FUNCTION_URL:
         click.echo(
             "Note: nothing throttles a Function URL. REQUESTS_PER_SECOND in the stage limits each "

@@ -8,31 +8,24 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from deploy_scripts.commands.options import (
-    dry_run_option,
-    registration_options,
-    reported_failures,
-    the_stage,
-)
+from deploy_scripts.commands import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deploy_scripts.commands.options import Target
-
 
 @click.command()
-@the_stage
-@registration_options
+@options.the_stage
+@options.of_registration
 @click.option(
     "--adopt",
     is_flag=True,
     help="Take over component types and entities of the same ids that weren't made by this command.",
 )
-@dry_run_option
-@reported_failures()
+@options.dry_run
+@options.reported_failures()
 def register(
-    target: Target,
+    target: options.Target,
     workspace: str | None,
     dry_run: bool,  # noqa: FBT001 - click passes options by name
     foreseen: Callable[[str], str] | None = None,  # from deploy, with dry_run: a function's ARN

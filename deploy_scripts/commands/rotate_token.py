@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from deploy_scripts.commands.options import (
-    reported_failures,
-    the_stage,
-    token_options,
-)
+from deploy_scripts.commands import options
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE
 from deploy_scripts.publish.connections import check_layout
 from deploy_scripts.tokens.rotation import Rotation, Step
 from deploy_scripts.tokens.stage_token import endpoint_token
 from deploy_scripts.tokens.stores import token_store
 
-if TYPE_CHECKING:
-    from deploy_scripts.commands.options import Target
-
 
 @click.command("rotate-token")
-@the_stage
-@token_options
+@options.the_stage
+@options.of_token
 @click.option(
     "--retire",
     is_flag=True,
@@ -36,9 +27,9 @@ if TYPE_CHECKING:
     "time that it names has passed.",
 )
 @click.option("--dry-run", is_flag=True, help="Say which step is next, and change nothing.")
-@reported_failures()
+@options.reported_failures()
 def rotate_token(
-    target: Target,
+    target: options.Target,
     retire: bool,  # noqa: FBT001 - click passes options by name
     no_wait: bool,  # noqa: FBT001
     dry_run: bool,  # noqa: FBT001

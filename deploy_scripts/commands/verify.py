@@ -12,11 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
-from deploy_scripts.commands.options import USAGE, the_stage, workspace_option
+from deploy_scripts.commands import options
 from deploy_scripts.project_files.problems import ConfigurationProblems
 
 if TYPE_CHECKING:
-    from deploy_scripts.commands.options import Target
     from deploy_scripts.verify.hop import HopResult
 
 BROKEN: Final = 1
@@ -24,8 +23,8 @@ BROKEN: Final = 1
 
 
 @click.command()
-@the_stage
-@workspace_option
+@options.the_stage
+@options.workspace
 @click.option("--url", help="The Hot Reader's URL.  [default: the recorded one]")
 @click.option(
     "--last-entry-url", help="The Hot Reader Last Entry's URL.  [default: the recorded one]"
@@ -46,7 +45,7 @@ BROKEN: Final = 1
 )
 @click.option("--strict", is_flag=True, help="End with exit code 1 if there are warnings, too.")
 def verify(
-    target: Target,
+    target: options.Target,
     workspace: str | None,
     url: str | None,
     last_entry_url: str | None,
@@ -87,7 +86,7 @@ def verify(
         except OSError as error:
             raise click.UsageError(f"{page_file} can't be written: {error.strerror}") from error
     if not verified.ok:
-        sys.exit(USAGE if verified.unreadable else BROKEN)
+        sys.exit(options.USAGE if verified.unreadable else BROKEN)
     warnings = f", but for the warnings ({verified.warnings})" if verified.warnings else ""
     if text:
         well = "[bold green]All is well[/bold green]"
@@ -98,7 +97,7 @@ def verify(
         sys.exit(BROKEN)
 
 
-def _check_urls_are_used(target: Target) -> None:
+def _check_urls_are_used(target: options.Target) -> None:
     try:
         layout = target.twin.layout
     except ConfigurationProblems:
