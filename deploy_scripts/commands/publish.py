@@ -10,12 +10,13 @@ import click
 
 from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from deploy_scripts.commands import options
+from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import FUNCTION_URL
 from deploy_scripts.project_files.whole_files import OTHERS, read_regular
 from deploy_scripts.providers import PACKAGED
 from deploy_scripts.publish import aws_endpoints
 from deploy_scripts.publish.aws_endpoints import FIRST_BURST, FIRST_RATE
-from deploy_scripts.publish.connections import PublishError, check_layout, known_token, save_given
+from deploy_scripts.publish.connections import check_layout, known_token, save_given
 from deploy_scripts.stage.deployed import DeployedStage
 from deploy_scripts.tokens.stage_token import endpoint_token
 from deploy_scripts.tokens.stores import token_store
@@ -130,7 +131,7 @@ def _token(
         if at_terminal and not token:
             token = str(click.prompt("Token", hide_input=True))
     if not token.strip():
-        raise PublishError(
+        raise VerbError(
             "There is no token yet: give the one that the Hot Readers accept on standard input, or "
             "in a file of mode 0600 with --token-file."
         )
@@ -142,9 +143,9 @@ def _private_text(path: Path) -> str:
     try:
         content, mode = read_regular(path, follow=True)
     except OSError as error:
-        raise PublishError(f"{path} can't be read: {error.strerror}") from error
+        raise VerbError(f"{path} can't be read: {error.strerror}") from error
     if mode & OTHERS:
-        raise PublishError(
+        raise VerbError(
             f"{path} has the mode {mode:04o}: other users can get at the token in it. Run chmod 600 "
             "on it, and change the token if anyone else uses this machine."
         )

@@ -13,7 +13,7 @@ import zipfile
 from importlib.util import resolve_name
 from typing import TYPE_CHECKING, Final
 
-from deploy_scripts.package import PackageError
+from deploy_scripts.errors import VerbError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +60,7 @@ def _imported(path: Path, source: bytes, package: str) -> Iterator[str]:
     try:
         waiting: list[ast.AST] = [ast.parse(source)]
     except (SyntaxError, ValueError) as error:
-        raise PackageError(f"{path} isn't Python: {error}.") from error
+        raise VerbError(f"{path} isn't Python: {error}.") from error
     while waiting:
         match waiting.pop():
             case ast.If(test=test, orelse=otherwise) if ast.unparse(test) in _TYPES_ONLY:
@@ -94,6 +94,6 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise PackageError(
+        raise VerbError(
             f"{path} can't be read: {error.strerror}. Restore it from the repository."
         ) from error

@@ -13,7 +13,7 @@ from chalicelib.model.errors import ConfigurationError
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
-from deploy_scripts.package import PackageError
+from deploy_scripts.errors import VerbError
 from deploy_scripts.package.bytecode import with_bytecode
 from deploy_scripts.package.contents import contents
 from deploy_scripts.project_files.storage import STORAGE_FILE
@@ -103,13 +103,13 @@ def _check_layout(twin: TwinConfiguration, cloud: str) -> None:
     layer_3_hot, layer_4 = twin.layout.layer_3_hot, twin.layout.layer_4
     if layer_3_hot != cloud:
         instead = f"package --cloud {layer_3_hot}" if layer_3_hot in PACKAGED else "deploy"
-        raise PackageError(
+        raise VerbError(
             f"config_providers.json says that the hot storage is on {layer_3_hot} "
             f"(layer_3_hot_provider), and a Hot Reader reads on its own cloud only. Change it to "
             f"{cloud}, or run {instead}."
         )
     if not twin.layout.crosses_clouds:
-        raise PackageError(
+        raise VerbError(
             f"config_providers.json says that hot storage and twin are both on {layer_4}: no other "
             "cloud asks for telemetry, so there is nothing to publish."
         )
@@ -120,12 +120,12 @@ def _check(cloud: str, settings: Mapping[str, str]) -> None:
     try:
         EndpointSettings.load_outside_aws({**settings, "INTER_CLOUD_TOKEN": _SOME_TOKEN})
     except ConfigurationError as error:
-        raise PackageError(str(error)) from error
+        raise VerbError(str(error)) from error
     try:
         HotReaderSettings.load(settings)
         PROVIDERS[cloud].settings.load(settings)
     except ConfigurationError as error:
-        raise PackageError(
+        raise VerbError(
             f"{error}. The section {cloud!r} of {STORAGE_FILE} says it (docs/configuration.md)."
         ) from error
 

@@ -62,40 +62,32 @@ class Connection:
     @property
     def public_url(self) -> str:
         """The URL without what may be secret in it."""
-        parts = urlsplit(self.url)
-        host = parts.netloc.rpartition("@")[2]
-        return parts._replace(netloc=host, query="", fragment="").geturl()
+        return public_url(self.url)
+
+
+def public_url(url: str) -> str:
+    """Return a URL without what may be secret in it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
 def connection_id(layout: ProviderLayout, read: Read) -> str:
-    """Return the id of a layout's connection: `{l3}_l3_to_{l4}_l4_hot_reader[_last_entry]`.
-
-    A layout on one cloud is a `ValueError`: there is nothing to connect.
-    """
-    _check_crosses(layout)
+    """Return the id of a layout's connection: `{l3}_l3_to_{l4}_l4_hot_reader[_last_entry]`."""
     reader = read.hot_reader.replace("-", "_")
     return f"{layout.layer_3_hot}_l3_to_{layout.layer_4}_l4_{reader}"
 
 
 def old_connection_id(layout: ProviderLayout) -> str:
-    """Return the id of older projects, one for both reads: `{l4}_l4_to_{l3}_l3hot_read`.
-
-    A layout on one cloud is a `ValueError`: there is nothing to connect.
-    """
-    _check_crosses(layout)
+    """Return the id of older projects, one for both reads: `{l4}_l4_to_{l3}_l3hot_read`."""
     return f"{layout.layer_4}_l4_to_{layout.layer_3_hot}_l3hot_read"
-
-
-def _check_crosses(layout: ProviderLayout) -> None:
-    if not layout.crosses_clouds:
-        raise ValueError(f"Hot storage and twin are both on {layout.layer_4}: nothing to connect")
 
 
 class InterCloudConnections:
     """The connections in a file; each call reads it anew.
 
     Every call raises `InterCloudError` if the file is damaged, a symbolic link, or can't be read or
-    written; those that take a layout raise `ValueError` if it is on one cloud.
+    written. A layout is one that crosses clouds.
     """
 
     def __init__(self, path: Path) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.model.reads import READS
+from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import API_GATEWAY, FUNCTION_URL
 from deploy_scripts.project_files.inter_cloud import connection_id
-from deploy_scripts.publish.connections import PublishError, save
+from deploy_scripts.publish.connections import save
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import NotDeployedError, deploy_command
 from deploy_scripts.stage.stage import API_HANDLER
@@ -58,11 +59,6 @@ def publish(
     tuple[str, list[str]]
         The kind of endpoint that the connections lead to, and a line for each change.
 
-    Raises
-    ------
-    PublishError, StageTokenError, NotDeployedError
-        The function has a Function URL that wasn't made here, or throttling was chosen for ours; there
-        is no token; the stage was deployed without endpoints.
     """
     api = deployed.rest_api
     if api is None:
@@ -107,13 +103,13 @@ def _new_connections(layout: ProviderLayout, to: str) -> list[str]:
 
 def _check_function_url(function_url: FunctionUrl, *, ours: bool, throttled: bool) -> None:
     if throttled:
-        raise PublishError(
+        raise VerbError(
             "Nothing throttles a Function URL: leave out --rate and --burst and limit it by "
             "REQUESTS_PER_SECOND in the stage or the function's reserved concurrency, or publish "
             "the API with --endpoint api-gateway."
         )
     if function_url.url is not None and not ours:
-        raise PublishError(
+        raise VerbError(
             f"{function_url.function} has a Function URL that wasn't made here: "
             f"{function_url.url}. Delete it if nobody needs it, and publish again; or use "
             "--endpoint api-gateway."

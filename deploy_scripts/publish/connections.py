@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from deploy_scripts.stage.deployed import DeployedStage
 
 
-class PublishError(VerbError):
-    """The Hot Readers can't be published; the message says why and what to do, and holds no token."""
-
-
 def check_layout(layout: ProviderLayout, cloud: str) -> None:
     """Check that a layout has Hot Readers on a cloud that another cloud asks."""
     layer_3_hot = layout.layer_3_hot
@@ -31,10 +27,10 @@ def check_layout(layout: ProviderLayout, cloud: str) -> None:
         return
     problem = f"Hot storage on {layer_3_hot} and twin on {layout.layer_4}: "
     if not layout.crosses_clouds:
-        raise PublishError(f"{problem}no other cloud asks for telemetry, so nothing is public.")
+        raise VerbError(f"{problem}no other cloud asks for telemetry, so nothing is public.")
     urls = "--url URL --last-entry-url URL"
     options = "--stage STAGE" if layer_3_hot == "aws" else f"--cloud {layer_3_hot} {urls}"
-    raise PublishError(
+    raise VerbError(
         f"{problem}there is no Hot Reader on {cloud}. Deploy those on {layer_3_hot}, then run publish "
         f"{options}."
     )
@@ -83,13 +79,13 @@ def save_given(
     """Save the connections to Hot Readers that a person deployed to another cloud, as `save` does."""
     urls = {read: url.strip() for read, url in urls.items()}
     if urls[HISTORY] == urls[LAST_ENTRY]:
-        raise PublishError(
+        raise VerbError(
             "Both URLs are the same, but the two Hot Readers give different answers: name the Hot "
             "Reader Last Entry's own with --last-entry-url."
         )
     token = token.strip()
     if "," in token:
-        raise PublishError("A connection has one token: the one that is sent.")
+        raise VerbError("A connection has one token: the one that is sent.")
     for read in READS:  # all of them before one is saved
         name = connection_id(layout, read)
         check_reader_url(f"The URL of {name}", urls[read])
@@ -102,7 +98,7 @@ def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> s
     found = [connections.get(layout, read) for read in READS]
     tokens = {each.token for each in found if each is not None}
     if len(tokens) > 1:
-        raise PublishError(
+        raise VerbError(
             "The two connections have different tokens: say with --token-file which one is right."
         )
     return tokens.pop() if tokens else None

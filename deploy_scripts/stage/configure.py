@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import HISTORY, READS
 from chalicelib.settings.token_reference import split_tokens
+from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.project_files.storage import STORAGE_KEYS
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.hot_storage import in_stage, storage_settings
-from deploy_scripts.stage.policies import ConfigureError, policies, policy_file
+from deploy_scripts.stage.policies import policies, policy_file
 from deploy_scripts.stage.stage import (
     API_HANDLER,
     STAGES_FILE,
@@ -77,13 +78,13 @@ def configure_stage(
     stages = project / STAGES_FILE
     document = read_stage_file(stages)
     if not isinstance(document, dict) or not isinstance(document.get("app_name"), str):
-        raise ConfigureError(f"{stages} isn't a configuration of Chalice; restore it first.")
+        raise VerbError(f"{stages} isn't a configuration of Chalice; restore it first.")
     before = document.get("stages", {}).get(stage, {})
     known = before.get("environment_variables", {})
     layout = twin.layout
     target = Stage(stage, document["app_name"], known)
     if not target.functions(layout):
-        raise ConfigureError(
+        raise VerbError(
             f"Hot storage on {layout.layer_3_hot} and twin on {layout.layer_4}: nothing is deployed "
             "on AWS."
         )
@@ -190,18 +191,18 @@ def _remote_readers(
     for read in READS:
         connection = connections.get(layout, read)
         if connection is None:
-            raise ConfigureError(
+            raise VerbError(
                 f"{connections.path} has no connection {connection_id(layout, read)}. Deploy the Hot "
                 f"Readers on {layout.layer_3_hot} first and save their URLs and token there."
             )
         if urlsplit(connection.url).query:
-            raise ConfigureError(
+            raise VerbError(
                 f"The URL of {connection.id} has a query, which may hold a key; it would stand in "
                 f"{STAGES_FILE}. Let the reader accept the token alone."
             )
         found[read] = connection
     if len({each.token for each in found.values()}) > 1:
-        raise ConfigureError(
+        raise VerbError(
             f"The connections {' and '.join(each.id for each in found.values())} have different "
             "tokens; a stage has one. Let both readers accept the same token."
         )
@@ -224,7 +225,7 @@ def _keep_token(
         try:
             split_tokens(f"The value of {tokens.reference}", known)
         except ConfigurationError as error:
-            raise ConfigureError(f"{error}. Or name another place with --token-name.") from None
+            raise VerbError(f"{error}. Or name another place with --token-name.") from None
         return []
     if known is not None and known == wanted:
         return []

@@ -23,10 +23,6 @@ QUERY_SID: Final = "QueryTheHotTable"
 """The id of the statement that lets a function read the hot table."""
 
 
-class ConfigureError(VerbError):
-    """The stage can't be configured; the message says what is missing and what to do."""
-
-
 def policies(
     stage: Stage, layout: ProviderLayout, *, table: str, index: str | None, token: Statement
 ) -> dict[str, dict[str, Any]]:
@@ -77,7 +73,7 @@ def _local_reader(read: Read, environment: Mapping[str, str]) -> str:
     """Return the ARN (or its pattern) of the Hot Reader that a connector on one cloud invokes."""
     name = environment.get(read.local_function_setting, "").strip()
     if not name:
-        raise ConfigureError(
+        raise VerbError(
             f"{read.local_function_setting} is not set in the stage; {read.data_connector} needs it."
         )
     return name if name.startswith("arn:") else f"arn:*:lambda:*:*:function:{name}"

@@ -46,10 +46,6 @@ _LAMBDA: Final = {"Service": "lambda.amazonaws.com"}
 _ID: Final = {FUNCTION: "lambda_arn", ROLE: "role_name", REST_API: "rest_api_id"}
 
 
-class RecordError(VerbError):
-    """The record can't be made to agree with AWS; the message says what to do."""
-
-
 class SpareApi(NamedTuple):
     """A REST API of ours besides the recorded one; reachable if it was ever deployed."""
 
@@ -69,7 +65,7 @@ class StageRecord:
 
     Raises
     ------
-    RecordError
+    VerbError
         The record is of another account or region, or there is something of our names that isn't ours.
     """
 
@@ -132,7 +128,7 @@ class StageRecord:
             return
         here = (self._lambda.meta.region_name, self._sts.get_caller_identity()["Account"])
         for region, account in places - {here}:
-            raise RecordError(
+            raise VerbError(
                 f"The stage {self._stage.name} was deployed in the region {region} of the account "
                 f"{account}, and your environment leads to {here[0]} of {here[1]}. Nothing was "
                 "touched. Set AWS_REGION and credentials as for that deployment; or, to deploy here, "
@@ -174,7 +170,7 @@ class StageRecord:
         wanted = {f"stage={self._stage.name}", f"app={self._stage.app_name}"}
         tag = set(function.get("Tags", {}).get("aws-chalice", "").split(":"))
         if not wanted <= tag or _twin_of(function["Configuration"]) != self._twin_name:
-            raise RecordError(
+            raise VerbError(
                 f"AWS has a function {name}, which no record here names and which isn't shown to be "
                 f"of the twin {self._twin_name} (by Chalice's tag on it and its DIGITAL_TWIN_INFO). "
                 "Nothing was touched. If it is another one's, choose another stage; if it is this "
@@ -194,7 +190,7 @@ class StageRecord:
             and not self._iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
         )
         if not ours:
-            raise RecordError(
+            raise VerbError(
                 f"AWS has a role {name}, which no record here names and which wasn't made by Chalice "
                 "alone. Nothing was touched. Choose another stage, or delete that role."
             )

@@ -46,10 +46,6 @@ FETCH_SECONDS: Final = 10
 _BYTES: Final = 32
 
 
-class RotationError(VerbError):
-    """The rotation can't go on; the message says why and what to do, and holds no token."""
-
-
 class Step(Enum):
     """A step of a rotation, in the order that they are taken; the value says what it does."""
 
@@ -61,7 +57,7 @@ class Step(Enum):
 class Rotation:
     """The rotation of the token of one layout's endpoints.
 
-    Its methods raise `RotationError` if the caller isn't connected, or with another token;
+    Its methods raise `VerbError` if the caller isn't connected, or with another token;
     `ForeignTokenError` if the token wasn't made for the stage; and the errors of `accepted_tokens`,
     `InterCloudConnections` and `TokenStore`.
 
@@ -119,13 +115,13 @@ class Rotation:
 
         Raises
         ------
-        RotationError
+        VerbError
             The new token isn't handed over yet.
         """
         current, *previous = self._accepted()
         step = self._next_step([current, *previous])
         if step is Step.HAND_OVER:
-            raise RotationError(
+            raise VerbError(
                 "The connections don't have the new token yet, so the old one must stay. Run "
                 "rotate-token without --retire first."
             )
@@ -145,7 +141,7 @@ class Rotation:
         known = self._connections.load()
         missing = [name for name in self._ids.values() if name not in known]
         if missing:
-            raise RotationError(
+            raise VerbError(
                 f"{self._connections.path} has no connection {' and no '.join(missing)}: nothing is "
                 "known of the caller. Run publish first."
             )
@@ -153,7 +149,7 @@ class Rotation:
         if len(accepted) > 1:
             return Step.RETIRE if held == {accepted[0]} else Step.HAND_OVER
         if held != {accepted[0]}:
-            raise RotationError(
+            raise VerbError(
                 f"The connections hold another token than {self._store.reference}, so the caller is "
                 "refused as it is. Run publish first."
             )
@@ -164,14 +160,14 @@ class Rotation:
             self._report(f"waiting {self.wait_seconds} s, until each endpoint knows the new token")
             self._sleep(self.wait_seconds)
         if accepted_tokens(self._store) != accepted:
-            raise RotationError(
+            raise VerbError(
                 f"{self._store.reference} was changed by someone else meanwhile. Nothing was handed "
                 "over; run rotate-token again when they have finished."
             )
         known = self._connections.load()
         for read, name in self._ids.items():
             if name not in known:
-                raise RotationError(f"The connection {name} was removed meanwhile. Run publish.")
+                raise VerbError(f"The connection {name} was removed meanwhile. Run publish.")
             self._connections.put(self._layout, read, url=known[name].url, token=accepted[0])
             self._report(f"connection {name} has the new token")
 
@@ -180,7 +176,7 @@ class Rotation:
         name = old_connection_id(self._layout)
         old = self._connections.load().get(name)
         if old is not None and old.token.strip() != current:
-            raise RotationError(
+            raise VerbError(
                 f"{self._connections.path} also has the connection {name}, with another token: a "
                 "caller that is set up from it would be refused. Remove it, or give it the token of "
                 f"{self._ids[HISTORY]}."

@@ -21,6 +21,7 @@ from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import LAST_ENTRY
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS, check_reader_url
+from deploy_scripts.project_files.inter_cloud import public_url
 from deploy_scripts.publish.function_url import PUBLIC, FunctionUrl
 from deploy_scripts.verify.diagnosis import no_answer, refusal_advice, short
 from deploy_scripts.verify.hop import BrokenHopError, Finding
@@ -103,11 +104,6 @@ class Endpoint:
     read: Read
     url: str = field(repr=False)
     source_cloud: str  # the cloud that asks
-
-    @property
-    def public_url(self) -> str:
-        """The URL without its query, which may be a key."""
-        return urlsplit(self.url)._replace(query="", fragment="").geturl()
 
     def ask(self, query: LastEntryQuery, token: str) -> EndpointAnswer:
         """Send one request; nothing is tried again."""
@@ -199,7 +195,7 @@ def check_endpoint(endpoint: Endpoint, device: Device, token: str) -> Finding[En
     if not refusal.is_store_trouble:
         _check_refusal(endpoint, refusal)
     answer = endpoint.ask(query, token)
-    where = endpoint.public_url
+    where = public_url(endpoint.url)
     if answer.is_store_trouble:
         return Finding(f"{where} answers, though with a {answer.status}", answer)
     if answer.status != 200:
@@ -229,7 +225,7 @@ def _check_refusal(endpoint: Endpoint, answer: EndpointAnswer) -> None:
 
 def _refused(endpoint: Endpoint, answer: EndpointAnswer) -> NoReturn:
     page = "" if answer.error else answer.page
-    problem = f"{endpoint.public_url} answers {answer}."
+    problem = f"{public_url(endpoint.url)} answers {answer}."
     raise BrokenHopError(problem, refusal_advice(answer.status, page))
 
 
@@ -242,7 +238,7 @@ def _check_shape(endpoint: Endpoint, answer: EndpointAnswer) -> None:
         isinstance(each, dict) and isinstance(each.get(member), kind) for each in parts
     ):
         raise BrokenHopError(
-            f"{endpoint.public_url} answers 200, but not as the contract has it for the "
+            f"{public_url(endpoint.url)} answers 200, but not as the contract has it for the "
             f"{endpoint.read.title} (docs/openapi.yaml).",
             "Check that the URL is a Hot Reader's, and that the two URLs aren't swapped.",
         )

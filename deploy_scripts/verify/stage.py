@@ -19,6 +19,7 @@ from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError, deploy_command
 from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
 from deploy_scripts.stage.twin_info import unpacked
+from deploy_scripts.tokens.stage_token import StageTokenError, accepted_tokens
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
 from deploy_scripts.verify.hop import BrokenHopError, Finding
 
@@ -162,19 +163,17 @@ def check_token(
     """Check that the token that a stage refers to can be read."""
     try:
         source = TokenReference.parse(TOKEN_VARIABLE, reference, max_age=1)
-        where, value = f"{TOKEN_VARIABLE} itself", source.value
-        if source.store is not None:
+        if source.store is None:
+            where = f"{TOKEN_VARIABLE} itself"
+            tokens = split_tokens(f"The value of {where}", source.value)
+        else:
             where = f"{source.store}:{source.value}"
-            stored = token_store(source, client).get()
-            if stored is None:
-                raise BrokenHopError(
-                    f"{where} isn't there, so the functions have no token.",
-                    "Run configure for the stage: it keeps the token there. Check the region, too.",
-                )
-            value = stored
-        tokens = split_tokens(f"The value of {where}", value)
-    except ConfigurationError as error:
-        advice = "Put a token there: configure does (after the value was deleted, if need be)."
+            tokens = accepted_tokens(token_store(source, client))
+    except (ConfigurationError, StageTokenError) as error:
+        advice = (
+            "Put a token there: configure does (after the value was deleted, if need be). Check the "
+            "region, too."
+        )
         raise BrokenHopError(str(error), advice) from error
     detail = f"{where} holds a token"
     if len(tokens) > 1:

@@ -85,12 +85,6 @@ def test_every_layout_and_read_has_an_id_of_its_own():
     assert len(ids) == 12
 
 
-@pytest.mark.parametrize("read", READS)
-def test_one_cloud_has_nothing_to_connect(connections, read):
-    with pytest.raises(ValueError, match="nothing to connect"):
-        connections.get(ProviderLayout("aws", "aws"), read)
-
-
 # --- get ---
 
 

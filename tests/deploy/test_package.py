@@ -14,7 +14,7 @@ import pytest
 
 from deploy_scripts import PROJECT
 from deploy_scripts.deployment.lambda_package import PackageFiles
-from deploy_scripts.package import PackageError
+from deploy_scripts.errors import VerbError
 from deploy_scripts.package.bytecode import with_bytecode
 from deploy_scripts.package.contents import contents, zipped
 from deploy_scripts.providers import PACKAGED, PROVIDERS
@@ -182,14 +182,14 @@ def test_what_nobody_imports_stays_at_home(small, name):
 @pytest.mark.parametrize("name", ["main.py", "requirements.txt"])
 def test_a_missing_file_is_named(small, name):
     (small.directory / "functions" / "cloud" / name).unlink()
-    with pytest.raises(PackageError, match=f"{name} can't be read.* Restore it"):
+    with pytest.raises(VerbError, match=f"{name} can't be read.* Restore it"):
         small.packaged()
 
 
 def test_a_module_that_is_not_python_is_named(small):
     small.write("functions/cloud/main.py", "import chalicelib.query")
     small.write("chalicelib/query.py", "def (")
-    with pytest.raises(PackageError, match=r"query\.py isn't Python"):
+    with pytest.raises(VerbError, match=r"query\.py isn't Python"):
         small.packaged()
 
 

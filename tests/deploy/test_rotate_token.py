@@ -19,11 +19,11 @@ from chalicelib.settings.token_reference import TokenReference
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
 from deploy_scripts.commands import rotate_token as command
+from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections, old_connection_id
 from deploy_scripts.tokens.rotation import (
     FETCH_SECONDS,
     Rotation,
-    RotationError,
     Step,
 )
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager, StoreRefusedError
@@ -203,7 +203,7 @@ def test_after_retiring_a_run_starts_the_next_rotation(world):
 def test_retiring_before_handing_over_is_refused(world):
     world.rotation().run(wait=False)
     before = world.stored()
-    with pytest.raises(RotationError, match="the old one must stay"):
+    with pytest.raises(VerbError, match="the old one must stay"):
         world.rotation().retire()
     assert world.stored() == before
 
@@ -295,7 +295,7 @@ def test_someone_elses_rotation_meanwhile_hands_nothing_over(world):
         max_age=MAX_AGE,
         sleep=lambda _: world.store.put(other),
     )
-    with pytest.raises(RotationError, match="changed by someone else"):
+    with pytest.raises(VerbError, match="changed by someone else"):
         rotation.run()
     assert world.callers() == [FIRST, FIRST]
     assert world.rotation().run() is Step.RETIRE
@@ -304,7 +304,7 @@ def test_someone_elses_rotation_meanwhile_hands_nothing_over(world):
 
 def test_a_caller_that_isnt_connected_is_an_error(world):
     world.connections.remove(LAYOUT, LAST_ENTRY)
-    with pytest.raises(RotationError, match=r"hot_reader_last_entry: .*publish"):
+    with pytest.raises(VerbError, match=r"hot_reader_last_entry: .*publish"):
         world.rotation().run()
     assert world.stored() == [FIRST]
 
@@ -321,7 +321,7 @@ def test_a_caller_that_is_refused_already_is_told_apart(tmp_path, aws):
         max_age=MAX_AGE,
         sleep=world.sleep,
     )
-    with pytest.raises(RotationError, match="hold another token") as raised:
+    with pytest.raises(VerbError, match="hold another token") as raised:
         rotation.run()
     assert NEW not in str(raised.value)
     assert FIRST not in str(raised.value)
@@ -334,7 +334,7 @@ def test_a_connection_of_the_old_id_keeps_the_old_token_alive(world):
     document["connections"][old] = {"url": "https://api.example.com/hot-reader", "token": FIRST}
     path.write_text(json.dumps(document))
     world.rotation().run()
-    with pytest.raises(RotationError, match=old):
+    with pytest.raises(VerbError, match=old):
         world.rotation().retire()
     assert FIRST in world.stored()
     document = json.loads(path.read_text())

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from deploy_scripts.errors import VerbError
 from deploy_scripts.stage.deployed import DeployedStage, load_resources
 from deploy_scripts.stage.stage import Stage
-from deploy_scripts.stage.stage_record import RecordError, StageRecord
+from deploy_scripts.stage.stage_record import StageRecord
 from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def test_what_is_gone_is_taken_out_of_the_record(account):
 )
 def test_a_function_that_is_not_shown_to_be_ours_is_refused(account, somebody_elses):
     account.function(**somebody_elses)
-    with pytest.raises(RecordError, match=f"a function {HANDLER}, which .* choose another stage"):
+    with pytest.raises(VerbError, match=f"a function {HANDLER}, which .* choose another stage"):
         account.record()
     assert not account.path.exists()
 
@@ -189,7 +190,7 @@ def test_a_role_that_chalice_did_not_make_alone_is_refused(account, what):
     if what == "attached policy":
         policy = iam.create_policy(PolicyName="p", PolicyDocument=json.dumps(POLICY))
         iam.attach_role_policy(RoleName=ROLE, PolicyArn=policy["Policy"]["Arn"])
-    with pytest.raises(RecordError, match=f"a role {ROLE}, which"):
+    with pytest.raises(VerbError, match=f"a role {ROLE}, which"):
         account.record()
 
 
@@ -236,7 +237,7 @@ def test_a_record_of_another_region_is_refused_and_kept(account):
     def elsewhere(service: str) -> Any:
         return account.aws.client(service, region_name="us-east-1")
 
-    with pytest.raises(RecordError, match="in the region eu-central-1 of the account"):
+    with pytest.raises(VerbError, match="in the region eu-central-1 of the account"):
         StageRecord(account.project, STAGE, "factory-twin", client=elsewhere)
     assert account.path.read_bytes() == before
 
