@@ -23,8 +23,8 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that each cloud has for itself; clouds may share the name of one."""
     helps: dict[str, list[str]] = {}
     for cloud, functions in PACKAGED.items():
-        for option in functions.options:
-            helps.setdefault(option.flag, []).append(f"{PROVIDERS[cloud].title}: {option.help}")
+        for flag, meaning in functions.options.items():
+            helps.setdefault(flag, []).append(f"{PROVIDERS[cloud].title}: {meaning}")
     for flag, lines in reversed(helps.items()):
         command = click.option(flag, help="; ".join(lines) + ".")(command)
     return command
@@ -91,14 +91,10 @@ def _given(chosen: dict[str, str | None]) -> dict[str, str]:
 
 def _check_belong(given: dict[str, str], cloud: str) -> None:
     """Refuse an option of another cloud."""
-    of_clouds = {
-        name: {option.name: option.flag for option in functions.options}
-        for name, functions in PACKAGED.items()
-    }
-    for other, flags in of_clouds.items():
-        for name in given:
-            if name in flags and name not in of_clouds[cloud]:
-                raise click.UsageError(f"{flags[name]} belongs to --cloud {other}.")
+    for flag in (f"--{name.replace('_', '-')}" for name in given):
+        if flag not in PACKAGED[cloud].options:
+            other = next(each for each in PACKAGED if flag in PACKAGED[each].options)
+            raise click.UsageError(f"{flag} belongs to --cloud {other}.")
 
 
 def _write(path: Path, content: bytes) -> None:

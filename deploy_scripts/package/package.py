@@ -18,6 +18,7 @@ from deploy_scripts.package.bytecode import with_bytecode
 from deploy_scripts.package.contents import contents
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PACKAGED, PROVIDERS
+from deploy_scripts.publish.connections import check_layout
 from deploy_scripts.stage.hot_storage import storage_environment
 from deploy_scripts.stage.twin_info import digital_twin_info, packed
 
@@ -64,7 +65,10 @@ class Package:
         settings
             The settings that other options gave, by variable.
         """
-        _check_layout(twin, cloud)
+        there = twin.layout.layer_3_hot
+        run = f"Run package --cloud {there}" if there in PACKAGED else "Run deploy"
+        change = f"change layer_3_hot_provider in config_providers.json to {cloud}"
+        check_layout(twin.layout, cloud, f"{run}, or {change}.")
         functions = PACKAGED[cloud]
         given = {**storage_environment(twin), **settings}
         info = digital_twin_info(twin, twin.devices)
@@ -98,23 +102,6 @@ class Package:
         )
 
 
-def _check_layout(twin: TwinConfiguration, cloud: str) -> None:
-    """Check that a twin has Hot Readers on a cloud (docs/architecture.md, 'Provider layouts')."""
-    layer_3_hot, layer_4 = twin.layout.layer_3_hot, twin.layout.layer_4
-    if layer_3_hot != cloud:
-        instead = f"package --cloud {layer_3_hot}" if layer_3_hot in PACKAGED else "deploy"
-        raise VerbError(
-            f"config_providers.json says that the hot storage is on {layer_3_hot} "
-            f"(layer_3_hot_provider), and a Hot Reader reads on its own cloud only. Change it to "
-            f"{cloud}, or run {instead}."
-        )
-    if not twin.layout.crosses_clouds:
-        raise VerbError(
-            f"config_providers.json says that hot storage and twin are both on {layer_4}: no other "
-            "cloud asks for telemetry, so there is nothing to publish."
-        )
-
-
 def _check(cloud: str, settings: Mapping[str, str]) -> None:
     """Read settings as the function will: a mistake shows now."""
     try:
@@ -123,7 +110,7 @@ def _check(cloud: str, settings: Mapping[str, str]) -> None:
         raise VerbError(str(error)) from error
     try:
         HotReaderSettings.load(settings)
-        PROVIDERS[cloud].settings.load(settings)
+        PROVIDERS[cloud].load_settings(settings)
     except ConfigurationError as error:
         raise VerbError(
             f"{error}. The section {cloud!r} of {STORAGE_FILE} says it (docs/configuration.md)."

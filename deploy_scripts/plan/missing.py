@@ -44,7 +44,7 @@ def missing(
             )
     if layout.layer_3_hot in configuration.storage:
         try:
-            PROVIDERS[layout.layer_3_hot].settings.load(storage_environment(configuration))
+            PROVIDERS[layout.layer_3_hot].load_settings(storage_environment(configuration))
         except ConfigurationError as error:
             yield f"{STORAGE_FILE}: {error}"
     if stage.functions(layout):
@@ -80,7 +80,7 @@ def _flaws(layout: ProviderLayout, stage: Stage) -> Iterator[str]:
     environment = stage.environment_of(functions[-1])  # the endpoints' handler, if there is one
     loads: list[Callable[..., object]] = [LogSettings.load]
     if layout.layer_3_hot == "aws":
-        loads += [HotReaderSettings.load, PROVIDERS["aws"].settings.load]
+        loads += [HotReaderSettings.load, PROVIDERS["aws"].load_settings]
     if API_HANDLER in functions:
         loads.append(EndpointSettings.load)
     loads += [

@@ -182,4 +182,6 @@ _STORAGE: Final = (
     ),
 )
 """The patterns are those of a name (DynamoDB developer guide, 'Naming rules')."""
-PROVIDER: Final = Provider("aws", "AWS", "DynamoDB", DynamoDBSettings, _STORAGE, _writer, _probe)
+PROVIDER: Final = Provider(
+    "aws", "AWS", "DynamoDB", DynamoDBSettings.load, _STORAGE, _writer, _probe
+)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
+from deploy_scripts.providers.provider import Functions, Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
     DEFAULT_LAYOUT,
     ENTRIES_AT_AN_END,
@@ -210,19 +210,19 @@ _STORAGE: Final = (
         default="hot-telemetry",
     ),
 )
-_OPTIONS: Final = (
-    Option("app", "the function app"),
-    Option("region", "the function app's"),
-    Option("resource_group", "the function app's"),
-    Option("storage_account", "for the function app's code"),
-    Option("key_vault", "for the token"),
-    Option("cosmos_resource_group", "the account's  [default: the function app's]"),
-)
+_OPTIONS: Final = {
+    "--app": "the function app",
+    "--region": "the function app's",
+    "--resource-group": "the function app's",
+    "--storage-account": "for the function app's code",
+    "--key-vault": "for the token",
+    "--cosmos-resource-group": "the account's  [default: the function app's]",
+}
 PROVIDER: Final = Provider(
     "azure",
     "Azure",
     "Cosmos DB",
-    CosmosSettings,
+    CosmosSettings.load,
     _STORAGE,
     _writer,
     _probe,

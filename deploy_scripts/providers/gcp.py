@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from deploy_scripts.providers.provider import Functions, Option, Provider, StorageKey
+from deploy_scripts.providers.provider import Functions, Provider, StorageKey
 from deploy_scripts.providers.telemetry import (
     DEFAULT_LAYOUT,
     ENTRIES_AT_AN_END,
@@ -173,16 +173,16 @@ _STORAGE: Final = (
     StorageKey("database", "FIRESTORE_DATABASE", "the database in the project"),
     StorageKey("project", "FIRESTORE_PROJECT", "the project, if it isn't the functions' own"),
 )
-_OPTIONS: Final = (
-    Option("app", "the history's function  [default: hot-reader]"),
-    Option("region", "the functions'"),
-    Option("project", "the functions'"),
-)
+_OPTIONS: Final = {
+    "--app": "the history's function  [default: hot-reader]",
+    "--region": "the functions'",
+    "--project": "the functions'",
+}
 PROVIDER: Final = Provider(
     "gcp",
     "Google Cloud",
     "Firestore",
-    FirestoreSettings,
+    FirestoreSettings.load,
     _STORAGE,
     _writer,
     _probe,

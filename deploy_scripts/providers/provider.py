@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from deploy_scripts.providers.telemetry import Writer
 
 
-class StoreSettings(Protocol):
-    """The settings of a hot storage."""
-
-    @classmethod
-    def load(cls, environment: Environment) -> StoreSettings:
-        """Read the settings."""
-
-
 class Probe(Protocol):
     """A look into a hot storage with the operator's own credentials, past the Hot Readers.
 
@@ -53,22 +45,6 @@ class StorageKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """An option of `package` for one cloud.
-
-    Its value is that of the variable of its name in the cloud's `publish.sh`: `key_vault` is KEY_VAULT.
-    """
-
-    name: str  # its name with underscores, such as `key_vault`
-    help: str
-
-    @property
-    def flag(self) -> str:
-        """Its spelling on the command line, such as `--key-vault`."""
-        return f"--{self.name.replace('_', '-')}"
-
-
-@dataclass(frozen=True, slots=True)
 class Functions:
     """The packaging of functions for a cloud that Chalice can't deploy to."""
 
@@ -79,8 +55,10 @@ class Functions:
     settings_suffix: str
     # Spells the settings as the cloud's command line takes them.
     spelled: Callable[[Mapping[str, str]], str]
-    options: tuple[Option, ...]
-    keeps_bytecode: bool = False  # True if the cloud leaves the package\'s bytecode as it is
+    # The options of `package` for this cloud alone, with their help. The value of `--key-vault` is that of
+    # the variable KEY_VAULT in `publish.sh`.
+    options: Mapping[str, str]
+    keeps_bytecode: bool = False  # True if the cloud leaves the package's bytecode as it is
     # Returns further variables of the script, from the Hot Readers' settings.
     variables: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _settings: {}
 
@@ -92,7 +70,7 @@ class Provider:
     name: str  # its name in configurations, such as `gcp`
     title: str  # its name in messages, such as `Google Cloud`
     store: str  # the product that is its hot storage
-    settings: type[StoreSettings]
+    load_settings: Callable[[Environment], object]  # those of the hot storage
     storage: tuple[StorageKey, ...]
     # Opens the hot storage that the settings name, to write sample telemetry. It raises
     # `ConfigurationError` if one is missing or malformed, and what the cloud's SDK raises.

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from deploy_scripts.stage.deployed import DeployedStage
 
 
-def check_layout(layout: ProviderLayout, cloud: str) -> None:
-    """Check that a layout has Hot Readers on a cloud that another cloud asks."""
+def check_layout(layout: ProviderLayout, cloud: str, instead: str | None = None) -> None:
+    """Check that a layout has Hot Readers on a cloud that another cloud asks.
+
+    `instead` says what to do if they are on another one; None for another call of `publish`.
+    """
     layer_3_hot = layout.layer_3_hot
     if layer_3_hot == cloud and layout.crosses_clouds:
         return
@@ -30,10 +33,8 @@ def check_layout(layout: ProviderLayout, cloud: str) -> None:
         raise VerbError(f"{problem}no other cloud asks for telemetry, so nothing is public.")
     urls = "--url URL --last-entry-url URL"
     options = "--stage STAGE" if layer_3_hot == "aws" else f"--cloud {layer_3_hot} {urls}"
-    raise VerbError(
-        f"{problem}there is no Hot Reader on {cloud}. Deploy those on {layer_3_hot}, then run publish "
-        f"{options}."
-    )
+    deploy_first = f"Deploy those on {layer_3_hot}, then run publish {options}."
+    raise VerbError(f"{problem}there is no Hot Reader on {cloud}. {instead or deploy_first}")
 
 
 def save(

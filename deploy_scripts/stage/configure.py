@@ -96,7 +96,7 @@ def configure_stage(
     }
     remote = {}
     if layout.layer_3_hot == "aws":
-        PROVIDERS["aws"].settings.load(storage)  # as the functions will, which couldn't start
+        PROVIDERS["aws"].load_settings(storage)  # as the functions will, which couldn't start
     else:
         remote = _remote_readers(layout, connections)
     table = storage.get(_TABLE, "")

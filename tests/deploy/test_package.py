@@ -29,7 +29,7 @@ CLOUD: Final = Functions(
     files=("requirements.txt",),
     settings_suffix=".json",
     spelled=str,
-    options=(),
+    options={},
 )
 OF_EVERY_HOT_READER: Final = {
     "connections": ("answer_time", "pool"),
@@ -68,7 +68,7 @@ def test_a_package_has_exactly_what_its_function_needs_of_chalicelib(cloud):
     expected = {"chalicelib/__init__.py"}
     for folder, names in OF_EVERY_HOT_READER.items():
         expected |= {f"chalicelib/{folder}/{name}.py" for name in ("__init__", *names)}
-    _, _, store = PROVIDERS[cloud].settings.__module__.rpartition(".")
+    _, _, store = PROVIDERS[cloud].load_settings.__module__.rpartition(".")
     expected |= {f"chalicelib/stores/{store}.py", f"chalicelib/settings/{store}.py"}
     parts = (PROJECT / "chalicelib" / "stores").glob(f"{store}_*.py")
     expected |= {f"chalicelib/stores/{part.name}" for part in parts}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def store_of(provider: str) -> str:
     """The file of a provider's store, by that of its settings."""
-    _, _, name = PROVIDERS[provider].settings.__module__.rpartition(".")
+    _, _, name = PROVIDERS[provider].load_settings.__module__.rpartition(".")
     return f"stores/{name}.py"
 
 

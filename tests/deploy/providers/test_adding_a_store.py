@@ -32,7 +32,7 @@ each_provider = pytest.mark.parametrize("provider", PACKAGED)
 
 
 def store_of(provider: str) -> str:
-    return PROVIDERS[provider].settings.__module__.rpartition(".")[2]
+    return PROVIDERS[provider].load_settings.__module__.rpartition(".")[2]
 
 
 def listed(section: str, provider: str) -> list[str]:
