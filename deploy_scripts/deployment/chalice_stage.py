@@ -99,10 +99,7 @@ class _OnlyChanges(Executor):
 def deploy(project: Path, stage: str, *, dry_run: bool) -> None:
     """Deploy a stage as far as it differs, with a line on standard output for each change.
 
-    Parameters
-    ----------
-    dry_run
-        True to change nothing but the cache of packages in `.chalice/deployments`.
+    `dry_run`: True to change nothing but the cache of packages in `.chalice/deployments`.
     """
     os.environ["AWS_CHALICE_CLI_MODE"] = "true"  # as Chalice's command line does
     factory = CLIFactory(str(project), environ=os.environ)

@@ -74,11 +74,8 @@ def trial_copy(project: Path) -> Iterator[Path]:
 class Deployment:
     """A twin's stage on AWS, with what belongs to it in TwinMaker and among the connections.
 
-    Parameters
-    ----------
-    dry_run
-        True to change nothing: each step then reports what it would do. `deploy`'s are for a copy of
-        the project (`trial_copy`), whose stage and record are written.
+    `dry_run`: True to change nothing: each step then reports what it would do. `deploy`'s are for a copy of
+    the project (`trial_copy`), whose stage and record are written.
     """
 
     layout: ProviderLayout
@@ -183,10 +180,7 @@ class Deployment:
 
         A layout that has nothing in TwinMaker needs neither the service nor permissions for it.
 
-        Raises
-        ------
-        RegistrationError
-            Somebody else's entity uses what would be removed.
+        Raises `RegistrationError`: somebody else's entity uses what would be removed.
         """
         try:
             self._leave_twinmaker(delete_workspace=delete_workspace)

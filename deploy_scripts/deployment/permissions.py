@@ -73,10 +73,7 @@ class Account:
 class Permissions:
     """The permissions of some calls.
 
-    Parameters
-    ----------
-    client
-        Makes a client of an AWS service, as a session of boto3 or botocore does.
+    `client`: makes a client of an AWS service, as a session of boto3 or botocore does.
     """
 
     def __init__(self, client: Callable[..., Any]) -> None:
@@ -122,10 +119,7 @@ class Permissions:
     def check(self, report: Callable[[str], None]) -> None:
         """Ask IAM.
 
-        Parameters
-        ----------
-        report
-            Gets a line if IAM doesn't say.
+        `report`: gets a line if IAM doesn't say.
         """
         if not self._actions:
             return
@@ -164,10 +158,7 @@ def denied_actions(
 ) -> list[str]:
     """Return which actions on a resource the policies of a user or role don't allow.
 
-    Parameters
-    ----------
-    context
-        The values of condition keys that are known.
+    `context`: the values of condition keys that are known.
     """
     entries = [
         {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": [value]}

@@ -58,12 +58,8 @@ class Package:
     ) -> Self:
         """Make a package; nothing is written yet.
 
-        Parameters
-        ----------
-        options
-            The cloud's own options that were given, by name.
-        settings
-            The settings that other options gave, by variable.
+        `options`: the cloud's own options that were given, by name.
+        `settings`: the settings that other options gave, by variable.
         """
         there = twin.layout.layer_3_hot
         run = f"Run package --cloud {there}" if there in PACKAGED else "Run deploy"
@@ -128,13 +124,9 @@ def _filled_in(script: str, values: Mapping[str, str]) -> str:
 
     It takes each variable in a line of its own: `NAME="${NAME:-DEFAULT}"` or `NAME="${NAME:?HINT}"`.
 
-    Parameters
-    ----------
-    script
-        The script; its first line names the shell, and is left out.
-    values
-        Values by name. A variable that has neither a value nor a default is left empty: a person
-        fills it in, and the script ends there if nobody does.
+    `script`: the script; its first line names the shell, and is left out.
+    `values`: values by name. A variable that has neither a value nor a default is left empty: a person
+    fills it in, and the script ends there if nobody does.
     """
     _, _, body = script.partition("\n")
 

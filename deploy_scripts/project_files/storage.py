@@ -75,10 +75,7 @@ _SCHEMA: Final = _model(
 def read_storage(directory: Path) -> dict[str, dict[str, str]]:
     """Read the file in a directory, if there is one.
 
-    Returns
-    -------
-    dict[str, dict[str, str]]
-        For each provider that has a section, the Hot Readers' settings that its keys state.
+    Returns for each provider that has a section, the Hot Readers' settings that its keys state.
     """
     if not (directory / STORAGE_FILE).exists():
         return {}

@@ -12,10 +12,7 @@ Place = tuple[str | int, ...]
 class FlawError(ValueError):
     """The content isn't strict JSON; none of its values is in the error, as they may be secret.
 
-    Attributes
-    ----------
-    place
-        The place of a repeated key; empty for any other flaw.
+    `place`: the place of a repeated key; empty for any other flaw.
     """
 
     def __init__(self, found: str, place: Place = ()) -> None:
@@ -26,10 +23,8 @@ class FlawError(ValueError):
 def parse(content: bytes) -> Any:
     """Read JSON in UTF-8, perhaps with the byte order mark of editors on Windows.
 
-    Raises
-    ------
-    FlawError
-        It isn't JSON, has a key twice in an object or a number such as NaN, or is nested too deep.
+    Raises `FlawError`: it isn't JSON, has a key twice in an object or a number such as NaN, or is nested
+    too deep.
     """
     repeating: list[tuple[dict[str, Any], str]] = []
 

@@ -19,10 +19,7 @@ OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 def read_regular(path: Path, *, follow: bool = False) -> tuple[bytes, int]:
     """Read a file and its mode, waiting for no pipe, and following no symbolic link unless asked to.
 
-    Raises
-    ------
-    OSError
-        It can't be read, is a symbolic link (`ELOOP`), or isn't a regular file.
+    Raises `OSError`: it can't be read, is a symbolic link (`ELOOP`), or isn't a regular file.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     descriptor = os.open(path, flags)

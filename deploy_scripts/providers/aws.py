@@ -66,10 +66,7 @@ def _writer(environment: Environment) -> DynamoDBWriter:
 class DynamoDBProbe:
     """A look into a table.
 
-    Raises
-    ------
-    HotStoreError
-        The keys of the table or index aren't those that the settings name.
+    Raises `HotStoreError`: the keys of the table or index aren't those that the settings name.
     """
 
     def __init__(

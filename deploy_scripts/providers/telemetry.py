@@ -49,10 +49,7 @@ class EntryLayout:
     def load(cls, environment: Environment, *, nested_keys: bool = False) -> Self:
         """Read it from the Hot Readers' settings.
 
-        Parameters
-        ----------
-        nested_keys
-            True for a store that may have the device's id and the time within maps.
+        `nested_keys`: True for a store that may have the device's id and the time within maps.
         """
         timestamp_format(environment)
 
@@ -119,10 +116,7 @@ class Entry:
 class Writer(ABC):
     """Writes entries into one hot storage; one that is there already is replaced, not doubled.
 
-    Parameters
-    ----------
-    place
-        The storage's name in messages, such as `the DynamoDB table hot`.
+    `place`: the storage's name in messages, such as `the DynamoDB table hot`.
     """
 
     largest_batch: ClassVar[int]
@@ -137,10 +131,7 @@ class Writer(ABC):
     ) -> int:
         """Write entries, and wait as long as the storage throttles.
 
-        Returns
-        -------
-        int
-            How many were written. An SDK's own error is raised if the storage refuses.
+        Returns how many were written. An SDK's own error is raised if the storage refuses.
         """
         written = 0
         for batch in self._batches(entries):

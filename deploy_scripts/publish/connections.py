@@ -47,11 +47,8 @@ def save(
 ) -> list[str]:
     """Save the connections of both reads, as far as they differ; return a line for each change.
 
-    Parameters
-    ----------
-    accepted
-        The tokens that the Hot Readers accept. A connection that has one of them keeps it; else it
-        gets the last one, which each endpoint knows even while a token changes (`tokens.rotation`).
+    `accepted`: the tokens that the Hot Readers accept. A connection that has one of them keeps it; else it
+    gets the last one, which each endpoint knows even while a token changes (`tokens.rotation`).
     """
     known = connections.load()
     changes = []
@@ -117,12 +114,9 @@ def remove_others(
 
     The ids of those that were there are returned.
 
-    Parameters
-    ----------
-    layout
-        The layout whose connections stay; None for none.
-    deployed, function_url
-        The stage and its Function URL. Connections that lead to another one's endpoints stay.
+    `layout`: the layout whose connections stay; None for none.
+    `deployed`, `function_url`: the stage and its Function URL. Connections that lead to another one's
+    endpoints stay.
     """
     known = connections.load()
     api = deployed.rest_api

@@ -18,10 +18,7 @@ Json = dict[str, Any]
 class RegistrationError(RefusedError):
     """TwinMaker, IAM or Lambda refused; the message has AWS's own code and message.
 
-    Parameters
-    ----------
-    code
-        AWS's code of the error, if it was a call that failed.
+    `code`: AWS's code of the error, if it was a call that failed.
     """
 
     def __init__(self, message: str, code: str = "") -> None:

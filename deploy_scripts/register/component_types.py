@@ -70,11 +70,8 @@ def component_type(device: Device, readers: Mapping[Read, str]) -> Json:
     A type of the device alone has the device's id and constants as default values. In one that several
     devices share, they are required, and each entity's component has them (`components`).
 
-    Returns
-    -------
-    dict
-        `propertyDefinitions` and `functions`, as CreateComponentType and UpdateComponentType take
-        them (TwinMaker API reference).
+    Returns `propertyDefinitions` and `functions`, as CreateComponentType and UpdateComponentType take
+    them (TwinMaker API reference).
     """
     return _described(device, TELEMETRY, readers, "isTimeSeries", "isStoredExternally")
 

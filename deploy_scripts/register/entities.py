@@ -83,10 +83,7 @@ class Entities(Resources):
     def own(self, type_ids: Iterable[str]) -> list[list[str]]:
         """Find those that were made for the twin, wanted or not; none of somebody else's may be in the way.
 
-        Returns
-        -------
-        list[list[str]]
-            Their ids, in groups: children come before their parents.
+        Returns their ids, in groups: children come before their parents.
         """
         twin = self.workspace.twin
         users = self._listed(componentTypeId=type_ids)

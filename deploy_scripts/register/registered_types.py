@@ -25,11 +25,8 @@ def differences(wanted: Json, found: Json) -> dict[str, list[str]]:
     GetComponentType shows more than was written: flags that weren't given, what is inherited, display
     names. Only what `component_type` decides is compared.
 
-    Returns
-    -------
-    dict
-        For each member of UpdateComponentType that must be sent again (it takes each as a whole) a
-        line per difference; empty if there is none.
+    Returns for each member of UpdateComponentType that must be sent again (it takes each as a whole) a
+    line per difference; empty if there is none.
     """
     members = {"propertyDefinitions": ("property", _property), "functions": ("function", _function)}
     described = {

@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 class Registration:
     """The registration of a twin in TwinMaker.
 
-    Parameters
-    ----------
-    report
-        Gets a line for each step, or for each one that a dry run foresees.
+    `report`: gets a line for each step, or for each one that a dry run foresees.
 
     Examples
     --------
@@ -189,16 +186,10 @@ class Registration:
     ) -> Summary:
         """Remove everything that `register` made for the twin, whatever the configuration says now.
 
-        Parameters
-        ----------
-        delete_workspace
-            Also delete the workspace, if `register` made it for this twin and nothing is left in it.
-
-        Raises
-        ------
-        RegistrationError
-            Somebody else's entity uses a component type of ours, or is below an entity of ours
-            (nothing was removed), or AWS refused (another run goes on from there).
+        `delete_workspace`: also delete the workspace, if `register` made it for this twin and nothing is
+        left in it.
+        Raises `RegistrationError`: somebody else's entity uses a component type of ours, or is below an
+        entity of ours (nothing was removed), or AWS refused (another run goes on from there).
         """
         for flaw in name_flaws("Id", self._twin.workspace_id, "The workspace's id"):
             raise ConfigurationError(flaw)

@@ -50,10 +50,7 @@ class Planned:
 class Resources(ABC):
     """Resources of one kind: what is wanted of them, and how they come to be so.
 
-    Parameters
-    ----------
-    wanted
-        Each resource by its id, as it has to be created.
+    `wanted`: each resource by its id, as it has to be created.
     """
 
     kind: ClassVar[str]
@@ -77,10 +74,7 @@ class Resources(ABC):
     def compare(self, resource_id: str, shown: Json) -> tuple[list[str], Json]:
         """Compare a resource with what is wanted.
 
-        Returns
-        -------
-        tuple[list[str], dict]
-            A line per difference, and the members to update; all members if it is in ERROR.
+        Returns a line per difference, and the members to update; all members if it is in ERROR.
         """
 
     def status(self, shown: Json) -> Json:

@@ -70,10 +70,8 @@ def configure_stage(
 
     The stage itself is written last: a run that is cut off and run again ends as one that wasn't.
 
-    Parameters
-    ----------
-    keep_token
-        True to leave the token's place alone: the project is a copy that a deployment is tried in.
+    `keep_token`: True to leave the token's place alone: the project is a copy that a deployment is tried
+    in.
     """
     stages = project / STAGES_FILE
     document = read_stage_file(stages)

@@ -56,12 +56,8 @@ class DeployedStage:
 
         A stage that was deleted with `chalice delete` has a record that lists nothing.
 
-        Raises
-        ------
-        NotDeployedError
-            There is no record.
-        ConfigurationError
-            The record is damaged.
+        Raises `NotDeployedError`: there is no record.
+        Raises `ConfigurationError`: the record is damaged.
         """
         return cls.of(stage, load_resources(project, stage))
 

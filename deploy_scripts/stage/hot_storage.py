@@ -36,12 +36,8 @@ def storage_settings(
 ) -> list[StorageSetting]:
     """Return the settings of a hot storage; one that isn't there has the function's default.
 
-    Parameters
-    ----------
-    stage
-        The Chalice stage of the Hot Readers; None if they aren't on AWS.
-    cloud
-        The hot storage's provider; None for that of the twin's layout.
+    `stage`: the Chalice stage of the Hot Readers; None if they aren't on AWS.
+    `cloud`: the hot storage's provider; None for that of the twin's layout.
     """
     cloud = cloud or twin.layout.layer_3_hot
     section = twin.storage.get(cloud)

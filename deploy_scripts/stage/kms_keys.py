@@ -39,12 +39,8 @@ class _Encrypted(NamedTuple):
 class KmsKeys:
     """Finds the keys of a stage's token and hot table.
 
-    Parameters
-    ----------
-    client
-        Makes a client of an AWS service, as `boto3.client` does.
-    chosen
-        The ARN of the key of what can't be looked at.
+    `client`: makes a client of an AWS service, as `boto3.client` does.
+    `chosen`: the ARN of the key of what can't be looked at.
     """
 
     def __init__(
@@ -59,10 +55,7 @@ class KmsKeys:
     ) -> None:
         """Add the permission to decrypt to each policy that lets a function read the token or the table.
 
-        Parameters
-        ----------
-        before
-            The policies as they were. Where a key can't be found, they keep what they granted.
+        `before`: the policies as they were. Where a key can't be found, they keep what they granted.
         """
         for each in (
             _Encrypted(

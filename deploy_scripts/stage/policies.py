@@ -28,10 +28,7 @@ def policies(
 ) -> dict[str, dict[str, Any]]:
     """Return the policy document of each function.
 
-    Parameters
-    ----------
-    index
-        The secondary index that is read in place of the table itself; None if it is the table.
+    `index`: the secondary index that is read in place of the table itself; None if it is the table.
     """
 
     def statements(function: str) -> Iterator[Statement]:

@@ -25,15 +25,8 @@ def digital_twin_info(twin: TwinConfiguration, devices: Iterable[Device]) -> str
 
     A Hot Reader on another cloud gets the same, so that all type alike.
 
-    Parameters
-    ----------
-    devices
-        The devices whose types, sources and constants the function needs.
-
-    Returns
-    -------
-    str
-        JSON, as `chalicelib.settings.digital_twin_info.DigitalTwinInfo` reads it.
+    `devices`: the devices whose types, sources and constants the function needs.
+    Returns JSON, as `chalicelib.settings.digital_twin_info.DigitalTwinInfo` reads it.
     """
     info: dict[str, Any] = {
         "config": {"digital_twin_name": twin.name},
@@ -83,10 +76,7 @@ def packed(info: str, others: Mapping[str, str], *, name: str) -> PackedInfo:
 
     Half of Lambda's room is left to the variables that people add.
 
-    Parameters
-    ----------
-    name
-        The name that tells the file from those of other stages and clouds.
+    `name`: the name that tells the file from those of other stages and clouds.
     """
     file = f"devices-{name}.json"
     path = f"{DEVICES_DIRECTORY.name}/{file}"

@@ -61,10 +61,7 @@ class Rotation:
     `ForeignTokenError` if the token wasn't made for the stage; and the errors of `accepted_tokens`,
     `InterCloudConnections` and `TokenStore`.
 
-    Parameters
-    ----------
-    max_age
-        The seconds for which an endpoint remembers what it fetched.
+    `max_age`: the seconds for which an endpoint remembers what it fetched.
     """
 
     def __init__(
@@ -92,11 +89,8 @@ class Rotation:
     def run(self, *, wait: bool = True) -> Step:
         """Announce a new token and hand it over, from wherever an earlier run stopped.
 
-        Parameters
-        ----------
-        wait
-            False to take a single step and not wait before handing over: the time must have passed
-            since the new token was announced.
+        `wait`: False to take a single step and not wait before handing over: the time must have passed
+        since the new token was announced.
         """
         accepted = self._accepted()
         step = self._next_step(accepted)
@@ -113,10 +107,7 @@ class Rotation:
     def retire(self) -> bool:
         """Let the endpoints refuse the old token; say whether there was one.
 
-        Raises
-        ------
-        VerbError
-            The new token isn't handed over yet.
+        Raises `VerbError`: the new token isn't handed over yet.
         """
         current, *previous = self._accepted()
         step = self._next_step([current, *previous])

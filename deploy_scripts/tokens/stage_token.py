@@ -63,10 +63,7 @@ def managed_store(
 
     `client` makes a client of an AWS service, as `boto3.client` does.
 
-    Raises
-    ------
-    StageTokenError
-        The stage holds a token itself, or its reference is an ARN.
+    Raises `StageTokenError`: the stage holds a token itself, or its reference is an ARN.
     """
     stated = (stage.environment or {}).get(TOKEN_VARIABLE)
     reference = chosen or stated or f"ssm:{default_token_name(twin_name, stage.name)}"

@@ -37,10 +37,7 @@ class TokenStore(ABC):
     It is ours if we made it, for this stage of this twin, as tags on it say. No verb changes or deletes
     what isn't ours; every verb may read it.
 
-    Attributes
-    ----------
-    reference
-        The value of the setting `INTER_CLOUD_TOKEN` that refers to the place.
+    `reference`: the value of the setting `INTER_CLOUD_TOKEN` that refers to the place.
     """
 
     service: ClassVar[str]  # the store in a reference; boto3 has the same name for it
@@ -60,12 +57,8 @@ class TokenStore(ABC):
     def put(self, token: str) -> None:
         """Store a token, in place of the one before.
 
-        Raises
-        ------
-        ForeignTokenError
-            The place isn't ours.
-        StoreRefusedError
-            AWS refused.
+        Raises `ForeignTokenError`: the place isn't ours.
+        Raises `StoreRefusedError`: AWS refused.
         """
         try:
             self._write(token)

@@ -39,10 +39,7 @@ def numeric_names(device: Device) -> list[str]:
 def series_of(device: Device, answered: Iterable[Mapping[str, Any]]) -> Iterator[Series]:
     """Make a line of each property that an answer has numbers of.
 
-    Parameters
-    ----------
-    answered
-        `propertyValues` of a history in descending order.
+    `answered`: `propertyValues` of a history in descending order.
     """
     answers = list(answered)
     for each in device.properties:
@@ -61,15 +58,8 @@ def series_of(device: Device, answered: Iterable[Mapping[str, Any]]) -> Iterator
 def svg(series: Sequence[Series]) -> str:
     """Draw one panel per series, with one time axis in UTC.
 
-    Parameters
-    ----------
-    series
-        At least one.
-
-    Raises
-    ------
-    ValueError
-        A time isn't ISO 8601, or too near to an end of the calendar.
+    `series`: at least one.
+    Raises `ValueError`: a time isn't ISO 8601, or too near to an end of the calendar.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure

@@ -34,10 +34,7 @@ class Finding(NamedTuple, Generic[Value]):
 class BrokenHopError(Exception):
     """A hop is broken.
 
-    Parameters
-    ----------
-    unreadable
-        True if the reason is a configuration that can't be read.
+    `unreadable`: True if the reason is a configuration that can't be read.
     """
 
     def __init__(self, problem: str, advice: str, *, unreadable: bool = False) -> None:

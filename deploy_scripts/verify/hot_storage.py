@@ -43,16 +43,9 @@ class Storage:
     def look(self, *, readers_can: bool) -> tuple[str, Sequence[Judgement]]:
         """Look at the oldest and newest entries of each device, without a range.
 
-        Parameters
-        ----------
-        readers_can
-            True if the Hot Readers were seen to read the storage: then what keeps this machine from it,
-            such as a firewall, says nothing about them.
-
-        Returns
-        -------
-        tuple
-            What was looked at, or why it couldn't be, in words; and what was found of each device.
+        `readers_can`: True if the Hot Readers were seen to read the storage: then what keeps this machine
+        from it, such as a firewall, says nothing about them.
+        Returns what was looked at, or why it couldn't be, in words; and what was found of each device.
         """
         provider = PROVIDERS[self.provider]
         try:
