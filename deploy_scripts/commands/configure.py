@@ -6,7 +6,7 @@ import click
 
 from deploy_scripts.commands import options
 from deploy_scripts.stage.configure import configure_stage
-from deploy_scripts.stage.kms_keys import KmsKeys
+from deploy_scripts.stage.policies import KmsKeys
 from deploy_scripts.tokens.stage_token import followed_reference, managed_store
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.model.layout import ProviderLayout, component_type_function
 from chalicelib.model.reads import READS
-from deploy_scripts.plan.limits import limits
-from deploy_scripts.plan.missing import missing
+from deploy_scripts.plan.missing import missing, refused
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.register.component_types import component_type_ids, component_types
@@ -141,14 +140,14 @@ class Plan:
         )
         unsaved = [read for read, each in zip(READS, planned, strict=False) if not each.saved_as]
         endpoint_kinds = {each.kind for cloud in clouds for each in cloud.endpoints}
-        refused = limits(
+        too_much = refused(
             configuration,
             stage,
             token=next((name.value for name in _token(configuration, stage)), None),
             function_url=FUNCTION_URL in endpoint_kinds,
             region=region,
         )
-        found = dict.fromkeys([*refused, *missing(configuration, stage, unsaved)])
+        found = dict.fromkeys([*too_much, *missing(configuration, stage, unsaved)])
         return cls(configuration.name, stage.name, layout, clouds, tuple(found))
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.model.reads import Read
     from deploy_scripts.project_files.inter_cloud import Connection, InterCloudConnections
     from deploy_scripts.project_files.twin_configuration import TwinConfiguration
-    from deploy_scripts.stage.kms_keys import KmsKeys
+    from deploy_scripts.stage.policies import KmsKeys
     from deploy_scripts.tokens.stores import TokenStore
 
 _TABLE: Final = "DYNAMODB_TABLE_NAME"

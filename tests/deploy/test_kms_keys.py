@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from deploy_scripts.stage.kms_keys import KmsKeys
+from deploy_scripts.stage.policies import KmsKeys
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.diagnosis import aws_problem
 from local_cloud.aws.account import LocalAws

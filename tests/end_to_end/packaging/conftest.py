@@ -17,7 +17,7 @@ from deploy_scripts import PROJECT
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.configure import configure_stage
-from deploy_scripts.stage.kms_keys import KmsKeys
+from deploy_scripts.stage.policies import KmsKeys
 from deploy_scripts.tokens.stage_token import default_token_name
 from deploy_scripts.tokens.stores import ParameterStore
 
