@@ -35,8 +35,7 @@ from benchmarks.far_reader import (
 from benchmarks.measure import Finding, Timing, processor_seconds_of_processes
 from deploy_scripts import PROJECT
 from deploy_scripts.deployment.lambda_package import PackageFiles
-from deploy_scripts.package.bytecode import with_bytecode
-from deploy_scripts.package.contents import zipped
+from deploy_scripts.package.contents import with_bytecode, zipped
 from local_cloud.aws.lambda_runtime import FunctionSpec, LambdaRuntime
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from benchmarks.far_reader import TOKEN, twin_info
 from benchmarks.hot_readers import payload
 from benchmarks.measure import Finding, Timing, processor_seconds_of_processes
 from deploy_scripts import PROJECT
-from deploy_scripts.package.bytecode import with_bytecode
-from deploy_scripts.package.contents import contents
+from deploy_scripts.package.contents import contents, with_bytecode
 from deploy_scripts.providers import PACKAGED
 from local_cloud.azure.functions import LocalAzureFunctions
 from local_cloud.child_process import free_port

@@ -148,21 +148,24 @@ class Deployment:
             check=False,
         )
         if done.returncode:
-            self.report((done.stdout or "").rstrip())
+            if done.stdout:
+                self.report(done.stdout.rstrip())
             raise RefusedError(f"`chalice {verb}` failed; see above.")
         return done.stdout or ""
 
-    def recover(self) -> None:
+    def recover(self, *, to_delete: bool = False) -> None:
         """Make Chalice's record agree with AWS, so that Chalice finds what a run that was cut off left.
 
-        A REST API besides the recorded one is deleted if it was never deployed: then it has no URL.
+        A REST API besides the recorded one is deleted if it was never deployed, and so has no URL; or if the
+        stage goes.
         """
-        self._record.write()
+        if not (to_delete and self.dry_run):
+            self._record.write()
         self.changed = self.changed or bool(self._record.changes)
         for change in self._record.changes:
             self.report(change)
         for api in self._record.spare_apis:
-            if api.reachable:
+            if api.reachable and not to_delete:
                 self.report(
                     f"There is a second REST API that leads to this stage's function: {api.id}. If "
                     "nobody calls it any more, delete it: aws apigateway delete-rest-api "
@@ -171,9 +174,8 @@ class Deployment:
             else:
                 if not self.dry_run:
                     self._record.delete_api(api)
-                self.report(
-                    f"{self._did('delete')} the REST API {api.id}: a run that was cut off left it"
-                )
+                why = "" if api.reachable else ": a run that was cut off left it"
+                self.report(f"{self._did('delete')} the REST API {api.id}{why}")
 
     def leave_twinmaker(self, *, delete_workspace: bool = False) -> None:
         """Take the twin out of TwinMaker, unless it is another stage's functions that it reads by.
@@ -260,14 +262,7 @@ class Deployment:
 
     def delete_stage(self) -> None:
         """Delete the functions, their roles and every REST API that leads to them."""
-        if not self.dry_run:
-            self._record.write()
-        for change in self._record.changes:
-            self.report(change)
-        for api in self._record.spare_apis:
-            if not self.dry_run:
-                self._record.delete_api(api)
-            self.report(f"{self._did('delete')} the REST API {api.id}")
+        self.recover(to_delete=True)
         if not self._record.resources:
             return
         words = ["delete", "--stage", self.stage.name]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalice.utils import ChaliceZipFile, OSUtils
 
-from deploy_scripts.package.bytecode import with_bytecode
+from deploy_scripts.package.contents import with_bytecode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,18 @@ from __future__ import annotations
 import ast
 import io
 import stat
+import subprocess
+import sys
 import zipfile
 from importlib.util import resolve_name
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from deploy_scripts.errors import VerbError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from deploy_scripts.providers.provider import Functions
 
@@ -27,6 +30,10 @@ _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
 _TYPES_ONLY: Final = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 _MODE: Final = stat.S_IFREG | 0o644
+
+_COMPILE: Final = ("-I", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash")
+_SOME_FAILED: Final = 1
+"""The exit code if a file isn't Python: of libraries, templates aren't."""
 
 
 def contents(project: Path, functions: Functions) -> dict[str, bytes]:
@@ -73,6 +80,32 @@ def _imported(path: Path, source: bytes, package: str) -> Iterator[str]:
                 yield from (f"{origin}.{each.name}" for each in names)
             case node:
                 waiting += ast.iter_child_nodes(node)
+
+
+def with_bytecode(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return files with the bytecode of their modules, for the Python version that runs this.
+
+    It is used whatever times the files get (PEP 552, 'unchecked'). Another version of Python looks for
+    other files, and compiles. Bytecode is the same on all machines, but not in all processes: what a
+    process has loaded shows in it. So a process of its own makes it, and the same sources give the
+    same bytes.
+    """
+    with TemporaryDirectory() as directory:
+        for name, content in files.items():
+            if name.endswith(".py"):
+                path = Path(directory, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        compiled = subprocess.run(  # noqa: S603 - Python itself
+            [sys.executable, *_COMPILE, "-s", directory, directory], check=False
+        )
+        if compiled.returncode != _SOME_FAILED:
+            compiled.check_returncode()
+        found = Path(directory).rglob("*.pyc")
+        return {
+            **files,
+            **{path.relative_to(directory).as_posix(): path.read_bytes() for path in sorted(found)},
+        }
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

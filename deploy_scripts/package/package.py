@@ -14,8 +14,7 @@ from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts import PROJECT
 from deploy_scripts.errors import VerbError
-from deploy_scripts.package.bytecode import with_bytecode
-from deploy_scripts.package.contents import contents
+from deploy_scripts.package.contents import contents, with_bytecode
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from deploy_scripts.publish.connections import check_layout

@@ -45,20 +45,8 @@ def publish(
 ) -> tuple[str, list[str]]:
     """Throttle the API of a deployed stage, and save its endpoints as connections.
 
-    Parameters
-    ----------
-    rate, burst
-        Requests per second, and at once, that the API takes before it answers 429; None for those of
-        now, or else the first ones.
-    endpoint
-        The kind of endpoint that the connections shall lead to: `api-gateway` or `function-url`; None
-        for that of now, or else `api-gateway`.
-
-    Returns
-    -------
-    tuple[str, list[str]]
-        The kind of endpoint that the connections lead to, and a line for each change.
-
+    `rate`, `burst` and `endpoint` are the options of the verb; None for those of now, or else the first ones.
+    Returns the kind of endpoint that the connections lead to, and a line for each change.
     """
     api = deployed.rest_api
     if api is None:

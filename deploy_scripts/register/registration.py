@@ -70,38 +70,15 @@ class Registration:
     ) -> Summary:
         """Make TwinMaker agree with the devices.
 
-        A component type of ours whose device isn't there any more is reported as left over; it is
-        removed only with `prune`.
+        The other parameters are the options of the verb. `readers` are the ARNs of the functions behind the
+        reads (`reader_functions`), without a version: TwinMaker takes none (API reference, 'LambdaFunction').
+        With `foreseen` and `dry_run`, they may still have to be deployed. A component type of ours whose
+        device isn't there any more is reported as left over, and removed only with `prune`, unless it reads
+        by functions of another stage.
 
-        Parameters
-        ----------
-        readers
-            The ARN of the function behind each read (`reader_functions`), without a version:
-            TwinMaker takes none (API reference, 'LambdaFunction').
-        role_arn
-            The workspace's role, if it has to be created. For a workspace that is there, its own
-            role is used; another one here is an error.
-        entities
-            Also make an entity for each device, with the components `telemetry` and `latest`.
-        adopt
-            Take over component types and entities of the same ids that nobody's tags are on, such
-            as the larger deployer's.
-        prune
-            Remove the component types that are left over, and entities of ours that use them. One
-            that reads by functions of another stage stays.
-        foreseen
-            With `dry_run`: the functions may still have to be deployed.
-
-        Raises
-        ------
-        ConfigurationError
-            An argument or a device can't be right; nothing was written.
-        NotOursError
-            Something of the same id isn't ours; nothing was written.
-        RegistrationError
-            An entity of somebody else's, or one that isn't put right without `entities`, uses what is to
-            be pruned (nothing was written); or AWS refused: what was written stays, and another run goes
-            on from there.
+        Nothing was written if an argument can't be right (`ConfigurationError`), something of the same id
+        isn't ours (`NotOursError`), or an entity uses what is to be pruned. After any other
+        `RegistrationError` another run goes on from what was written.
         """
         types = self._types(component_types(self._twin.name, devices, readers))
         wanted = {each.id: entity(self._twin.name, each) for each in devices}

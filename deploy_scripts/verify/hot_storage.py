@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from chalicelib.model.entries import DeviceId
     from chalicelib.settings.environment import Environment
     from deploy_scripts.project_files.twin_configuration import Device
-    from deploy_scripts.providers.provider import Probe
     from deploy_scripts.verify.endpoint import EndpointAnswer
 
     Entries = Sequence[Mapping[str, Any]]
@@ -47,11 +46,12 @@ class Storage:
         from it, such as a firewall, says nothing about them.
         Returns what was looked at, or why it couldn't be, in words; and what was found of each device.
         """
-        provider = PROVIDERS[self.provider]
+        devices = [each for each in self.devices if each.properties]
         try:
             settings = HotReaderSettings.load(self.environment)
-            probe = provider.probe(self.environment)
-            ends = self._ends(probe, settings)
+            probe = PROVIDERS[self.provider].probe(self.environment)
+            ids = [_stored_id(each, settings) for each in devices]
+            ends = side_by_side(lambda each: () if each is None else probe.ends(each), ids)
             some = () if all(ends) else probe.some()
         except ConfigurationError as error:
             return self._not_looked(error), ()
@@ -66,7 +66,7 @@ class Storage:
             return self._not_looked(problem), ()
         except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
             return self._not_looked(error), ()
-        return f"looked into {probe.place}", self._judged(ends, some, settings)
+        return f"looked into {probe.place}", self._judged(devices, ends, some, settings)
 
     def _not_looked(self, reason: object) -> str:
         store = PROVIDERS[self.provider].store
@@ -75,20 +75,14 @@ class Storage:
             "config_storage.json or environment variables, and your credentials, as for load-telemetry)"
         )
 
-    @property
-    def _read(self) -> list[Device]:
-        """The devices that there is something to read of."""
-        return [each for each in self.devices if each.properties]
-
-    def _ends(self, probe: Probe, settings: HotReaderSettings) -> list[Entries]:
-        ids = [_stored_id(each, settings) for each in self._read]
-        return side_by_side(lambda each: () if each is None else probe.ends(each), ids)
-
     def _judged(
-        self, ends: Sequence[Entries], some: Entries, settings: HotReaderSettings
+        self,
+        devices: Sequence[Device],
+        ends: Sequence[Entries],
+        some: Entries,
+        settings: HotReaderSettings,
     ) -> list[Judgement]:
         """Judge each device by its ends, or else by some entries of whatever device."""
-        devices = self._read
         # A query in the order of a field doesn't find entries without it.
         of = [
             pair for pair in zip(ids_of(some, settings), some, strict=True) if pair[0] is not None

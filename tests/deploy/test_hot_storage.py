@@ -277,7 +277,7 @@ def test_other_devices_than_those_of_the_twin_are_named(table):
 def test_a_device_whose_id_is_no_number_gets_no_entries_without_an_id():
     entry = {"timestamp": AT, "pressure": 1}
     storage = Storage("aws", {}, [device()])
-    (found,) = storage._judged([()], [entry], settings(DEVICE_ID_TYPE="number"))
+    (found,) = storage._judged([device()], [()], [entry], settings(DEVICE_ID_TYPE="number"))
     assert (found.newest, found.remarks) == (None, {})
 
 

@@ -15,8 +15,7 @@ import pytest
 from deploy_scripts import PROJECT
 from deploy_scripts.deployment.lambda_package import PackageFiles
 from deploy_scripts.errors import VerbError
-from deploy_scripts.package.bytecode import with_bytecode
-from deploy_scripts.package.contents import contents, zipped
+from deploy_scripts.package.contents import contents, with_bytecode, zipped
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from deploy_scripts.providers.provider import Functions
 
