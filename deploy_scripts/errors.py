@@ -26,7 +26,7 @@ _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 class VerbError(Exception):
-    """The command, the configuration or a file is wrong; the message says what to do."""
+    """The command, the configuration or a file is wrong; the message says what to do, and holds no secret."""
 
     exit_code: ClassVar[int] = 2
 

@@ -46,10 +46,6 @@ _PATIENCE_SECONDS: Final = 10.0
 _log: Final = logging.getLogger(__name__)
 
 
-class InterCloudError(VerbError):
-    """The connections can't be read or written; the message says what to do, and holds no token."""
-
-
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The URL and the token of a Hot Reader on another cloud."""
@@ -86,7 +82,7 @@ def old_connection_id(layout: ProviderLayout) -> str:
 class InterCloudConnections:
     """The connections in a file; each call reads it anew.
 
-    Every call raises `InterCloudError` if the file is damaged, a symbolic link, or can't be read or
+    Every call raises a `VerbError` without a token in it if the file is damaged, a symbolic link, or can't be read or
     written. A layout is one that crosses clouds.
     """
 
@@ -145,7 +141,7 @@ class InterCloudConnections:
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise self._refusal("is a symbolic link; put the file itself there") from error
-            raise InterCloudError(f"{self.path} can't be read: {error.strerror}") from error
+            raise VerbError(f"{self.path} can't be read: {error.strerror}") from error
         if mode & OTHERS and not self._warned:
             self._warned = True
             _log.warning(
@@ -172,8 +168,8 @@ class InterCloudConnections:
                     f"must have an object with the strings 'url' and 'token' under {name!r}"
                 )
 
-    def _refusal(self, flaw: str) -> InterCloudError:
-        return InterCloudError(f"{self.path} {flaw}. It was left as it is.")
+    def _refusal(self, flaw: str) -> VerbError:
+        return VerbError(f"{self.path} {flaw}. It was left as it is.")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -183,12 +179,12 @@ class InterCloudConnections:
         try:
             descriptor = os.open(lock, flags, PRIVATE)
         except OSError as error:
-            raise InterCloudError(f"{lock} can't be opened: {error.strerror}") from error
+            raise VerbError(f"{lock} can't be opened: {error.strerror}") from error
         deadline = time.monotonic() + _PATIENCE_SECONDS
         try:
             while not _lock(descriptor):
                 if time.monotonic() >= deadline:
-                    raise InterCloudError(
+                    raise VerbError(
                         f"Another process has been writing {self.path} for {_PATIENCE_SECONDS:g} "
                         "seconds. Try again when it has ended."
                     )
@@ -203,13 +199,11 @@ class InterCloudConnections:
             # Only ASCII: any string that JSON can escape comes through unharmed.
             content = json.dumps(document, indent=2, allow_nan=False) + "\n"
         except ValueError:  # such as 1e999, which was read as infinity
-            content = ""
-        if not content:
-            raise self._refusal("holds a number that JSON can't spell")
+            raise self._refusal("holds a number that JSON can't spell") from None
         try:
             write_whole(self.path, content.encode(), mode=PRIVATE, locked=True)
         except OSError as error:
-            raise InterCloudError(f"{self.path} can't be written: {error.strerror}") from error
+            raise VerbError(f"{self.path} can't be written: {error.strerror}") from error
 
 
 def _lock(descriptor: int) -> bool:
@@ -243,4 +237,4 @@ def _checked(connection: Connection) -> Connection:
         flaw = str(error)
     else:
         return checked
-    raise InterCloudError(flaw)  # not in the handler, whose error may hold the token
+    raise VerbError(flaw)  # not in the handler, whose error may hold the token

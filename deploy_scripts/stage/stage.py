@@ -26,10 +26,6 @@ STAGES_FILE: Final = ".chalice/config.json"
 """The file of a project's stages."""
 
 
-class StageError(VerbError):
-    """A file of the stages can't be read or written."""
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A Chalice stage."""
@@ -91,9 +87,9 @@ class Stage:
                 )
             values = [value for each in (environment, *own.values()) for value in each.values()]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StageError(f"{path} isn't a configuration of Chalice: {error!r}") from error
+            raise VerbError(f"{path} isn't a configuration of Chalice: {error!r}") from error
         if not all(isinstance(each, str) for each in values):
-            raise StageError(f"{path}: the environment variables of {name} must be strings")
+            raise VerbError(f"{path}: the environment variables of {name} must be strings")
         return cls(name, app_name, environment, own)
 
 
@@ -102,9 +98,9 @@ def read_stage_file(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
-        raise StageError(f"{path} can't be read: {error.strerror}.") from error
+        raise VerbError(f"{path} can't be read: {error.strerror}.") from error
     except ValueError as error:
-        raise StageError(f"{path} isn't JSON: {error}. Restore it first.") from error
+        raise VerbError(f"{path} isn't JSON: {error}. Restore it first.") from error
 
 
 def write_stage_file(path: Path, document: Any) -> None:
@@ -112,6 +108,6 @@ def write_stage_file(path: Path, document: Any) -> None:
     try:
         write_json(path, document)
     except OSError as error:
-        raise StageError(
+        raise VerbError(
             f"{path} can't be written: {error.strerror}. Check the directory's permissions."
         ) from error

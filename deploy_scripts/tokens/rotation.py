@@ -57,9 +57,8 @@ class Step(Enum):
 class Rotation:
     """The rotation of the token of one layout's endpoints.
 
-    Its methods raise `VerbError` if the caller isn't connected, or with another token;
-    `ForeignTokenError` if the token wasn't made for the stage; and the errors of `accepted_tokens`,
-    `InterCloudConnections` and `TokenStore`.
+    Its methods raise a `VerbError` if the caller isn't connected, or with another token, or if the token
+    wasn't made for the stage.
 
     `max_age`: the seconds for which an endpoint remembers what it fetched.
     """

@@ -23,14 +23,6 @@ READ_TOKEN_SID: Final = "ReadTheToken"  # noqa: S105 - the id of a statement
 _STAGE_TAG: Final = "stage"
 
 
-class StoreRefusedError(RefusedError):
-    """AWS refused to store a token; the message holds AWS's code only, as its words may quote it."""
-
-
-class ForeignTokenError(VerbError):
-    """The place wasn't made for this stage, so its token isn't changed."""
-
-
 class TokenStore(ABC):
     """A place for one token.
 
@@ -55,10 +47,9 @@ class TokenStore(ABC):
         return unless_gone(self._read)
 
     def put(self, token: str) -> None:
-        """Store a token, in place of the one before.
+        """Store a token, in place of the one before, if the place is ours or isn't there.
 
-        Raises `ForeignTokenError`: the place isn't ours.
-        Raises `StoreRefusedError`: AWS refused.
+        The message of a refusal holds AWS's code only, as its words may quote the token.
         """
         try:
             self._write(token)
@@ -66,7 +57,7 @@ class TokenStore(ABC):
             message = f"{self.reference}: {error.operation_name} was refused: {_code(error)}"
         else:
             return
-        raise StoreRefusedError(message)  # not in the handler: no trace of what was sent
+        raise RefusedError(message)  # not in the handler: no trace of what was sent
 
     def is_ours(self) -> bool | None:
         """Say whether the place is ours; None if it isn't there."""
@@ -80,7 +71,7 @@ class TokenStore(ABC):
     def check_ours(self) -> None:
         """Check that the place is ours, or isn't there."""
         if self.is_ours() is False:
-            raise ForeignTokenError(
+            raise VerbError(
                 f"{self.reference} is there and wasn't made for the stage {self._stage} of the twin "
                 f"{self._twin}, so it isn't overwritten. Let whoever made it change it "
                 "(docs/settings.md, 'Changing it without downtime'); or run configure with another "

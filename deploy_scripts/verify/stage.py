@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import READS
 from chalicelib.settings.token_reference import TokenReference, split_tokens
+from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import Plan
 from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
     InterCloudConnections,
-    InterCloudError,
 )
-from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.deployed import DeployedStage, NotDeployedError, deploy_command
-from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
+from deploy_scripts.stage.stage import API_HANDLER, Stage
 from deploy_scripts.stage.twin_info import unpacked
 from deploy_scripts.tokens.stage_token import StageTokenError, accepted_tokens
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
@@ -62,7 +61,7 @@ def check_configuration(config: Path, project: Path, stage: str) -> Finding[Subj
         connections = InterCloudConnections(config / CONNECTIONS_FILE)
         missing = Plan.make(twin, configured, connections).missing
         subject = Subject(twin, configured, _connections(twin, connections))
-    except (ConfigurationProblems, StageError, InterCloudError) as error:
+    except VerbError as error:
         raise BrokenHopError(str(error), advice, unreadable=True) from error
     layout = f"hot storage on {twin.layout.layer_3_hot}, twin on {twin.layout.layer_4}"
     if not subject.functions:

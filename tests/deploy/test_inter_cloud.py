@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from deploy_scripts import PROJECT
+from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import (
     Connection,
     InterCloudConnections,
-    InterCloudError,
     connection_id,
     old_connection_id,
 )
@@ -181,20 +181,20 @@ UNUSABLE_TOKENS = ["", "short", "with blanks in the middle", "a" * 16 + "\r\nX: 
 
 @pytest.mark.parametrize("url", UNUSABLE_URLS)
 def test_a_url_that_a_token_must_not_be_sent_to_is_refused(connections, path, url):
-    with pytest.raises(InterCloudError, match=NEW_ID):
+    with pytest.raises(VerbError, match=NEW_ID):
         put(connections, url=url)
     assert not path.exists()
     write(path, saved(**{NEW_ID: entry(url=url)}))
-    with pytest.raises(InterCloudError, match=NEW_ID):
+    with pytest.raises(VerbError, match=NEW_ID):
         connections.get(LAYOUT, HISTORY)
 
 
 @pytest.mark.parametrize("token", UNUSABLE_TOKENS)
 def test_a_token_that_no_endpoint_takes_is_refused(connections, path, token):
-    with pytest.raises(InterCloudError, match=f"The token of {NEW_ID}|{NEW_ID}"):
+    with pytest.raises(VerbError, match=f"The token of {NEW_ID}|{NEW_ID}"):
         put(connections, token=token)
     write(path, saved(**{NEW_ID: entry(token=token)}))
-    with pytest.raises(InterCloudError, match=NEW_ID):
+    with pytest.raises(VerbError, match=NEW_ID):
         connections.get(LAYOUT, HISTORY)
 
 
@@ -252,7 +252,7 @@ def test_removing_where_there_is_no_directory_is_no_error(tmp_path):
 
 
 def test_putting_where_there_is_no_directory_says_so(tmp_path):
-    with pytest.raises(InterCloudError, match="No such file or directory"):
+    with pytest.raises(VerbError, match="No such file or directory"):
         put(InterCloudConnections(tmp_path / "none" / "config_inter_cloud.json"))
 
 
@@ -335,7 +335,7 @@ def test_a_damaged_file_is_refused_and_left_alone(connections, path, content, sa
         "put": lambda: put(connections),
         "remove": lambda: connections.remove(LAYOUT, HISTORY),
     }
-    with pytest.raises(InterCloudError, match="left as it is") as caught:
+    with pytest.raises(VerbError, match="left as it is") as caught:
         calls[call]()
     assert says in str(caught.value)
     assert path.read_bytes() == data
@@ -343,7 +343,7 @@ def test_a_damaged_file_is_refused_and_left_alone(connections, path, content, sa
 
 def test_a_number_that_would_change_is_refused(connections, path):
     write(path, '{"x": 1e999}')
-    with pytest.raises(InterCloudError, match="number"):
+    with pytest.raises(VerbError, match="number"):
         put(connections)
     assert path.read_text() == '{"x": 1e999}'
 
@@ -355,7 +355,7 @@ def test_a_symbolic_link_is_refused(connections, path, tmp_path, exists):
         write(target, {})
     path.symlink_to(target)
     for call in (connections.load, lambda: put(connections)):
-        with pytest.raises(InterCloudError, match="symbolic link"):
+        with pytest.raises(VerbError, match="symbolic link"):
             call()
     assert path.is_symlink()
     assert target.exists() is exists
@@ -363,7 +363,7 @@ def test_a_symbolic_link_is_refused(connections, path, tmp_path, exists):
 
 def test_a_symbolic_link_in_the_lock_files_place_is_refused(connections, path, tmp_path):
     path.with_name(f".{path.name}.lock").symlink_to(tmp_path / "victim")
-    with pytest.raises(InterCloudError, match=r"\.lock"):
+    with pytest.raises(VerbError, match=r"\.lock"):
         put(connections)
     assert not (tmp_path / "victim").exists()
 
@@ -372,14 +372,14 @@ def test_a_directory_in_its_place_is_refused(connections, path):
     path.mkdir()
     open_before = len(list(Path("/proc/self/fd").iterdir()))
     for call in (connections.load, lambda: put(connections)):
-        with pytest.raises(InterCloudError, match="isn't a file"):
+        with pytest.raises(VerbError, match="isn't a file"):
             call()
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
 
 def test_what_is_no_file_is_refused_without_waiting_for_it(connections, path):
     os.mkfifo(path, 0o600)
-    with pytest.raises(InterCloudError, match="isn't a file"):
+    with pytest.raises(VerbError, match="isn't a file"):
         connections.load()
 
 
@@ -461,7 +461,7 @@ def test_no_error_holds_a_token_nor_does_its_cause(connections, path, caplog, co
     caplog.set_level(logging.DEBUG)
     path.write_bytes(content.encode(errors="surrogateescape"))
     path.chmod(0o644)
-    with pytest.raises(InterCloudError) as caught:
+    with pytest.raises(VerbError) as caught:
         connections.get(LAYOUT, HISTORY)
     error: BaseException | None = caught.value
     assert TOKEN not in "".join(traceback.format_exception(caught.value)) + caplog.text
@@ -479,7 +479,7 @@ def test_a_writer_that_fails_before_the_rename_leaves_the_old_content(connection
     before = path.read_bytes()
     with (
         mock.patch("os.replace", side_effect=OSError(28, "No space left on device")),
-        pytest.raises(InterCloudError, match="No space left"),
+        pytest.raises(VerbError, match="No space left"),
     ):
         put(connections, token="another-token-of-the-tests")
     assert path.read_bytes() == before
@@ -568,7 +568,7 @@ with connections._locked():
     with start(path, script) as process:
         assert process.stdout
         assert process.stdout.readline() == b"locked\n"
-        with pytest.raises(InterCloudError, match="Another process"):
+        with pytest.raises(VerbError, match="Another process"):
             put(InterCloudConnections(path))
         process.communicate(b"g")
     put(InterCloudConnections(path))

@@ -16,17 +16,17 @@ from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.commands.plan import plan as command
+from deploy_scripts.errors import VerbError
 from deploy_scripts.plan import views
 from deploy_scripts.plan.plan import Cloud, Plan
 from deploy_scripts.project_files.inter_cloud import (
     InterCloudConnections,
-    InterCloudError,
     connection_id,
 )
 from deploy_scripts.project_files.rules import DEVICES_FILE
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PROVIDERS
-from deploy_scripts.stage.stage import API_HANDLER, Stage, StageError
+from deploy_scripts.stage.stage import API_HANDLER, Stage
 from tests.spellings import spelled
 
 if TYPE_CHECKING:
@@ -546,7 +546,7 @@ def test_a_name_longer_than_lambda_takes_is_pointed_out(twin, length, fits):
 
 def test_connections_that_cant_be_read_end_the_planning(twin):
     twin.write("config_inter_cloud.json", "{")
-    with pytest.raises(InterCloudError):
+    with pytest.raises(VerbError):
         plan_of(twin, ProviderLayout("azure", "aws"))
 
 
@@ -587,7 +587,7 @@ def test_the_projects_own_stages_are_read():
      {"app_name": "a", "stages": {"dev": {"environment_variables": {"A": 1}}}}],
 )  # fmt: skip
 def test_stages_that_cant_be_read_are_an_error(tmp_path, document):
-    with pytest.raises(StageError, match=r"configuration of Chalice|must be strings"):
+    with pytest.raises(VerbError, match=r"configuration of Chalice|must be strings"):
         Stage.load(chalice_project(tmp_path, document), "dev")
 
 
@@ -614,7 +614,7 @@ def test_a_flaw_in_the_endpoints_functions_own_variables_is_pointed_out(twin):
 
 
 def test_a_project_without_stages_is_an_error(tmp_path):
-    with pytest.raises(StageError, match="No such file"):
+    with pytest.raises(VerbError, match="No such file"):
         Stage.load(tmp_path, "dev")
 
 

@@ -19,14 +19,14 @@ from chalicelib.settings.token_reference import TokenReference
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
 from deploy_scripts.commands import rotate_token as command
-from deploy_scripts.errors import VerbError
+from deploy_scripts.errors import RefusedError, VerbError
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections, old_connection_id
 from deploy_scripts.tokens.rotation import (
     FETCH_SECONDS,
     Rotation,
     Step,
 )
-from deploy_scripts.tokens.stores import ParameterStore, SecretsManager, StoreRefusedError
+from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from local_cloud.aws.account import LocalAws
 from tests.spellings import spelled
 
@@ -357,7 +357,7 @@ def test_a_store_that_refuses_is_told_without_what_was_sent(world):
         }
 
     world.client.meta.events.register_last("before-call", refuse)
-    with pytest.raises(StoreRefusedError, match=r"ValidationException$") as raised:
+    with pytest.raises(RefusedError, match=r"ValidationException$") as raised:
         world.rotation().run()
     assert sent
     assert raised.value.__context__ is None
