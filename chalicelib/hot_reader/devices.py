@@ -9,6 +9,7 @@ import heapq
 import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -191,12 +192,16 @@ def _found_in(
         yield Found(rank, number, entry, timestamp.text, done, conditions.met_by(entry))
 
 
+def _first(part: Iterator[Found]) -> Found | None:
+    return next(part, None)
+
+
 def _begun(parts: Sequence[Iterator[Found]]) -> list[Iterator[Found]]:
     """Read the first entry of each part, several at a time: that is when the storage is asked."""
     if len(parts) < 2:
         return [*parts]
     with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(parts))) as threads:
-        firsts = [threads.submit(next, part, None) for part in parts]
+        firsts = [threads.submit(copy_context().run, _first, part) for part in parts]
         try:
             found = [each.result() for each in firsts]
         except BaseException:

@@ -17,7 +17,7 @@ _PAGE_SECONDS: Final = 8.0
 (`RemoteReaderSettings.longest_try`), of which the store's last answer and the page's way back take some."""
 _AHEAD_SECONDS: Final = 2.0
 """The longest time that a read goes on for pages ahead: nobody has asked for them yet."""
-_ANSWER_MARGIN: Final = 2.0
+ANSWER_MARGIN: Final = 2.0
 """Seconds of the host's own time for the store's last answer, and for the page's way back."""
 
 
@@ -55,7 +55,7 @@ class ReadingTime:
         self.can_end = False
         self._clock = clock
         started = clock()
-        self._end = started + seconds - _ANSWER_MARGIN
+        self._end = started + seconds - ANSWER_MARGIN
         self._page_end = min(started + _PAGE_SECONDS, self._end)
         self._ahead_end = started + _AHEAD_SECONDS
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from chalicelib.contracts.answers import HistoryAnswer, LastEntryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.hot_reader.reading_time import ANSWER_MARGIN
 from chalicelib.model.query import DevicesQuery, HistoryQuery
+from chalicelib.stores.hot_store import reads_within
 
 if TYPE_CHECKING:
     from chalicelib.model.query import AnyQuery
@@ -66,6 +68,11 @@ class HotReaderService:
 
 def answer(reader: HotReader, query: AnyQuery, seconds: float = math.inf) -> Answer:
     """Answer a history query or a last entry query; raises `HotReaderError`."""
+    with reads_within(seconds - ANSWER_MARGIN):
+        return _answer(reader, query, seconds)
+
+
+def _answer(reader: HotReader, query: AnyQuery, seconds: float) -> Answer:
     if isinstance(query, HistoryQuery) and query.interval is not None:
         query = DevicesQuery((query,))
     if isinstance(query, DevicesQuery):

@@ -24,7 +24,7 @@ from chalicelib.stores.cosmos_batches import KEY_AND_IDENTITY, RowBatch
 from chalicelib.stores.cosmos_errors import answer_in_time
 from chalicelib.stores.cosmos_pages import KeptPages
 from chalicelib.stores.cosmos_transport import PooledTransport
-from chalicelib.stores.hot_store import READ_SECONDS, entries_of
+from chalicelib.stores.hot_store import entries_of, read_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -168,7 +168,7 @@ class CosmosHotStore:
 
         The next page is requested when it is needed, and all of them come within one time.
         """
-        until = time.monotonic() + READ_SECONDS
+        until = read_ends()
         size = _ANY_NUMBER if limit is None else min(limit, _LARGEST_PAGE)
         continuation: str | None = None
         while True:
@@ -243,7 +243,7 @@ class LazyContainer:
         if opened is None:
             # Without a lock: if the account is unavailable, no request waits for another's attempts.
             # Two first requests at once make two clients, and the later one is kept.
-            until = time.monotonic() + _CLIENT["timeout"]
+            until = min(time.monotonic() + _CLIENT["timeout"], read_ends())
             opened = self._opened = answer_in_time(self._open, until)
         return opened
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore
@@ -17,7 +16,7 @@ from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch, made_of_i
 from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import ItemColumns, all_until, page_client
-from chalicelib.stores.hot_store import READ_SECONDS, entries_of
+from chalicelib.stores.hot_store import entries_of, read_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -107,7 +106,7 @@ class DynamoDBHotStore:
     ) -> list[str] | None:
         """Return the names of the rest of the table's key; see `IndexQueries.key_beyond_index`."""
         request = self._request(device_id, lower, upper, descending=False, properties={}, limit=1)
-        page = self._query(request, time.monotonic() + READ_SECONDS)
+        page = self._query(request, read_ends())
         position = page.get("LastEvaluatedKey")
         if position is None:
             return None
@@ -145,7 +144,7 @@ class DynamoDBHotStore:
             device_id, lower, upper, descending=descending, properties=properties, limit=limit
         )
         follow_up = max((limit or 0) // _SMALLER, _SMALLEST_FOLLOW_UP)
-        until = time.monotonic() + READ_SECONDS
+        until = read_ends()
         while True:
             page = self._query(request, until)
             with made_of_items():

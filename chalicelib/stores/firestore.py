@@ -26,7 +26,7 @@ from chalicelib.stores.firestore_transport import (
     failure_in,
     malformed,
 )
-from chalicelib.stores.hot_store import READ_SECONDS, entries_of
+from chalicelib.stores.hot_store import entries_of, read_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,7 +150,7 @@ class FirestoreHotStore:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
         query = self._query(device_id, lower, upper, descending=descending, properties=properties)
         size = min(limit or _FIRST_PAGE, _LARGEST_PAGE)
-        give_up = time.monotonic() + READ_SECONDS
+        give_up = read_ends()
         tries = 0
         while True:
             batch, failure, received = self._page(query | {"limit": size}, properties, give_up)
@@ -181,7 +181,7 @@ class FirestoreHotStore:
         """Return the documents of a page, what ended it before its time, and their number."""
         seconds = min(_PAGE_SECONDS, give_up - time.monotonic())
         if seconds <= 0:
-            message = f"the read takes longer than {READ_SECONDS:g} s"
+            message = "the read takes longer than it may"
             return None, FirestoreFailure("DEADLINE_EXCEEDED", message), 0
         try:
             answered = self._database.run_query(self._parent, query, seconds)

@@ -35,7 +35,7 @@ def outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(cosmos._CLIENT, "read_timeout", patience)
-        return outcome_of(cosmos, store_at, acts, patience, described)
+        return outcome_of(store_at, acts, patience, described)
 
 
 def described(request: Received) -> bytes | None:

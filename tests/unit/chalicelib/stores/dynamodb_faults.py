@@ -35,7 +35,7 @@ def outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
             timestamp_attribute="timestamp",
         )
 
-    return outcome_of(dynamodb, store_at, acts, patience)
+    return outcome_of(store_at, acts, patience)
 
 
 def items(*numbers: int, more: str | None = None) -> bytes:

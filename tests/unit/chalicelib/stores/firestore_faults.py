@@ -49,7 +49,7 @@ def outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
         if callable(acts[0]):  # each page is full, so there is always another one
             patch.setattr(firestore, "_LARGEST_PAGE", 1)
             acts = (acts[0], streamed(END_OF_ALL))[: len(acts)]
-        return outcome_of(firestore, store_at, acts, patience)
+        return outcome_of(store_at, acts, patience)
 
 
 def streamed(*parts: Any) -> bytes:

@@ -11,13 +11,13 @@ from chalicelib.contracts.wire_contract import history_query
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import HotReaderError
 from chalicelib.model.timestamps import Iso8601Format
+from chalicelib.stores import hot_store
 from tests.spellings import spelled
 from tests.unit.chalicelib.faults import Outcome
 from tests.unit.chalicelib.servers import Act, Received, Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
     from chalicelib.stores.hot_store import HotStore
 
@@ -33,7 +33,6 @@ def at(second: int) -> str:
 
 
 def outcome_of(
-    module: ModuleType,
     store_at: Callable[[Scripted], HotStore],
     acts: tuple[Act, ...],
     patience: float,
@@ -45,7 +44,7 @@ def outcome_of(
         patch.setattr("time.sleep", pauses.append)
         # What has no end of its own has that of the read.
         endless = callable(acts[-1])
-        patch.setattr(module, "READ_SECONDS", patience if endless else 10 * patience)
+        patch.setattr(hot_store, "READ_SECONDS", patience if endless else 10 * patience)
         reader = HotReader(store_at(server), Iso8601Format(), page_bytes=1_000_000)
         asked = {"iot_device_id": "d", "selected_properties": ["n"]}
         failure, message = None, ""
