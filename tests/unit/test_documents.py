@@ -73,6 +73,14 @@ def test_a_page_about_the_code_names_files_and_folders_that_are_there(name, made
     assert missing <= made_later
 
 
+def test_the_architecture_page_names_functions_that_their_files_have():
+    named = re.findall(r"`([\w./]+\.py)`\s+\(`([\w.]+)`", prose(PROJECT / ARCHITECTURE))
+    assert len(named) > 10
+    for name, function in named:
+        defined = re.findall(r"^ *(?:class|def) (\w+)", (PROJECT / name).read_text(), re.MULTILINE)
+        assert set(function.split(".")) <= set(defined), (name, function)
+
+
 @pytest.mark.parametrize("folder", ["chalicelib", "deploy_scripts"])
 def test_the_architecture_page_has_every_room(folder):
     rooms = {path.parent.name for path in (PROJECT / folder).glob("*/__init__.py")}
