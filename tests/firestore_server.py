@@ -38,7 +38,7 @@ CODES = {
 
 @dataclass
 class Page:
-    """What one query is answered with: documents by id, and then the end or a failure."""
+    """The answer to one query: documents by id, and then the end or a failure."""
 
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     failure: str | None = None
@@ -65,7 +65,7 @@ class Page:
 
 @dataclass
 class Raw:
-    """What one query is answered with, byte for byte."""
+    """The answer to one query, byte for byte."""
 
     content: bytes
     status: int = 200

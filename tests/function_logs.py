@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FunctionLogs(logging.Handler):
-    """What functions wrote, with Lambda's START, END and REPORT lines, by the function's name."""
+    """The output of functions, with Lambda's START, END and REPORT lines, by the function's name."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ def container_of(server: LeanServer) -> ContainerProxy:
 
 
 class TextbookReader:
-    """What one writes first: `SELECT *`, dicts, `json.dumps`.
+    """The reader that one writes first: `SELECT *`, dicts, `json.dumps`.
 
     It keeps its client, and knows the types.
 

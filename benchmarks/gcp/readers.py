@@ -49,7 +49,7 @@ def client_of(server: LeanServer) -> firestore.Client:
 
 
 class TextbookReader:
-    """What one writes first: `stream()`, `to_dict()`, `json.dumps`.
+    """The reader that one writes first: `stream()`, `to_dict()`, `json.dumps`.
 
     It keeps its client, and knows the types.
 

@@ -58,7 +58,7 @@ class Breaker:
         self._budget = _RETRY_BUDGET
 
     def begin(self) -> str | None:
-        """Let a try pass, whose end must be told; or return why it must not begin."""
+        """Let a try pass, whose end must be reported by `end`; or return why it must not begin."""
         with self._lock:
             refusal = self._refusal()
             if refusal is None and self._opened is not None:

@@ -190,7 +190,7 @@ class RemoteReader:
         )
 
     def _pause(self, failure: Failure, attempts: int, left: float) -> float:
-        """Return the seconds until the next try, which there are at least as many of as it asks for."""
+        """Return the seconds until the next try: at least those that the remote's `Retry-After` asks for."""
         if failure.restarting:
             # The tries that are left spread over the time that is, each pause twice the one before; the
             # last try gets its whole time, or half of what there is.

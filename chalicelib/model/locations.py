@@ -1,4 +1,4 @@
-"""Where in a stored entry a value is (docs/architecture.md, 'Where a value is stored')."""
+"""The place of a value in a stored entry (docs/architecture.md, 'Where a value is stored')."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def value_at(fields: Any, places: Iterable[Location], default: Any = None) -> An
     for place in places:
         found = fields
         for name in place:
-            # Not of `Mapping`, which takes several times as long to tell.
+            # Not of `Mapping`, whose check takes several times as long.
             if not isinstance(found, dict) or name not in found:
                 break
             found = found[name]

@@ -26,7 +26,7 @@ MOST_DEVICES: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredDevice:
-    """What the twin's configuration says of a device.
+    """The declaration of a device in the twin's configuration.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class DeclaredDevice:
     constants
         The values of its constant properties.
     component_type
-        What the component type that it shares with other devices is called, without the twin's name;
+        The name of the component type that it shares with other devices, without the twin's name;
         None if it has a type of its own.
     """
 

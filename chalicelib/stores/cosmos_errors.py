@@ -1,4 +1,4 @@
-"""What Cosmos DB's refusals mean, what cures each, and which are tried again."""
+"""Cosmos DB's refusals: the meaning and the cure of each, and those that are tried again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SESSION_NOT_AVAILABLE: Final = 1002
 _PAUSES: Final = (0.1, 0.4)
 """Seconds before each further try, if Cosmos DB doesn't ask for more."""
 _LONGEST_WAIT: Final = 1.0
-"""Seconds; who is asked to wait longer tells the caller to."""
+"""Seconds; a longer wait is left to the caller, by `Retry-After`."""
 
 
 def answer_in_time(

@@ -1,4 +1,4 @@
-"""How requests to Cosmos DB are sent: by urllib3, without requests in between.
+"""Requests to Cosmos DB, sent by urllib3 without the library requests in between.
 
 azure-core's own transport takes half of the processor time of a small page, most of it in requests,
 which prepares each request anew and looks up the environment's proxies for it. What azure-core expects of

@@ -1,4 +1,4 @@
-"""What DynamoDB's refusals of a Query mean, and what cures each."""
+"""DynamoDB's refusals of a Query: the meaning and the cure of each."""
 
 from __future__ import annotations
 

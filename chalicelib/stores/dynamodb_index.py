@@ -27,7 +27,7 @@ class IndexQueries(HotStore, Protocol):
     ) -> list[str] | None:
         """Return the names of the table's key attributes that aren't keys of the index.
 
-        None if they can't be told, as there is no entry between the two bounds.
+        None if they are unknown, as there is no entry between the two bounds.
         """
 
 

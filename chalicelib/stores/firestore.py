@@ -197,7 +197,7 @@ class FirestoreHotStore:
         try:
             documents = list(map(itemgetter("document"), answered))
         except (LookupError, TypeError):
-            # Some parts only tell of progress, or of the end.
+            # Some parts only report progress, or the end.
             if not {dict}.issuperset(map(type, answered)):
                 return None, malformed(), 0
             if any("error" in each for each in answered):

@@ -1,4 +1,4 @@
-"""How queries reach Firestore: by its REST API, whose answers are JSON of whole pages.
+"""Queries to Firestore by its REST API, whose answers are JSON of whole pages.
 
 Google's client over gRPC makes objects of each document, which takes many times as long as parsing JSON.
 """
@@ -54,7 +54,7 @@ _STATUSES: Final = {
 
 
 class FirestoreFailure(Exception):  # noqa: N818 - an error of the product's is made of it
-    """What Firestore answers in place of documents, or why there is no answer.
+    """An error that Firestore answers in place of documents, or the reason why there is no answer.
 
     Parameters
     ----------

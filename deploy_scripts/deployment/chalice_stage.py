@@ -39,7 +39,7 @@ _API_DEPLOYMENT: Final = "deploy_rest_api"
 
 
 class _PackageProgress(UI):
-    """What Chalice says while it packages, on standard error; a missing library is an error."""
+    """Chalice's messages while it packages, on standard error; a missing library is an error."""
 
     def __init__(self) -> None:
         super().__init__(out=sys.stderr)

@@ -57,7 +57,7 @@ class EndpointAnswer:
 
     @cached_property
     def document(self) -> Any:
-        """Its JSON; None if it is something else."""
+        """The answer's JSON; None if it is something else."""
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
@@ -77,7 +77,7 @@ class EndpointAnswer:
 
     @property
     def is_store_trouble(self) -> bool:
-        """True if a Hot Reader itself says that it has trouble behind it."""
+        """True if it is a Hot Reader's own answer that what it depends on has failed."""
         return self.status in _STORE_TROUBLE and self.error is not None
 
     @property

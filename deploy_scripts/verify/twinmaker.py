@@ -128,7 +128,7 @@ class Readable:
 
     @property
     def has_entity(self) -> bool:
-        """True if it is read by an entity."""
+        """True if the device is read by an entity of its own."""
         return "entityId" in self.target
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the local cloud puts its files."""
+    """The folder of the local cloud's files."""
     return tmp_path_factory.mktemp("local-cloud")
 
 
@@ -40,7 +40,7 @@ def stored_of(cloud: LocalCloud, device_id: str) -> list[tuple[str, int, Any]]:
 
 @pytest.fixture(scope="session")
 def stored(cloud: LocalCloud) -> list[tuple[str, int, Any]]:
-    """What is stored of the device that all clouds have."""
+    """The stored values of the device that all clouds have."""
     return stored_of(cloud, cloud.devices[0].id)
 
 

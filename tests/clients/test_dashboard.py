@@ -146,7 +146,7 @@ def test_a_line_chart_shows_what_was_stored(seen, stored, title):
 
 @pytest.mark.parametrize("title", TITLES)
 def test_a_status_timeline_shows_each_change_that_was_stored(seen, stored, title):
-    """Its pixels have the values' colors, in their order."""
+    """The pixels of a chart have the values' colors, in their order."""
     assert seen[title]["statuses"] == [status_changes(stored)]
 
 

@@ -88,7 +88,7 @@ def read(cloud: LocalCloud, reads: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def answers(cloud: LocalCloud) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """What all reads got; each process of Node takes a while to load its packages."""
+    """The answers to all reads; each process of Node takes a while to load its packages."""
     keys = [
         (client, kind, of, on)
         for client, kind, of, on in itertools.product(CLIENTS, KINDS, (of_entity, of_type), CLOUDS)
@@ -162,7 +162,7 @@ def fleet(cloud: LocalCloud) -> dict[str, str]:
 def of_fleet(
     cloud: LocalCloud, fleet: dict[str, str]
 ) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """What each client got of the devices that share a type: points, each with its device."""
+    """Points that each client got of the devices that share a type, each with its device."""
     keys = [*itertools.product(CLIENTS, CLOUDS)]
     reads = [
         {"client": client, "kind": "history"}

@@ -1,4 +1,4 @@
-"""What the conformance suite runs against: every store, and every host in front of one.
+"""Subjects of the conformance suite: every store, and every host in front of one.
 
 A new provider is one more module here, of its name (docs/adding-a-store.md). A test runs on all of them, unless it has many cases of a
 rule that is the Hot Reader's own: then `each_store` has all of them, and `each_host` a few.
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spelling:
-    """How keys are spelled: the format, the type of the sort key, and the settings that say so."""
+    """A spelling of keys: the format, the type of the sort key, and the settings that say so."""
 
     timestamps: TimestampFormat
     key_type: str
@@ -84,7 +84,7 @@ _DEVICE_NUMBERS = itertools.count()
 
 
 class Tables(Protocol):
-    """Where a store keeps entries, by the type of their sort key: S (text), N (number) or T (timestamp).
+    """Tables of a store, by the type of their sort key: S (string), N (number) or T (timestamp).
 
     Attributes
     ----------

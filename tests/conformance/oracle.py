@@ -1,4 +1,4 @@
-"""What a right answer is, told in the plainest way: everything in memory, sorted once.
+"""The right answers, by the plainest way: everything in memory, sorted once.
 
 It shares no code with the reader: instants are fractions, numbers are `Decimal`.
 """

@@ -1,4 +1,4 @@
-"""How many items a read costs, counted at the server."""
+"""The items that a read costs, counted at the server."""
 
 from __future__ import annotations
 

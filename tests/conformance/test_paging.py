@@ -76,7 +76,7 @@ def test_entries_that_arrive_at_the_end_are_neither_repeated_nor_missed(filled):
 @pytest.mark.parametrize("order", ["ASCENDING", "DESCENDING"])
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_entries_of_one_key_are_all_returned_once(subject, order, size):
-    """Where a store allows several; where it doesn't, the last one written stays."""
+    """A store that doesn't allow several keeps the last one that was written."""
     written = [
         Stored("2026-01-30T17:00:00Z", {"a": Decimal(number), "b": Decimal(-number)}, str(number))
         for number in range(9)

@@ -79,7 +79,7 @@ class Account:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command needs to work here: nothing of the engineer's own AWS."""
+        """The environment of a command, with nothing of the engineer's own AWS."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return own | self.aws.environment
 

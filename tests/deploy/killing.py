@@ -66,7 +66,7 @@ def is_write(request: str) -> bool:
 
 @dataclass(frozen=True)
 class Kill:
-    """Which request a verb dies at, counted from 1, and whether AWS carries it out."""
+    """The request that a verb dies at, counted from 1, and whether AWS carries it out."""
 
     number: int
     moment: Moment
@@ -74,7 +74,7 @@ class Kill:
 
 @dataclass
 class Run:
-    """What became of a verb."""
+    """The outcome of a verb."""
 
     code: int | None
     output: str

@@ -1,4 +1,4 @@
-"""What an account, its TwinMaker and a project hold at a moment, kept and put back."""
+"""Snapshots of an account, its TwinMaker and a project, which can be put back."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Snapshot:
 
     @property
     def twinmaker(self) -> Any:
-        """What TwinMaker holds, in a form that can be compared."""
+        """The contents of TwinMaker, in a form that can be compared."""
         spaces, tags = self._twinmaker
         return {name: vars(space) for name, space in spaces.items()}, tags
 

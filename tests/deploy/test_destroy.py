@@ -105,7 +105,7 @@ def test_a_layouts_token_that_may_not_be_looked_at_is_a_refusal(project):
 
 
 def test_a_token_is_deleted_without_being_read(project):
-    """It may be under a key that whoever deletes it can't use."""
+    """The token may be under a key that whoever deletes it can't use."""
     read: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ParameterStore, "get", read.append)

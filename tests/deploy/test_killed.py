@@ -66,7 +66,7 @@ def test_deploy_and_destroy_killed_anywhere_and_run_again_end_as_if_undisturbed(
 
 
 def test_a_killed_run_leaves_what_was_there_at_the_request(world: World) -> None:
-    """So what an undisturbed run kept of its requests is what kills of it leave."""
+    """Snapshots that an undisturbed run kept are therefore what kills of it leave."""
     world.providers("azure", "aws")
     world.deploy()
     world.destroy()

@@ -1,4 +1,4 @@
-"""What the caller may do is asked before anything is written."""
+"""The caller's permissions are looked at before anything is written."""
 
 from __future__ import annotations
 

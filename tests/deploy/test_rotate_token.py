@@ -417,7 +417,7 @@ def project(tmp_path: Path, aws: LocalAws) -> Project:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the command would have waited."""
+    """The seconds that the command would have waited."""
     waits: list[float] = []
 
     class Quick(Rotation):

@@ -1,4 +1,4 @@
-"""Which web pages a browser lets talk to the local TwinMaker: CORS, by the Fetch standard.
+"""CORS: the web pages that a browser lets talk to the local TwinMaker, by the Fetch standard.
 
 The server has no authentication, and a component type may lead to a Lambda function on AWS, with
 the credentials of whoever started it. So a request from a page of another site is refused before

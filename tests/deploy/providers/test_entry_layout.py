@@ -1,4 +1,4 @@
-"""How sample telemetry is stored: as the Hot Readers' settings say that entries are."""
+"""Sample telemetry is stored as the Hot Readers' settings say that entries are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is Azure's own: its settings, its store, its routes, its log."""
+"""Azure's own settings, store, routes and log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the Hot Readers on Google Cloud have: two functions, Firestore, a package of their own."""
+"""Google Cloud's own: two functions, Firestore, a package."""
 
 from __future__ import annotations
 

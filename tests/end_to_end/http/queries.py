@@ -1,4 +1,4 @@
-"""What is in the hot table, and queries for it."""
+"""Entries of the hot table, and queries for them."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Service:
 
     @property
     def root(self) -> str:
-        """What comes before every path."""
+        """The prefix of every path."""
         return urlsplit(self.url).path
 
     def request(

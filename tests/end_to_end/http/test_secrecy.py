@@ -50,7 +50,7 @@ def talkative(
 
 @pytest.fixture(scope="module")
 def output(talkative: Service) -> str:
-    """What it prints about accepted and refused tokens, on every path, by every method."""
+    """The log of accepted and refused tokens, on every path, by every method."""
     for path in (HISTORY, LAST_ENTRY):
         for token in (ACCEPTED, PREVIOUS, REFUSED):
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):

@@ -1,4 +1,4 @@
-"""What `chalice package` made, and what requirements.txt says should be in it."""
+"""Packages as `chalice package` makes them, and what requirements lead to."""
 
 from __future__ import annotations
 

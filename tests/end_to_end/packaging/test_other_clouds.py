@@ -43,7 +43,7 @@ OF_OTHERS: Final = {"azure": ("google.cloud", "grpc", "flask"), "gcp": ("azure",
 
 
 class Package:
-    """What `package` wrote for a cloud, and an environment that has what it requires."""
+    """The package that `package` wrote for a cloud, and an environment that has what it requires."""
 
     def __init__(self, cloud: str, directory: Path) -> None:
         self.cloud = cloud
@@ -119,7 +119,7 @@ def telemetry() -> list[Entry]:
 
 
 class Asked:
-    """What a packaged function answered, and what it had loaded by then."""
+    """The answers of a packaged function, and the modules that it had loaded by then."""
 
     def __init__(
         self, package: Package, secrets: Mapping[str, str], telemetry: list[Entry]

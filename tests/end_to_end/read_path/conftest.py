@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def logs() -> Iterator[FunctionLogs]:
-    """What the Lambda functions have written."""
+    """The log lines of the Lambda functions."""
     with function_logs() as logs:
         yield logs
 

@@ -1,4 +1,4 @@
-"""What people see when the other cloud has a fault, and what both logs say."""
+"""Faults of the other cloud: what people see, and what both logs say."""
 
 from __future__ import annotations
 

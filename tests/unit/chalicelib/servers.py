@@ -100,7 +100,7 @@ class RawServer:
 
     @property
     def connections(self) -> int:
-        """How many connections there have been."""
+        """The number of connections so far."""
         return len(self._connections)
 
     def __enter__(self) -> Self:
@@ -218,7 +218,7 @@ class Endpoint(RawServer):
 
     @property
     def payloads(self) -> list[Any]:
-        """What was asked."""
+        """The payloads of all requests."""
         return [each.document["payload"] for each in self.requests]
 
     def answer(self, request: Received) -> HttpResponse:

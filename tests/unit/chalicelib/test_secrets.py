@@ -103,7 +103,7 @@ def output(
 
 @pytest.fixture(params=["ssm:/planted", "secretsmanager:planted", f"{TOKEN},{PREVIOUS}"])
 def reference(request: pytest.FixtureRequest, aws_environment: LocalAws) -> str:
-    """Where the functions are told that the token is."""
+    """The setting that says where the token is."""
     value = f"{TOKEN},{PREVIOUS}"
     if request.param.startswith("ssm:"):
         ssm = aws_environment.client("ssm")

@@ -1,4 +1,4 @@
-"""What the demo prints: strings of a twin are shown as they are, whatever they would mean to rich."""
+"""Strings of a twin are printed by the demo as they are, whatever they would mean to rich."""
 
 from __future__ import annotations
 

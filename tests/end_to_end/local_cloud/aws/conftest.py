@@ -89,7 +89,7 @@ def deploy(aws: LocalAws, tmp_path: Path) -> Callable[..., str]:
 
 @dataclass(frozen=True)
 class Reply:
-    """What Invoke answered."""
+    """The answer of Invoke."""
 
     status: int
     error: str | None

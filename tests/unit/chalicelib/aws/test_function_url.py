@@ -30,7 +30,7 @@ CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 7_000)
 
 
 class Reader:
-    """What is behind the endpoint: keeps what it was asked, and answers what it is told."""
+    """An endpoint that keeps the request, and answers what a test says."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -68,7 +68,7 @@ def app(reader: Reader) -> HotReaderApp:
 
 
 class Response:
-    """What Lambda makes of the function's answer."""
+    """The HTTP response that Lambda makes of the function's answer."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         json.dumps(answer)  # it has to travel

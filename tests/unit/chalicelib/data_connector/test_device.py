@@ -1,4 +1,4 @@
-"""Which device an event is about."""
+"""The device that an event is about."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class TestTheComponentType:
 
 
 class TestListedDevices:
-    """What the configuration lists decides which component types there are."""
+    """The configuration's list decides which component types there are."""
 
     @pytest.mark.parametrize("ending", ["", "-latest", "-alarm"])
     def test_have_a_type_of_their_own_for_each_component(self, ending):

@@ -127,7 +127,7 @@ class Remote:
 
     @property
     def asked(self) -> int:
-        """How many requests came."""
+        """The number of requests that came."""
         return len(self.server.requests)
 
     def connector(self, read: Any = HISTORY, **options: Any) -> Connector:

@@ -1,4 +1,4 @@
-"""What the pages that were read ahead take of a process's memory, as the operating system counts it."""
+"""The memory of pages that were read ahead, as the operating system counts a process's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a `schemaInitializer` is answered."""
+"""Answers to a `schemaInitializer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done for many keys or values at once is what is done for each alone."""
+"""Many keys or values at once are treated as each alone."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Output:
 
 
 class CurrentStdout:
-    """Whatever stdout is just now: pytest puts another one there for each phase of a test."""
+    """The present standard output: pytest puts another one there for each phase of a test."""
 
     def write(self, text: str) -> None:
         sys.stdout.write(text)

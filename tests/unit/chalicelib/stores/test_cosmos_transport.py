@@ -1,4 +1,4 @@
-"""What the environment says of proxies and certificates holds, and is looked up once."""
+"""The environment's proxies and certificates hold, and are looked up once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Firestore store makes of answers that are late, cut off, or not what the reference says."""
+"""Answers of Firestore that are late, cut off, or not what the reference says."""
 
 from __future__ import annotations
 
