@@ -58,7 +58,7 @@ tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/pack
 	@touch $@
 
 clients: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready ## Test that TwinMaker's own JavaScript clients can read
-	@$(BIN)/python -m pytest tests/clients/test_javascript_clients.py
+	@$(BIN)/python -m pytest tests/clients/test_javascript_clients.py tests/clients/test_connectors.py
 
 examples/dashboard/node_modules/.ready: examples/dashboard/package.json examples/dashboard/package-lock.json
 	@echo "Setting up examples/dashboard/node_modules (a minute or two, once) ..."
