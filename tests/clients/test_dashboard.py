@@ -30,7 +30,7 @@ KPI_TIME: Final = "%m/%d/%Y, %I:%M:%S %p"
 TOOLTIP_TIME: Final = "%Y-%m-%d %I:%M:%S %p"
 
 
-LOOK_SECONDS: Final = 120
+LOOK_SECONDS: Final = 300
 BETWEEN_LOOKS: Final = 0.2
 Shown = dict[str, dict[str, Any]]
 """By a device's title: its panel, as look.mjs describes it."""
