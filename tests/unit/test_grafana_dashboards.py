@@ -16,6 +16,21 @@ from deploy_scripts.register.component_types import component_type_ids
 
 FOLDER: Final = PROJECT / "docs/grafana"
 NAMES: Final = ("infinity", "twinmaker")
+FIELDS: Final = {
+    "twinmaker": {
+        *("entityId", "componentName", "componentTypeId", "properties", "propertyDisplayNames"),
+        *("filter", "order", "maxResults", "propertyGroupName", "tabularConditions"),
+        *("isStreaming", "intervalStreaming", "workspaceId", "listEntitiesFilter", "queryType"),
+    },
+    "infinity": {
+        *("type", "parser", "source", "format", "url", "url_options", "root_selector", "columns"),
+        *("pagination_mode", "pagination_max_pages"),
+        *(f"pagination_param_size_{each}" for each in ("field_name", "field_type", "value")),
+        *(f"pagination_param_cursor_field_{each}" for each in ("name", "type")),
+        "pagination_param_cursor_extraction_path",
+    },
+}
+"""The fields of a query that each plugin reads (pkg/models/query.go of both)."""
 
 
 def dashboard(name: str) -> dict[str, Any]:
@@ -43,6 +58,16 @@ def test_panels_have_ids_of_their_own_required_types_and_room(name):
         apart_x = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
         apart_y = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
         assert apart_x or apart_y
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_query_has_no_fields_but_those_that_its_plugin_reads(name):
+    content = dashboard(name)
+    for target in (target for panel in content["panels"] for target in panel["targets"]):
+        assert target.keys() - {"refId", "datasource"} <= FIELDS[name]
+        for column in target.get("columns", []):
+            assert column.keys() == {"selector", "text", "type"}
+            assert column["type"] in {"string", "number", "timestamp", "boolean"}
 
 
 def test_the_twinmaker_dashboard_asks_for_what_register_makes_of_the_example():
