@@ -20,6 +20,7 @@ from ..twin.components import (
     with_parts,
 )
 from ..twin.lifecycle import Lifecycle
+from ..twin.owned import absent
 from ..twin.resources import ROOT, Entity
 from .paging import page_of
 
@@ -208,10 +209,9 @@ class Entities:
         return parent_id
 
     def _check_type(self, space: Space, name: str, type_id: str) -> None:
-        try:
-            self._store.usable(space.types, type_id)
-        except NotFoundError as error:
-            raise InvalidRequestError(f"Component {name}: {error.message}") from error
+        if type_id not in space.types:
+            raise InvalidRequestError(f"Component {name}: {absent(type_id)}")
+        self._store.usable(space.types, type_id)
         for part, part_type in part_types(space, type_id).items():
             self._check_type(space, f"{name}{SEPARATOR}{part}", part_type)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
 from .definitions import check_required, component_properties, merged_group
+from .owned import absent
 from .resources import Component
 
 if TYPE_CHECKING:
@@ -107,9 +108,7 @@ def part_types(space: Space, type_id: str, above: tuple[str, ...] = ()) -> dict[
     for name, composite in space.schema(space.types[type_id]).composites.items():
         part = str(composite.get("componentTypeId"))
         if part not in space.types:
-            raise InvalidRequestError(
-                f"compositeComponentTypes.{name}: there is no component type {part}"
-            )
+            raise InvalidRequestError(f"compositeComponentTypes.{name}: {absent(part)}")
         if part in {*above, type_id}:
             raise InvalidRequestError(f"Component type {part} would be a part of itself")
         parts[name] = part

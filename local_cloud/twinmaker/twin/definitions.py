@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequestError
 from .functions import why_incomplete
+from .owned import absent
 from .values import ValueMismatchError, read_data_value
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _inherited(
             raise InvalidRequestError(f"{parent_id} would extend itself: {' -> '.join(lineage)}")
         found = parent(parent_id)
         if found is None:
-            raise InvalidRequestError(f"extendsFrom: there is no component type {parent_id}")
+            raise InvalidRequestError(f"extendsFrom: {absent(parent_id)}")
         schema = _schema(found, parent, (*lineage, parent_id))
         inherited = (schema.definitions, schema.functions, schema.groups, schema.composites)
         for part, items in zip(parts, inherited, strict=True):

@@ -76,6 +76,14 @@ def is_owned(type_id: str) -> bool:
     return type_id in _MEMBERS
 
 
+def absent(type_id: str) -> str:
+    """Say that there is no such component type, and whether that is for want of one of AWS's own."""
+    ours = f": of AWS's own, the local TwinMaker has only {', '.join(_MEMBERS)}"
+    return (
+        f"there is no component type {type_id}{ours if type_id.startswith('com.amazon.') else ''}"
+    )
+
+
 def owned_types(arn_prefix: str) -> dict[str, ComponentType]:
     """Make AWS's own component types.
 

@@ -303,6 +303,17 @@ def test_a_type_that_extends_the_alarm_has_its_properties_and_a_reader_of_its_ow
     make_entity(workspace, components={COMPONENT: {"componentTypeId": TYPE, "properties": key}})
 
 
+def test_a_type_of_awss_that_is_not_there_is_said_to_be_missing_here(workspace: Client) -> None:
+    sitewise = "com.amazon.iotsitewise.connector"
+    message = f"no component type {sitewise}: of AWS's own, the local TwinMaker has only .*{ALARM}"
+    where = {"workspaceId": WORKSPACE}
+    with pytest.raises(workspace.exceptions.ValidationException, match=message):
+        workspace.create_component_type(**where, componentTypeId=TYPE, extendsFrom=[sitewise])
+    components = {COMPONENT: {"componentTypeId": sitewise}}
+    with pytest.raises(workspace.exceptions.ValidationException, match=message):
+        workspace.create_entity(**where, entityName="asset", components=components)
+
+
 def test_awss_own_types_cannot_be_changed_and_do_not_keep_a_workspace(workspace: Client) -> None:
     alarm = {"workspaceId": WORKSPACE, "componentTypeId": ALARM}
     with pytest.raises(workspace.exceptions.ValidationException, match="AWS's own"):
