@@ -56,7 +56,7 @@ class ItemBatch:
         with made_of_items():
             (kind,) = items[0][timestamp_attribute]
             keys = [item[timestamp_attribute][kind] for item in items]
-            self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
+            self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(_PLAIN[kind], keys))
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""
@@ -114,7 +114,7 @@ class ColumnBatch:
         }
         with made_of_items():
             kind, keys = columns[timestamp_attribute,]
-            self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(Decimal, keys))
+            self.keys: Sequence[SortKey] = keys if kind == "S" else list(map(_PLAIN[kind], keys))
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""

@@ -107,8 +107,14 @@ def _keys(content: bytes) -> None:
 def _dynamodb_page(content: bytes) -> None:
     theirs = _page_by(JSONParser(), content)
     ours = _page_by(PageParser(), content)
-    # Columns may have control characters in them, which JSON hasn't; a page has a checksum anyway.
-    assert ours == theirs or min(content) < ord(" ")
+    if ours in (None, theirs):  # a refusal is never wrong for what is damaged
+        return
+    # botocore also stumbles over parts that no property is in.
+    assert theirs is None
+    try:
+        json.loads(content, strict=False)  # columns may have control characters in them
+    except ValueError:
+        raise AssertionError("a page that isn't JSON was read") from None
 
 
 def _page_by(parser: JSONParser, content: bytes) -> Any:
@@ -199,6 +205,7 @@ PARSERS: Final = {
         [
             _json({"Count": 3, "Items": _ITEMS, "LastEvaluatedKey": _ITEMS[0]}),
             _json({"Count": 3, "Items": _NESTED}),
+            _json({"Count": 1, "Items": [{"timestamp": {"B": "1769"}, "n": {"N": "1"}}]}),
         ],
         _dynamodb_page,
     ),
