@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from chalicelib.hot_reader import next_token
 from chalicelib.hot_reader.conditions import Conditions
 from chalicelib.hot_reader.next_token import Position
-from chalicelib.hot_reader.pages import VALUE_BYTES, encoded_size, overhead
+from chalicelib.hot_reader.pages import PAGE_BYTES, VALUE_BYTES, encoded_size, reference_size
 from chalicelib.hot_reader.reading_time import OutOfTimeError
 from chalicelib.hot_reader.resume import Resume
 from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
@@ -234,6 +234,7 @@ class PageOfDevices:
     def _begin(self) -> None:
         self._values: dict[str, dict[str, PropertyValues]] = {}
         self._count = 0
+        self._bytes_left -= PAGE_BYTES
 
     def add(self, found: Found) -> bool:
         """Add an entry's values; True if one had no room."""
@@ -307,7 +308,7 @@ class PageOfDevices:
             self._turn()
         series = self._values.get(query.device_id, {}).get(name)
         if series is None:
-            size += overhead(replace(query, selected_properties=(name,)))
+            size += reference_size(query, name)
         if size > self._bytes_left and (self._count or self._turned):
             return False
         if series is None:

@@ -16,6 +16,7 @@ from chalicelib.hot_reader.devices import PageOfDevices, merged
 from chalicelib.hot_reader.reading_time import OutOfTimeError
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.instants import utc_text
+from chalicelib.model.limits import LONGEST_NEXT_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,6 +193,10 @@ class _Page(PageOfDevices):
             [Line(step, descending=common.descending, state=state) for state in each]
             for each in states
         ]
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._bytes_left -= LONGEST_NEXT_TOKEN  # which has the ends of all lines
 
     def together(self) -> Iterator[range]:
         """Yield the devices that may have more, by their numbers, in groups that are read together."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 VALUE_BYTES: Final = 64
 """An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
+PAGE_BYTES: Final = 2_048
+"""An upper bound for a page without its series: the token, whose position is short, and what is around both."""
 _NUMBER_BYTES: Final = 24
 """An upper bound for a number or a boolean: -1.7976931348623157e+308 has 24 characters."""
 _QUOTES: Final = len(json.dumps(json.dumps("")))
@@ -76,7 +78,8 @@ class PagesInProgress:
         self._query = query
         self._timestamps = timestamps
         self._waiting = waiting
-        self._overhead = overhead(query)
+        references = (reference_size(query, name) for name in query.selected_properties)
+        self._overhead = PAGE_BYTES + sum(references)
         self._bytes_left = page_bytes
         self._begin()
         self._names = query.selected_properties
@@ -261,8 +264,7 @@ def encoded_size(kind: str, contents: Sequence[Any]) -> int:
     return sum(len(json.dumps(json.dumps(content))) for content in contents)
 
 
-def overhead(query: LastEntryQuery) -> int:
-    """Bound the bytes of an answer without its values: the references and the token."""
+def reference_size(query: LastEntryQuery, name: str) -> int:
+    """Bound the bytes of a property's series without its values."""
     names = [query.device_id, query.entity_id, query.component_name, query.component_path]
-    references = [[name, *names] for name in query.selected_properties]
-    return 2_048 + 256 * len(references) + len(json.dumps(json.dumps(references)))
+    return 256 + len(json.dumps(json.dumps([name, *names])))
