@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from azure.core.exceptions import DecodeError
 from azure.cosmos import CosmosClient
 
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
@@ -53,6 +54,8 @@ _CLIENT: Final[Mapping[str, Any]] = {
     "retry_backoff_max": 2,
     "retry_backoff_factor": 0.1,
 }
+_NO_DESCRIPTION: Final = (AttributeError, LookupError, TypeError)
+"""What the SDK raises, and this module, where a description is JSON of another shape."""
 _PATH: Final = re.compile(r'/(?:"([^"]*)"|([^/]+))')
 """A name in a partition key's path, in quotes if it isn't an identifier."""
 _GROWTH: Final = 4
@@ -250,23 +253,27 @@ class LazyContainer:
     def _open(self, seconds: float) -> ContainerProxy:
         settings = self._settings
         here = urlsplit(settings.endpoint).hostname in LOOPBACK_HOSTS
-        client = CosmosClient(
-            settings.endpoint,
-            settings.key or _identity(),
-            # An emulator signs its own certificate, and gives itself host names that don't resolve.
-            connection_verify=not here,
-            enable_endpoint_discovery=not here,
-            transport=PooledTransport(),
-            **_CLIENT,
-        )
-        database = client.get_database_client(settings.database)
-        container = database.get_container_client(settings.container)
-        # No extra request: the SDK reads this before its first query anyway, and keeps it.
-        self._check_partition_key(container.read(timeout=seconds))
+        try:
+            client = CosmosClient(
+                settings.endpoint,
+                settings.key or _identity(),
+                # An emulator signs its own certificate, and gives itself host names that don't resolve.
+                connection_verify=not here,
+                enable_endpoint_discovery=not here,
+                transport=PooledTransport(),
+                **_CLIENT,
+            )
+            database = client.get_database_client(settings.database)
+            container = database.get_container_client(settings.container)
+            # No extra request: the SDK reads this before its first query anyway, and keeps it.
+            partition_key = container.read(timeout=seconds)["partitionKey"]
+            paths = [str(path) for path in partition_key["paths"]]
+        except _NO_DESCRIPTION as error:
+            raise DecodeError("The account or the container isn't described as such.") from error
+        self._check_partition_key(paths)
         return container
 
-    def _check_partition_key(self, container: Mapping[str, Any]) -> None:
-        paths = container["partitionKey"]["paths"]
+    def _check_partition_key(self, paths: Sequence[str]) -> None:
         found = [tuple(quoted or name for quoted, name in _PATH.findall(path)) for path in paths]
         if found == [self._device_id]:
             return

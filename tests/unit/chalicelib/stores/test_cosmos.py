@@ -314,6 +314,7 @@ class Account:
         self.queries: list[Request] = []
         self.answers = [found(0, 1)]
         self.account_statuses = [200]
+        self.descriptions: dict[str, str] = {}
         self.partition_key = "/device_id"
         self.answer: Callable[[Request], Response] | None = None
         self.silent = False
@@ -324,6 +325,8 @@ class Account:
         server.expect_request(path, method="POST").respond_with_handler(self._query)
 
     def _describe(self, request: Request) -> Response:
+        if request.path in self.descriptions:
+            return Response(self.descriptions[request.path])
         if request.path == "/":
             here = [{"name": "here", "databaseAccountEndpoint": "https://elsewhere.example.com"}]
             document: dict[str, Any] = {
@@ -443,6 +446,20 @@ class TestAFailure:
     def test_that_passes_is_tried_again_when_the_container_is_opened(self, account):
         account.account_statuses = [503, 200]
         assert len(list(read(account.store(), "d"))) == 1
+
+    @pytest.mark.parametrize(
+        ("path", "answered"),
+        [
+            *(("/", each) for each in ("", "null", "[]", "7")),
+            *(("/dbs/twin/colls/hot-telemetry/", each) for each in ("", "null", "[]", "7", "{}")),
+            ("/dbs/twin/colls/hot-telemetry/", '{"partitionKey":null}'),
+            ("/dbs/twin/colls/hot-telemetry/", '{"partitionKey":{"paths":7}}'),
+        ],
+    )
+    def test_by_a_description_of_another_shape_is_worth_a_retry(self, account, path, answered):
+        account.descriptions = {path: answered}
+        with pytest.raises(StoreUnavailableError, match="isn't described"):
+            list(read(account.store(), "d"))
 
     def test_by_too_many_requests_is_passed_on_at_once_with_the_wait_that_is_asked_for(
         self, account, monkeypatch
