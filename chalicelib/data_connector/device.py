@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chalicelib.connections.aws_sdk import sdk_errors
 from chalicelib.contracts.component_types import COMPONENTS, component_type_prefix
 from chalicelib.contracts.component_types import component_type_id as type_id
 from chalicelib.contracts.parsing import Document
@@ -149,18 +150,18 @@ def _ask_twinmaker(
     workspace_id: str, entity_id: str, component_path: str
 ) -> tuple[str | None, str]:
     """Return a component's `iotDeviceId`, if any, and its type; asked once per warm function."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         entity = _twinmaker_client().get_entity(workspaceId=workspace_id, entityId=entity_id)
-    except (BotoCoreError, ClientError) as error:
-        raise _unknown(entity_id, str(error)) from error
-    component: Any = {"compositeComponents": entity.get("components", {})}
-    for name in component_path.split("/"):
-        component = component.get("compositeComponents", {}).get(name)
-        if component is None:
-            raise InvalidQueryError(f"The entity {entity_id!r} has no component {component_path!r}")
-    return _static_value(Document(component, "the component")), component["componentTypeId"]
+        component: Any = {"compositeComponents": entity.get("components", {})}
+        for name in component_path.split("/"):
+            component = component.get("compositeComponents", {}).get(name)
+            if component is None:
+                raise InvalidQueryError(
+                    f"The entity {entity_id!r} has no component {component_path!r}"
+                )
+        return _static_value(Document(component, "the component")), component["componentTypeId"]
+    except sdk_errors() as error:
+        raise _unknown(entity_id, repr(error)) from error
 
 
 def _unknown(entity_id: Any, reason: str) -> HotReaderError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from chalicelib.connections.aws_sdk import sdk_errors
 from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError
 
@@ -47,8 +48,6 @@ class LocalRoute:
         HotReaderError
             The function can't be invoked, failed, took too long, or isn't a Hot Reader of this kind.
         """
-        from botocore.exceptions import BotoCoreError, ClientError  # the remote route needs no SDK
-
         try:
             with record.subsegment("local hot reader"):
                 response, payload = deadline.run(lambda: self._invoke(event))
@@ -57,7 +56,7 @@ class LocalRoute:
                 f"The local Hot Reader {self._function!r} didn't answer in time: raise lambda_timeout, "
                 "or read a shorter range."
             ) from None
-        except (BotoCoreError, ClientError) as error:
+        except sdk_errors() as error:
             raise HotReaderError(
                 f"The local Hot Reader {self._function!r} can't be invoked: {error}. Check "
                 f"{self._read.local_function_setting} and the function's policy."

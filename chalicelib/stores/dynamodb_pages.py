@@ -24,6 +24,7 @@ from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.session import Session
 
 from chalicelib.connections.answer_time import with_bounded_answers_of_sdk
+from chalicelib.connections.aws_sdk import STUMBLES
 from chalicelib.model.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ _ATTRIBUTE: Final = re.compile(
 )
 """The beginning of an item's attribute, up to its value, with the maps that begin before it."""
 _MAP: Final = re.compile(r'"([^"]*)":\{"M":\{')
-_STUMBLES: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""Errors of botocore's parser at bytes that aren't UTF-8, JSON that is nested deep, an error that is no object."""
 _FIRST_ERROR: Final = 300
 """The status from which on botocore takes an answer for an error."""
 _CHECKSUM: Final = "x-amz-crc32"
@@ -70,7 +69,7 @@ class PageParser(JSONParser):
         """Parse an answer; as an empty one, or as an error without a message, what botocore stumbles over."""
         try:
             return super().parse(response, shape)
-        except _STUMBLES:
+        except STUMBLES:
             status = response["status_code"]
             error = {"Error": {"Code": str(status), "Message": "The answer isn't JSON."}}
             metadata = {"HTTPStatusCode": status, "HTTPHeaders": dict(response["headers"])}

@@ -54,7 +54,7 @@ LIBRARIES: Final = {
     "stores": {"botocore", "orjson", "urllib3"},
     "contracts": {"orjson"},
     "tokens": {"aws_lambda_powertools", "botocore", "orjson", "requests"},
-    "connections": {"certifi", "urllib3"},
+    "connections": {"botocore", "certifi", "urllib3"},
     "observability": {"aws_lambda_powertools", "orjson"},
 }
 """The libraries that a room of chalicelib may import; one that isn't listed imports none."""

@@ -334,6 +334,15 @@ class TestALocalFunctionThatCannotBeInvoked:
         with pytest.raises(HotReaderError, match=r"'hot-reader' doesn't answer.*LOCAL_HOT_READER"):
             connector_of(LOCAL).answer(event(), PATIENCE_SECONDS, "trace-1", record)
 
+    @pytest.mark.parametrize("body", ["nicht verfügbar".encode("latin-1"), b"null", b"7"])
+    def test_is_named_if_something_else_answers_in_its_place(
+        self, aws_environment, monkeypatch, record, body
+    ):
+        with Scripted(response(500, body)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", f"http://127.0.0.1:{server.port}")
+            with pytest.raises(HotReaderError, match="'hot-reader' can't be invoked"):
+                connector_of(LOCAL).answer(event(), PATIENCE_SECONDS, "trace-1", record)
+
     def test_is_named_with_the_policy_if_it_is_denied(
         self, aws_environment, monkeypatch, httpserver, record
     ):

@@ -17,6 +17,8 @@ from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.query import DeclaredDevice
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from local_cloud.twinmaker import LocalTwinMaker
+from tests.unit.chalicelib.faults import faults_of_json
+from tests.unit.chalicelib.servers import Scripted, response
 from tests.unit.local_cloud.twinmaker.twin import WORKSPACE, client_of, make_entity, make_type
 
 TWIN = DigitalTwinInfo("my-twin", ProviderLayout("azure", "aws"), devices={})
@@ -29,6 +31,12 @@ LISTED = replace(
     },
 )
 SERVER_LOG = "local_cloud.twinmaker"
+ODD_ANSWERS = {
+    **{fault: act for fault, act in faults_of_json().items() if fault.startswith("200")},
+    "a component without a type": response(200, b'{"components":{"old":{}}}'),
+    "components in a list": response(200, b'{"components":[7]}'),
+    "properties in a list": response(200, b'{"components":{"old":{"properties":[7]}}}'),
+}
 
 
 def described(*, value: str | None = None, default: str | None = None) -> dict[str, object]:
@@ -295,6 +303,13 @@ class TestGetEntity:
         assert "not authorized" in message
         assert "iottwinmaker:GetEntity" in message
         assert "static property iotDeviceId" in message
+
+    @pytest.mark.parametrize("fault", ODD_ANSWERS)
+    def test_that_is_answered_oddly_names_the_entity(self, aws_environment, monkeypatch, fault):
+        with Scripted(ODD_ANSWERS[fault]) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_IOTTWINMAKER", f"http://127.0.0.1:{server.port}")
+            with pytest.raises((HotReaderError, InvalidQueryError), match="'machine-1'"):
+                device.resolve(lookup("machine-1", "old"), TWIN)
 
     def test_that_failed_is_tried_again_by_the_next_event(
         self, aws_environment, monkeypatch, httpserver
