@@ -39,12 +39,12 @@ class RefusedError(VerbError):
 
 def lacks_permission(error: Exception) -> bool:
     """Say whether AWS refused because the credentials lack a permission."""
-    return _code(error) in _DENIED
+    return code_of(error) in _DENIED
 
 
 def not_there(error: Exception) -> bool:
     """Say whether AWS refused because there isn't what the call was about."""
-    return _code(error) in _GONE
+    return code_of(error) in _GONE
 
 
 def unless_gone(
@@ -59,6 +59,7 @@ def unless_gone(
         raise
 
 
-def _code(error: Exception) -> str | None:
-    cause = error.__cause__ or error
-    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
+def code_of(error: Exception) -> str | None:
+    """Return AWS's code of an error that it caused; None if it didn't."""
+    refusal = error if isinstance(error, ClientError) else error.__cause__
+    return refusal.response["Error"]["Code"] if isinstance(refusal, ClientError) else None

@@ -99,7 +99,7 @@ def _pick(shown: Json, members: Iterable[str]) -> Json:
 
 
 def _required(described: Json) -> set[str]:
-    definitions = described["propertyDefinitions"].items()
+    definitions = described.get("propertyDefinitions", {}).items()
     return {name for name, each in definitions if each.get("isRequiredInEntity")}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from deploy_scripts.errors import code_of
 from deploy_scripts.register.calls import (
     NotOursError,
     RegistrationError,
@@ -167,7 +168,7 @@ class Resources(ABC):
         try:
             call(subject, update, **planned.update)
         except RegistrationError as error:
-            refused = error.code in ("ValidationException", "ConflictException")
+            refused = code_of(error) in ("ValidationException", "ConflictException")
             if not refused or self.status(shown)["state"] != "ERROR":
                 raise
             self._report(f"{subject}: can't be updated in ERROR, so made anew")
@@ -179,7 +180,7 @@ class Resources(ABC):
         try:
             call(subject, create, **self.wanted[resource_id], tags=self.workspace.twin.tags)
         except RegistrationError as error:
-            if error.code != "ConflictException":
+            if code_of(error) != "ConflictException":
                 raise
             # The SDK tries again when an answer gets lost: then it is there already, and ours.
             shown = self.at_rest([resource_id]).get(resource_id)

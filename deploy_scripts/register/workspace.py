@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy_scripts.errors import code_of
 from deploy_scripts.register.calls import RegistrationError, call, call_if_there, pages, tags_of
 from deploy_scripts.register.summary import Change, Outcome
 
@@ -36,7 +37,7 @@ class Workspace:
             call(self._subject, self.client.create_workspace, **self._key, **settings)
         except RegistrationError as error:
             # The SDK tries again when an answer gets lost: then it is there already.
-            if error.code != "ConflictException" or (self.look() or {}).get("role") != role:
+            if code_of(error) != "ConflictException" or (self.look() or {}).get("role") != role:
                 raise
 
     def remove(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from botocore.exceptions import ClientError
 
 from chalicelib.model.errors import ConfigurationError
-from deploy_scripts.errors import RefusedError, VerbError, unless_gone
+from deploy_scripts.errors import RefusedError, VerbError, code_of, unless_gone
 from deploy_scripts.register.twin import MANAGED_BY, MANAGED_BY_TAG, TWIN_TAG
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class TokenStore(ABC):
         try:
             self._write(token)
         except ClientError as error:
-            message = f"{self.reference}: {error.operation_name} was refused: {_code(error)}"
+            message = f"{self.reference}: {error.operation_name} was refused: {code_of(error)}"
         else:
             return
         raise RefusedError(message)  # not in the handler: no trace of what was sent
@@ -128,7 +128,7 @@ class ParameterStore(TokenStore):
             # Only a new parameter takes tags (SSM API reference, PutParameter).
             self._client.put_parameter(**parameter, Tags=self._tags)
         except ClientError as error:
-            if _code(error) != "ParameterAlreadyExists":
+            if code_of(error) != "ParameterAlreadyExists":
                 raise
             self.check_ours()
             key = self._found_key()  # without it, SSM would take its own
@@ -211,7 +211,3 @@ def token_store(
         # PutParameter takes no ARN (Systems Manager API reference).
         name = name.partition(":parameter")[2]
     return store(client(store.service, **region), name, stage=stage, twin=twin)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])

@@ -10,6 +10,7 @@ import urllib3
 from botocore import exceptions as botocore_errors
 
 from chalicelib.tokens.aws_stores import key_is_refused
+from deploy_scripts.errors import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,9 +151,7 @@ def aws_problem(error: Exception) -> tuple[str, str]:
         return f"AWS can't be reached: {short(error)}", (
             "Check the network, AWS_REGION, and any AWS_ENDPOINT_URL."
         )
-    code = ""
-    if isinstance(error, botocore_errors.ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
+    code = code_of(error) or ""
     advice = "See AWS's message; run this again if it may pass."
     if re.search("AccessDenied|Unauthorized", code):
         advice = "Your credentials lack the permission that the message names."

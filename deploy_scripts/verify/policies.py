@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.model.reads import READS
 from deploy_scripts.deployment.permissions import denied_actions
+from deploy_scripts.errors import code_of, not_there
 from deploy_scripts.stage.policies import policy_file
 from deploy_scripts.stage.stage import STAGES_FILE, read_stage_file
 from deploy_scripts.verify.hop import Finding
@@ -69,10 +70,9 @@ def _compare(
         trust = iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
         lacking = [*_lacking(iam, arn, wanted, region)]
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "NoSuchEntity":
+        if not_there(error):
             return f"{subject}: not there", [f"{subject}: there is no such role as {arn}"]
-        return f"{subject}: not looked at ({error.operation_name}: {code})", []
+        return f"{subject}: not looked at ({error.operation_name}: {code_of(error)})", []
     problems = [f"{subject} may not {', '.join(lacking)}"] if lacking else []
     if service is not None and service not in _services(trust):
         problems.append(f"{subject} doesn't let {service} assume it: add that to its trust policy")
