@@ -22,6 +22,7 @@ from deploy_scripts.errors import lacks_permission, unless_gone
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from deploy_scripts import MakeClient
     from deploy_scripts.deployment.permissions import Account
 
     Json = dict[str, Any]
@@ -51,20 +52,11 @@ def _change(line: str, result: Any = None) -> Compared:
 class Comparison:
     """Compares calls of Chalice's client (chalice.awsclient.TypedAWSClient) with AWS, in their order.
 
-    Parameters
-    ----------
-    client
-        Makes a client of an AWS service, as a session of botocore does.
-    account
-        Where what is created will be.
-    api_stage
-        The arguments of the call that deploys the REST API, if there is one: its stage's name, and
-        whether it is traced.
+    `api_stage`: the arguments of the call that deploys the REST API, if there is one: its stage's name, and
+    whether it is traced.
     """
 
-    def __init__(
-        self, client: Callable[[str], Any], account: Account, api_stage: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, client: MakeClient, account: Account, api_stage: Mapping[str, Any]) -> None:
         self._lambda, self._iam = client("lambda"), client("iam")
         self._gateway, self._account = client("apigateway"), account
         self._api_stage = {name: api_stage.get(name) for name in ("api_gateway_stage", "xray")}

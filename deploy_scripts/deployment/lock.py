@@ -21,13 +21,14 @@ from deploy_scripts.errors import RefusedError, lacks_permission
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from deploy_scripts import MakeClient
     from deploy_scripts.stage.stage import Stage
 
 _LONGEST: Final = timedelta(hours=1)
 """No run takes as long: TwinMaker is waited for at most 5 minutes for each kind of thing."""
 
 
-def is_locked(stage: Stage, client: Callable[..., Any]) -> bool:
+def is_locked(stage: Stage, client: MakeClient) -> bool:
     """Tell whether somebody has the lock, or had it and was cut off; False if that can't be looked at."""
     ssm = client("ssm")
     try:
@@ -43,21 +44,12 @@ def is_locked(stage: Stage, client: Callable[..., Any]) -> bool:
 
 @contextmanager
 def only_deployment(
-    stage: Stage, client: Callable[..., Any], report: Callable[[str], None]
+    stage: Stage, client: MakeClient, report: Callable[[str], None]
 ) -> Iterator[None]:
     """Change a stage while nobody else does.
 
-    Parameters
-    ----------
-    client
-        Makes a client of an AWS service, as `boto3.client` does.
-    report
-        Gets a line if the credentials don't suffice for a lock: then there is none.
-
-    Raises
-    ------
-    RefusedError
-        Somebody else is at it; the message says who.
+    `report` gets a line if the credentials don't suffice for a lock: then there is none. Raises a
+    `RefusedError` that says who else is at it.
     """
     ssm, name = client("ssm"), _name(stage)
     who = client("sts").get_caller_identity()["Arn"]

@@ -19,6 +19,7 @@ from deploy_scripts.register.summary import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from deploy_scripts import MakeClient
     from deploy_scripts.register.summary import Summary
 
 _FUNCTION: Final[Mapping[str, tuple[str, ...]]] = {
@@ -53,7 +54,7 @@ _KINDS: Final = {"component type": "ComponentType", "entity": "Entity"}
 class Account:
     """The account and region that the credentials lead to; STS is asked once."""
 
-    def __init__(self, client: Callable[..., Any]) -> None:
+    def __init__(self, client: MakeClient) -> None:
         self._sts = client("sts")
 
     @cached_property
@@ -71,12 +72,9 @@ class Account:
 
 
 class Permissions:
-    """The permissions of some calls.
+    """The permissions of some calls."""
 
-    `client`: makes a client of an AWS service, as a session of boto3 or botocore does.
-    """
-
-    def __init__(self, client: Callable[..., Any]) -> None:
+    def __init__(self, client: MakeClient) -> None:
         self._client = client
         self.account = Account(client)
         self._actions: dict[str, set[str]] = defaultdict(set)

@@ -124,17 +124,7 @@ def refused(
     function_url: bool,
     region: str | None,
 ) -> Iterator[str]:
-    """Yield in sentences what AWS would refuse.
-
-    Parameters
-    ----------
-    token
-        The reference to the token, if there is one on AWS.
-    function_url
-        True if the endpoints are to be behind a Function URL.
-    region
-        The region that the environment leads to; None if it isn't known.
-    """
+    """Yield in sentences what AWS would refuse of a stage whose token is referred to so, if it has one."""
     for name in map(stage.deployed_name, stage.functions(twin.layout)):
         if len(name) > _LONGEST_FUNCTION_NAME:
             yield (

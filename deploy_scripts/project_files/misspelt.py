@@ -20,14 +20,8 @@ def misspelt(
 ) -> Iterator[tuple[Place, str]]:
     """Yield the place of each misspelt key, and the key that was meant and isn't there.
 
-    Parameters
-    ----------
-    document
-        An object, or a list of objects.
-    kind
-        Their kind, which is one of `keys`.
-    keys
-        The keys of the objects of each kind. What is under a key that is a kind is of that kind.
+    The document is an object, or a list of objects, of a kind, which is one of `keys`: the keys of the objects
+    of each kind. What is under a key that is a kind is of that kind.
     """
     waiting: list[tuple[Place, str, Any]] = [((), kind, document)]
     for place, its_kind, value in waiting:

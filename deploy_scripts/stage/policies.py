@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from chalicelib.model.layout import ProviderLayout
     from chalicelib.model.reads import Read
+    from deploy_scripts import MakeClient
     from deploy_scripts.stage.stage import Stage
     from deploy_scripts.tokens.stores import TokenStore
 
@@ -92,12 +93,12 @@ def _local_reader(read: Read, environment: Mapping[str, str]) -> str:
 class KmsKeys:
     """Finds the keys of a stage's token and hot table, and grants just those.
 
-    `client` makes a client of an AWS service, as `boto3.client` does; `chosen` is the ARN of the key of what
-    can't be looked at, and `report` gets a sentence for each thing whose key can't be found.
+    `chosen` is the ARN of the key of what can't be looked at, and `report` gets a sentence for each thing whose
+    key can't be found.
     """
 
     def __init__(
-        self, client: Callable[..., Any], chosen: str | None, report: Callable[[str], None]
+        self, client: MakeClient, chosen: str | None, report: Callable[[str], None]
     ) -> None:
         self._client = client
         self._chosen = chosen

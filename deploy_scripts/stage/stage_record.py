@@ -31,9 +31,10 @@ from deploy_scripts.stage.deployed import (
 from deploy_scripts.stage.stage import API_HANDLER, write_stage_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from deploy_scripts import MakeClient
     from deploy_scripts.stage.stage import Stage
 
 Json = dict[str, Any]
@@ -56,22 +57,12 @@ class SpareApi(NamedTuple):
 class StageRecord:
     """Chalice's record of a stage, as it should be.
 
-    Attributes
-    ----------
-    changes
-        A line for each thing that it lacks or has too much; empty if it agrees with AWS.
-    spare_apis
-        REST APIs of ours that no record can name, because it names one already.
-
-    Raises
-    ------
-    VerbError
-        The record is of another account or region, or there is something of our names that isn't ours.
+    `changes` has a line for each thing that it lacks or has too much, and `spare_apis` the REST APIs of ours that
+    no record can name, because it names one already. Raises a `VerbError` if the record is of another account or
+    region, or if there is something of our names that isn't ours.
     """
 
-    def __init__(
-        self, project: Path, stage: Stage, twin_name: str, *, client: Callable[..., Any]
-    ) -> None:
+    def __init__(self, project: Path, stage: Stage, twin_name: str, *, client: MakeClient) -> None:
         self._path = record_path(project, stage.name)
         self._stage = stage
         self._twin_name = twin_name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.token_reference import TokenReference, split_tokens
@@ -12,8 +12,7 @@ from deploy_scripts.stage.stage import API_HANDLER
 from deploy_scripts.tokens.stores import STORES, TOKEN_VARIABLE, token_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from deploy_scripts import MakeClient
     from deploy_scripts.stage.stage import Stage
     from deploy_scripts.tokens.stores import TokenStore
 
@@ -57,11 +56,9 @@ def followed_reference(stage: Stage, twin_name: str) -> str | None:
 
 
 def managed_store(
-    stage: Stage, twin_name: str, chosen: str | None, client: Callable[..., Any]
+    stage: Stage, twin_name: str, chosen: str | None, client: MakeClient
 ) -> TokenStore:
     """Return the store that `configure` looks after: by a chosen reference, the stage's, or the default.
-
-    `client` makes a client of an AWS service, as `boto3.client` does.
 
     Raises `StageTokenError`: the stage holds a token itself, or its reference is an ARN.
     """

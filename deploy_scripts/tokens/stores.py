@@ -13,9 +13,10 @@ from deploy_scripts.errors import RefusedError, VerbError, code_of, unless_gone
 from deploy_scripts.register.twin import MANAGED_BY, MANAGED_BY_TAG, TWIN_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from chalicelib.settings.token_reference import TokenReference
+    from deploy_scripts import MakeClient
 
 TOKEN_VARIABLE: Final = "INTER_CLOUD_TOKEN"  # noqa: S105 - the name of a variable
 READ_TOKEN_SID: Final = "ReadTheToken"  # noqa: S105 - the id of a statement
@@ -194,12 +195,9 @@ STORES: Final[Mapping[str, type[TokenStore]]] = {
 
 
 def token_store(
-    source: TokenReference, client: Callable[..., Any], *, stage: str = "", twin: str = ""
+    source: TokenReference, client: MakeClient, *, stage: str = "", twin: str = ""
 ) -> TokenStore:
-    """Return the place that a reference names, for a stage of a twin, or (without) only to be read.
-
-    `client` makes a client of an AWS service, as `boto3.client` does.
-    """
+    """Return the place that a reference names, for a stage of a twin, or (without) only to be read."""
     # At DEBUG, botocore logs the bodies of requests and answers: here, tokens.
     botocore_log = logging.getLogger("botocore")
     if botocore_log.getEffectiveLevel() < logging.INFO:

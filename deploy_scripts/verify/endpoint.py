@@ -27,9 +27,10 @@ from deploy_scripts.verify.diagnosis import no_answer, refusal_advice, short
 from deploy_scripts.verify.hop import BrokenHopError, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from chalicelib.model.reads import Read
+    from deploy_scripts import MakeClient
     from deploy_scripts.project_files.twin_configuration import Device
 
 HOUR: Final = 3_600 * NANOSECONDS
@@ -245,7 +246,7 @@ def _check_shape(endpoint: Endpoint, answer: EndpointAnswer) -> None:
 
 
 def check_function_url(
-    client: Callable[[str], Any], arn: str, saved_urls: Sequence[str], stage: str
+    client: MakeClient, arn: str, saved_urls: Sequence[str], stage: str
 ) -> Finding[None]:
     """Check that saved connections lead to a function's Function URL, and that it is open to everyone."""
     found = FunctionUrl.find(client("lambda"), arn)

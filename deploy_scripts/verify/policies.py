@@ -18,14 +18,13 @@ from deploy_scripts.stage.stage import STAGES_FILE, read_stage_file
 from deploy_scripts.verify.hop import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from chalicelib.model.reads import Read
+    from deploy_scripts import MakeClient
     from deploy_scripts.stage.policies import Statement
     from deploy_scripts.stage.stage import Stage
-
-    Client = Callable[[str], Any]
 
 TWINMAKER: Final = "iottwinmaker.amazonaws.com"
 """The service that assumes a workspace's role (AWS IoT TwinMaker user guide, 'Create and manage a service
@@ -33,7 +32,7 @@ role')."""
 
 
 def check_readers(
-    client: Client, project: Path, stage: Stage, roles: Mapping[str, str]
+    client: MakeClient, project: Path, stage: Stage, roles: Mapping[str, str]
 ) -> Finding[None]:
     """Compare the policies of functions with those that `configure` wrote for the stage."""
     details, warnings = [], []
@@ -50,7 +49,7 @@ def check_readers(
 
 
 def check_workspace_role(
-    client: Client, arn: str, readers: Mapping[Read, str], stage: str
+    client: MakeClient, arn: str, readers: Mapping[Read, str], stage: str
 ) -> tuple[str, tuple[str, ...]]:
     """Check that TwinMaker may assume a workspace's role, and the role invoke the readers.
 
@@ -62,7 +61,11 @@ def check_workspace_role(
 
 
 def _compare(
-    client: Client, subject: str, arn: str, wanted: Sequence[Statement], service: str | None = None
+    client: MakeClient,
+    subject: str,
+    arn: str,
+    wanted: Sequence[Statement],
+    service: str | None = None,
 ) -> tuple[str, list[str]]:
     """Say what a role was found to be, and what it lacks."""
     iam, region = client("iam"), client("lambda").meta.region_name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import READS
@@ -23,10 +23,11 @@ from deploy_scripts.tokens.stores import TOKEN_VARIABLE, token_store
 from deploy_scripts.verify.hop import BrokenHopError, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from chalicelib.model.reads import Read
+    from deploy_scripts import MakeClient
     from deploy_scripts.project_files.inter_cloud import Connection
 
 
@@ -117,7 +118,7 @@ def _deploy(stage: str) -> str:
 
 
 def check_function(
-    client: Callable[[str], Any], arn: str, project: Path, stage: Stage, function: str
+    client: MakeClient, arn: str, project: Path, stage: Stage, function: str
 ) -> Finding[str]:
     """Check that a Lambda function is there, is active, and has the environment of the stage.
 
@@ -157,7 +158,7 @@ def check_function(
 
 
 def check_token(
-    client: Callable[..., Any], reference: str, connections: Iterable[Connection]
+    client: MakeClient, reference: str, connections: Iterable[Connection]
 ) -> Finding[list[str]]:
     """Check that the token that a stage refers to can be read."""
     try:

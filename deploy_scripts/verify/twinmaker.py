@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from chalicelib.model.reads import Read
+    from deploy_scripts import MakeClient
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.register.twin import Twin
 
@@ -36,7 +37,7 @@ _EACH_SHOWN: Final = 5
 
 
 def check_workspace(
-    client: Callable[[str], Any], workspace_id: str, readers: Mapping[Read, str], stage: str
+    client: MakeClient, workspace_id: str, readers: Mapping[Read, str], stage: str
 ) -> Finding[Any]:
     """Check that the workspace is there, and look at its role; return a TwinMaker client."""
     twinmaker = twinmaker_client()

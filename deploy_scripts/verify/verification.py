@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chalicelib.model.reads import Read
+    from deploy_scripts import MakeClient
     from deploy_scripts.project_files.twin_configuration import Device
     from deploy_scripts.stage.deployed import DeployedStage
     from deploy_scripts.verify.chart import Series
@@ -56,7 +57,7 @@ class Verification:
     # The endpoints, as far as they aren't where the record or the connections say.
     urls: Mapping[Read, str]
     walk: Walk
-    _client: Callable[..., Any] = field(default_factory=lambda: cache(boto3.client))
+    _client: MakeClient = field(default_factory=lambda: cache(boto3.client))
     _devices: Sequence[Device] = ()
     _read: _Read | None = None
 
