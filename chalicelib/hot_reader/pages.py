@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.hot_reader import next_token
 from chalicelib.hot_reader.next_token import Position
 from chalicelib.hot_reader.time_order import SECOND
-from chalicelib.model.data_value import UnrepresentableValueError, to_data_value, to_data_values
+from chalicelib.model.data_columns import to_data_values
+from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
 from chalicelib.model.results import Flaws, HistoryPage, PropertyValues
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ VALUE_BYTES: Final = 64
 """An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
 PAGE_BYTES: Final = 2_048
 """An upper bound for a page without its series: the token, whose position is short, and what is around both."""
+_SHORT: Final = ("doubleValue", "integerValue", "longValue", "booleanValue")
 _NUMBER_BYTES: Final = 24
 """An upper bound for a number or a boolean: -1.7976931348623157e+308 has 24 characters."""
 _QUOTES: Final = len(json.dumps(json.dumps("")))
@@ -156,7 +158,7 @@ class PagesInProgress:
         if rows is None:
             return False
         texts = run.texts[first - run.first : last - run.first]
-        found: list[tuple[str, Sequence[str], str, Sequence[Any]]] = []
+        found: list[tuple[str, Sequence[str], str | list[str], Sequence[Any]]] = []
         count = size = 0
         end = (-1, 0)
         for index, name in enumerate(self._names):
@@ -176,8 +178,8 @@ class PagesInProgress:
             end = max(end, (len(texts) - 1 if column.rows is None else column.rows[-1], index))
         if count > self.room or size > self._bytes_left:
             return False
-        for name, times, kind, contents in found:
-            self.values[name].extend(times, kind, contents)
+        for name, *its_values in found:
+            self.values[name].extend(*its_values)
         if found:
             row, index = end
             entry = run.batch.entry(first + row)
@@ -250,13 +252,13 @@ class PagesInProgress:
         return Position(str(key), index, identity, complete, max(in_second, 1))
 
 
-def encoded_size(kind: str, contents: Sequence[Any]) -> int:
-    """Bound the bytes of DataValues of one kind in an answer.
+def encoded_size(kind: str | list[str], contents: Sequence[Any]) -> int:
+    """Bound the bytes of DataValues of one kind, or of numbers of several, in an answer.
 
     The answer travels as JSON, and through API Gateway as a string within JSON, where a quote takes two
     bytes and a character beyond ASCII up to twelve: encoding twice is the upper bound.
     """
-    if kind in ("doubleValue", "integerValue", "longValue", "booleanValue"):
+    if isinstance(kind, list) or kind in _SHORT:
         return _NUMBER_BYTES * len(contents)
     if kind == "stringValue":
         # Each character is encoded by itself, so joined strings take as much as each alone.

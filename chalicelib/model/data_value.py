@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.limits import LONGEST_STRING, MOST_ELEMENTS
-
-if TYPE_CHECKING:
-    from chalicelib.model.entries import StoredColumn
 
 DataValue = dict[str, Any]
 
 # Three digits of an exponent are enough for every double (308) and every number of DynamoDB (125).
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
-_INTEGER_LIMIT: Final = 2**31
-_LONG_LIMIT: Final = 2**63
+HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
+INTEGER_LIMIT: Final = 2**31
+LONG_LIMIT: Final = 2**63
 DEEPEST_NESTING: Final = 32
 """Levels of nesting; DynamoDB's own limit (developer guide, 'Quotas')."""
 
@@ -169,8 +166,8 @@ def _whole(kind: str, limit: int, stored: Any, _declared: DataType | None) -> Da
     return {kind: int(number)}
 
 
-_integer: Final = partial(_whole, "integerValue", _INTEGER_LIMIT)
-_long: Final = partial(_whole, "longValue", _LONG_LIMIT)
+_integer: Final = partial(_whole, "integerValue", INTEGER_LIMIT)
+_long: Final = partial(_whole, "longValue", LONG_LIMIT)
 
 
 def _boolean(stored: Any, _declared: DataType | None) -> DataValue:
@@ -201,7 +198,7 @@ def _string(stored: Any, _declared: DataType | None) -> DataValue:
 
 def _unicode(text: str) -> str:
     """Return a string that JSON can carry; a store that keeps UTF-16 may have others."""
-    if _HALF_PAIR.search(text):
+    if HALF_PAIR.search(text):
         raise UnrepresentableValueError("half of a surrogate pair is no character")
     return text
 
@@ -263,118 +260,12 @@ def _infer(stored: Any, _declared: DataType | None) -> DataValue:
         return _list(stored, None)
     number = _decimal(stored)
     if number.adjusted() < 20 and number == number.to_integral_value():
-        if -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
+        if -INTEGER_LIMIT <= number < INTEGER_LIMIT:
             return {"integerValue": int(number)}
-        if -_LONG_LIMIT <= number < _LONG_LIMIT:
+        if -LONG_LIMIT <= number < LONG_LIMIT:
             return {"longValue": int(number)}
     return _double(stored, None)
 
-
-def to_data_values(column: StoredColumn, declared: DataType | None) -> tuple[str, list[Any]] | None:
-    """Turn a column of stored values into DataValues of one kind, all at once.
-
-    The result is that of `to_data_value` for each value, in a fraction of the time; only the usual
-    combinations of storage and type are converted.
-
-    Parameters
-    ----------
-    column
-        The stored values.
-    declared
-        The property's type; None infers it from the values.
-
-    Returns
-    -------
-    tuple[str, list[Any]] | None
-        The kind and the contents of the DataValues: `("doubleValue", [21.5, ...])`. None if each value
-        has to be converted by itself; any of them may be unrepresentable then.
-
-    Examples
-    --------
-    >>> from chalicelib.model.entries import StoredColumn
-    >>> to_data_values(StoredColumn("number", ["21.5", "22"], None), DataType("DOUBLE"))
-    ('doubleValue', [21.5, 22.0])
-    >>> to_data_values(StoredColumn("text", ["21.5", "cold"], None), DataType("DOUBLE")) is None
-    True
-    """
-    convert = _COLUMN_CONVERTERS.get((column.kind, declared.type if declared else None))
-    return None if convert is None else convert(column.values)
-
-
-def _plain(values: Sequence[Any], characters: bytes, number: type) -> bool:
-    """Say whether strings are made of some ASCII characters only, or numbers are int or of a type.
-
-    `float` and `int` judge the order of the characters.
-    """
-    if values and not isinstance(values[0], str):
-        return {int, number}.issuperset(map(type, values))
-    joined = "".join(values)
-    return joined.isascii() and not joined.encode().translate(None, characters)
-
-
-def _doubles(stored: Sequence[Any]) -> tuple[str, list[float]] | None:
-    # The characters of `_NUMBER`, without whitespace and exponents: those are left to `_double`.
-    if not _plain(stored, b"0123456789.-", float):
-        return None
-    try:
-        numbers = list(map(float, stored))
-    except (ValueError, OverflowError):
-        return None
-    # Of finite numbers that are too large together, each is looked at.
-    return ("doubleValue", numbers) if math.isfinite(sum(numbers)) else None
-
-
-def _wholes(kind: str, limit: int, stored: Sequence[Any]) -> tuple[str, list[int]] | None:
-    if not _plain(stored, b"0123456789-", int):
-        return None
-    try:
-        numbers = list(map(int, stored))
-    except ValueError:
-        return None
-    fit = not numbers or -limit <= min(numbers) <= max(numbers) < limit
-    return (kind, numbers) if fit else None
-
-
-_integers: Final = partial(_wholes, "integerValue", _INTEGER_LIMIT)
-_longs: Final = partial(_wholes, "longValue", _LONG_LIMIT)
-
-
-def _strings(texts: Sequence[str]) -> tuple[str, list[str]] | None:
-    plain = (joined := "".join(texts)).isascii() or not _HALF_PAIR.search(joined)
-    if texts and not (plain and all(texts) and max(map(len, texts)) <= LONGEST_STRING):
-        return None
-    return "stringValue", list(texts)
-
-
-def _booleans(values: Sequence[bool]) -> tuple[str, list[bool]]:
-    return "booleanValue", list(values)
-
-
-def _inferred(stored: Sequence[Any]) -> tuple[str, list[int] | list[float]] | None:
-    whole = _integers(stored)
-    if whole is not None:
-        return whole
-    doubles = _doubles(stored)
-    # A whole number is no double, however it is spelled.
-    return None if doubles is None or any(map(float.is_integer, doubles[1])) else doubles
-
-
-_COLUMN_CONVERTERS: Final[
-    Mapping[tuple[str, str | None], Callable[[Sequence[Any]], tuple[str, list[Any]] | None]]
-] = {
-    ("number", "DOUBLE"): _doubles,
-    ("text", "DOUBLE"): _doubles,
-    ("number", "INTEGER"): _integers,
-    ("text", "INTEGER"): _integers,
-    ("number", "LONG"): _longs,
-    ("text", "LONG"): _longs,
-    ("text", "STRING"): _strings,
-    ("boolean", "BOOLEAN"): _booleans,
-    ("number", None): _inferred,
-    ("text", None): _strings,
-    ("boolean", None): _booleans,
-}
-"""Converters by kind of storage and declared type. Other combinations are rare."""
 
 _CONVERTERS: Final[Mapping[str, Callable[[Any, DataType | None], DataValue]]] = {
     "BOOLEAN": _boolean,

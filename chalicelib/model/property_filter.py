@@ -13,13 +13,13 @@ from decimal import Decimal
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.model.data_columns import to_data_values
 from chalicelib.model.data_value import (
     DATA_VALUE_TYPES,
     DEEPEST_NESTING,
     DataType,
     UnrepresentableValueError,
     to_data_value,
-    to_data_values,
 )
 from chalicelib.model.errors import InvalidQueryError
 

@@ -87,10 +87,12 @@ class PropertyValues:
     def __len__(self) -> int:
         return len(self.times)
 
-    def extend(self, times: Sequence[str], kind: str, contents: Sequence[Any]) -> None:
-        """Append values of one kind."""
+    def extend(
+        self, times: Sequence[str], kinds: str | Sequence[str], contents: Sequence[Any]
+    ) -> None:
+        """Append values, of one kind or of as many."""
         self.times.extend(times)
-        self.kinds.extend([kind] * len(times))
+        self.kinds.extend([kinds] * len(times) if isinstance(kinds, str) else kinds)
         self.contents.extend(contents)
 
 

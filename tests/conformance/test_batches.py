@@ -65,6 +65,7 @@ TAME: list[Column] = [
     (digits.map(Decimal), ["DOUBLE"]),
     (st.integers(-99, 99).map(Decimal), ["DOUBLE", "INTEGER", "LONG", None]),
     (st.decimals(-1000, 1000, places=3), ["DOUBLE", None]),
+    (st.sampled_from(["1", "2.50", "-2147483649", "3.0", "-0.0"]).map(Decimal), [None]),
     (st.decimals(-1000, 1000, places=3).map(str), ["DOUBLE", "STRING"]),
     (st.sampled_from(['"', "\\", '",\n  "', "\n", "}}", "é😀", "\x00\x7f"]), ["STRING", None]),
     (st.booleans(), ["BOOLEAN", None]),

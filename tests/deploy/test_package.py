@@ -48,7 +48,7 @@ OF_EVERY_HOT_READER: Final = {
     ),
     "http": ("endpoint", "hot_reader_endpoints"),
     "model": (
-        *("data_value", "entries", "errors", "instants", "layout", "limits"),
+        *("data_columns", "data_value", "entries", "errors", "instants", "layout", "limits"),
         *("locations", "property_filter", "query", "reads", "results", "timestamps"),
     ),
     "observability": ("json_lines", "request_record"),

@@ -7,16 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.hot_reader.pages import encoded_size
-from chalicelib.model.data_value import (
-    DataType,
-    UnrepresentableValueError,
-    to_data_value,
-    to_data_values,
-)
+from chalicelib.model.data_columns import to_data_values
+from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.entries import StoredColumn
 from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format, TimestampFormat
 from tests.conformance.test_batches import TYPES, number_texts, texts
@@ -135,17 +131,32 @@ columns = st.one_of(
 
 
 @given(columns, st.sampled_from(TYPES))
+@example(StoredColumn("number", ["2.5", "3", "-0.0", "2147483648"], None), None)
+# Their doubles are whole, or other numbers; they aren't.
+@example(StoredColumn("number", ["2.5", "0.99999999999999999999"], None), None)
+@example(StoredColumn("number", ["2.5", "9007199254740993"], None), None)
+@example(StoredColumn("number", [2.5, 3, 2**53 + 1], None), None)
+@example(StoredColumn("number", [2.5, 5.123456789e18], None), None)
+@example(StoredColumn("number", [2.5, 1e19], None), None)
 @settings(max_examples=500)
 def test_a_column_is_converted_as_each_value_is(column, declared):
     data_type = None if declared is None else DataType(declared)
     converted = to_data_values(column, data_type)
     if converted is None:
         return
-    kind, contents = converted
+    kinds, contents = converted
+    kinds = [kinds] * len(contents) if isinstance(kinds, str) else kinds
     spelled = column.kind == "number" and all(isinstance(each, str) for each in column.values)
     stored = [Decimal(each) if spelled else each for each in column.values]
     each_alone = [to_data_value(value, data_type) for value in stored]
-    assert [repr({kind: content}) for content in contents] == list(map(repr, each_alone))
+    values = [{kind: content} for kind, content in zip(kinds, contents, strict=True)]
+    assert list(map(repr, values)) == list(map(repr, each_alone))
+
+
+def test_numbers_of_several_kinds_are_converted_together():
+    column = StoredColumn("number", ["21.5", "22", "2147483648"], None)
+    kinds = ["doubleValue", "integerValue", "longValue"]
+    assert to_data_values(column, None) == (kinds, [21.5, 22, 2147483648])
 
 
 @pytest.mark.parametrize(
