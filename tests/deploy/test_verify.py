@@ -411,7 +411,7 @@ def test_a_missing_token_is_reported(azure_aws):
     finally:
         azure_aws.put_token(azure_aws.cloud.endpoints.token)
     assert (hop["title"], before[-1]) == ("token", "policies")
-    assert f"ssm:{TOKEN_PARAMETER} isn't there" in hop["detail"]
+    assert f"ssm:{TOKEN_PARAMETER} holds no token" in hop["detail"]
 
 
 def test_a_token_that_is_being_changed_is_well(aws_azure):
