@@ -104,7 +104,7 @@ def findings(server: LeanServer, rounds: int, report: Callable[[str], None]) -> 
     own = (timings[_OURS].median - framework) / (timings[_TEXTBOOK].median - framework)
     yield Finding(
         "Firestore: cold start of the packaged function to its first answer, against the textbook "
-        "function packaged the same way: processor time",
+        "function: processor time",
         "at most half",
         f"{share:.2f} ({timings[_OURS].median * 1000:.0f} ms against "
         f"{timings[_TEXTBOOK].median * 1000:.0f} ms); {own:.2f} without what the framework takes",

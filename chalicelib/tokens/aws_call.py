@@ -1,9 +1,9 @@
 """One call of an AWS service in a Lambda function, without loading the SDK.
 
 For one call with one argument, a signature is all that is needed (IAM user guide, 'Create a signed AWS
-API request'). The SDK would take a data connector's cold start beyond that of a textbook connector, and
-botocore's signer alone beyond half of it (docs/performance.md, 'Cold start'). Where anything is out of
-the ordinary, nothing is called: the SDK knows what to do.
+API request'). The SDK would take as long as all else that a data connector's cold start does, and
+botocore's signer a tenth of it (docs/performance.md, 'Cold start'). Where anything is out of the
+ordinary, nothing is called: the SDK knows what to do.
 """
 
 from __future__ import annotations
