@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from chalicelib.connections.aws_sdk import sdk_errors
 from chalicelib.contracts.component_types import COMPONENTS, component_type_prefix
 from chalicelib.contracts.component_types import component_type_id as type_id
-from chalicelib.contracts.parsing import Document
+from chalicelib.contracts.parsing import Document, whole_number
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, external_ids, kept_value
 from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
@@ -109,12 +109,21 @@ def _static_value(document: Document, names: Sequence[str] = (DEVICE_ID_PROPERTY
     found = [
         (f"properties.{name}", text)
         for name in names
-        if (text := kept_value(document, name).get("stringValue"))
+        if (text := _id_in(kept_value(document, name)))
     ]
     if len(found) != 1:
         return None
     ((key, text),) = found
     return Document({key: text}, "the event").text(key)
+
+
+def _id_in(value: Mapping[str, Any]) -> Any:
+    """Return the id in a DataValue; a whole number stands for its digits, as ids may be numbers."""
+    for kind in ("integerValue", "longValue"):
+        number = whole_number(value.get(kind))
+        if number is not None:
+            return str(number)
+    return value.get("stringValue")
 
 
 def _of_component_type(component_type_id: str, twin: DigitalTwinInfo) -> tuple[str, ...]:

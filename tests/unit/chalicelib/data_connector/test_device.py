@@ -61,6 +61,12 @@ class TestTheStaticProperty:
     def test_tells_by_its_default(self):
         assert device.resolve({"properties": described(default="sensor-1")}, TWIN) == ("sensor-1",)
 
+    @pytest.mark.parametrize("kind", ["integerValue", "longValue"])
+    def test_may_be_a_number(self, kind):
+        properties = {"iotDeviceId": {"value": {kind: 7}}}
+        event = {"properties": properties, "componentTypeId": "my-twin-sensor-2"}
+        assert device.resolve(event, TWIN) == ("7",)
+
     def test_has_a_value_that_goes_before_the_default(self):
         event = {"properties": described(value="sensor-1", default="sensor-2")}
         assert device.resolve(event, TWIN) == ("sensor-1",)
@@ -81,7 +87,7 @@ class TestTheStaticProperty:
             {"iotDeviceId": {"definition": None}},
             {"iotDeviceId": {"definition": {"defaultValue": None}, "value": None}},
             {"iotDeviceId": {"value": {"stringValue": ""}}},
-            {"iotDeviceId": {"value": {"integerValue": 7}}},
+            {"iotDeviceId": {"value": {"booleanValue": True}}},
         ],
     )
     def test_without_a_text_leaves_it_to_the_component_type(self, properties):
