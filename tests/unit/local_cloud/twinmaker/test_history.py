@@ -123,8 +123,11 @@ def test_epoch_seconds_in_the_event_are_rounded_down(twin: Client, connector: Co
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_the_deprecated_bounds_still_work(twin: Client, connector: Connector) -> None:
-    twin.get_property_value_history(
+def test_values_asked_for_by_deprecated_times_have_deprecated_times_too(
+    twin: Client, connector: Connector
+) -> None:
+    connector.answer = {"propertyValues": [entry((START, {"doubleValue": 1.5}))]}
+    found = twin.get_property_value_history(
         workspaceId=WORKSPACE,
         entityId=ENTITY,
         componentName=COMPONENT,
@@ -133,6 +136,10 @@ def test_the_deprecated_bounds_still_work(twin: Client, connector: Connector) ->
         endDateTime=datetime(2026, 1, 30, 18, tzinfo=UTC),
     )
     assert (connector.event["startTime"], connector.event["endTime"]) == (START, END)
+    (value,) = found["propertyValues"][0]["values"]
+    assert value["time"] == START
+    assert value["timestamp"] == datetime(2026, 1, 30, 17, tzinfo=UTC)
+    assert "timestamp" not in history(twin)["propertyValues"][0]["values"][0]
 
 
 def test_pages_are_followed_by_token_until_there_is_none(
