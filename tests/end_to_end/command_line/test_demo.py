@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,15 +17,30 @@ from demo.commands import _interrupt
 from demo.demo import Demo
 from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
+from tests.spellings import spelled
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run_demo(directory: Path) -> subprocess.CompletedProcess[str]:
+TOKEN = "planted/token+of~this=test-7b1e0c6f2d"
+PLANTED = f"""
+import secrets, sys
+secrets.token_urlsafe = lambda _: {TOKEN!r}
+def note(event, given):
+    if event == "subprocess.Popen":
+        with open(COMMANDS, "a") as file:
+            file.write(f"{{given[1]}}\\n")
+sys.addaudithook(note)
+"""
+"""Makes the demo's token a known one, and notes the arguments of every process that it starts."""
+
+
+def run_demo(directory: Path, site: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "deploy_scripts", "demo", "--directory", str(directory), "--entries", "250"],
         cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(site)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -33,8 +49,11 @@ def run_demo(directory: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_it_shows_each_step_and_leaves_a_page_with_a_chart(tmp_path):
-    done = run_demo(tmp_path)
+def test_it_shows_each_step_and_leaves_a_page_with_a_chart_and_no_token(tmp_path):
+    directory, site, commands = (tmp_path / each for each in ("demo", "site", "commands"))
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(PLANTED.replace("COMMANDS", repr(str(commands))))
+    done = run_demo(directory, site)
     assert done.returncode == 0, done.stdout + done.stderr
     for shown in (
         "refused: 401",
@@ -48,10 +67,14 @@ def test_it_shows_each_step_and_leaves_a_page_with_a_chart(tmp_path):
         "demo.html",
     ):
         assert shown in " ".join(done.stdout.split())
-    page = (tmp_path / "demo.html").read_text()
+    page = (directory / "demo.html").read_text()
     assert "<svg" in page
     assert "http://www.w3.org" in page
     assert "<script" not in page
+    for program in ("node", "functions_framework", "local_cloud.azure.functions"):
+        assert program in commands.read_text()
+    left = [each.read_bytes() for each in directory.rglob("*") if each.is_file()]
+    assert spelled(TOKEN, done.stdout, done.stderr, commands.read_bytes(), *left) == []
 
 
 def test_a_step_that_goes_wrong_ends_it_with_exit_code_1(tmp_path):

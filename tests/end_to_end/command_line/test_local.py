@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import requests
 
 from deploy_scripts import PROJECT
+from tests.spellings import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,20 @@ def running(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
             process.communicate()
 
 
+def no_process_has_the_token(at: Any) -> None:
+    """Look at the arguments of all that runs, as anybody on the machine can."""
+    if not (processes := Path("/proc")).exists():
+        return
+    arguments = []
+    for each in processes.glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            arguments.append(each.read_bytes())
+    assert any(b"cosmos" in each or b"chalice" in each for each in arguments)
+    assert spelled(at["token"], *arguments) == []
+
+
 def stops_cleanly(directory: Path, process: subprocess.Popen[str], at: Any) -> None:
+    no_process_has_the_token(at)
     process.terminate()
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0, printed

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.spellings import spelled
+
 from .queries import HISTORY, LAST_ENTRY, parameters, payload_for
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def output(talkative: Service) -> str:
 def test_no_token_is_in_the_output(output: str, token: str) -> None:
     secret = token.partition("-")[2]
 
-    assert [line for line in output.splitlines() if secret in line] == []
+    assert spelled(secret, *output.splitlines()) == []
 
 
 @pytest.mark.parametrize("logger", ["DEBUG:urllib3.connectionpool", "DEBUG:botocore"])
