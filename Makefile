@@ -75,7 +75,9 @@ dashboard: $(VENV)/.ready node_modules/.ready examples/dashboard/dist/.ready ## 
 test-dashboard: $(VENV)/.ready node_modules/.ready tests/clients/node_modules/.ready examples/dashboard/dist/.ready ## Test the dashboard in Chromium, which must be there
 	@$(BIN)/python -m pytest tests/clients/test_dashboard.py
 
-soak: $(VENV)/.ready ## Try random input for MINUTES (10), and record what came of it
+soak: $(VENV)/.ready node_modules/.ready ## Try random input and many readers for MINUTES (10), and record what came of it
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --requirement tests/fuzzing/requirements.txt \
+		|| echo "atheris can't be installed here; going on without it"
 	@$(BIN)/python -m tests.fuzzing.soak $(MINUTES)
 
 bench: $(VENV)/.ready ## Measure the read path (a few minutes); see docs/performance.md

@@ -1,6 +1,6 @@
-"""`make soak`: other random inputs for as long as it is told, and what came of them in docs/robustness.md.
+"""`make soak`: other inputs and more readers for as long as it is told, and what came of them in docs/robustness.md.
 
-A failure ends it, with the seed that finds it again, and writes nothing.
+A failure ends it, with what finds it again, and writes nothing.
 """
 
 from __future__ import annotations
@@ -12,70 +12,215 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Final
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 
 from deploy_scripts import PROJECT
+from tests.fuzzing.counts import FILE
+from tests.fuzzing.parsers import PARSERS
 from tests.unit.chalicelib.faults import DOCUMENT, matrices, with_sections
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SHARES: Final = {"requests": 0.3, "properties": 0.15, "guided": 0.15, "readers": 0.2}
+"""Parts of the time; the rest starts hosts, and is for what has a length of its own."""
+_LONGEST: Final = 20
+"""Minutes."""
 _EXAMPLES: Final = 200
 """Inputs for each property with one seed, at most: Hypothesis ends where it finds no other."""
 _READERS: Final = 64
+_HOSTS: Final = {
+    "http": "`chalice local`, DynamoDB",
+    "function_url": "Lambda Function URL, DynamoDB",
+    "azure": "Azure Functions, Cosmos DB",
+    "gcp": "functions-framework, Firestore",
+}
+"""By the folder of its tests."""
+_SECRETS: Final = ("unit/chalicelib/test_secrets.py", "end_to_end/http/test_secrecy.py", "deploy")
+_Row = tuple[str, str]
 
 
 def main(minutes: float) -> None:
     """Try inputs for some minutes, and write what came of them."""
-    end = time.monotonic() + minutes * 60
-    rounds = properties = 0
-    while time.monotonic() < end:
-        seed = str(random.randrange(2**32))
-        search = ("--hypothesis-profile", "search", "--hypothesis-seed", seed)
-        output = _run("test_read_path.py", *search, FUZZING_EXAMPLES=str(_EXAMPLES))
-        properties = int(re.findall(r"(\d+) passed", output)[0])
-        rounds += 1
-        sys.stderr.write(f"{rounds} rounds of {properties} properties\n")
-    (load,) = re.findall(
-        r"{.*}", _run("test_load.py", "-s", LOAD_READERS=str(_READERS), LOAD_WALKS="5")
-    )
-    counts = json.loads(load)
+    if not 0 < minutes <= _LONGEST:
+        raise SystemExit(f"MINUTES must be a number up to {_LONGEST}")
+    seconds = {part: share * minutes * 60 for part, share in _SHARES.items()}
+    began = time.monotonic()
+    rows = [
+        *_requests(seconds["requests"]),
+        *_properties(seconds["properties"]),
+        *_guided(seconds["guided"]),
+        *_readers(seconds["readers"]),
+        *_connector(),
+        *_secrets(),
+    ]
+    took = (time.monotonic() - began) / 60
     when = f"Last run: {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}"
-    sections = {
-        **{matrix.section: matrix.table() for matrix in matrices()},
-        "inputs": (
-            f"{when}, {minutes:g} minutes: {rounds} rounds of {properties} properties, at most {_EXAMPLES} "
-            f"inputs for each ({rounds * properties * _EXAMPLES:,} in all); wrong answers: 0, faults of "
-            "ours: 0."
-        ),
-        "load": (
-            f"{when}: {_READERS} readers, {counts['walks']:,} walks, {counts['requests']:,} requests, "
-            f"{counts['faults']:,} faults; wrong answers: 0."
-        ),
-    }
-    DOCUMENT.write_text(with_sections(DOCUMENT.read_text(), sections))
+    table = [
+        f"{when}, {took:.0f} minutes.",
+        "",
+        "| what | tried | wrong answers, or leaks |",
+        "|---|---|---|",
+        *(f"| {what} | {tried} | 0 |" for what, tried in rows),
+    ]
+    sections = {matrix.section: matrix.table() for matrix in matrices()}
+    text = with_sections(DOCUMENT.read_text(), sections | {"soak": "\n".join(table)})
+    DOCUMENT.write_text(text)
 
 
-def _run(file: str, *options: str, **variables: str) -> str:
-    """Run a file's tests, and return what is printed."""
+def _requests(seconds: float) -> Iterator[_Row]:
+    """Ask all hosts what schemathesis makes of the contract."""
+    options = f"--max-time={seconds:.0f} --seed={_seed()} --generation-database=none"
+    counts = _tests(*_folders(), "-k", "test_generated_requests", "-n4", GENERATED_REQUESTS=options)
+    for folder, host in _HOSTS.items():
+        yield (
+            f"requests that schemathesis makes: {host}",
+            f"{counts[folder, 'requests']:,} requests",
+        )
+
+
+def _properties(seconds: float) -> Iterator[_Row]:
+    """Let Hypothesis look for inputs that break a property, with one seed after the other."""
+    end = time.monotonic() + seconds
+    inputs = properties = 0
+    while time.monotonic() < end:
+        output = _pytest(
+            "tests/fuzzing/test_read_path.py",
+            "tests/fuzzing/test_parsers.py",
+            "--hypothesis-profile=search",
+            f"--hypothesis-seed={_seed()}",
+            "--hypothesis-show-statistics",
+            "-n0",
+            FUZZING_EXAMPLES=str(_EXAMPLES),
+        )
+        passed = re.findall(r"(\d+) passing examples", output)
+        inputs += sum(map(int, passed))
+        properties = len(set(re.findall(r"^(tests/\S+):+$", output, re.MULTILINE)))
+    yield f"random changes of inputs, by {properties} properties", f"{inputs:,} inputs"
+
+
+def _guided(seconds: float) -> Iterator[_Row]:
+    """Let atheris lead inputs of each parser by what they reach."""
+    if find_spec("atheris") is None:
+        sys.stderr.write("atheris isn't installed, so no input is led by what it reaches\n")
+        return
+    each = seconds * 2 / len(PARSERS)
+
+    def run(name: str) -> str:
+        with tempfile.TemporaryDirectory() as artifacts:
+            options = (f"-max_total_time={each:.0f}", f"-seed={_seed()}")
+            return _run(
+                [sys.executable, "-m", "tests.fuzzing.guided", name, *options],
+                {"TMPDIR": artifacts},
+            )
+
+    with ThreadPoolExecutor(2) as two:
+        outputs = list(two.map(run, PARSERS))
+    for name, output in zip(PARSERS, outputs, strict=True):
+        (inputs,) = re.findall(r"Done (\d+) runs", output)
+        yield f"bytes that atheris leads: {name}", f"{int(inputs):,} inputs"
+
+
+def _readers(seconds: float) -> Iterator[_Row]:
+    """Let many readers read from each host while entries arrive and the storage's connections are cut."""
+    counts = _tests(
+        *_folders(),
+        "-k",
+        "test_every_reader",
+        "-n3",
+        LOAD_READERS=str(_READERS),
+        LOAD_SECONDS=str(seconds),
+    )
+    for folder, host in _HOSTS.items():
+        part = f"{folder} readers"
+        if counts[part, "requests"]:
+            yield (
+                f"{_READERS} readers at once: {host}",
+                (
+                    f"{counts[part, 'requests']:,} requests, {counts[part, 'cuts']:,} connections cut, "
+                    f"{counts[part, 'failures']:,} failed by name"
+                ),
+            )
+
+
+def _connector() -> Iterator[_Row]:
+    """Let many readers ask one data connector, and measure what it keeps."""
+    counts = _tests(
+        "tests/fuzzing/test_load.py",
+        "tests/unit/chalicelib/data_connector/test_read_ahead_memory.py",
+        LOAD_READERS=str(_READERS),
+        LOAD_WALKS="5",
+        LOAD_PAUSE="0.1",
+        READ_AHEAD_BYTES="32000000",
+    )
+    yield (
+        f"{_READERS} readers at once: a data connector",
+        (
+            f"{counts['connector', 'walks']:,} walks, {counts['connector', 'requests']:,} requests, "
+            f"{counts['connector', 'faults']:,} faults"
+        ),
+    )
+
+
+def _secrets() -> Iterator[_Row]:
+    """Look for planted tokens in all that is let out."""
+    counts = _tests(*(f"tests/{name}" for name in _SECRETS), "-k", "token or secret", "-n2")
+    yield (
+        "tokens in logs, traces, metrics, errors, files and arguments",
+        (
+            f"{counts['secrets', 'spellings']:,} spellings looked for in "
+            f"{counts['secrets', 'places']:,} places"
+        ),
+    )
+
+
+def _folders() -> list[str]:
+    return [f"tests/end_to_end/{folder}" for folder in _HOSTS]
+
+
+def _seed() -> int:
+    return random.randrange(2**32)
+
+
+def _tests(*options: str, **variables: str) -> Counter[tuple[str, str]]:
+    """Run tests, and return the sums of what they counted, by part and name."""
+    sums: Counter[tuple[str, str]] = Counter()
+    with tempfile.NamedTemporaryFile("r") as file:
+        _pytest(*options, **{FILE: file.name}, **variables)
+        for line in file:
+            counted = json.loads(line)
+            part = counted.pop("part")
+            sums.update({(part, name): number for name, number in counted.items()})
+    return sums
+
+
+def _pytest(*options: str, **variables: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    return _run(command, {**variables, "PYTEST_ADDOPTS": "--timeout=1800 --dist=loadfile"})
+
+
+def _run(command: list[str], variables: dict[str, str]) -> str:
+    """Run a command, and return what is printed."""
+    began = time.monotonic()
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            f"tests/fuzzing/{file}",
-            *options,
-        ],
+        command,
         cwd=PROJECT,
         env=os.environ | variables,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
+    shown = " ".join([*(f"{name}={value}" for name, value in variables.items()), *command[1:]])
     if done.returncode:
-        raise SystemExit(f"{done.stdout}\nFound by {file} with {variables} and {' '.join(options)}")
+        raise SystemExit(f"{done.stdout}\nFound by: {shown}")
+    sys.stderr.write(f"{time.monotonic() - began:4.0f} s  {shown}\n")
     return done.stdout
 
 

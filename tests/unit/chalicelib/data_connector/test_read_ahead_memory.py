@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from deploy_scripts import PROJECT
 
-MOST = 8_000_000
+MOST = int(os.environ.get("READ_AHEAD_BYTES", "8000000"))
 PROGRAM = f"""
 import os
 from chalicelib.data_connector.read_ahead import ReadAhead
