@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from chalicelib.model.reads import READS
 from chalicelib.settings.firestore import FirestoreSettings
@@ -48,7 +49,7 @@ class Tables:
         batch = self._client.batch()
         for each in entries:
             # Of entries with the same key, ids are in the order of identities.
-            document_id = f"{device_id}:{each.key}:{each.identity}"
+            document_id = f"{quote(device_id, safe='')}:{each.key}:{each.identity}"
             fields = field_value(each.values)
             fields["device_id"] = device_id
             fields["timestamp"] = _TIMESTAMPS[key_type](each.key)

@@ -12,7 +12,7 @@ from demo.report import Report, Step
 from deploy_scripts.project_files.twin_configuration import Device, DeviceProperty
 from deploy_scripts.verify.chart import Series
 
-MARKUP = "[/b] [red]x \\"
+MARKUP = "[/b] [red]x <script>alert(1)</script> \\"
 
 
 @pytest.fixture
@@ -29,7 +29,8 @@ def test_tables_show_markup_as_it_is(console):
         console.print(table)
     # A step's two, the device's and the property's with its value, the series' with three units.
     assert console.export_text().count(MARKUP) == 2 + 3 + 4
-    assert "[/b] [red]x" in report.page()
+    assert "[/b] [red]x &lt;script&gt;" in report.page()
+    assert "<script" not in report.page()
 
 
 def test_steps_show_markup_as_it_is(console):
