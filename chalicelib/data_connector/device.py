@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from chalicelib.connections.aws_sdk import sdk_errors
+from chalicelib.connections.sdk_errors import aws_errors
 from chalicelib.contracts.component_types import COMPONENTS, component_type_prefix
 from chalicelib.contracts.component_types import component_type_id as type_id
 from chalicelib.contracts.parsing import Document, whole_number
@@ -169,7 +169,7 @@ def _ask_twinmaker(
                     f"The entity {entity_id!r} has no component {component_path!r}"
                 )
         return _static_value(Document(component, "the component")), component["componentTypeId"]
-    except sdk_errors() as error:
+    except aws_errors() as error:
         raise _unknown(entity_id, repr(error)) from error
 
 

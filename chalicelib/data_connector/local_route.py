@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from chalicelib.connections.aws_sdk import sdk_errors
+from chalicelib.connections.sdk_errors import aws_errors
 from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError
 
@@ -56,7 +56,7 @@ class LocalRoute:
                 f"The local Hot Reader {self._function!r} didn't answer in time: raise lambda_timeout, "
                 "or read a shorter range."
             ) from None
-        except sdk_errors() as error:
+        except aws_errors() as error:
             raise HotReaderError(
                 f"The local Hot Reader {self._function!r} can't be invoked: {error}. Check "
                 f"{self._read.local_function_setting} and the function's policy."

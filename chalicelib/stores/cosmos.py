@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import DecodeError
 from azure.cosmos import CosmosClient
 
+from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
@@ -54,8 +55,6 @@ _CLIENT: Final[Mapping[str, Any]] = {
     "retry_backoff_max": 2,
     "retry_backoff_factor": 0.1,
 }
-_NO_DESCRIPTION: Final = (AttributeError, LookupError, TypeError)
-"""What the SDK raises, and this module, where a description is JSON of another shape."""
 _PATH: Final = re.compile(r'/(?:"([^"]*)"|([^/]+))')
 """A name in a partition key's path, in quotes if it isn't an identifier."""
 _GROWTH: Final = 4
@@ -268,7 +267,7 @@ class LazyContainer:
             # No extra request: the SDK reads this before its first query anyway, and keeps it.
             partition_key = container.read(timeout=seconds)["partitionKey"]
             paths = [str(path) for path in partition_key["paths"]]
-        except _NO_DESCRIPTION as error:
+        except STUMBLES as error:
             raise DecodeError("The account or the container isn't described as such.") from error
         self._check_partition_key(paths)
         return container

@@ -24,7 +24,7 @@ from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.session import Session
 
 from chalicelib.connections.answer_time import with_bounded_answers_of_sdk
-from chalicelib.connections.aws_sdk import STUMBLES
+from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import StoreUnavailableError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from chalicelib.connections.answer_time import with_bounded_answers
 from chalicelib.connections.pool import pool_for
+from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -171,9 +172,11 @@ class FirestoreDatabase:
             raise FirestoreFailure("UNAVAILABLE", message) from error
         except GoogleAuthError as error:
             is_transient = error.retryable or isinstance(error, TransportError)
+            # Behind its reason an error may have the whole answer, with a token in it.
             raise FirestoreFailure(
-                "UNAVAILABLE" if is_transient else "UNAUTHENTICATED", str(error)
-            ) from error
+                "UNAVAILABLE" if is_transient else "UNAUTHENTICATED",
+                str(error.args[0]) if error.args else repr(error),
+            ) from None
         except (HTTPError, OSError) as error:
             raise FirestoreFailure("UNAVAILABLE", str(error)) from error
         if answer.status != HTTPStatus.OK:
@@ -195,16 +198,54 @@ class FirestoreDatabase:
         if self.credentials is None:
             options["headers"]["Authorization"] = _EMULATORS_OWNER
             return self.pool.urlopen("POST", url, **options)
-        from google.auth.transport.requests import Request
-
-        ask = partial(Request(), timeout=seconds)
-        self.credentials.before_request(ask, "POST", url, options["headers"])
+        self._authorize(url, options["headers"], seconds)
         response = self.pool.urlopen("POST", url, **options)
         if response.status == HTTPStatus.UNAUTHORIZED:
-            self.credentials.refresh(ask)
-            self.credentials.apply(options["headers"])
+            self._authorize(url, options["headers"], seconds, anew=True)
             response = self.pool.urlopen("POST", url, **options)
         return response
+
+    def _authorize(
+        self, url: str, headers: dict[str, str], seconds: float, *, anew: bool = False
+    ) -> None:
+        def ask(*what: Any, **options: Any) -> Any:
+            response = _token_requests()(*what, **{"timeout": seconds, **options})
+            if response.status >= 500 or response.status == HTTPStatus.TOO_MANY_REQUESTS:
+                # google-auth would sleep and ask again, for longer than there may be time.
+                raise _no_token(f"HTTP status {response.status}")
+            return response
+
+        try:
+            if anew:
+                self.credentials.refresh(ask)
+                self.credentials.apply(headers)
+            else:
+                self.credentials.before_request(ask, "POST", url, headers)
+        except GoogleAuthError:
+            raise
+        except STUMBLES as error:
+            raise _no_token(
+                f"the answer isn't one to a request for it ({type(error).__name__})"
+            ) from error
+
+
+def _no_token(reason: str) -> GoogleAuthError:
+    return TransportError(f"there is no token: {reason}")  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=1)
+def _token_requests() -> Any:
+    """Return google-auth's way to send requests, with whole answers in their time."""
+    from google.auth.transport.requests import Request
+    from requests import Session
+    from requests.adapters import HTTPAdapter
+
+    session = Session()
+    adapter = HTTPAdapter()
+    with_bounded_answers(adapter.poolmanager)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter)
+    return Request(session)
 
 
 def malformed() -> FirestoreFailure:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from deploy_scripts import PROJECT
 from tests.fuzzing.counts import FILE
 from tests.fuzzing.parsers import PARSERS
-from tests.unit.chalicelib.faults import DOCUMENT, matrices, with_sections
+from tests.unit.chalicelib.faults import DOCUMENT, count_of, matrices, with_sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,8 @@ def main(minutes: float) -> None:
         *(f"| {what} | {tried} | 0 |" for what, tried in rows),
     ]
     sections = {matrix.section: matrix.table() for matrix in matrices()}
-    text = with_sections(DOCUMENT.read_text(), sections | {"soak": "\n".join(table)})
+    sections |= {"faults-in-all": count_of(matrices()), "soak": "\n".join(table)}
+    text = with_sections(DOCUMENT.read_text(), sections)
     DOCUMENT.write_text(text)
 
 

@@ -13,7 +13,7 @@ from deploy_scripts import PROJECT
 from tests.unit.chalicelib.servers import CLOSE, HANG, RESET, Act, Cut, Drip, response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 DOCUMENT = PROJECT / "docs" / "robustness.md"
 PATIENCE = (0.15, 1.0, 10.0)
@@ -158,7 +158,16 @@ def matrices() -> list[Matrix]:
         path.relative_to(PROJECT).with_suffix("") for path in folder.rglob("*_faults.py")
     )
     found = (import_module(".".join(module.parts)) for module in modules)
-    return [module.MATRIX for module in found if hasattr(module, "MATRIX")]
+    return [each for module in found for each in vars(module).values() if type(each) is Matrix]
+
+
+def count_of(all_of_them: Sequence[Matrix]) -> str:
+    """Return what the document has about all tables together."""
+    faults = sum(len(each.faults) for each in all_of_them)
+    return (
+        f"{faults} faults, each once and each again and again: {2 * faults} calls; wrong answers: 0, failures "
+        "without a name: 0, with a secret in them: 0."
+    )
 
 
 def section_of(text: str, name: str) -> str:

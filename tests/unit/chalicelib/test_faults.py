@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.chalicelib.faults import matrices
+from tests.unit.chalicelib.faults import DOCUMENT, count_of, matrices, section_of
 
 MATRICES = matrices()
 
@@ -24,3 +24,7 @@ def test_a_fault_is_answered_in_the_end_or_a_failure_by_name_as_documented(matri
 @pytest.mark.parametrize("matrix", MATRICES, ids=lambda matrix: matrix.section)
 def test_there_is_no_other_fault_in_the_table(matrix):
     assert matrix.has_no_other()
+
+
+def test_the_document_counts_them():
+    assert section_of(DOCUMENT.read_text(), "faults-in-all") == count_of(MATRICES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from google.oauth2.credentials import Credentials
 from urllib3 import PoolManager
 
 from chalicelib.connections.answer_time import with_bounded_answers
@@ -33,16 +34,21 @@ class Renewed(AnonymousCredentials):
         pass
 
 
+def store_of(credentials: Any, server: Scripted) -> HotStore:
+    service = server.url.removesuffix("/hot-reader")
+    return firestore.FirestoreHotStore(
+        FirestoreDatabase(
+            with_bounded_answers(PoolManager()), credentials, service, "p", "(default)"
+        ),
+        collection="telemetry",
+        device_id_attribute="device_id",
+        timestamp_attribute="timestamp",
+    )
+
+
 def outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
     def store_at(server: Scripted) -> HotStore:
-        service = server.url.removesuffix("/hot-reader")
-        pool = with_bounded_answers(PoolManager())
-        return firestore.FirestoreHotStore(
-            FirestoreDatabase(pool, Renewed(), service, "p", "(default)"),
-            collection="telemetry",
-            device_id_attribute="device_id",
-            timestamp_attribute="timestamp",
-        )
+        return store_of(Renewed(), server)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(firestore, "_PAGE_SECONDS", patience)
@@ -108,4 +114,43 @@ MATRIX = Matrix(
     },
     streamed(document(2)),
     outcome,
+)
+
+
+def token_outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
+    asked: list[Scripted] = []
+
+    def store_at(server: Scripted) -> HotStore:
+        asked.append(server)
+        credentials = Credentials(
+            None, SECRET, token_uri=server.url, client_id="c", client_secret=SECRET
+        )
+        return store_of(credentials, data)
+
+    with (
+        Scripted(lambda _: streamed(document(len(asked[0].requests)))) as data,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(firestore, "_PAGE_SECONDS", patience)
+        return outcome_of(store_at, acts, patience)
+
+
+def token(content: dict[str, Any]) -> bytes:
+    return response(200, json.dumps(content).encode())
+
+
+GOOD_TOKEN = {"access_token": SECRET, "expires_in": 3600, "token_type": "Bearer"}
+TOKENS = Matrix(
+    "faults-of-firestore-tokens",
+    {
+        **faults_of_http(token(GOOD_TOKEN).partition(b"\r\n\r\n")[2]),
+        **faults_of_json(),
+        "200 with another token": token({"id_token": SECRET}),
+        "400 with a token that is revoked": response(400, b'{"error":"invalid_grant"}'),
+        "401": response(401, b'{"error":"invalid_client"}'),
+        "429": response(429),
+        "503": response(503, b'{"error":"internal_failure"}'),
+    },
+    token(GOOD_TOKEN),
+    token_outcome,
 )

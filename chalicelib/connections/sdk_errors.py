@@ -1,4 +1,4 @@
-"""Errors of the AWS SDK: those of its own, and those in which its parsers end at an odd answer."""
+"""Errors of the clouds' SDKs: those of their own, and those in which their parsers end at an odd answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ STUMBLES: Final = (AttributeError, LookupError, RecursionError, TypeError, Value
 """At bytes that aren't UTF-8, JSON that is nested deep, or JSON of another shape than the service's."""
 
 
-def sdk_errors() -> tuple[type[Exception], ...]:
-    """Return what a call of the SDK raises that doesn't work out; the SDK is loaded for it."""
+def aws_errors() -> tuple[type[Exception], ...]:
+    """Return what a call of the AWS SDK raises that doesn't work out; the SDK is loaded for it."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
