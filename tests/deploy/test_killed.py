@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Up to half a minute each on an idle machine, and many times that on a slow one that has more to do.
 pytestmark = pytest.mark.timeout(1800)
 FEWEST_WRITES: Final = 5
+FEWEST_NEW: Final = 3
 LAYOUTS: Final = [("azure", "aws"), ("aws", "azure")]
 
 
@@ -38,18 +39,43 @@ def without_id(request: str) -> str:
     return re.sub(r"/restapis/\w+", "/restapis/ID", request)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids="/".join)
+def writes_of(run: Run) -> set[str]:
+    return {without_id(what) for what in run.requests if is_write(what)}
+
+
+def left_by_new_kills(undisturbed: Run, known: set[str]) -> dict[Kill, Snapshot]:
+    """Return what kills can leave, but for those behind a write that is killed elsewhere."""
+    left = {
+        kill: what
+        for kill, what in left_by_kills(undisturbed).items()
+        if kill.moment == "before" or without_id(undisturbed.requests[kill.number - 1]) not in known
+    }
+    assert len(left) >= FEWEST_NEW
+    return left
+
+
 def test_deploy_and_destroy_killed_anywhere_and_run_again_end_as_if_undisturbed(
-    world: World, layout: tuple[str, str]
+    world: World,
 ) -> None:
-    """What a killed deploy left can be destroyed as well, without the record of a clone."""
-    world.providers(*layout)
+    known: set[str] = set()
+    for layout in LAYOUTS:
+        world.providers(*layout)
+        known |= deploy_and_destroy_killed(world, known)
+
+
+def deploy_and_destroy_killed(world: World, known: set[str]) -> set[str]:
+    """Kill a deployment and its removal at each write but those that are known; return their writes.
+
+    A deployment that was killed can be destroyed as well, without the record of a clone.
+    """
     world.deploy()
     world.destroy()  # from here on the stage is this layout's, and the package is built
     nothing = world.everything()
-    in_deploy = left_by_kills(world.deploy(keep=True))
+    deploying = world.deploy(keep=True)
+    in_deploy = left_by_new_kills(deploying, known)
     deployed = world.everything()
-    in_destroy = left_by_kills(world.destroy(keep=True))
+    destroying = world.destroy(keep=True)
+    in_destroy = left_by_new_kills(destroying, known)
     assert world.everything() == nothing
     for kill, left in in_deploy.items():
         left.put_back()
@@ -63,6 +89,7 @@ def test_deploy_and_destroy_killed_anywhere_and_run_again_end_as_if_undisturbed(
         left.put_back()
         world.destroy()
         assert world.everything() == nothing, kill
+    return writes_of(deploying) | writes_of(destroying)
 
 
 def test_a_killed_run_leaves_what_was_there_at_the_request(world: World) -> None:
@@ -89,7 +116,7 @@ def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) ->
     """The functions that TwinMaker reads by go, and endpoints come."""
     world.providers("aws", "azure")
     # Where a deployment without a move writes the same, the test of both layouts kills it.
-    known = {without_id(what) for what in world.deploy().requests if is_write(what)}
+    known = writes_of(world.deploy())
     world.destroy()
     world.providers("azure", "aws")
     world.deploy()
@@ -101,13 +128,7 @@ def test_a_killed_move_away_from_aws_ends_as_an_undisturbed_one(world: World) ->
     moved = world.deploy(keep=True)
     assert "factory-twin-temperature-sensor-1" in moved.output
     away = world.everything()
-    of_the_move = {
-        kill: left
-        for kill, left in left_by_kills(moved).items()
-        if without_id(moved.requests[kill.number - 1]) not in known
-    }
-    assert len(of_the_move) >= FEWEST_WRITES
-    for kill, left in of_the_move.items():
+    for kill, left in left_by_new_kills(moved, known).items():
         left.put_back()
         world.deploy()
         assert world.everything() == away, kill
