@@ -78,7 +78,7 @@ def no_process_has_the_token(at: Any) -> None:
     for each in processes.glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has ended
             arguments.append(each.read_bytes())
-    assert any(b"chalice" in each for each in arguments)
+    assert any(b"local_cloud." in each for each in arguments)
     assert spelled(at["token"], *arguments) == []
 
 
