@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -56,7 +57,7 @@ class Run:
             yield self.batch.entry(later)
             if text[:SECOND] != texts[0][:SECOND]:
                 return
-        # The last second of a batch is never part of a run: there is another entry.
+        # The last second or unit of a batch is never part of a run: there is another entry.
         yield self.batch.entry(self.last)
 
 
@@ -170,8 +171,8 @@ class TimeOrder:
     ) -> tuple[int, int, Sequence[str]]:
         """Find the run in a batch: its first entry, the one after its last, and its texts.
 
-        A run is made of whole seconds. The last second of the batch isn't whole, nor is that of the
-        entries that wait.
+        A run is made of whole seconds, or of whole units where keys count them. The last one of the batch
+        isn't whole, nor is that of the entries that wait.
         """
         keys: Sequence[Any] = batch.keys
         count = len(keys)
@@ -190,7 +191,9 @@ class TimeOrder:
             end = min(end, end_of_batch.earliest)
         first = bisect_right(keys, self._timestamps.upper_bound(start))
         last = bisect_left(keys, self._timestamps.lower_bound(end))
-        texts = self._timestamps.plain_texts(keys[first:last]) if first < last else None
+        texts: Sequence[str] | None = None
+        with suppress(ValueError):
+            texts = self._timestamps.plain_texts(keys[first:last]) if first < last else None
         if texts is None:
             return nothing
         if self._descending:

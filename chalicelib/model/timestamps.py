@@ -30,7 +30,6 @@ from chalicelib.model.instants import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
 _AFTER_ANY_SUFFIX: Final = "~"
 """Sorts after every character that can follow the seconds of a timestamp."""
 _BEFORE_Z: Final = "Y~"
@@ -56,9 +55,9 @@ def _are_plain(joined: str, width: int) -> bool:
     )
 
 
-def _ascends(texts: Sequence[str]) -> bool:
-    """Say whether each string sorts after the one before."""
-    return all(map(operator.lt, texts, texts[1:]))
+def _ascends(keys: Sequence[Any]) -> bool:
+    """Say whether each key sorts after the one before."""
+    return all(map(operator.lt, keys, keys[1:]))
 
 
 class StoredTimestamp(NamedTuple):
@@ -114,10 +113,7 @@ class TimestampFormat(Protocol):
         """
 
     def beyond(self, key: SortKey, *, descending: bool) -> SortKey | None:
-        """Return a bound that excludes a key and all before it, in one order, and nothing else.
-
-        None if there is no such bound.
-        """
+        """Return a bound that excludes exactly a key and all before it in one order, or None."""
 
     def plain_texts(self, keys: Sequence[SortKey]) -> Sequence[str] | None:
         """Return `StoredTimestamp.text` of each key, if the order of the keys is that of time.
@@ -132,7 +128,7 @@ class TimestampFormat(Protocol):
         Returns
         -------
         Sequence[str] | None
-            None if each key has to be read by itself: one may be unreadable, or out of order.
+            None, or a `ValueError`, if each has to be read by itself: unreadable, or out of order.
         """
 
 
@@ -313,8 +309,9 @@ class _EpochFormat:
         """Return the unit before or after; see `TimestampFormat.beyond`."""
         return self._key(int(str(key)) + (-1 if descending else 1))
 
-    def plain_texts(self, keys: Sequence[SortKey]) -> None:
-        """Return None: each key has to be spelled anew anyway; see `TimestampFormat.plain_texts`."""
+    def plain_texts(self, keys: Sequence[SortKey]) -> Sequence[str] | None:
+        """Spell each key anew; see `TimestampFormat.plain_texts`."""
+        return [self.read(key).text for key in keys] if _ascends(keys) else None
 
     def _key(self, count: int) -> SortKey:
         if not self._as_text:
@@ -393,8 +390,9 @@ class NativeFormat:
         """Return the microsecond before or after; see `TimestampFormat.beyond`."""
         return self._key(key.instant + (-_MICROSECOND if descending else _MICROSECOND))
 
-    def plain_texts(self, keys: Sequence[SortKey]) -> None:
-        """Return None: each key has to be spelled anyway; see `TimestampFormat.plain_texts`."""
+    def plain_texts(self, keys: Sequence[SortKey]) -> Sequence[str] | None:
+        """Spell each key; see `TimestampFormat.plain_texts`."""
+        return [self.read(key).text for key in keys] if _ascends(keys) else None
 
     def _key(self, instant: int) -> NativeTimestamp:
         return NativeTimestamp(within_calendar(instant) // _MICROSECOND * _MICROSECOND)

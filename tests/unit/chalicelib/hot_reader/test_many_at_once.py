@@ -14,7 +14,13 @@ from chalicelib.hot_reader.pages import encoded_size
 from chalicelib.model.data_columns import to_data_values
 from chalicelib.model.data_value import DataType, UnrepresentableValueError, to_data_value
 from chalicelib.model.entries import StoredColumn
-from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format, TimestampFormat
+from chalicelib.model.instants import NativeTimestamp
+from chalicelib.model.timestamps import (
+    EpochMillisecondsFormat,
+    Iso8601Format,
+    NativeFormat,
+    TimestampFormat,
+)
 from tests.conformance.test_batches import TYPES, number_texts, texts
 
 FORMATS: list[TimestampFormat] = [Iso8601Format(), Iso8601Format(mixed_offsets=True)]
@@ -54,6 +60,22 @@ def test_plain_keys_are_read_as_each_is_and_are_in_order(keys, odd, width, times
     assert list(spelled) == [each.text for each in read]
     instants = [each.instant for each in read]
     assert all(one < next_one for one, next_one in itertools.pairwise(instants))
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "one", "odd"),
+    [
+        (EpochMillisecondsFormat(as_text=False), Decimal, Decimal("1.5")),
+        (EpochMillisecondsFormat(as_text=True), "17697924{:05}".format, "1769792499999Z"),
+        (NativeFormat(), lambda count: NativeTimestamp(count * 1_000), "Z"),
+    ],
+)
+def test_keys_that_count_are_read_as_each_is(timestamps, one, odd):
+    keys = [one(count) for count in (2, 3, 70_000)]
+    assert timestamps.plain_texts(keys) == [timestamps.read(key).text for key in keys]
+    assert timestamps.plain_texts([keys[0], keys[0]]) is None
+    with pytest.raises(ValueError, match="is not"):
+        timestamps.plain_texts([odd])
 
 
 @given(many_plain_keys)
