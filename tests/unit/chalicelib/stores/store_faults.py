@@ -44,7 +44,7 @@ def outcome_of(
         patch.setattr("time.sleep", pauses.append)
         # What has no end of its own has that of the read.
         endless = callable(acts[-1])
-        patch.setattr(hot_store, "READ_SECONDS", patience if endless else 10 * patience)
+        patch.setattr(hot_store, "READ_SECONDS", patience if endless else 100 * patience)
         reader = HotReader(store_at(server), Iso8601Format(), page_bytes=1_000_000)
         asked = {"iot_device_id": "d", "selected_properties": ["n"]}
         failure, message = None, ""
