@@ -22,6 +22,9 @@ Columns = list[Sequence[Any]]
 _IS_QUERY: Final = "x-ms-documentdb-isquery"
 _FIRST_ROW: Final = b'"Documents":[['
 _END: Final = b"]]"
+_BETWEEN: Final = 1e-300
+_BETWEEN_ROWS: Final = b",1e-300,"
+"""Shows where a row ends: one of another width would move the values of those after it."""
 _AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_NUMBER: Final = b"0" * 19
 """Fewer digits fit into the 64 bits up to which orjson reads a whole number exactly."""
@@ -104,14 +107,16 @@ def _columns(body: bytes, width: int) -> Columns | None:
     rows = body[first:last].split(b"],[")
     try:
         rest = orjson.loads(body[: first - 1] + body[last + 1 :])
-        values = orjson.loads(b"[%b]" % b",".join(rows))
+        values = orjson.loads(b"[%b]" % _BETWEEN_ROWS.join(rows))
     except ValueError:
         return None
     # Within a value, the same characters would count as a row too many, and add no value.
+    stride = width + 1
     if (
         not isinstance(rest, dict)
         or rest.get("Documents") != []
-        or len(values) != width * len(rows)
+        or len(values) != stride * len(rows) - 1
+        or values[width::stride] != [_BETWEEN] * (len(rows) - 1)
     ):
         return None
-    return [values[number::width] for number in range(width)]
+    return [values[number::stride] for number in range(width)]

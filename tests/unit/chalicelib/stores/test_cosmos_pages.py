@@ -97,6 +97,11 @@ def test_so_is_any_json(separators, values):
     assert columns is None or repr([list(row) for row in zip(*columns, strict=True)]) == repr(rows)
 
 
+@pytest.mark.parametrize("rows", [[[1, 2], [3, 4, 5, 6]], [[1, 2, 3, 4], [5, 6]], [[], [1, 2, 3]]])
+def test_rows_of_other_widths_are_left_to_the_sdk(rows):
+    assert _columns(json.dumps({"Documents": rows}, separators=(",", ":")).encode(), 3) is None
+
+
 def test_the_sdk_sees_one_number_in_place_of_a_page(account, container):
     account.answers = [
         page_of(["1", "2.5"], more="more"),
