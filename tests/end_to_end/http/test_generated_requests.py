@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .service import Service
 
 FUZZING: Final = PROJECT / "tests" / "fuzzing"
-FEW: Final = "--phases=fuzzing --max-examples=8 --generation-deterministic"
+# Both reads go the same way through a host.
+FEW: Final = (
+    "--include-path=/hot-reader --phases=fuzzing --max-examples=8 --generation-deterministic"
+)
 OPTIONS: Final = os.environ.get("GENERATED_REQUESTS", FEW).split()
 
 
@@ -52,5 +55,5 @@ def test_generated_requests_are_answered_as_the_document_says(
 
     assert run.returncode == 0, run.stdout + run.stderr
     (generated,) = re.findall(r"([0-9,]+) generated", run.stdout)
-    assert "Tested: 4" in run.stdout
+    assert re.search("Tested: [24]", run.stdout)
     count(request.path.parent.name, requests=int(generated.replace(",", "")))
