@@ -64,6 +64,12 @@ def twin(tmp_path: Path) -> TwinDirectory:
     return TwinDirectory(path)
 
 
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as running:
+        yield running
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with LocalAws() as aws, LocalTwinMaker(invoke=lambda _arn, _event: {}) as twinmaker:

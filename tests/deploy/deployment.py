@@ -26,6 +26,7 @@ from local_cloud.twinmaker import LocalTwinMaker
 from tests import forked
 from tests.conformance import oracle
 from tests.conformance.oracle import by_property, plain, read_back
+from tests.deploy.configured import Configured
 from tests.deploy.verbs import chalice, command_line
 from tests.end_to_end.read_path.reading import by_twinmaker, stored
 
@@ -159,7 +160,7 @@ class Account:
         return [each["id"] for each in self.aws.client("apigateway").get_rest_apis()["items"]]
 
 
-class Deployment:
+class Deployment(Configured):
     """A copy of the project, and the commands run in it.
 
     Parameters
@@ -180,6 +181,7 @@ class Deployment:
 
     def __init__(self, directory: Path, account: Account, cloud: LocalCloud | None = None) -> None:
         self.directory = directory
+        self.config = directory / "config"
         self.account = account
         self._cloud = cloud
         self.environment: dict[str, str] = {}
@@ -202,10 +204,6 @@ class Deployment:
     def package_the_libraries(self) -> None:
         """Deploy the whole package from now on, as it is deployed to AWS."""
         shutil.copy(PROJECT / "requirements.txt", self.directory)
-
-    def providers(self, layer_3_hot: str, layer_4: str) -> None:
-        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
-        (self.directory / "config" / "config_providers.json").write_text(json.dumps(document))
 
     def connect(self) -> None:
         """Save what whoever deployed the other cloud's reader would save."""

@@ -77,10 +77,6 @@ class ExistingProject(Deployment):
         for name, content in files.items():
             (self.config / name).write_text(json.dumps(content))
 
-    @property
-    def config(self) -> Path:
-        return self.directory / "config"
-
     def connect_to(self, urls: Mapping[str, str]) -> None:
         """Save the connections to Hot Readers at some URLs, by the names of the reads."""
         layout = TwinConfiguration.load(self.config).layout

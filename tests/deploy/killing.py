@@ -29,6 +29,7 @@ from deploy_scripts.deployment.comparison import MARK
 from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests import forked
+from tests.deploy.configured import Configured
 from tests.deploy.snapshots import Snapshot, files_of
 from tests.deploy.verbs import command_line
 
@@ -89,7 +90,7 @@ class Run:
     """
 
 
-class World:
+class World(Configured):
     """An account, a TwinMaker, a proxy in front of both, and a project."""
 
     def __init__(self, directory: Path, aws: LocalAws, twinmaker: LocalTwinMaker) -> None:
@@ -130,8 +131,7 @@ class World:
 
     def providers(self, layer_3_hot: str, layer_4: str) -> None:
         """Choose a layout; another cloud's readers are known."""
-        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
-        (self.config / "config_providers.json").write_text(json.dumps(document))
+        super().providers(layer_3_hot, layer_4)
         if layer_3_hot != "aws":
             layout = TwinConfiguration.load(self.config).layout
             connections = InterCloudConnections(self.config / CONNECTIONS_FILE)

@@ -24,23 +24,19 @@ from deploy_scripts.stage.twin_info import unpacked
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage import check_token
-from local_cloud.aws.account import LocalAws
+from tests.deploy.configured import Configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from local_cloud.aws.account import LocalAws
+
 REMOTE = "r" * 43
 PARAMETER = "/factory-twin/multicloud/inter-cloud-token"
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws() as running:
-        yield running
-
-
-class Project:
+class Project(Configured):
     """A copy of the project's stages and of its twin, to configure."""
 
     def __init__(self, directory: Path, aws: LocalAws) -> None:
@@ -51,10 +47,6 @@ class Project:
         shutil.copytree(
             PROJECT / ".chalice", directory / ".chalice", ignore=shutil.ignore_patterns("deploy*")
         )
-
-    def providers(self, layer_3_hot: str, layer_4: str) -> None:
-        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
-        (self.config / "config_providers.json").write_text(json.dumps(document))
 
     def rename(self, name: str) -> None:
         (self.config / "config.json").write_text(json.dumps({"digital_twin_name": name}))

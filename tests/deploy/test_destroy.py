@@ -18,6 +18,7 @@ from deploy_scripts.tokens.stage_token import default_token_name
 from deploy_scripts.tokens.stores import ParameterStore
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
+from tests.deploy.configured import Configured
 from tests.unit.chalicelib.servers import Scripted, response
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ OF_OTHERS: Final = [f"{LOGS}-2", "/aws/lambda/somebody-elses"]
 DENIED: Final = json.dumps({"__type": "AccessDeniedException", "message": "may not"}).encode()
 
 
-class Project:
+class Project(Configured):
     """The example twin's project, and an account with log groups."""
 
     def __init__(self, directory: Path, aws: LocalAws, twinmaker: LocalTwinMaker) -> None:
         self.directory = directory
+        self.config = directory / "config"
         self.aws = aws
         self.environment = aws.environment | {"AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker.url}
         for name in ("config", ".chalice"):
@@ -47,10 +49,6 @@ class Project:
         owner = {"stage": "multicloud", "twin": "factory-twin"}
         self.token = ParameterStore(aws.client("ssm"), TOKEN, **owner)
         self.token.put("o" * 43)
-
-    def providers(self, layer_3_hot: str, layer_4: str) -> None:
-        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
-        (self.directory / "config" / "config_providers.json").write_text(json.dumps(document))
 
     def destroy(self, *options: str, refused_by: str | None = None, code: int = 0) -> str:
         arguments = ["--config", str(self.directory / "config"), "--project", str(self.directory)]

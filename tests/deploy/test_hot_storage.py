@@ -19,10 +19,11 @@ from deploy_scripts.verify.endpoint import EndpointAnswer, last_hour
 from deploy_scripts.verify.hop import BrokenHopError, Finding
 from deploy_scripts.verify.hot_storage import Storage, check_hot_storage
 from deploy_scripts.verify.samples import judge
-from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from local_cloud.aws.account import LocalAws
 
     Keys = tuple[tuple[str, str], tuple[str, str]]
 
@@ -177,12 +178,6 @@ def test_a_property_that_entries_lack_is_no_flaw():
 
 
 # --- a table ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws() as running:
-        yield running
 
 
 def schema(*keys: tuple[str, str]) -> list[Any]:

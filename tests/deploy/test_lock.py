@@ -14,21 +14,16 @@ from botocore.exceptions import ClientError
 from deploy_scripts.deployment.lock import only_deployment
 from deploy_scripts.errors import RefusedError
 from deploy_scripts.stage.stage import Stage
-from local_cloud.aws.account import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from local_cloud.aws.account import LocalAws
 
 STAGE: Final = Stage("multicloud")
 NAME: Final = "/hot-reader/multicloud/deploying"
 NOBODY: Final = 2**22 + 1
 """More than any process's id (proc(5), pid_max)."""
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws() as running:
-        yield running
 
 
 @pytest.fixture

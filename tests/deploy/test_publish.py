@@ -22,11 +22,13 @@ from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import DeployedStage
-from local_cloud.aws.account import LocalAws
+from tests.deploy.configured import Configured
 from tests.spellings import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local_cloud.aws.account import LocalAws
 
 TOKEN = "t" * 43
 NEW = "n" * 43
@@ -38,12 +40,6 @@ FROM_AZURE = (
     *("--cloud", "azure", "--url", "https://reader.example.com/api/hot-reader?code=secret-key"),
     *("--last-entry-url", "https://reader.example.com/api/hot-reader-last-entry"),
 )
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +64,7 @@ def deployed(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-class Project:
+class Project(Configured):
     """A deployed project of one's own, and the command run in it."""
 
     def __init__(self, directory: Path, aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,10 +87,6 @@ class Project:
             return made
 
         monkeypatch.setattr(boto3, "client", client)
-
-    def providers(self, layer_3_hot: str, layer_4: str) -> None:
-        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
-        (self.config / "config_providers.json").write_text(json.dumps(document))
 
     def run(self, *options: str, stage: str | None = "multicloud", given: str = "") -> Any:
         arguments = ["--config", str(self.config), "--project", str(self.directory)]

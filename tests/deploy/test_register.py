@@ -29,7 +29,6 @@ from deploy_scripts.register.registration import Registration
 from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.summary import Outcome, Summary
 from deploy_scripts.register.twin import Twin, reader_functions
-from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
 from tests.deploy.snapshots import Snapshot
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chalicelib.model.reads import Read
+    from local_cloud.aws.account import LocalAws
 
 TWIN: Final = Twin("factory-twin", workspace_id="factory")
 SENSOR: Final = Device(
@@ -249,12 +249,6 @@ def _policy(action: str) -> Any:
 
 def outcomes(summary: Summary) -> dict[str, str]:
     return {change.id: change.outcome for change in summary.changes}
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with LocalAws() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,13 @@ from deploy_scripts.tokens.rotation import (
     Step,
 )
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
-from local_cloud.aws.account import LocalAws
+from tests.deploy.configured import Configured
 from tests.spellings import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from local_cloud.aws.account import LocalAws
 
 LAYOUT = ProviderLayout("aws", "azure")
 MAX_AGE = 60
@@ -40,12 +42,6 @@ NEW = "n" * 43
 NAME = "/factory-twin/multicloud/inter-cloud-token"
 MADE = {"managed-by": "multi-cloud-hot-reader", "stage": "multicloud"}
 OWNER = {"stage": "multicloud", "twin": "factory-twin"}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws() as running:
-        yield running
 
 
 class Killed(BaseException):
@@ -367,7 +363,7 @@ def test_a_store_that_refuses_is_told_without_what_was_sent(world):
 # --- the command ------------------------------------------------------------------------------
 
 
-class Project:
+class Project(Configured):
     """The example twin with its stages, a token and connections, and the command run on it."""
 
     def __init__(self, directory: Path, aws: LocalAws) -> None:
@@ -384,10 +380,6 @@ class Project:
         self.connections = InterCloudConnections(self.config / "config_inter_cloud.json")
         for read in READS:
             self.connections.put(LAYOUT, read, url="https://api.example.com/x", token=FIRST)
-
-    def providers(self, layer_3_hot: str, layer_4: str) -> None:
-        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
-        (self.config / "config_providers.json").write_text(json.dumps(document))
 
     def variables(self, more: dict[str, str]) -> None:
         path = self.directory / ".chalice" / "config.json"

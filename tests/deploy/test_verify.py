@@ -38,6 +38,7 @@ from deploy_scripts.verify.report import page
 from deploy_scripts.verify.twinmaker import Readable, read_alarms, read_histories
 from deploy_scripts.verify.verification import Verification
 from local_cloud.child_process import free_port
+from tests.deploy.configured import Configured
 from tests.spellings import spelled
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         yield running
 
 
-class Deployed:
+class Deployed(Configured):
     """A stage as it is after configure, deploy and register, without their seconds."""
 
     def __init__(self, directory: Path, cloud: LocalCloud, layer_3_hot: str, layer_4: str) -> None:
@@ -124,10 +125,6 @@ class Deployed:
         self.write_stage()
         self.arns = {name: self.create(name) for name in FUNCTIONS[self.layout]}
         self.record()
-
-    def providers(self, layer_3_hot: str, layer_4: str) -> None:
-        document = {"layer_3_hot_provider": layer_3_hot, "layer_4_provider": layer_4}
-        (self.config / "config_providers.json").write_text(json.dumps(document))
 
     def put_token(self, token: str) -> None:
         self.cloud.aws.client("ssm").put_parameter(
