@@ -10,6 +10,7 @@ import os
 import platform
 import random
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -114,12 +115,13 @@ def _guided(seconds: float) -> Iterator[_Row]:
     each = seconds * 2 / len(PARSERS)
 
     def run(name: str) -> str:
-        with tempfile.TemporaryDirectory() as artifacts:
-            options = (f"-max_total_time={each:.0f}", f"-seed={_seed()}")
-            return _run(
-                [sys.executable, "-m", "tests.fuzzing.guided", name, *options],
-                {"TMPDIR": artifacts},
+        with tempfile.TemporaryDirectory() as found:  # the output has it, too
+            options = (
+                f"-max_total_time={each:.0f}",
+                f"-seed={_seed()}",
+                f"-artifact_prefix={found}/",
             )
+            return _run([sys.executable, "-m", "tests.fuzzing.guided", name, *options], {})
 
     with ThreadPoolExecutor(2) as two:
         outputs = list(two.map(run, PARSERS))
@@ -218,7 +220,8 @@ def _run(command: list[str], variables: dict[str, str]) -> str:
         text=True,
         check=False,
     )
-    shown = " ".join([*(f"{name}={value}" for name, value in variables.items()), *command[1:]])
+    set_variables = (f"{name}={value}" for name, value in variables.items())
+    shown = shlex.join(["env", *set_variables, *command])
     if done.returncode:
         raise SystemExit(f"{done.stdout}\nFound by: {shown}")
     sys.stderr.write(f"{time.monotonic() - began:4.0f} s  {shown}\n")
