@@ -101,9 +101,9 @@ def _properties(seconds: float) -> Iterator[_Row]:
             "-n0",
             FUZZING_EXAMPLES=str(_EXAMPLES),
         )
-        passed = re.findall(r"(\d+) passing examples", output)
+        passed = re.findall(r"(\d+) passing, 0 failing", output)
         inputs += sum(map(int, passed))
-        properties = len(set(re.findall(r"^(tests/\S+):+$", output, re.MULTILINE)))
+        properties = len(set(re.findall(r"^(tests/.+):$", output, re.MULTILINE)))
     yield f"random changes of inputs, by {properties} properties", f"{inputs:,} inputs"
 
 
