@@ -56,15 +56,14 @@ await rm(profile, { recursive: true });
 async function look(section, quick) {
   const failed = section.locator("[class*=awsui_alert]").first();
   if (await failed.count()) return { error: await failed.innerText(), newest: [] };
-  const newest = [];
-  for (const kpi of await section.getByTestId("kpi-base-component").all()) {
-    newest.push({
-      name: (await kpi.getByTestId("kpi-name-and-unit").innerText()).trim(),
-      value: await kpi.getByTestId("kpi-value").innerText(),
-      // There is none while it loads.
-      time: (await kpi.getByTestId("kpi-timestamp").allInnerTexts())[0],
-    });
-  }
+  // In one go: a value and its time belong together. There is no time while it loads.
+  const newest = await section.getByTestId("kpi-base-component").evaluateAll((all) =>
+    all.map((kpi) => {
+      const part = (name) => kpi.querySelector(`[data-testid="kpi-${name}"]`);
+      const [name, value] = [part("name-and-unit"), part("value")].map((each) => each.innerText.trim());
+      return { name, value, time: part("timestamp")?.innerText };
+    }),
+  );
   if (quick) return { newest };
   const statuses = [];
   for (const timeline of await section.locator(".timeline").all()) statuses.push(await bands(timeline));

@@ -89,15 +89,18 @@ def browser(cloud: LocalCloud, directory: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def seen(browser: Browser, stored: list[tuple[str, int, Any]]) -> Shown:
-    """What is shown when all is read: the last point of each chart is the last one stored."""
+def seen(
+    browser: Browser, stored: list[tuple[str, int, Any]], newest: dict[str, tuple[int, Any]]
+) -> Shown:
+    """What is shown when all is read: times of the newest values and of each chart's last point."""
     last = max(at for _, at, _ in stored) // NANOSECONDS
+    times = {name: at // NANOSECONDS for name, (at, _) in newest.items()}
     changes = len(status_changes(stored))
 
     def complete(shown: Shown) -> bool:
         return all(
             [len(each) for each in device["statuses"]] == [changes]
-            and len([each for each in device["newest"] if each.get("time")]) == 3
+            and newest_times(device) == times
             and device["tooltips"]
             and second(device["tooltips"][-1][0], TOOLTIP_TIME) == last
             for device in shown.values()
@@ -108,6 +111,14 @@ def seen(browser: Browser, stored: list[tuple[str, int, Any]]) -> Shown:
 
 def status_changes(stored: list[tuple[str, int, Any]]) -> list[str]:
     return [status for status, _ in groupby(value for name, _, value in stored if name == "status")]
+
+
+def newest_times(device: dict[str, Any]) -> dict[str, int]:
+    return {
+        each["name"].split()[0]: second(each["time"], KPI_TIME)
+        for each in device["newest"]
+        if each.get("time")
+    }
 
 
 def second(shown: str, form: str) -> int:
