@@ -33,10 +33,12 @@ from tests.unit.chalicelib.servers import (
     HANG,
     PATIENCE_SECONDS,
     RESET,
+    Cut,
     Dripping,
     RawServer,
     Scripted,
     error_response,
+    read_request,
     response,
 )
 
@@ -246,7 +248,7 @@ class TestRetries:
 
     def test_an_answer_that_breaks_off_is_tried_again(self):
         cut = response(200, b'{"propertyValues"', {"Content-Length": "100", "Connection": "close"})
-        with RawServer(lambda connection, number: _cut_first(connection, number, cut)) as server:
+        with Scripted(Cut(cut), OK) as server:
             answer = reader_of(server.url).read(ENVELOPE, QUERY, seconds=PATIENCE_SECONDS)
         assert (answer.document, answer.attempts) == (DOCUMENT, 2)
 
@@ -261,7 +263,7 @@ class TestRetries:
     )
     def test_so_is_one_whatever_its_end_is_told_by(self, headers, body):
         cut = response(200, body, headers).replace(b"Content-Length: \r\n", b"")
-        with RawServer(lambda connection, number: _cut_first(connection, number, cut)) as server:
+        with Scripted(Cut(cut), OK) as server:
             answer = reader_of(server.url).read(ENVELOPE, QUERY, seconds=PATIENCE_SECONDS)
         assert (answer.document, answer.attempts) == (DOCUMENT, 2)
 
@@ -346,12 +348,6 @@ class TestRetries:
         ((reason, pause),) = told
         assert reason == "internal_error: Busy"
         assert pause == pytest.approx(0.1)
-
-
-def _cut_first(connection, number, cut):
-    """Break the first answer off; answer whoever comes later."""
-    connection.recv(65_536)
-    connection.sendall(cut if number == 1 else OK)
 
 
 class TestRetryAfter:
@@ -593,7 +589,7 @@ class TestAnswers:
 
     def test_an_answer_without_an_end_is_not_read_to_it(self):
         def endless(connection: socket.socket, _number: int) -> None:
-            connection.recv(65_536)
+            read_request(connection.makefile("rb"))
             connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             while True:
                 connection.sendall(b"10000\r\n" + b" " * 65_536 + b"\r\n")
@@ -641,7 +637,7 @@ class TestAnswers:
 
 
 def _say(connection, answer):
-    connection.recv(65_536)
+    read_request(connection.makefile("rb"))
     connection.sendall(answer)
 
 
