@@ -12,7 +12,12 @@ from chalicelib.contracts import twinmaker
 from chalicelib.contracts.wire_contract import FOLLOWING_PAGES
 from chalicelib.model.data_value import DATA_VALUE_TYPES, DEEPEST_NESTING
 from chalicelib.model.instants import parse_instant
-from chalicelib.model.limits import LONGEST_NEXT_TOKEN, LONGEST_STRING, MOST_ELEMENTS
+from chalicelib.model.limits import (
+    LONGEST_NEXT_TOKEN,
+    LONGEST_STRING,
+    MOST_ELEMENTS,
+    RELATIONSHIP_LENGTHS,
+)
 from chalicelib.model.query import DevicesQuery, HistoryQuery
 
 if TYPE_CHECKING:
@@ -28,7 +33,6 @@ _Series = tuple[str, str]
 _VALUE_KEYS: Final = {"time", "value"}
 _INTEGERS: Final = range(-(2**31), 2**31)
 _LONGS: Final = range(-(2**63), 2**63)
-_RELATIONSHIP: Final = frozenset({"targetEntityId", "targetComponentName"})
 
 
 class WrongAnswerError(ValueError):
@@ -217,7 +221,8 @@ def _is_data_value(value: Any, declared: DataType | None, depth: int = 1) -> boo
     if is_content is not None:
         return is_content(content)
     if isinstance(content, dict):
-        elements = list(content.values()) if kind == "mapValue" else None
+        fits = kind == "mapValue" and all(0 < len(key) <= LONGEST_STRING for key in content)
+        elements = list(content.values()) if fits else None
     else:
         elements = content if kind == "listValue" else None
     nested = None if declared is None else declared.nested
@@ -232,8 +237,11 @@ def _is_relationship(content: Any) -> bool:
     return (
         isinstance(content, dict)
         and bool(content)
-        and content.keys() <= _RELATIONSHIP
-        and all(isinstance(each, str) for each in content.values())
+        and content.keys() <= RELATIONSHIP_LENGTHS.keys()
+        and all(
+            isinstance(each, str) and 0 < len(each) <= RELATIONSHIP_LENGTHS[name]
+            for name, each in content.items()
+        )
     )
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.model.errors import InvalidQueryError
-from chalicelib.model.limits import LONGEST_STRING, MOST_ELEMENTS
+from chalicelib.model.limits import LONGEST_STRING, MOST_ELEMENTS, RELATIONSHIP_LENGTHS
 
 DataValue = dict[str, Any]
 
@@ -189,15 +189,13 @@ def _string(stored: Any, _declared: DataType | None) -> DataValue:
         text = _digits(stored)
     else:
         raise UnrepresentableValueError(f"a {type(stored).__name__} is not a scalar")
-    if not 0 < len(text) <= LONGEST_STRING:
-        raise UnrepresentableValueError(
-            f"{len(text)} characters; TwinMaker takes 1 to {LONGEST_STRING}"
-        )
-    return {"stringValue": _unicode(text)}
+    return {"stringValue": _checked(text)}
 
 
-def _unicode(text: str) -> str:
-    """Return a string that JSON can carry; a store that keeps UTF-16 may have others."""
+def _checked(text: str, longest: int = LONGEST_STRING) -> str:
+    """Return a string that TwinMaker takes and JSON can carry; a store that keeps UTF-16 may have others."""
+    if not 0 < len(text) <= longest:
+        raise UnrepresentableValueError(f"{len(text)} characters; TwinMaker takes 1 to {longest}")
     if HALF_PAIR.search(text):
         raise UnrepresentableValueError("half of a surrogate pair is no character")
     return text
@@ -224,7 +222,7 @@ def _map(stored: Any, declared: DataType | None) -> DataValue:
         raise UnrepresentableValueError(f"a {type(stored).__name__} is not a map")
     _check_size(stored)
     nested = declared.nested if declared else None
-    return {"mapValue": {_unicode(str(k)): _element(v, nested) for k, v in stored.items()}}
+    return {"mapValue": {_checked(str(k)): _element(v, nested) for k, v in stored.items()}}
 
 
 def _check_size(stored: Sized) -> None:
@@ -239,14 +237,15 @@ def _element(item: Any, nested: DataType | None) -> DataValue:
 
 
 def _relationship(stored: Any, _declared: DataType | None) -> DataValue:
-    names = ("targetEntityId", "targetComponentName")
     if (
         not isinstance(stored, Mapping)
         or not stored
-        or not all(name in names and isinstance(value, str) for name, value in stored.items())
+        or not stored.keys() <= RELATIONSHIP_LENGTHS.keys()
+        or not all(isinstance(value, str) for value in stored.values())
     ):
-        raise UnrepresentableValueError(f"not a map of {' and '.join(names)}")
-    return {"relationshipValue": {name: _unicode(value) for name, value in stored.items()}}
+        raise UnrepresentableValueError(f"not a map of {' and '.join(RELATIONSHIP_LENGTHS)}")
+    checked = {name: _checked(value, RELATIONSHIP_LENGTHS[name]) for name, value in stored.items()}
+    return {"relationshipValue": checked}
 
 
 def _infer(stored: Any, _declared: DataType | None) -> DataValue:

@@ -11,6 +11,8 @@ LARGEST_TWINMAKER_PAGE: Final = 200
 LONGEST_NEXT_TOKEN: Final = 17_880
 """Characters (TwinMaker API reference, GetPropertyValueHistory, `nextToken`)."""
 LONGEST_STRING: Final = 256
-"""Characters (TwinMaker API reference, 'DataValue')."""
+"""Characters; of a map's key, too (TwinMaker API reference, 'DataValue')."""
+RELATIONSHIP_LENGTHS: Final = {"targetEntityId": 128, "targetComponentName": 256}
+"""Characters at most of a relationship's parts (TwinMaker API reference, 'RelationshipValue')."""
 MOST_ELEMENTS: Final = 50
 """Elements of a list or a map (TwinMaker API reference, 'DataValue')."""

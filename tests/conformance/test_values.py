@@ -80,7 +80,10 @@ UNREPRESENTABLE = [
     ({"type": "LIST", "nestedType": {"type": "DOUBLE"}}, [Decimal(1), "warm"]),
     ("LIST", [None]),
     ("MAP", [Decimal(1)]),
+    ("MAP", {"x" * 257: Decimal(1)}),
     ("RELATIONSHIP", "e"),
+    ("RELATIONSHIP", {"targetEntityId": "e" * 129}),
+    ("RELATIONSHIP", {"targetComponentName": ""}),
 ]
 
 

@@ -198,6 +198,8 @@ class TestAValue:
             {"relationshipValue": {}},
             {"relationshipValue": {"targetEntityId": 1}},
             {"relationshipValue": {"other": "x"}},
+            {"relationshipValue": {"targetEntityId": "x" * 129}},
+            {"mapValue": {"": ONE}},
             DEEP,
         ],
         ids=str,
