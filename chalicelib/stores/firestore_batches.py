@@ -123,8 +123,10 @@ def _mixed_column(values: Sequence[Value | None]) -> StoredColumn | None:
     if not {dict, NoneType}.issuperset(map(type, values)):
         return None
     # A null adds no value either.
-    rows = [row for row, value in enumerate(values) if value and "nullValue" not in value]
-    present = [value for value in values if value and "nullValue" not in value]
+    rows = [
+        row for row, value in enumerate(values) if value is not None and "nullValue" not in value
+    ]
+    present = [values[row] or {"": None} for row in rows]  # an empty one is of no known type
     kinds = {kind for value in present for kind in value}
     whole = rows if len(rows) < len(values) else None
     if len(kinds) == 1:

@@ -196,6 +196,9 @@ _DOCUMENTS: Final = [
         zip(_TIMES, ({"doubleValue": 4}, {"integerValue": "7"}, {"nullValue": None}), strict=True)
     )
 ]
+_OF_NO_TYPE: Final = {
+    "document": {"name": "c/0", "fields": {"t": {"stringValue": _TIMES[0]}, "v": {}}}
+}
 
 PARSERS: Final = {
     "nextToken": Parser([page()["nextToken"].encode()], _next_token),
@@ -222,7 +225,10 @@ PARSERS: Final = {
         ],
         _cosmos_page,
     ),
-    "Firestore's page": Parser([_json(_DOCUMENTS), _json(_DOCUMENTS[:1] * 2)], _firestore_page),
+    "Firestore's page": Parser(
+        [_json(_DOCUMENTS), _json(_DOCUMENTS[:1] * 2), _json([_DOCUMENTS[0], _OF_NO_TYPE])],
+        _firestore_page,
+    ),
     "answer of another cloud": Parser([_json(page())], _answer_of_another_cloud),
     "envelope": Parser([_json(ENVELOPE)], _envelope),
 }
