@@ -278,6 +278,12 @@ def _parsed(content: bytes) -> Any:
         pass
     try:
         # It reads lone surrogates, too, which make one value useless and not the page.
-        return json.loads(content)
+        return json.loads(content, parse_int=_whole)
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(digits: str) -> float:
+    """Read a whole number as orjson does: one beyond 64 bits is a double."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)

@@ -226,7 +226,12 @@ PARSERS: Final = {
         _cosmos_page,
     ),
     "Firestore's page": Parser(
-        [_json(_DOCUMENTS), _json(_DOCUMENTS[:1] * 2), _json([_DOCUMENTS[0], _OF_NO_TYPE])],
+        [
+            _json(_DOCUMENTS),
+            _json(_DOCUMENTS[:1] * 2),
+            _json([_DOCUMENTS[0], _OF_NO_TYPE]),
+            b'[{"document": {"half of a pair": "\\ud800", "doubleValue": 77777777700000458659}}]',
+        ],
         _firestore_page,
     ),
     "answer of another cloud": Parser([_json(page())], _answer_of_another_cloud),
