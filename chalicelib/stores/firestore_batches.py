@@ -126,7 +126,9 @@ def _mixed_column(values: Sequence[Value | None]) -> StoredColumn | None:
     rows = [
         row for row, value in enumerate(values) if value is not None and "nullValue" not in value
     ]
-    present = [values[row] or {"": None} for row in rows]  # an empty one is of no known type
+    present = [value for value in values if value is not None and "nullValue" not in value]
+    if not all(present):  # One without a type is looked at by itself.
+        return None
     kinds = {kind for value in present for kind in value}
     whole = rows if len(rows) < len(values) else None
     if len(kinds) == 1:
