@@ -163,7 +163,8 @@ class _RequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's class
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log requests for those who ask for it, not to everybody's console."""
-        logger.debug("%s %s: %s (%s)", self.command, self.path, code, size)
+        # a refused request may have no path: `http.server` sets it after it has read the whole line
+        logger.debug("%s: %s (%s)", self.requestline, code, size)
 
     def _run_application(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
         started: list[tuple[str, list[tuple[str, str]]]] = []

@@ -163,3 +163,11 @@ def test_letters_beyond_ascii_come_back_as_they_were_sent(wire: Wire) -> None:
     reference = json.loads(content)["propertyValues"][0]["entityPropertyReference"]
     assert reference["entityId"] == names["entity_id"]
     assert reference["componentName"] == names["component_name"]
+
+
+def test_a_url_that_is_too_long_is_answered(wire: Wire) -> None:
+    """By the host's server, or, where that takes any (functions-framework), by the reader."""
+    path = f"{wire.root}{LAST_ENTRY}?iot_device_id={'1' * 70_000}"
+    wire.connection.request("GET", path, headers=HEADERS)
+
+    assert wire.connection.getresponse().status in {400, 414}
