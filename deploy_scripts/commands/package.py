@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,14 +100,11 @@ def _check_belong(given: dict[str, str], cloud: str) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file if it differs."""
-    try:
-        if path.is_file() and path.read_bytes() == content:
+    with suppress(OSError):  # one that isn't there, or can't be read, differs
+        if path.read_bytes() == content:
             click.echo(f"unchanged: {path}", err=True)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
-    except OSError as error:
-        options.fail(f"{path} can't be written: {error.strerror}.", options.USAGE)
+    write_whole(path, content)
     click.echo(f"changed: {path} ({len(content):,} bytes)", err=True)
 
 

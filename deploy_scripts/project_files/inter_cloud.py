@@ -200,10 +200,7 @@ class InterCloudConnections:
             content = json.dumps(document, indent=2, allow_nan=False) + "\n"
         except ValueError:  # such as 1e999, which was read as infinity
             raise self._refusal("holds a number that JSON can't spell") from None
-        try:
-            write_whole(self.path, content.encode(), mode=PRIVATE, locked=True)
-        except OSError as error:
-            raise VerbError(f"{self.path} can't be written: {error.strerror}") from error
+        write_whole(self.path, content.encode(), mode=PRIVATE, locked=True)
 
 
 def _lock(descriptor: int) -> bool:

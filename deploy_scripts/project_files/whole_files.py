@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from deploy_scripts.errors import VerbError
+
 PRIVATE: Final = 0o600
 """The mode of a file that only its owner can read, from the moment it exists."""
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -52,9 +54,20 @@ def write_whole(
 
     Raises
     ------
-    OSError
+    VerbError
         It can't be written; the old one is as it was.
     """
+    try:
+        _write_whole(path, content, mode, locked=locked)
+    except OSError as error:
+        raise VerbError(
+            f"{path} can't be written: {error.strerror}. Check the directory's permissions and the "
+            "room on its disk."
+        ) from error
+
+
+def _write_whole(path: Path, content: bytes, mode: int | None, *, locked: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     if mode is None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     unfinished, descriptor = _unfinished(path, locked=locked)

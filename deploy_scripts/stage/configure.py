@@ -16,6 +16,7 @@ from chalicelib.settings.token_reference import split_tokens
 from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import connection_id
 from deploy_scripts.project_files.storage import STORAGE_KEYS
+from deploy_scripts.project_files.whole_files import write_json
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.hot_storage import in_stage, storage_settings
 from deploy_scripts.stage.policies import policies, policy_file
@@ -24,7 +25,6 @@ from deploy_scripts.stage.stage import (
     STAGES_FILE,
     Stage,
     read_stage_file,
-    write_stage_file,
 )
 from deploy_scripts.stage.twin_info import digital_twin_info, packed
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
@@ -117,7 +117,7 @@ def configure_stage(
         if written.get(function) != policy:
             changes.append(f"policy {path.name}")
             if not dry_run:
-                write_stage_file(path, policy)
+                write_json(path, policy)
     variables = _variables(target, storage, remote, tokens, layout)
     # A TwinMaker event brings its types along, but not the devices of a component type, nor whether
     # there are any; an HTTP query may come without either.
@@ -134,7 +134,7 @@ def configure_stage(
         changes.append(f"stage {stage} in {STAGES_FILE}: {_differences(before, after)}")
         if not dry_run:
             document.setdefault("stages", {})[stage] = after
-            write_stage_file(stages, document)
+            write_json(stages, document)
     return changes
 
 
@@ -164,7 +164,7 @@ def _keep_devices(path: Path, devices: list[Any] | None, *, dry_run: bool) -> li
     if path.exists() and read_stage_file(path) == devices:
         return []
     if not dry_run:
-        write_stage_file(path, devices)
+        write_json(path, devices)
     return [f"{len(devices)} devices in {path.name}"]
 
 

@@ -11,7 +11,6 @@ from chalicelib.model.layout import APP_NAME, aws_surface
 from chalicelib.model.reads import HISTORY
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts.errors import VerbError
-from deploy_scripts.project_files.whole_files import write_json
 from deploy_scripts.stage.twin_info import unpacked
 
 if TYPE_CHECKING:
@@ -101,13 +100,3 @@ def read_stage_file(path: Path) -> Any:
         raise VerbError(f"{path} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise VerbError(f"{path} isn't JSON: {error}. Restore it first.") from error
-
-
-def write_stage_file(path: Path, document: Any) -> None:
-    """Write a JSON file of a Chalice project, all of it or nothing."""
-    try:
-        write_json(path, document)
-    except OSError as error:
-        raise VerbError(
-            f"{path} can't be written: {error.strerror}. Check the directory's permissions."
-        ) from error

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.model.reads import READS
 from deploy_scripts.errors import VerbError, unless_gone
+from deploy_scripts.project_files.whole_files import write_json
 from deploy_scripts.stage.deployed import (
     FUNCTION,
     REST_API,
@@ -28,7 +29,7 @@ from deploy_scripts.stage.deployed import (
     load_resources,
     record_path,
 )
-from deploy_scripts.stage.stage import API_HANDLER, write_stage_file
+from deploy_scripts.stage.stage import API_HANDLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,9 +104,8 @@ class StageRecord:
         """Write the record, if it doesn't agree with AWS."""
         if not self.changes:
             return
-        self._path.parent.mkdir(exist_ok=True)
         document = {"resources": self.resources, "schema_version": SCHEMA_VERSION, "backend": "api"}
-        write_stage_file(self._path, document)
+        write_json(self._path, document)
 
     def delete_api(self, api: SpareApi) -> None:
         """Delete a REST API; it may be gone already."""
