@@ -8,15 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
-from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.text import Text
 
-from chalicelib.model.errors import ConfigurationError, HotReaderError
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
 from deploy_scripts.commands import options
-from deploy_scripts.project_files.problems import ConfigurationProblems
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.hot_storage import storage_environment
@@ -58,10 +55,7 @@ def load_telemetry(
     variables, which win (docs/settings.md); entries are stored as these say. Credentials come from the
     environment, as for any SDK.
     """
-    try:
-        twin = TwinConfiguration.load(config)
-    except ConfigurationProblems as error:
-        options.fail(str(error), options.USAGE)
+    twin = TwinConfiguration.load(config)
     cloud = cloud or twin.layout.layer_3_hot
     chosen = [device for device in twin.devices if device_id is None or device.id == device_id]
     if not chosen:
@@ -85,12 +79,7 @@ def load_telemetry(
             for entry in itertools.islice(generated, 5):
                 console.print(Text(entry.device_id), Text(entry.timestamp), entry.values)
         return
-    try:
-        writer = PROVIDERS[cloud].writer(storage_environment(twin, cloud=cloud) | os.environ)
-    except ConfigurationError as error:
-        options.fail(str(error), options.USAGE)
-    except (HotReaderError, BotoCoreError) as error:
-        options.fail(str(error), options.REFUSED)
+    writer = PROVIDERS[cloud].writer(storage_environment(twin, cloud=cloud) | os.environ)
     for device, generated in telemetry.items():
         with progress(console) as advance:
             try:

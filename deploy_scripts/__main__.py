@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from demo.commands import demo, local
@@ -19,7 +21,15 @@ from deploy_scripts.commands.verify import verify
 from deploy_scripts.lasting_output import outlive_readers
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Verbs(click.Group):
+    """The verbs, whose expected failures are reported without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with options.reported_failures():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Multi-Cloud Hot Reader: deployments, the local cloud, sample telemetry and the demo."""
 
@@ -34,8 +44,7 @@ for verb in (
 def main() -> None:
     """Run the command line."""
     outlive_readers()
-    with options.reported_failures():
-        cli(prog_name="python -m deploy_scripts")
+    cli(prog_name="python -m deploy_scripts")
 
 
 if __name__ == "__main__":

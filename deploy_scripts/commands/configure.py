@@ -15,7 +15,6 @@ from deploy_scripts.tokens.stage_token import followed_reference, managed_store
 @options.of_token
 @options.kms_key
 @options.dry_run
-@options.reported_failures()
 def configure(
     target: options.Target,
     kms_key: str | None,

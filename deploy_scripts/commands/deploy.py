@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 @options.of_registration
 @options.dry_run
 @click.pass_context
-@options.reported_failures()
 def deploy(
     ctx: click.Context,
     /,

@@ -19,7 +19,6 @@ from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 @click.option("--delete-logs", is_flag=True, help="Also the functions' logs, for good.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @options.dry_run
-@options.reported_failures()
 def destroy(
     target: options.Target,
     workspace: str | None,

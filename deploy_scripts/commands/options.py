@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 from rich.console import Console
 
-from chalicelib.model.errors import ConfigurationError
+from chalicelib.model.errors import ConfigurationError, HotReaderError
 from deploy_scripts import PROJECT
 from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import ENDPOINT_KINDS
@@ -191,14 +191,16 @@ def fail(message: str, code: int) -> NoReturn:
 
 @contextmanager
 def reported_failures() -> Iterator[None]:
-    """Report a failure that is expected without a traceback, and end with its exit code."""
+    """Report a failure that is expected, and end with its exit code."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except VerbError as error:
         fail(str(error), error.exit_code)
-    except ConfigurationError as error:
-        fail(str(error), USAGE)
-    except (BotoCoreError, ClientError) as error:
+    except HotReaderError as error:
+        fail(str(error), USAGE if isinstance(error, ConfigurationError) else REFUSED)
+    except BotoCoreError as error:  # AWS wasn't asked: no region, no credentials, no way
+        fail(str(error), REFUSED)
+    except ClientError as error:
         fail(f"AWS refused: {error}", REFUSED)

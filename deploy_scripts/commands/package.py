@@ -53,7 +53,6 @@ def _options_of_clouds(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @_options_of_clouds
 @click.option("--dry-run", is_flag=True, help="List what would be packaged, and write nothing.")
-@options.reported_failures()
 def package(
     cloud: str,
     config: Path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from deploy_scripts.commands import options
 from deploy_scripts.plan import views
 from deploy_scripts.plan.plan import Plan
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
-from deploy_scripts.project_files.problems import ConfigurationProblems
 
 
 @click.command()
@@ -45,7 +43,6 @@ from deploy_scripts.project_files.problems import ConfigurationProblems
     metavar="FILE",
     help="Also write a Mermaid flowchart into FILE.",
 )
-@options.reported_failures()
 def plan(
     target: options.Target,
     connections_file: Path | None,
@@ -65,15 +62,9 @@ def plan(
     connections = (
         InterCloudConnections(connections_file) if connections_file else target.connections
     )
-    try:
-        configuration = target.twin
-    except ConfigurationProblems as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        sys.exit(options.USAGE)
     # Read from the environment and AWS's own configuration files, as any AWS SDK does.
     region = botocore.session.get_session().get_config_variable("region")
-    planned = Plan.make(configuration, target.stage, connections, endpoint, region=region)
+    planned = Plan.make(target.twin, target.stage, connections, endpoint, region=region)
     if chart is not None:
         try:
             chart.write_text(views.mermaid(planned), encoding="utf-8")

@@ -56,7 +56,6 @@ _STANDARD_INPUT: Final = "-"
     "input.  [default: what is piped in, or else the connections' token, or else it asks]",
 )
 @options.dry_run
-@options.reported_failures()
 def publish(
     target: options.Target,
     rate: int | None,

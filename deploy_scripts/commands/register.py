@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     help="Take over component types and entities of the same ids that weren't made by this command.",
 )
 @options.dry_run
-@options.reported_failures()
 def register(
     target: options.Target,
     workspace: str | None,

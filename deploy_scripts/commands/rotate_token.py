@@ -27,7 +27,6 @@ from deploy_scripts.tokens.stores import token_store
     "time that it names has passed.",
 )
 @click.option("--dry-run", is_flag=True, help="Say which step is next, and change nothing.")
-@options.reported_failures()
 def rotate_token(
     target: options.Target,
     retire: bool,  # noqa: FBT001 - click passes options by name

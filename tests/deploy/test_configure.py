@@ -15,7 +15,7 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.reads import LAST_ENTRY, READS
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.configure import configure
+from deploy_scripts.__main__ import cli
 from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
@@ -79,7 +79,7 @@ class Project(Configured):
             "AWS_ENDPOINT_URL_SSM": self.aws.endpoint_url,
         }
         return CliRunner().invoke(
-            configure, [*arguments, "--stage", stage, *options], env=environment
+            cli, ["configure", *arguments, "--stage", stage, *options], env=environment
         )
 
     def ok(self, *options: str, stage: str = "multicloud") -> str:
@@ -530,7 +530,7 @@ def test_a_url_with_a_key_is_not_written_into_the_stage(project):
 @pytest.mark.parametrize("options", [("--stage", "../x"), ("--stage", "x", "--token-name", "a b")])
 def test_names_that_cannot_be_are_refused_before_anything_is_done(project, aws, options):
     done = CliRunner().invoke(
-        configure, ["--config", str(project.config), *options], env=project.aws.environment
+        cli, ["configure", "--config", str(project.config), *options], env=project.aws.environment
     )
     assert done.exit_code == 2
     assert not aws.client("ssm").describe_parameters()["Parameters"]

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.destroy import destroy
+from deploy_scripts.__main__ import cli
 from deploy_scripts.tokens.stage_token import default_token_name
 from deploy_scripts.tokens.stores import ParameterStore
 from local_cloud.aws.account import LocalAws
@@ -57,8 +57,8 @@ class Project(Configured):
             url = server.url.removesuffix("/hot-reader")
             refused = {f"AWS_ENDPOINT_URL_{refused_by}": url} if refused_by else {}
             done = CliRunner().invoke(
-                destroy,
-                [*arguments, "--stage", "multicloud", "--yes", *options],
+                cli,
+                ["destroy", *arguments, "--stage", "multicloud", "--yes", *options],
                 env=self.environment | refused,
             )
         assert done.exit_code == code, done.output

@@ -15,7 +15,7 @@ from rich.console import Console
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.plan import plan as command
+from deploy_scripts.__main__ import cli
 from deploy_scripts.errors import VerbError
 from deploy_scripts.plan import views
 from deploy_scripts.plan.plan import Cloud, Plan
@@ -204,8 +204,8 @@ def test_endpoints_on_aws_are_behind_what_is_chosen_or_else_saved(twin, saved, c
 
 def test_plan_takes_the_choice_as_an_option(twin):
     twin.providers("aws", "gcp")
-    options = ["--config", str(twin.path), "--endpoint", "function-url", "--format", "json"]
-    (aws, _) = json.loads(CliRunner().invoke(command, options).stdout)["clouds"]
+    options = ["plan", "--config", str(twin.path), "--endpoint", "function-url", "--format", "json"]
+    (aws, _) = json.loads(CliRunner().invoke(cli, options).stdout)["clouds"]
     assert [each["kind"] for each in aws["endpoints"]] == ["function-url", "function-url"]
 
 
@@ -530,8 +530,8 @@ def test_a_region_that_lacks_a_service_is_pointed_out(twin, layout, endpoint, re
 
 def test_the_region_is_that_of_the_environment(twin):
     twin.providers("aws", "aws")
-    options = ["--config", str(twin.path), "--stage", "singlecloud"]
-    done = CliRunner().invoke(command, options, env={"AWS_DEFAULT_REGION": "eu-north-1"})
+    options = ["plan", "--config", str(twin.path), "--stage", "singlecloud"]
+    done = CliRunner().invoke(cli, options, env={"AWS_DEFAULT_REGION": "eu-north-1"})
     assert "TwinMaker isn't in eu-north-1" in done.stdout
 
 
@@ -727,7 +727,7 @@ def test_a_flowchart_of_many_devices_stays_readable(twin):
 
 
 def run(twin: TwinDirectory, *arguments: str) -> Any:
-    return CliRunner().invoke(command, ["--config", str(twin.path), *arguments])
+    return CliRunner().invoke(cli, ["plan", "--config", str(twin.path), *arguments])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
@@ -783,7 +783,9 @@ def test_each_problem_is_a_line_on_standard_error(twin):
     done = run(twin)
     assert done.exit_code == 2
     assert done.stdout == ""
-    assert [line.partition(": found")[0] for line in done.stderr.splitlines()] == [
+    title, *lines = done.stderr.splitlines()
+    assert title == "3 problems in the twin's configuration:"
+    assert [line.strip().partition(": found")[0] for line in lines] == [
         "config.json",
         "config_providers.json: layer_3_hot_provider",
         "config_providers.json: layer_4_provider",
@@ -824,5 +826,5 @@ def test_a_flowchart_that_cant_be_written_is_an_error(twin, tmp_path):
 
 
 def test_the_help_names_the_exit_codes():
-    shown = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
+    shown = " ".join(CliRunner().invoke(cli, ["plan", "--help"]).output.split())
     assert "The exit code is 0 if the configuration is valid" in shown

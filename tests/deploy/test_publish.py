@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.publish import publish
+from deploy_scripts.__main__ import cli
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
@@ -92,7 +92,7 @@ class Project(Configured):
         arguments = ["--config", str(self.config), "--project", str(self.directory)]
         arguments += ["--stage", stage] if stage else []
         return CliRunner().invoke(
-            publish, [*arguments, *options], env=self.aws.environment, input=given
+            cli, ["publish", *arguments, *options], env=self.aws.environment, input=given
         )
 
     def ok(self, *options: str, stage: str | None = "multicloud", given: str = "") -> str:

@@ -21,7 +21,7 @@ from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
-from deploy_scripts.commands.register import register as register_command
+from deploy_scripts.__main__ import cli
 from deploy_scripts.project_files.twin_configuration import Alarm, Device, DeviceProperty
 from deploy_scripts.register.calls import NotOursError, RegistrationError
 from deploy_scripts.register.component_types import component_type
@@ -1193,7 +1193,7 @@ class Command:
     def run(self, *arguments: str) -> tuple[int, str]:
         given = ["--config", str(self.project), "--project", str(self.project), "--stage", "prod"]
         # A terminal's width isn't known here, and an id mustn't be folded.
-        result = CliRunner().invoke(register_command, [*given, *arguments], env={"COLUMNS": "300"})
+        result = CliRunner().invoke(cli, ["register", *given, *arguments], env={"COLUMNS": "300"})
         return result.exit_code, re.sub(r"\s+", " ", result.output)
 
     def create(self, *arguments: str) -> tuple[int, str]:

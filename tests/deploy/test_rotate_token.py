@@ -18,7 +18,7 @@ from chalicelib.model.reads import LAST_ENTRY, READS
 from chalicelib.settings.token_reference import TokenReference
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
-from deploy_scripts.commands import rotate_token as command
+from deploy_scripts.__main__ import cli
 from deploy_scripts.errors import RefusedError, VerbError
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections, old_connection_id
 from deploy_scripts.tokens.rotation import (
@@ -390,7 +390,7 @@ class Project(Configured):
     def run(self, *options: str, stage: str = "multicloud") -> Any:
         arguments = ["--config", str(self.config), "--project", str(self.directory)]
         return CliRunner().invoke(
-            command.rotate_token, [*arguments, "--stage", stage, *options], env=self.aws.environment
+            cli, ["rotate-token", *arguments, "--stage", stage, *options], env=self.aws.environment
         )
 
     def ok(self, *options: str) -> str:
@@ -416,7 +416,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options, sleep=waits.append)
 
-    monkeypatch.setattr(command, "Rotation", Quick)
+    monkeypatch.setattr("deploy_scripts.commands.rotate_token.Rotation", Quick)
     return waits
 
 

@@ -21,7 +21,7 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS
 from demo.stack import LocalCloud, Ports, create_hot_table
 from demo.twin import until_active
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.verify import verify
+from deploy_scripts.__main__ import cli
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import (
     Device,
@@ -193,8 +193,8 @@ class Deployed(Configured):
         }
         where = ["--config", str(self.config), "--project", str(self.directory)]
         result = CliRunner().invoke(
-            verify,
-            ["--stage", STAGE, *where, "--workspace", self.workspace, *options],
+            cli,
+            ["verify", "--stage", STAGE, *where, "--workspace", self.workspace, *options],
             env=environment,
         )
         assert not result.exception or isinstance(result.exception, SystemExit), result.exception

@@ -29,7 +29,7 @@ from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.settings.token_reference import TokenReference
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.package import package
+from deploy_scripts.__main__ import cli
 from deploy_scripts.commands.publish import publish
 from deploy_scripts.package.contents import contents
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
@@ -86,8 +86,8 @@ class Command:
         self.twin.write("config_storage.json", {self.case.cloud: section})
 
     def run(self, *options: str) -> Result:
-        given = ["--cloud", self.case.cloud, "--config", str(self.twin.path), *options]
-        return CliRunner().invoke(package, given)
+        given = ["package", "--cloud", self.case.cloud, "--config", str(self.twin.path), *options]
+        return CliRunner().invoke(cli, given)
 
     def ok(self, *options: str) -> Result:
         done = self.run(*options)

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from demo.other_clouds import OtherCloud
 from deploy_scripts import PROJECT
-from deploy_scripts.commands.package import package
+from deploy_scripts.__main__ import cli
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.child_process import HOST, ChildProcess, free_port, own_environment
 from tests.deploy.conftest import TwinDirectory
@@ -64,8 +64,16 @@ class Package:
         twin.providers(self.cloud, "aws")
         twin.write("config_storage.json", {self.cloud: storage})
         output = self.directory / "dist"
-        arguments = ["--cloud", self.cloud, "--config", str(twin.path), "--output", str(output)]
-        done = CliRunner().invoke(package, arguments)
+        arguments = [
+            "package",
+            "--cloud",
+            self.cloud,
+            "--config",
+            str(twin.path),
+            "--output",
+            str(output),
+        ]
+        done = CliRunner().invoke(cli, arguments)
         assert done.exit_code == 0, done.output
         with zipfile.ZipFile(output / f"hot-reader-{self.cloud}.zip") as written:
             written.extractall(self.code)
