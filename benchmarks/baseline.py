@@ -1,36 +1,27 @@
-"""The textbook reader: what one writes first, and what the project's readers are measured against.
+"""The textbook readers: what one writes first, and what the project's readers are measured against.
 
-It is short, and right for plain data: the same entity lookup, the same query, the same document. What
-it leaves out is what the Hot Reader is for: other spellings of time, types, filters, a page's bytes.
+They are short, and right for plain data: the same entity lookup, the same query, the same document. What
+they leave out is what the Hot Reader is for: other spellings of time, types, filters, a page's bytes.
 """
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from boto3.dynamodb.conditions import Key
 from botocore.config import Config
 
+from benchmarks.dynamodb_server import PROPERTIES, TABLE
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
-class TextbookReader:
-    """Reads as a Lambda function does that makes its clients in its handler.
-
-    Parameters
-    ----------
-    table_name
-        The hot table.
-    client
-        What each client is made with: endpoint, region and credentials.
-    """
-
-    def __init__(self, table_name: str, client: Mapping[str, Any]) -> None:
-        self._table_name = table_name
-        self._client = client
+class TextbookReader(ABC):
+    """Reads pages, and writes them by `json.dumps`."""
 
     def history(
         self,
@@ -40,48 +31,88 @@ class TextbookReader:
         end: str,
         *,
         max_results: int | None = None,
-        limit: bool = True,
-        start_key: Mapping[str, Any] | None = None,
-    ) -> bytes:
-        """Return a page of a device's history as JSON.
+        token: str | None = None,
+    ) -> tuple[bytes, str | None]:
+        """Return a page of a device's history as JSON, and the token of the next one.
 
         Parameters
         ----------
         device_id, selected, start, end, max_results
-            What to read; `max_results` is for one property.
-        limit
-            True to tell DynamoDB of `max_results`; False to cut off what has come in vain.
-        start_key
+            What to read; `max_results` is for one property, and without it one page holds all.
+        token
             Where the page before ended.
         """
         types = self._types()
-        names = {f"#p{number}": name for number, name in enumerate(selected)}
-        asked: dict[str, Any] = {
-            "KeyConditionExpression": Key("device_id").eq(device_id)
-            & Key("timestamp").between(start, end),
-            "ProjectionExpression": ", ".join(["#time", *names]),
-            "ExpressionAttributeNames": {"#time": "timestamp"} | names,
-        }
-        if max_results is not None and limit:
-            asked["Limit"] = max_results
-        if start_key is not None:
-            asked["ExclusiveStartKey"] = start_key
-        page = self._table().query(**asked)
+        entries, token = self._page(device_id, selected, (start, end), max_results, token)
         values: dict[str, list[Any]] = {name: [] for name in selected}
-        for item in page["Items"][:max_results]:
+        for entry in entries:
             for name in selected:
-                if name in item:
-                    value = data_value(item[name], types[name])
-                    values[name].append({"time": item["timestamp"], "value": value})
+                if name in entry:
+                    value = _data_value(entry[name], types[name])
+                    values[name].append({"time": entry["timestamp"], "value": value})
         answer: dict[str, Any] = {
             "propertyValues": [
-                {"entityPropertyReference": reference(name), "values": values[name]}
+                {"entityPropertyReference": _reference(name), "values": values[name]}
                 for name in selected
             ]
         }
-        if "LastEvaluatedKey" in page:
-            answer["nextToken"] = json.dumps(page["LastEvaluatedKey"])
-        return json.dumps(answer).encode()
+        if token is not None:
+            answer["nextToken"] = token
+        return json.dumps(answer).encode(), token
+
+    @abstractmethod
+    def _page(
+        self,
+        device_id: str,
+        selected: Sequence[str],
+        between: tuple[str, str],
+        size: int | None,
+        token: str | None,
+    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
+        """Return a page's entries, and the token of the next one."""
+
+    def _types(self) -> Mapping[str, str]:
+        """Return the properties' types."""
+        return PROPERTIES
+
+
+class DynamoDBTextbook(TextbookReader):
+    """Reads as a Lambda function does that makes its clients in its handler.
+
+    Parameters
+    ----------
+    client
+        What each client is made with: endpoint, region and credentials.
+    limit
+        True to tell DynamoDB of `max_results`; False to cut off what has come in vain.
+    """
+
+    def __init__(self, client: Mapping[str, Any], *, limit: bool = True) -> None:
+        self._client = client
+        self._limit = limit
+
+    def _page(
+        self,
+        device_id: str,
+        selected: Sequence[str],
+        between: tuple[str, str],
+        size: int | None,
+        token: str | None,
+    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
+        names = {f"#p{number}": name for number, name in enumerate(selected)}
+        asked: dict[str, Any] = {
+            "KeyConditionExpression": Key("device_id").eq(device_id)
+            & Key("timestamp").between(*between),
+            "ProjectionExpression": ", ".join(["#time", *names]),
+            "ExpressionAttributeNames": {"#time": "timestamp"} | names,
+        }
+        if size is not None and self._limit:
+            asked["Limit"] = size
+        if token is not None:
+            asked["ExclusiveStartKey"] = json.loads(token)
+        page = boto3.resource("dynamodb", **self._client).Table(TABLE).query(**asked)
+        last = page.get("LastEvaluatedKey")
+        return page["Items"][:size], None if last is None else json.dumps(last)
 
     def _types(self) -> dict[str, str]:
         """Ask TwinMaker for the properties' types, as each read does."""
@@ -92,15 +123,12 @@ class TextbookReader:
         properties = entity["components"]["sensor"]["properties"]
         return {name: each["definition"]["dataType"]["type"] for name, each in properties.items()}
 
-    def _table(self) -> Any:
-        return boto3.resource("dynamodb", **self._client).Table(self._table_name)
 
-
-def data_value(stored: Any, declared: str) -> dict[str, Any]:
+def _data_value(stored: Any, declared: str) -> dict[str, Any]:
     """Return a value as TwinMaker has it."""
     return {"doubleValue": float(stored)} if declared == "DOUBLE" else {"stringValue": stored}
 
 
-def reference(name: str) -> dict[str, str]:
+def _reference(name: str) -> dict[str, str]:
     """Return a property's reference."""
     return {"entityId": "machine-1", "componentName": "sensor", "propertyName": name}

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import time
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import urllib3
 
 from benchmarks import filters
-from benchmarks.baseline import TextbookReader
-from benchmarks.dynamodb_server import PROPERTIES, TABLE, device, running
+from benchmarks.baseline import DynamoDBTextbook
+from benchmarks.dynamodb_server import PROPERTIES, device, running
 from benchmarks.hot_readers import END, START, client_options, history, hot_reader, payload
 from benchmarks.measure import Finding, check_same_values, in_turn
 from chalicelib.model.limits import LARGEST_TWINMAKER_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
+    from benchmarks.baseline import TextbookReader
     from benchmarks.lean_server import LeanServer
     from chalicelib.hot_reader.hot_reader import HotReader
 
-_LARGE_PAGE: Final = 8_000
+LARGE_PAGE: Final = 8_000
 """Entries: about as many as DynamoDB reads for one Query."""
 _LONG_HISTORY: Final = 100_000
 _PAGES: Final = 10
 """One after another in one round, as a chart asks for them: one alone is within the noise."""
-
-
-class PagingReader(Protocol):
-    """A textbook reader that pages by tokens."""
-
-    def history(
-        self,
-        device_id: str,
-        selected: Sequence[str],
-        start: str,
-        end: str,
-        *,
-        max_results: int | None = None,
-        token: Any = None,
-    ) -> tuple[bytes, Any]:
-        """Return a page of a device's history as JSON, and the token of the next one."""
 
 
 def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  # noqa: FBT001 - the benchmarks' common signature
@@ -56,152 +39,147 @@ def findings(quick: bool, report: Callable[[str], None]) -> Iterator[Finding]:  
     report
         Called with each step.
     """
+    rounds = 1 if quick else 25
     with running() as server:
-        report(f"a page of {_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties")
-        yield from _large_page(server, rounds=1 if quick else 25)
+        reader, options = hot_reader(server), client_options(server)
+        textbook = DynamoDBTextbook(options)
+        report(f"a page of {LARGE_PAGE:,} entries with {len(PROPERTIES)} properties")
+        ways = (reader, textbook, asked_again(server, reader))
+        yield from large_page(*ways, rounds, faster=8, slower=1.6, clock=time.perf_counter)
         report(f"a page of {LARGEST_TWINMAKER_PAGE} values of {_LONG_HISTORY:,} entries")
-        yield from _small_page(server, rounds=1 if quick else 25)
+        yield small_pages(server, reader, textbook, rounds, times=10)
+        unlimited = DynamoDBTextbook(options, limit=False)
+        which = "that names no Limit and reads a megabyte"
+        yield small_pages(server, reader, unlimited, rounds, times=10, pages=1, which=which)
         report("a filter")
-        yield filters.finding(server, hot_reader(server), 1 if quick else 25, store="DynamoDB")
+        yield filters.finding(server, reader, rounds, store="DynamoDB")
 
 
-def _large_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:
-    asked = payload(_LARGE_PAGE, list(PROPERTIES))
-    reader = hot_reader(server)
-    textbook = TextbookReader(TABLE, client_options(server))
+def asked_again(
+    server: LeanServer, reader: HotReader, headers: Mapping[str, str] | None = None
+) -> Callable[[], object]:
+    """Return what fetches, parses and dumps the bytes of a large page, and does nothing else.
+
+    Parameters
+    ----------
+    server, reader
+        The server, and a Hot Reader of it, whose request is sent again.
+    headers
+        Those that the answer depends on.
+    """
     pool = urllib3.PoolManager()
+    history(reader, payload(LARGE_PAGE, list(PROPERTIES))).to_json()
+    sent = server.last_request()
+    return lambda: orjson.dumps(
+        orjson.loads(pool.request("POST", server.url, body=sent, headers=headers).data)
+    )
+
+
+def large_page(
+    reader: HotReader,
+    textbook: TextbookReader,
+    floor: Callable[[], object],
+    rounds: int,
+    *,
+    of: str = "",
+    faster: float,
+    slower: float,
+    entries: int = LARGE_PAGE,
+    clock: Callable[[], float] = time.process_time,
+) -> Iterator[Finding]:
+    """Compare a large page with that of a textbook reader, and with the least that any reader does.
+
+    Parameters
+    ----------
+    reader, textbook, floor, rounds
+        The ways, and how often each is taken; see `asked_again`.
+    of
+        What the titles begin with.
+    faster, slower
+        How many times less it should take than the textbook reader, and how many times as much as the floor.
+    entries
+        Those of the page.
+    clock
+        What is compared.
+    """
+    selected = list(PROPERTIES)
+    asked = payload(entries, selected)
 
     def ours() -> bytes:
         return history(reader, asked).to_json()
 
     def baseline() -> bytes:
-        return textbook.history(device(_LARGE_PAGE), list(PROPERTIES), START, END)
+        return textbook.history(device(entries), selected, START, END)[0]
 
-    def floor() -> bytes:
-        page = pool.request("POST", server.url, body=sent).data
-        return orjson.dumps(orjson.loads(page))
-
-    ours()
-    sent = server.last_request()
     check_same_values(ours(), baseline())
-    timings = in_turn({"hot reader": ours, "textbook": baseline, "floor": floor}, rounds=rounds)
-    faster = timings["textbook"].median / timings["hot reader"].median
-    slower = timings["hot reader"].median / timings["floor"].median
-    figures = {"entries": _LARGE_PAGE, "values": _LARGE_PAGE * len(PROPERTIES)}
-    title = f"{_LARGE_PAGE:,} entries with {len(PROPERTIES)} properties to JSON"
+    ways = {"hot reader": ours, "textbook": baseline, "floor": floor}
+    timings = in_turn(ways, rounds=rounds, clock=clock)
+    less = timings["textbook"].median / timings["hot reader"].median
+    more = timings["hot reader"].median / timings["floor"].median
+    figures = {"entries": entries, "values": entries * len(selected)}
+    title = f"{of}{entries:,} entries with {len(selected)} properties to JSON"
+    time_of = "processor time" if clock is time.process_time else "time"
     yield Finding(
         f"{title}, against the textbook reader",
-        "at least 8 times less time",
-        f"{faster:.1f} times less time",
-        faster >= 8,
+        f"at least {faster:g} times less {time_of}",
+        f"{less:.1f} times less",
+        less >= faster,
         {name: timings[name] for name in ("hot reader", "textbook")},
         figures,
     )
     yield Finding(
         f"{title}, against fetching, parsing and dumping the same bytes",
-        "at most 1.6 times as long",
-        f"{slower:.2f} times as long",
-        slower <= 1.6,
+        f"at most {slower:g} times as much {time_of}",
+        f"{more:.2f} times as much",
+        more <= slower,
         {name: timings[name] for name in ("hot reader", "floor")},
         figures,
     )
 
 
-def _small_page(server: LeanServer, *, rounds: int) -> Iterator[Finding]:
-    reader = hot_reader(server)
-    textbook = TextbookReader(TABLE, client_options(server))
-    selected = ["temperature"]
-    asked = payload(_LONG_HISTORY, selected, max_results=LARGEST_TWINMAKER_PAGE)
-
-    def ours(token: str | None = None) -> bytes:
-        return history(reader, asked | {"next_token": token}).to_json()
-
-    def baseline(token: str | None = None, *, limit: bool = True) -> bytes:
-        return textbook.history(
-            device(_LONG_HISTORY),
-            selected,
-            START,
-            END,
-            max_results=LARGEST_TWINMAKER_PAGE,
-            limit=limit,
-            start_key=None if token is None else json.loads(token),
-        )
-
-    def several(read: Callable[[str | None], bytes]) -> Callable[[], None]:
-        def run() -> None:
-            token = None
-            for _ in range(_PAGES):
-                token = orjson.loads(read(token))["nextToken"]
-
-        return run
-
-    check_same_values(ours(), baseline())
-    check_same_values(ours(), baseline(limit=False))
-    items = 0
-    token = None
-    for _ in range(_PAGES):
-        before = server.counts()
-        token = orjson.loads(ours(token))["nextToken"]
-        items = max(items, server.counts().since(before).items)
-    target = "at least 10 times less processor time, at most 201 items read"
-    title = f"a page of {LARGEST_TWINMAKER_PAGE} values of {_LONG_HISTORY:,} entries, against"
-    comparisons: dict[str, dict[str, Callable[[], object]]] = {
-        "the textbook reader": {"hot reader": several(ours), "textbook": several(baseline)},
-        "the textbook reader without Limit, which reads a megabyte": {
-            "hot reader": ours,
-            "textbook without Limit": partial(baseline, limit=False),
-        },
-    }
-    for name, ways in comparisons.items():
-        timings = in_turn(ways, rounds=rounds, clock=time.process_time)
-        hot, textbook_reader = timings.values()
-        faster = textbook_reader.median / hot.median
-        measured = f"{faster:.1f} times less processor time, {items} items read"
-        met = faster >= 10 and items <= 201
-        yield Finding(f"{title} {name}", target, measured, met, timings, {"items": items})
-
-
 def small_pages(
     server: LeanServer,
     reader: HotReader,
-    textbook: PagingReader,
+    textbook: TextbookReader,
     rounds: int,
     *,
-    of: str,
+    of: str = "",
     times: float,
+    pages: int = _PAGES,
+    which: str = "that asks for as few entries",
 ) -> Finding:
-    """Compare small pages with those of a textbook reader that asks for as few documents.
+    """Compare small pages with those of a textbook reader.
 
     Parameters
     ----------
     server, reader
         The server, and a Hot Reader of it.
-    textbook
-        Reads a page of a device's history; see `PagingReader`.
+    textbook, which
+        The textbook reader, and what it is like.
     rounds
         How often the pages are read.
     of
-        The store's name.
+        What the title begins with.
     times
         How many times less processor time they should take.
+    pages
+        How many are read, one after another.
     """
-    selected = ["temperature"]
-    asked = payload(_LONG_HISTORY, selected, max_results=LARGEST_TWINMAKER_PAGE)
+    size, selected = LARGEST_TWINMAKER_PAGE, ["temperature"]
+    asked = payload(_LONG_HISTORY, selected, max_results=size)
 
     def ours(token: str | None = None) -> tuple[bytes, Any]:
         page = history(reader, asked | {"next_token": token}).to_json()
         return page, orjson.loads(page)["nextToken"]
 
     def baseline(token: str | None = None) -> tuple[bytes, Any]:
-        size = LARGEST_TWINMAKER_PAGE
-        return textbook.history(
-            device(_LONG_HISTORY), selected, START, END, max_results=size, token=token
-        )
+        of_device = device(_LONG_HISTORY)
+        return textbook.history(of_device, selected, START, END, max_results=size, token=token)
 
     def several(read: Callable[[str | None], tuple[bytes, Any]]) -> Callable[[], None]:
         def run() -> None:
             token = None
-            for _ in range(_PAGES):
+            for _ in range(pages):
                 _, token = read(token)
 
         return run
@@ -209,16 +187,16 @@ def small_pages(
     check_same_values(ours()[0], baseline()[0])
     before = server.counts()
     several(ours)()
-    documents = server.counts().since(before).items / _PAGES
+    items = server.counts().since(before).items / pages
     ways = {"hot reader": several(ours), "textbook": several(baseline)}
     timings = in_turn(ways, rounds=rounds, clock=time.process_time)
     faster = timings["textbook"].median / timings["hot reader"].median
     return Finding(
-        f"{of}: {_PAGES} pages of {LARGEST_TWINMAKER_PAGE} values, one after another, of "
-        f"{_LONG_HISTORY:,} entries, against a textbook reader that asks for as few documents",
-        f"at least {times:g} times less processor time, at most 201 documents read a page",
-        f"{faster:.2f} times less, {documents:g} documents",
-        faster >= times and documents <= 201,
+        f"{of}{pages} pages of {size} values, one after another, of {_LONG_HISTORY:,} entries, "
+        f"against a textbook reader {which}",
+        f"at least {times:g} times less processor time, at most 201 entries read a page",
+        f"{faster:.2f} times less, {items:g} entries",
+        faster >= times and items <= 201,
         timings,
-        {"documents": documents},
+        {"entries read a page": items},
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from azure.cosmos import CosmosClient
 
 from benchmarks.azure.server import CONTAINER, DATABASE, KEY
-from benchmarks.baseline import data_value, reference
-from benchmarks.dynamodb_server import DEVICE_ID, PROPERTIES, TIMESTAMP
+from benchmarks.baseline import TextbookReader
+from benchmarks.dynamodb_server import DEVICE_ID, TIMESTAMP
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
@@ -17,7 +16,7 @@ from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.stores.cosmos import CosmosHotStore, LazyContainer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from azure.cosmos import ContainerProxy
 
@@ -41,10 +40,8 @@ def container_of(server: LeanServer) -> ContainerProxy:
     return client.get_database_client(DATABASE).get_container_client(CONTAINER)
 
 
-class TextbookReader:
-    """The reader that one writes first: `SELECT *`, dicts, `json.dumps`.
-
-    It keeps its client, and knows the types.
+class CosmosTextbook(TextbookReader):
+    """The reader that one writes first: `SELECT *`, dicts. It keeps its client, and knows the types.
 
     Parameters
     ----------
@@ -55,25 +52,15 @@ class TextbookReader:
     def __init__(self, server: LeanServer) -> None:
         self._container = container_of(server)
 
-    def history(
+    def _page(
         self,
         device_id: str,
-        selected: Sequence[str],
-        start: str,
-        end: str,
-        *,
-        max_results: int | None = None,
-        token: str | None = None,
-    ) -> tuple[bytes, str | None]:
-        """Return a page of a device's history as JSON, and the token of the next one.
-
-        Parameters
-        ----------
-        device_id, selected, start, end, max_results
-            What to read; `max_results` is for one property, and without it one page holds all.
-        token
-            Where the page before ended.
-        """
+        selected: Sequence[str],  # noqa: ARG002 - all of a document is read
+        between: tuple[str, str],
+        size: int | None,
+        token: str | None,
+    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
+        start, end = between
         pages: Any = self._container.query_items(
             "SELECT * FROM c WHERE c.device_id = @device AND c.timestamp >= @start "
             "AND c.timestamp <= @end ORDER BY c.timestamp",
@@ -83,20 +70,6 @@ class TextbookReader:
                 {"name": "@end", "value": end},
             ],
             partition_key=device_id,
-            max_item_count=-1 if max_results is None else max_results,
+            max_item_count=-1 if size is None else size,
         ).by_page(token)
-        values: dict[str, list[Any]] = {name: [] for name in selected}
-        for document in next(pages):
-            for name in selected:
-                if name in document:
-                    value = data_value(document[name], PROPERTIES[name])
-                    values[name].append({"time": document["timestamp"], "value": value})
-        answer: dict[str, Any] = {
-            "propertyValues": [
-                {"entityPropertyReference": reference(name), "values": values[name]}
-                for name in selected
-            ]
-        }
-        if pages.continuation_token:
-            answer["nextToken"] = pages.continuation_token
-        return json.dumps(answer).encode(), pages.continuation_token
+        return list(next(pages)), pages.continuation_token

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from benchmarks.baseline import data_value, reference
-from benchmarks.dynamodb_server import DEVICE_ID, PROPERTIES, TIMESTAMP
+from benchmarks.baseline import TextbookReader
+from benchmarks.dynamodb_server import DEVICE_ID, TIMESTAMP
 from benchmarks.gcp.server import COLLECTION, PROJECT, grpc_host, rest_host
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
@@ -20,7 +19,7 @@ from chalicelib.stores.firestore import FirestoreHotStore
 from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from benchmarks.lean_server import LeanServer
 
@@ -48,10 +47,8 @@ def client_of(server: LeanServer) -> firestore.Client:
     return client
 
 
-class TextbookReader:
-    """The reader that one writes first: `stream()`, `to_dict()`, `json.dumps`.
-
-    It keeps its client, and knows the types.
+class FirestoreTextbook(TextbookReader):
+    """The reader that one writes first: `stream()`, `to_dict()`. It keeps its client, and knows the types.
 
     Parameters
     ----------
@@ -62,25 +59,15 @@ class TextbookReader:
     def __init__(self, server: LeanServer) -> None:
         self._collection = client_of(server).collection(COLLECTION)
 
-    def history(
+    def _page(
         self,
         device_id: str,
-        selected: Sequence[str],
-        start: str,
-        end: str,
-        *,
-        max_results: int | None = None,
-        token: str | None = None,
-    ) -> tuple[bytes, str | None]:
-        """Return a page of a device's history as JSON, and the token of the next one.
-
-        Parameters
-        ----------
-        device_id, selected, start, end, max_results
-            What to read; `max_results` is for one property, and without it one page holds all.
-        token
-            The timestamp that the page before ended with.
-        """
+        selected: Sequence[str],  # noqa: ARG002 - all of a document is read
+        between: tuple[str, str],
+        size: int | None,
+        token: str | None,
+    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
+        start, end = between
         query = (
             self._collection.where(filter=FieldFilter("device_id", "==", device_id))
             .where(filter=FieldFilter("timestamp", ">=", start))
@@ -89,23 +76,7 @@ class TextbookReader:
         )
         if token is not None:
             query = query.start_after({"timestamp": token})
-        if max_results is not None:
-            query = query.limit(max_results)
-        values: dict[str, list[Any]] = {name: [] for name in selected}
-        token = None
-        for snapshot in query.stream():
-            document = snapshot.to_dict() or {}
-            token = document["timestamp"]
-            for name in selected:
-                if name in document:
-                    value = data_value(document[name], PROPERTIES[name])
-                    values[name].append({"time": document["timestamp"], "value": value})
-        answer: dict[str, Any] = {
-            "propertyValues": [
-                {"entityPropertyReference": reference(name), "values": values[name]}
-                for name in selected
-            ]
-        }
-        if max_results is not None and token is not None:
-            answer["nextToken"] = token
-        return json.dumps(answer).encode(), token
+        if size is not None:
+            query = query.limit(size)
+        found = [snapshot.to_dict() or {} for snapshot in query.stream()]
+        return found, found[-1]["timestamp"] if found and size is not None else None

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from benchmarks.dynamodb_server import Entries, device, key_of
-from benchmarks.gcp.readers import TextbookReader, database, hot_reader
+from benchmarks.gcp.readers import FirestoreTextbook, database, hot_reader
 from benchmarks.gcp.server import COLLECTION, PROJECT, ROOT, rest_host, running
 from benchmarks.hot_readers import END, START, history, payload
 from benchmarks.measure import check_same_values
@@ -105,7 +105,7 @@ def test_the_same_values_by_both_readers_and_as_many_documents():
     with running() as server:
         ours = history(hot_reader(database(server)), asked).to_json()
         over_rest = server.counts()
-        textbook = TextbookReader(server).history(
+        textbook = FirestoreTextbook(server).history(
             device(30), ["temperature"], START, END, max_results=20
         )
         check_same_values(ours, textbook[0])
