@@ -59,3 +59,11 @@ def _shared_loader() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(create_loader))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_stops() -> Iterator[None]:
+    """Let local TwinMakers notice at once that they are stopped: there are hundreds of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("local_cloud.twinmaker.server._POLL", 0.001)
+        yield

@@ -273,13 +273,6 @@ def make_function(aws: LocalAws, source: Path, name: str) -> str:
     )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_stops() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("local_cloud.twinmaker.server._POLL", 0.001)
-        yield
-
-
 @pytest.fixture
 def world(aws: LocalAws, arns: dict[str, str]) -> Iterator[World]:
     with LocalTwinMaker(lambda_endpoint_url=aws.endpoint_url) as twinmaker:

@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _quick_stops() -> Iterator[None]:
-    """Let servers notice at once that they are stopped: there are hundreds of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("local_cloud.twinmaker.server._POLL", 0.001)
-        yield
-
-
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[Shared, Client]]:
     one = Shared()
@@ -43,6 +35,13 @@ def twinmaker(connector: Connector) -> Iterator[LocalTwinMaker]:
 @pytest.fixture
 def client(twinmaker: LocalTwinMaker) -> Client:
     return client_of(twinmaker.url)
+
+
+@pytest.fixture
+def unchanged_twin(shared: tuple[Shared, Client], connector: Connector) -> Client:
+    """Give the twin that the tests of a module share: they change nothing but the connector."""
+    shared[0].connector = connector
+    return shared[1]
 
 
 @pytest.fixture

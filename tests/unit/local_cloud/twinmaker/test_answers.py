@@ -8,6 +8,7 @@ import pytest
 
 from local_cloud.twinmaker.connectors.invoker import LARGEST_PAYLOAD
 
+from .conftest import unchanged_twin
 from .twin import (
     COMPONENT,
     ENTITY,
@@ -15,18 +16,12 @@ from .twin import (
     WORKSPACE,
     Client,
     Connector,
-    Shared,
     entry,
     history,
     latest,
 )
 
-
-@pytest.fixture
-def twin(shared: tuple[Shared, Client], connector: Connector) -> Client:
-    """Give the twin that the tests of this module share: they change nothing but the connector."""
-    shared[0].connector = connector
-    return shared[1]
+twin = unchanged_twin
 
 
 T1, T2 = "2026-01-30T17:10:00Z", "2026-01-30T17:20:00Z"

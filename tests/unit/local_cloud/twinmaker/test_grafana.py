@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from .twin import COMPONENT, END, ENTITY, START, TYPE, WORKSPACE, Client, Connector, Shared, entry
+from .conftest import unchanged_twin
+from .twin import COMPONENT, END, ENTITY, START, TYPE, WORKSPACE, Client, Connector, entry
 
 W = {"workspaceId": WORKSPACE}
 FIRST = {"maxResults": 200, "nextToken": ""}
@@ -17,10 +18,7 @@ VALUE = {"doubleValue": 1.5}
 ALARM = "com.amazon.iottwinmaker.alarm.basic"
 
 
-@pytest.fixture
-def grafana(shared: tuple[Shared, Client], connector: Connector) -> Client:
-    shared[0].connector = connector
-    return shared[1]
+grafana = unchanged_twin
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from .conftest import unchanged_twin
 from .twin import (
     ARN,
     COMPONENT,
@@ -18,7 +19,6 @@ from .twin import (
     WORKSPACE,
     Client,
     Connector,
-    Shared,
     entry,
     history,
     make_entity,
@@ -29,11 +29,7 @@ T1 = "2026-01-30T17:10:00Z"
 GOOD = {"doubleValue": 1.5}
 
 
-@pytest.fixture
-def twin(shared: tuple[Shared, Client], connector: Connector) -> Client:
-    """Give the twin that the tests of this module share: they change nothing but the connector."""
-    shared[0].connector = connector
-    return shared[1]
+twin = unchanged_twin
 
 
 def test_the_connector_gets_the_event_that_twinmaker_sends(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from .conftest import unchanged_twin
 from .twin import (
     COMPONENT,
     ENTITY,
@@ -13,18 +14,12 @@ from .twin import (
     WORKSPACE,
     Client,
     Connector,
-    Shared,
     latest,
     make_entity,
     make_type,
 )
 
-
-@pytest.fixture
-def twin(shared: tuple[Shared, Client], connector: Connector) -> Client:
-    """Give the twin that the tests of this module share: they change nothing but the connector."""
-    shared[0].connector = connector
-    return shared[1]
+twin = unchanged_twin
 
 
 def value_of(name: str, value: Any) -> Any:
