@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from chalicelib.model.errors import InvalidQueryError
@@ -134,7 +135,25 @@ def to_data_value(stored: Any, declared: DataType | None) -> DataValue:
     Traceback (most recent call last):
     chalicelib.model.data_value.UnrepresentableValueError: not a whole number
     """
+    if isinstance(stored, dict | list):
+        _check_depth(stored)
+    return _converted(stored, declared)
+
+
+def _converted(stored: Any, declared: DataType | None) -> DataValue:
     return (_infer if declared is None else _CONVERTERS[declared.type])(stored, declared)
+
+
+def _check_depth(stored: Any) -> None:
+    """Refuse what a data connector refuses; JSON's writer and the calls here have limits beyond that."""
+    level = [stored]
+    for _ in range(DEEPEST_NESTING):
+        lists = [each for each in level if isinstance(each, list)]
+        maps = [each.values() for each in level if isinstance(each, dict)]
+        level = list(chain(*lists, *maps))
+        if not level:
+            return
+    raise UnrepresentableValueError(f"nested more than {DEEPEST_NESTING} levels deep")
 
 
 def _decimal(stored: Any) -> Decimal:
@@ -233,7 +252,7 @@ def _check_size(stored: Sized) -> None:
 def _element(item: Any, nested: DataType | None) -> DataValue:
     if item is None:
         raise UnrepresentableValueError("an element is null")
-    return to_data_value(item, nested)
+    return _converted(item, nested)
 
 
 def _relationship(stored: Any, _declared: DataType | None) -> DataValue:

@@ -81,6 +81,7 @@ UNREPRESENTABLE = [
     ("LIST", [None]),
     ("MAP", [Decimal(1)]),
     ("MAP", {"x" * 257: Decimal(1)}),
+    ("MAP", json.loads('{"in":' * 32 + "true" + "}" * 32)),
     ("RELATIONSHIP", "e"),
     ("RELATIONSHIP", {"targetEntityId": "e" * 129}),
     ("RELATIONSHIP", {"targetComponentName": ""}),
