@@ -1,5 +1,7 @@
 """Connections whose read time-out bounds a whole answer: its status, headers and content together.
 
+All that is waited for in one context, on any of them, may have an end as well (`all_until`).
+
 A socket's time-out bounds each wait for bytes, so an answer that comes byte by byte never exceeds it, and
 neither do its headers. urllib3, and botocore by it, read answers by the standard library's
 `HTTPResponse`, and a connection class may name another one (`response_class`).
@@ -8,18 +10,51 @@ neither do its headers. urllib3, and botocore by it, read answers by the standar
 from __future__ import annotations
 
 import io
+import math
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from urllib3.exceptions import ConnectTimeoutError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from urllib3 import PoolManager
 
 Manager = TypeVar("Manager", bound="PoolManager")
 Client = TypeVar("Client")
+
+_until: Final[ContextVar[float]] = ContextVar("until", default=math.inf)
+
+
+@contextmanager
+def all_until(until: float) -> Iterator[None]:
+    """Bound all that is waited for in this context by a moment, in seconds of `time.monotonic`.
+
+    However often an SDK tries, no connection is waited for beyond it, and no answer. An end that was set before
+    holds, too.
+    """
+    before = _until.set(min(until, _until.get()))
+    try:
+        yield
+    finally:
+        _until.reset(before)
+
+
+def seconds_left() -> float:
+    """Return the seconds that are left of this context's time.
+
+    Examples
+    --------
+    >>> with all_until(time.monotonic() + 5):
+    ...     0 < seconds_left() <= 5
+    True
+    """
+    return _until.get() - time.monotonic()
 
 
 class _BoundedStream(io.RawIOBase):
@@ -53,8 +88,9 @@ class _Source:
         self._socket = its_socket
 
     def makefile(self, mode: str) -> io.BufferedIOBase:
-        seconds = self._socket.gettimeout()
-        if seconds is None:
+        own = self._socket.gettimeout()
+        seconds = min(math.inf if own is None else own, seconds_left())
+        if seconds == math.inf:
             return cast("io.BufferedIOBase", self._socket.makefile(cast("Any", mode)))
         return io.BufferedReader(_BoundedStream(self._socket, seconds))
 
@@ -97,6 +133,15 @@ def _bounded(pool_classes: Mapping[str, Any]) -> dict[str, Any]:
 def _bounded_pool(pool_class: Any) -> Any:
     class Connection(pool_class.ConnectionCls):  # type: ignore[misc]
         response_class = _BoundedAnswer
+        timeout: float | None
+
+        def connect(self) -> None:
+            left = seconds_left()
+            if left <= 0:
+                raise ConnectTimeoutError(self, "There is no time left for a connection.")
+            if left < math.inf:
+                self.timeout = left if self.timeout is None else min(self.timeout, left)
+            super().connect()
 
     class Pool(pool_class):  # type: ignore[misc]
         ConnectionCls = Connection

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
+from chalicelib.connections.answer_time import all_until
 from chalicelib.contracts.answers import HistoryAnswer, LastEntryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.hot_reader.reading_time import ANSWER_MARGIN
 from chalicelib.model.query import DevicesQuery, HistoryQuery
-from chalicelib.stores.hot_store import reads_within
 
 if TYPE_CHECKING:
     from chalicelib.model.query import AnyQuery
@@ -68,7 +69,7 @@ class HotReaderService:
 
 def answer(reader: HotReader, query: AnyQuery, seconds: float = math.inf) -> Answer:
     """Answer a history query or a last entry query; raises `HotReaderError`."""
-    with reads_within(seconds - ANSWER_MARGIN):
+    with all_until(time.monotonic() + seconds - ANSWER_MARGIN):
         return _answer(reader, query, seconds)
 
 

@@ -25,7 +25,7 @@ from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 from chalicelib.stores.cosmos_batches import KEY_AND_IDENTITY, RowBatch
 from chalicelib.stores.cosmos_errors import answer_in_time
 from chalicelib.stores.cosmos_pages import KeptPages
-from chalicelib.stores.cosmos_transport import PooledTransport
+from chalicelib.stores.cosmos_transport import PooledTransport, TokenTransport
 from chalicelib.stores.hot_store import entries_of, read_ends
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from chalicelib.settings.hot_reader import HotReaderSettings
     from chalicelib.stores.cosmos_pages import Columns
 
+_RETRIES: Final[Mapping[str, Any]] = {
+    "retry_total": 2,
+    "retry_backoff_max": 2,
+    "retry_backoff_factor": 0.1,
+}
 # The caller of a Hot Reader waits for 29 seconds at most (API Gateway's limit), so an unavailable store
 # must be noticed earlier. The SDK retries in two layers, one around the other, so few retries in each
 # are many; `timeout` bounds them all for one page: no new try begins after it.
@@ -48,12 +53,10 @@ _CLIENT: Final[Mapping[str, Any]] = {
     "connection_timeout": 2,
     "read_timeout": 6,
     "timeout": 10,
-    "retry_total": 2,
+    **_RETRIES,
     # Before a retry the SDK sleeps for as long as a 429 asks, whatever `timeout` says (azure-cosmos,
     # _retry_utility.Execute), so the caller is told to wait instead. 0 would be taken for the default.
     "retry_throttle_total": -1,
-    "retry_backoff_max": 2,
-    "retry_backoff_factor": 0.1,
 }
 _PATH: Final = re.compile(r'/(?:"([^"]*)"|([^/]+))')
 """A name in a partition key's path, in quotes if it isn't an identifier."""
@@ -209,7 +212,6 @@ class CosmosHotStore:
             **query,
             max_item_count=size,
             timeout=seconds,
-            read_timeout=min(_CLIENT["read_timeout"], seconds),
             response_hook=keep,
             raw_response_hook=kept,
         ).by_page(continuation)
@@ -294,7 +296,7 @@ def _identity() -> TokenCredential:
     """Return the function's managed identity or, on an engineer's machine, the signed-in one."""
     from azure.identity import DefaultAzureCredential  # slow to load, and unneeded with a key
 
-    return DefaultAzureCredential()
+    return DefaultAzureCredential(transport=TokenTransport(), **_RETRIES)
 
 
 def _place(attribute: str) -> Location:

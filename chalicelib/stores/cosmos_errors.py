@@ -16,7 +16,9 @@ from azure.core.exceptions import (
 )
 from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
 
+from chalicelib.connections.answer_time import all_until
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
+from chalicelib.stores.cosmos_transport import UNGIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +60,7 @@ def answer_in_time(
         Cosmos DB refuses for another reason.
     """
     pauses = iter(_PAUSES)
-    with explained(timestamp):
+    with explained(timestamp), all_until(until):
         while True:
             left = until - time.monotonic()
             if left <= 0:
@@ -108,6 +110,8 @@ def explained(timestamp: Sequence[str] = ()) -> Iterator[None]:
             f"Cosmos DB refuses the read (status {status}): {error}. {_cure(error, timestamp)}"
         ) from error
     except ClientAuthenticationError as error:
+        if UNGIVEN in str(error):
+            raise StoreUnavailableError(f"There is no token for Cosmos DB: {error}") from error
         raise HotStoreError(
             f"There is no identity to read Cosmos DB with: {error}. Give the function a managed "
             "identity, or set COSMOS_KEY."

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
 _CONNECTIONS: Final = 32
+UNGIVEN: Final = "the endpoint that gives tokens isn't available"
+_TRANSIENT: Final = (408, 429)
+"""Status codes below 500 at which a token may be had a little later."""
 
 
 class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
@@ -116,6 +119,24 @@ class PooledTransport(HttpTransport["HttpRequest", HttpResponse]):
             raise ServiceRequestTimeoutError(error, error=error) from error
         except HTTPError as error:  # such as a certificate that isn't trusted
             raise ServiceRequestError(error, error=error) from error
+
+
+class TokenTransport(PooledTransport):
+    """A transport of requests for a token, at which failures that pass are errors, and named.
+
+    azure-identity takes an answer of another status than 200 for a missing identity, and what its credentials
+    raise for a list of reasons in words.
+    """
+
+    def send(self, request: HttpRequest, **options: Any) -> HttpResponse:
+        """Send a request; see `PooledTransport.send`."""
+        try:
+            answer = super().send(request, **options)
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise type(error)(f"{UNGIVEN}: {error}", error=error) from error
+        if answer.status_code >= 500 or answer.status_code in _TRANSIENT:
+            raise ServiceResponseError(f"{UNGIVEN}: HTTP status {answer.status_code}")
+        return answer
 
 
 class _Answer(HttpResponse):

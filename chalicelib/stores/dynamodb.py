@@ -10,12 +10,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from chalicelib.connections.answer_time import all_until
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import projection
 from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch, made_of_items
 from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
-from chalicelib.stores.dynamodb_pages import ItemColumns, all_until, page_client
+from chalicelib.stores.dynamodb_pages import ItemColumns, page_client
 from chalicelib.stores.hot_store import entries_of, read_ends
 
 if TYPE_CHECKING:

@@ -9,12 +9,8 @@ errors stay botocore's.
 from __future__ import annotations
 
 import itertools
-import math
 import re
-import time
 import zlib
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -23,12 +19,12 @@ import orjson
 from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.session import Session
 
-from chalicelib.connections.answer_time import with_bounded_answers_of_sdk
+from chalicelib.connections.answer_time import seconds_left, with_bounded_answers_of_sdk
 from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from botocore.awsrequest import AWSResponse
     from botocore.config import Config
@@ -49,7 +45,6 @@ _FIRST_ERROR: Final = 300
 _CHECKSUM: Final = "x-amz-crc32"
 _PAUSE: Final = 0.05
 """Seconds before a page is asked for again that isn't whole."""
-_until: Final[ContextVar[float]] = ContextVar("until", default=math.inf)
 
 
 class PageParser(JSONParser):
@@ -233,7 +228,7 @@ def page_session() -> Session:
 
 
 def page_client(config: Config, **options: Any) -> Any:
-    """Return a client of DynamoDB for pages of items, whose answers all come within `all_until`.
+    """Return a client of DynamoDB for pages of items.
 
     An answer has the configuration's `read_timeout` as a whole. A page that is cut off, or whose checksum is
     wrong, is asked for again: botocore looks at neither in its standard mode of retries.
@@ -249,14 +244,11 @@ def page_client(config: Config, **options: Any) -> Any:
         page_session().create_client("dynamodb", config=config, **options)
     )
     made_with: Any = config  # botocore's stubs lack what it was made with
-    tries, seconds = made_with.retries["total_max_attempts"], made_with.read_timeout
+    tries = made_with.retries["total_max_attempts"]
 
-    def in_time(request: Any, **_: Any) -> None:
-        left = _until.get() - time.monotonic()
-        if left <= 0:
+    def in_time(**_: Any) -> None:
+        if seconds_left() <= 0:
             raise StoreUnavailableError("DynamoDB hasn't answered in time.")
-        if left < seconds:
-            request.context["read_timeout"] = left
 
     def again(response: tuple[AWSResponse, Any] | None, attempts: int, **_: Any) -> float | None:
         if response is None or response[0].status_code != HTTPStatus.OK or _is_whole(*response):
@@ -275,13 +267,3 @@ def _is_whole(response: AWSResponse, page: Any) -> bool:
     if checksum is not None and checksum != str(zlib.crc32(response.content)):
         return False
     return "Items" in page
-
-
-@contextmanager
-def all_until(until: float) -> Iterator[None]:
-    """Bound the tries of queries in this thread by a moment, in seconds of `time.monotonic`."""
-    before = _until.set(until)
-    try:
-        yield
-    finally:
-        _until.reset(before)

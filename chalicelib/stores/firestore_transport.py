@@ -6,6 +6,7 @@ Google's client over gRPC makes objects of each document, which takes many times
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -13,11 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import orjson
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from google.auth.exceptions import (
+    DefaultCredentialsError,
+    GoogleAuthError,
+    RefreshError,
+    TransportError,
+)
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from chalicelib.connections.answer_time import with_bounded_answers
+from chalicelib.connections.answer_time import all_until, with_bounded_answers
 from chalicelib.connections.pool import pool_for
 from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import ConfigurationError
@@ -38,6 +44,8 @@ _CONNECTIONS: Final = 16
 _HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
 _EMULATORS_OWNER: Final = "Bearer owner"
 """Passes an emulator's access rules, as Google's clients do."""
+_TRANSIENT: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+"""Statuses below 500 at which a token may be had a little later."""
 _STATUSES: Final = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -154,7 +162,7 @@ class FirestoreDatabase:
         query
             The StructuredQuery.
         seconds
-            How long it may take, to the last byte of the answer.
+            How long it may take, tokens included, to the last byte of the answer.
 
         Raises
         ------
@@ -164,9 +172,8 @@ class FirestoreDatabase:
         body = orjson.dumps({"structuredQuery": query})
         place = quote(f"{self.root}/{parent}".rstrip("/"), safe="/()")
         try:
-            answer = self._sent(
-                f"{self.service}/v1/{place}:runQuery?prettyPrint=false", body, seconds
-            )
+            with all_until(time.monotonic() + seconds):
+                answer = self._sent(f"{self.service}/v1/{place}:runQuery?prettyPrint=false", body)
         except ReadTimeoutError as error:
             message = f"no whole answer within {seconds:.1f} s ({error})"
             raise FirestoreFailure("UNAVAILABLE", message) from error
@@ -186,32 +193,34 @@ class FirestoreDatabase:
             raise malformed()
         return answered
 
-    def _sent(self, url: str, body: bytes, seconds: float) -> BaseHTTPResponse:
+    def _sent(self, url: str, body: bytes) -> BaseHTTPResponse:
         """Send a request, with a new token if the service doesn't take the one at hand."""
         options: dict[str, Any] = {
             "body": body,
             "headers": dict(_HEADERS),
-            "timeout": Timeout(connect=min(_CONNECTION_SECONDS, seconds), read=seconds),
+            "timeout": Timeout(connect=_CONNECTION_SECONDS),
             "redirect": False,
             "retries": False,
         }
         if self.credentials is None:
             options["headers"]["Authorization"] = _EMULATORS_OWNER
             return self.pool.urlopen("POST", url, **options)
-        self._authorize(url, options["headers"], seconds)
+        self._authorize(url, options["headers"])
         response = self.pool.urlopen("POST", url, **options)
         if response.status == HTTPStatus.UNAUTHORIZED:
-            self._authorize(url, options["headers"], seconds, anew=True)
+            self._authorize(url, options["headers"], anew=True)
             response = self.pool.urlopen("POST", url, **options)
         return response
 
-    def _authorize(
-        self, url: str, headers: dict[str, str], seconds: float, *, anew: bool = False
-    ) -> None:
+    def _authorize(self, url: str, headers: dict[str, str], *, anew: bool = False) -> None:
         def ask(*what: Any, **options: Any) -> Any:
-            response = _token_requests()(*what, **{"timeout": seconds, **options})
-            if response.status >= 500 or response.status == HTTPStatus.TOO_MANY_REQUESTS:
-                # google-auth would sleep and ask again, for longer than there may be time.
+            # After these failures google-auth would sleep and ask again, for longer than there may be time, and
+            # not say in the end that another try is worthwhile (google.auth.compute_engine).
+            try:
+                response = _token_requests()(*what, **options)
+            except TransportError as error:
+                raise _no_token(str(error)) from error
+            if response.status >= 500 or response.status in _TRANSIENT:
                 raise _no_token(f"HTTP status {response.status}")
             return response
 
@@ -230,7 +239,7 @@ class FirestoreDatabase:
 
 
 def _no_token(reason: str) -> GoogleAuthError:
-    return TransportError(f"there is no token: {reason}")  # type: ignore[no-untyped-call]
+    return RefreshError(f"there is no token: {reason}", retryable=True)  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=1)

@@ -5,11 +5,10 @@ A store only reads. Instants, filters, types and pages are the Hot Reader's, onc
 
 from __future__ import annotations
 
-import math
 import time
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from chalicelib.connections.answer_time import seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,17 +19,6 @@ if TYPE_CHECKING:
 
 READ_SECONDS: Final = 20.0
 """The longest time for all of a store's pages of one read: API Gateway gives a request 29 seconds."""
-_all_end: Final[ContextVar[float]] = ContextVar("all_end", default=math.inf)
-
-
-@contextmanager
-def reads_within(seconds: float) -> Iterator[None]:
-    """Bound all reads that begin in this context, one after the other or side by side."""
-    before = _all_end.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _all_end.reset(before)
 
 
 def read_ends() -> float:
@@ -38,11 +26,12 @@ def read_ends() -> float:
 
     Examples
     --------
-    >>> with reads_within(5):
+    >>> from chalicelib.connections.answer_time import all_until
+    >>> with all_until(time.monotonic() + 5):
     ...     0 < read_ends() - time.monotonic() <= 5
     True
     """
-    return min(time.monotonic() + READ_SECONDS, _all_end.get())
+    return time.monotonic() + min(READ_SECONDS, seconds_left())
 
 
 class HotStore(Protocol):

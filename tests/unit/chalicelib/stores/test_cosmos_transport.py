@@ -1,8 +1,9 @@
-"""The environment's proxies and certificates hold, and are looked up once."""
+"""The environment's proxies and certificates hold, and are looked up once; no time is exceeded."""
 
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,13 @@ from azure.core.exceptions import (
 )
 from azure.core.pipeline.transport import HttpRequest
 
+from chalicelib.connections.answer_time import all_until
+from chalicelib.model.errors import StoreUnavailableError
+from chalicelib.settings.cosmos import CosmosSettings
+from chalicelib.stores import cosmos
+from chalicelib.stores.cosmos_errors import explained
 from chalicelib.stores.cosmos_transport import PooledTransport
+from tests.unit.chalicelib.servers import HANG, RESET, Scripted, response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +78,31 @@ def test_silence_is_told_from_a_connection_that_isnt_made():
             PooledTransport().send(request, read_timeout=0.01)
     with pytest.raises(ServiceRequestError):
         PooledTransport().send(request)
+
+
+def test_an_account_that_does_not_answer_is_not_waited_for_beyond_the_time_of_a_read():
+    with Scripted(HANG) as server:
+        account = CosmosSettings(server.url, "twin", "hot-telemetry", "a2V5")
+        with all_until(time.monotonic() + 0.2), pytest.raises(StoreUnavailableError):
+            cosmos.LazyContainer(account, "device_id").open()
+    assert len(server.requests) <= 1
+
+
+@pytest.mark.parametrize(
+    ("act", "seconds", "requests"),
+    [(RESET, 10, 3), (response(503, b"{}"), 10, 3), (response(429, b"{}"), 10, 3), (HANG, 0.2, 1)],
+    ids=["reset", "503", "429", "hang"],
+)
+def test_a_managed_identity_without_a_token_for_now_is_unavailable(
+    environment, act, seconds, requests
+):
+    with Scripted(act) as server:
+        environment.setenv("IDENTITY_ENDPOINT", server.url)
+        environment.setenv("IDENTITY_HEADER", "header")
+        with (
+            all_until(time.monotonic() + seconds),
+            pytest.raises(StoreUnavailableError, match="no token for Cosmos DB"),
+            explained(),
+        ):
+            cosmos._identity().get_token("https://cosmos.azure.com/.default")
+    assert len(server.requests) == requests

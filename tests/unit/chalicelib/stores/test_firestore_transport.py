@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.auth.compute_engine import Credentials, _metadata
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError, TransportError
 from urllib3 import PoolManager
@@ -23,6 +24,7 @@ from chalicelib.stores.firestore import FirestoreHotStore
 from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
 from tests.conformance.asking import END, START
 from tests.firestore_server import FirestoreServer, Page, Raw
+from tests.unit.chalicelib.servers import HOST, RESET, Scripted, response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,6 +139,16 @@ def test_credentials_that_fail_are_named(error, expected, cure):
     database = FirestoreDatabase(PoolManager(), Failing(), "http://127.0.0.1:1", "p", "(default)")
     with pytest.raises(expected, match=cure):
         history_of(database)
+
+
+@pytest.mark.parametrize("act", [RESET, response(503), response(408)], ids=["reset", "503", "408"])
+def test_google_clouds_metadata_server_without_a_token_for_now_is_unavailable(act, monkeypatch):
+    with Scripted(act) as server:
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", f"{HOST}:{server.port}")
+        database = FirestoreDatabase(PoolManager(), Credentials(), server.url, "p", "(default)")
+        with pytest.raises(StoreUnavailableError, match="there is no token"):
+            history_of(database)
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(("good", "failure"), [("new", None), ("none", "Check the credentials")])
