@@ -124,9 +124,20 @@ def test_a_next_token_leads_on_or_is_refused(token):
         }
 
 
+def values_in(document: Any) -> list[Any]:
+    return [
+        [series["entityPropertyReference"], each]
+        for series in document["propertyValues"]
+        for each in series["values"]
+    ]
+
+
 @given(
     st.one_of(
-        st.text(max_size=30), st.sampled_from(["2026-01-30T17:00:05.5Z", "2026-01-30T16:59:59Z"])
+        st.text(max_size=30),
+        st.sampled_from(
+            [f"2026-01-30T{each}Z" for each in ("16:59:59", "17:00:05.5", "17:00:15.5")]
+        ),
     ),
     st.integers(-1, 2),
     st.text(max_size=3),
@@ -138,15 +149,19 @@ def test_a_forged_next_token_gives_no_more_than_its_query(key, index, identity, 
     """The digest keeps out mistakes. Who forges it, too, gets values of the query's device and range."""
     query = wire_contract.QUERY_PARSERS[HISTORY](ENVELOPE["payload"] | {"pages_ahead": 0})
     assert isinstance(query, HistoryQuery)
-    query = query.declared_by(TWIN.devices)
+    end = parse_instant("2026-01-30T17:00:10Z")
+    query = replace(query.declared_by(TWIN.devices), end=end, max_results=None)
     position = next_token.Position(key, index, identity, complete, second)
     token = next_token.encode(position, query)
     with LOG.request("t") as record:
         try:
-            SERVICE.answer(replace(query, next_token=token), record)
+            answer = SERVICE.answer(replace(query, next_token=token), record)
         except InvalidQueryError:
             return
+        everything = values_in(SERVICE.answer(query, record).document)
     assert query.start <= parse_instant(key) <= query.end
+    assert len(everything) == 2 * 7  # two properties, above 3 and up to 17:00:10
+    assert [each for each in values_in(answer.document) if each not in everything] == []
 
 
 @pytest.fixture(scope="module", autouse=True)

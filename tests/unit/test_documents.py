@@ -61,6 +61,7 @@ def test_links_lead_to_files_and_sections(path):
     [
         (ARCHITECTURE, {".chalice/deployed/"}),
         ("CONTRIBUTING.md", {"deploy_scripts/commands/my_verb.py"}),
+        ("docs/threat-model.md", {".local/"}),
     ],
 )
 def test_a_page_about_the_code_names_files_and_folders_that_are_there(name, made_later):

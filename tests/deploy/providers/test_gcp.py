@@ -197,6 +197,17 @@ def test_the_database_is_in_the_functions_project_unless_an_option_says_otherwis
     assert given == {"my-project"}
 
 
+def test_the_functions_account_may_read_firestore_and_the_token_only(published):
+    bindings = [words for _, words, _ in published.calls if "add-iam-policy-binding" in words]
+    account = "serviceAccount:my-reader@my-project.iam.gserviceaccount.com"
+    assert {flags(words)["--member"] for words in bindings} == {account}
+    assert [(*words[:3], flags(words)["--role"]) for words in bindings] == [
+        ("projects", "add-iam-policy-binding", "my-project", "roles/datastore.viewer"),
+        ("secrets", *bindings[1][1:3], "roles/secretmanager.secretAccessor"),
+    ]
+    assert bindings[1][2] == "my-reader-inter-cloud-token"
+
+
 def test_both_functions_get_the_code_the_settings_and_a_reference_to_the_token(published):
     deployed = {words[2]: flags(words) for words in published.shell.words("functions", "deploy")}
     assert {name: each["--entry-point"] for name, each in deployed.items()} == {

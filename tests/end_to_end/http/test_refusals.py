@@ -152,6 +152,13 @@ def broken(start: Start) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("path", BOTH)
+def test_a_refused_token_reads_no_storage(broken: Service, path: str) -> None:
+    body = {"payload": payload_for(path)}
+
+    assert broken.request("POST", path, token=None, json=body).status_code == 401
+
+
+@pytest.mark.parametrize("path", BOTH)
 def test_a_fault_of_ours_tells_nothing_of_the_inside(broken: Service, path: str) -> None:
     response = ask(broken, path)
 
