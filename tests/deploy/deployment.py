@@ -18,7 +18,6 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from demo.checks import only
 from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
-from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers.aws import DynamoDBWriter
 from local_cloud.aws.account import LocalAws
@@ -26,7 +25,7 @@ from local_cloud.twinmaker import LocalTwinMaker
 from tests import forked
 from tests.conformance import oracle
 from tests.conformance.oracle import by_property, plain, read_back
-from tests.deploy.configured import Configured
+from tests.deploy.configured import Configured, copy_project
 from tests.deploy.verbs import chalice, command_line
 from tests.end_to_end.read_path.reading import by_twinmaker, stored
 
@@ -185,9 +184,7 @@ class Deployment(Configured):
         self.account = account
         self._cloud = cloud
         self.environment: dict[str, str] = {}
-        ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
-        for name in ("chalicelib", ".chalice", "config"):
-            shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+        copy_project(directory, "chalicelib", ".chalice", "config")
         shutil.copy(PROJECT / "app.py", directory)
         # The workers of the local Lambda find the libraries where these tests do.
         (directory / "requirements.txt").touch()
@@ -196,10 +193,6 @@ class Deployment(Configured):
     def cloud(self) -> LocalCloud:
         assert self._cloud is not None
         return self._cloud
-
-    @property
-    def connections(self) -> InterCloudConnections:
-        return InterCloudConnections(self.directory / "config" / "config_inter_cloud.json")
 
     def package_the_libraries(self) -> None:
         """Deploy the whole package from now on, as it is deployed to AWS."""

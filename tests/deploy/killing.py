@@ -26,10 +26,9 @@ from botocore.config import Config
 from chalicelib.model.reads import READS
 from deploy_scripts import PROJECT
 from deploy_scripts.deployment.comparison import MARK
-from deploy_scripts.project_files.inter_cloud import CONNECTIONS_FILE, InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from tests import forked
-from tests.deploy.configured import Configured
+from tests.deploy.configured import Configured, copy_project
 from tests.deploy.snapshots import Snapshot, files_of
 from tests.deploy.verbs import command_line
 
@@ -113,9 +112,7 @@ class World(Configured):
         self._keep = False
         self._run = Run(None, "")
         self._files: object = None
-        ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
-        for name in ("chalicelib", ".chalice", "config"):
-            shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+        copy_project(directory, "chalicelib", ".chalice", "config")
         shutil.copy(PROJECT / "app.py", directory)
         # Nothing is run, so the packages may be without the libraries, and small.
         (directory / "requirements.txt").write_text("")
@@ -134,10 +131,9 @@ class World(Configured):
         super().providers(layer_3_hot, layer_4)
         if layer_3_hot != "aws":
             layout = TwinConfiguration.load(self.config).layout
-            connections = InterCloudConnections(self.config / CONNECTIONS_FILE)
             for read in READS:
                 url = f"https://reader.example.com/{read.hot_reader}"
-                connections.put(layout, read, url=url, token=REMOTE_TOKEN)
+                self.connections.put(layout, read, url=url, token=REMOTE_TOKEN)
 
     def deploy(self, *options: str, kill: Kill | None = None, keep: bool = False) -> Run:
         every = (*self.new_workspace, "--entities", *options)
@@ -333,7 +329,7 @@ class World(Configured):
         # Nothing recorded, and a record of nothing, are the same.
         found["record"] = json.loads(record.read_text())["resources"] if record.exists() else []
         token = self.token()
-        connections = InterCloudConnections(self.config / CONNECTIONS_FILE).load()
+        connections = self.connections.load()
         found["connections"] = {
             each.id: (each.url, "the token" if each.token == token else each.token)
             for each in connections.values()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from click.testing import CliRunner
 from chalicelib.model.data_value import DataType
 from chalicelib.model.reads import LAST_ENTRY, READS
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
-from deploy_scripts import PROJECT
 from deploy_scripts.__main__ import cli
 from deploy_scripts.errors import VerbError
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections
@@ -24,7 +22,7 @@ from deploy_scripts.stage.twin_info import unpacked
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
 from deploy_scripts.verify.hop import BrokenHopError
 from deploy_scripts.verify.stage import check_token
-from tests.deploy.configured import Configured
+from tests.deploy.configured import Command, copy_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,17 +34,16 @@ REMOTE = "r" * 43
 PARAMETER = "/factory-twin/multicloud/inter-cloud-token"
 
 
-class Project(Configured):
+class Project(Command):
     """A copy of the project's stages and of its twin, to configure."""
 
+    verb = "configure"
+
     def __init__(self, directory: Path, aws: LocalAws) -> None:
-        self.directory = directory
-        self.config = directory / "config"
+        ssm = {"AWS_ENDPOINT_URL_SSM": aws.endpoint_url}
+        super().__init__(directory, aws.environment | ssm)
         self.aws = aws
-        shutil.copytree(PROJECT / "config", self.config)
-        shutil.copytree(
-            PROJECT / ".chalice", directory / ".chalice", ignore=shutil.ignore_patterns("deploy*")
-        )
+        copy_project(directory, "config", ".chalice")
 
     def rename(self, name: str) -> None:
         (self.config / "config.json").write_text(json.dumps({"digital_twin_name": name}))
@@ -54,38 +51,15 @@ class Project(Configured):
     def storage(self, **keys: Any) -> None:
         (self.config / "config_storage.json").write_text(json.dumps({"aws": keys}))
 
-    def write_variables(self, stage: str = "multicloud", **variables: str) -> None:
-        """Write into a stage's environment, as people do."""
-        path = self.directory / ".chalice" / "config.json"
-        document = json.loads(path.read_text())
-        document["stages"][stage]["environment_variables"] |= variables
-        path.write_text(json.dumps(document))
-
     def connect(self, token: str = REMOTE, last_entry_token: str | None = None) -> None:
-        connections = InterCloudConnections(self.config / "config_inter_cloud.json")
         layout = TwinConfiguration.load(self.config).layout
         for read in READS:
-            connections.put(
+            self.connections.put(
                 layout,
                 read,
                 url=f"https://reader.example.com{read.path}",
                 token=(last_entry_token or token) if read is LAST_ENTRY else token,
             )
-
-    def run(self, *options: str, stage: str = "multicloud") -> Any:
-        arguments = ["--config", str(self.config), "--project", str(self.directory)]
-        environment = {
-            **self.aws.environment,
-            "AWS_ENDPOINT_URL_SSM": self.aws.endpoint_url,
-        }
-        return CliRunner().invoke(
-            cli, ["configure", *arguments, "--stage", stage, *options], env=environment
-        )
-
-    def ok(self, *options: str, stage: str = "multicloud") -> str:
-        done = self.run(*options, stage=stage)
-        assert done.exit_code == 0, done.output
-        return str(done.output)
 
     @property
     def variables(self) -> dict[str, str]:

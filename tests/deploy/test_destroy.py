@@ -6,19 +6,15 @@ The functions' own end is with `test_deployment` and `test_killed`.
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from click.testing import CliRunner
 
-from deploy_scripts import PROJECT
-from deploy_scripts.__main__ import cli
 from deploy_scripts.tokens.stage_token import default_token_name
 from deploy_scripts.tokens.stores import ParameterStore
 from local_cloud.aws.account import LocalAws
 from local_cloud.twinmaker import LocalTwinMaker
-from tests.deploy.configured import Configured
+from tests.deploy.configured import Command, copy_project
 from tests.unit.chalicelib.servers import Scripted, response
 
 if TYPE_CHECKING:
@@ -32,17 +28,16 @@ OF_OTHERS: Final = [f"{LOGS}-2", "/aws/lambda/somebody-elses"]
 DENIED: Final = json.dumps({"__type": "AccessDeniedException", "message": "may not"}).encode()
 
 
-class Project(Configured):
+class Project(Command):
     """The example twin's project, and an account with log groups."""
 
+    verb = "destroy"
+
     def __init__(self, directory: Path, aws: LocalAws, twinmaker: LocalTwinMaker) -> None:
-        self.directory = directory
-        self.config = directory / "config"
+        at = {"AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker.url}
+        super().__init__(directory, aws.environment | at)
         self.aws = aws
-        self.environment = aws.environment | {"AWS_ENDPOINT_URL_IOTTWINMAKER": twinmaker.url}
-        for name in ("config", ".chalice"):
-            ignored = shutil.ignore_patterns("deploy*", "config_inter_cloud.json")
-            shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+        copy_project(directory, "config", ".chalice")
         self.providers("aws", "azure")
         for group in (*OF_STAGE, *OF_OTHERS):
             aws.client("logs").create_log_group(logGroupName=group)
@@ -51,18 +46,15 @@ class Project(Configured):
         self.token.put("o" * 43)
 
     def destroy(self, *options: str, refused_by: str | None = None, code: int = 0) -> str:
-        arguments = ["--config", str(self.directory / "config"), "--project", str(self.directory)]
         answer = response(403, DENIED, {"x-amzn-ErrorType": "AccessDeniedException"})
+        before = self.environment
         with Scripted(answer) as server:
-            url = server.url.removesuffix("/hot-reader")
-            refused = {f"AWS_ENDPOINT_URL_{refused_by}": url} if refused_by else {}
-            done = CliRunner().invoke(
-                cli,
-                ["destroy", *arguments, "--stage", "multicloud", "--yes", *options],
-                env=self.environment | refused,
-            )
-        assert done.exit_code == code, done.output
-        return str(done.output)
+            if refused_by:
+                url = server.url.removesuffix("/hot-reader")
+                self.environment = before | {f"AWS_ENDPOINT_URL_{refused_by}": url}
+            done = self.run("--yes", *options)
+        self.environment = before
+        return self._ended(code, done)
 
     def log_groups(self) -> list[str]:
         found = self.aws.client("logs").describe_log_groups()["logGroups"]

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from click.testing import CliRunner
 
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import HISTORY
 from deploy_scripts import PROJECT
-from deploy_scripts.__main__ import cli
-from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.publish.connections import remove_others
 from deploy_scripts.publish.function_url import FunctionUrl
 from deploy_scripts.stage.deployed import DeployedStage
-from tests.deploy.configured import Configured
+from tests.deploy.configured import Command, copy_project
 from tests.spellings import spelled
 
 if TYPE_CHECKING:
@@ -46,9 +43,7 @@ FROM_AZURE = (
 def deployed(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project itself, deployed by the real command line; without what it would install."""
     directory = tmp_path_factory.mktemp("deployed")
-    for name in ("chalicelib", "config", ".chalice"):
-        ignored = shutil.ignore_patterns("__pycache__", "deploy*", "config_inter_cloud.json")
-        shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+    copy_project(directory, "chalicelib", "config", ".chalice")
     shutil.copy(PROJECT / "app.py", directory)
     (directory / "requirements.txt").touch()
     scripts = sysconfig.get_path("scripts")
@@ -64,13 +59,13 @@ def deployed(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-class Project(Configured):
+class Project(Command):
     """A deployed project of one's own, and the command run in it."""
 
+    verb = "publish"
+
     def __init__(self, directory: Path, aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.directory = directory
-        self.config = directory / "config"
-        self.connections = self.config / "config_inter_cloud.json"
+        super().__init__(directory, aws.environment)
         self.aws = aws
         self.calls: list[str] = []
         record = directory / ".chalice" / "deployed" / "multicloud.json"
@@ -88,26 +83,9 @@ class Project(Configured):
 
         monkeypatch.setattr(boto3, "client", client)
 
-    def run(self, *options: str, stage: str | None = "multicloud", given: str = "") -> Any:
-        arguments = ["--config", str(self.config), "--project", str(self.directory)]
-        arguments += ["--stage", stage] if stage else []
-        return CliRunner().invoke(
-            cli, ["publish", *arguments, *options], env=self.aws.environment, input=given
-        )
-
-    def ok(self, *options: str, stage: str | None = "multicloud", given: str = "") -> str:
-        done = self.run(*options, stage=stage, given=given)
-        assert done.exit_code == 0, done.output
-        return str(done.output)
-
-    def refused(self, *options: str, stage: str | None = "multicloud", given: str = "") -> str:
-        done = self.run(*options, stage=stage, given=given)
-        assert done.exit_code == 2, done.output
-        return str(done.output)
-
     @property
     def saved(self) -> Any:
-        return json.loads(self.connections.read_text())["connections"]
+        return json.loads(self.connections.path.read_text())["connections"]
 
     def throttling(self) -> tuple[Any, Any]:
         gateway = self.aws.client("apigateway")
@@ -121,7 +99,7 @@ class Project(Configured):
     def state(self) -> Any:
         """Return all that publishing changes; a Function URL's host is a new one each time."""
         found = self.function_url()
-        connections = self.connections.read_text() if self.connections.exists() else ""
+        connections = self.connections.path.read_text() if self.connections.path.exists() else ""
         if found.url:
             connections = connections.replace(found.url, "FUNCTION_URL/")
         policy = self.aws.client("lambda").get_policy(FunctionName=self.arn)["Policy"]
@@ -184,7 +162,7 @@ def test_both_endpoints_of_a_real_deployment_are_saved_with_the_token(project):
         IDS[0]: {"url": f"{base}/hot-reader", "token": TOKEN},
         IDS[1]: {"url": f"{base}/hot-reader-last-entry", "token": TOKEN},
     }
-    assert stat.S_IMODE(project.connections.stat().st_mode) == 0o600
+    assert stat.S_IMODE(project.connections.path.stat().st_mode) == 0o600
     assert base in shown
     assert spelled(TOKEN, shown) == []
 
@@ -233,10 +211,10 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(project):
 
 def test_what_others_keep_in_the_file_stays(project):
     other = {"url": "https://other.example.com", "token": "o" * 43}
-    project.connections.write_text(json.dumps({"connections": {"other": other}, "mine": 1}))
-    project.connections.chmod(0o600)
+    project.connections.path.write_text(json.dumps({"connections": {"other": other}, "mine": 1}))
+    project.connections.path.chmod(0o600)
     project.ok()
-    document = json.loads(project.connections.read_text())
+    document = json.loads(project.connections.path.read_text())
     assert document["mine"] == 1
     assert document["connections"]["other"] == other
     assert set(document["connections"]) == {"other", *IDS}
@@ -300,7 +278,7 @@ def test_options_name_the_store_for_a_stage_that_doesnt(project, aws):
 
 def test_options_that_contradict_the_stage_are_refused(project):
     assert f"accept what ssm:{PARAMETER} holds" in project.refused("--token-name", "/mine")
-    assert not project.connections.exists()
+    assert not project.connections.path.exists()
 
 
 def test_a_token_in_the_stage_itself_is_refused_unshown(project):
@@ -315,7 +293,7 @@ def test_a_missing_token_is_an_error_that_says_where_it_should_be(project, aws):
     shown = project.refused()
     assert f"ssm:{PARAMETER} holds no token" in shown
     assert project.written() == []
-    assert not project.connections.exists()
+    assert not project.connections.path.exists()
 
 
 def test_what_is_no_token_is_refused_unshown(project, aws):
@@ -359,7 +337,7 @@ def test_an_api_that_is_gone_from_aws_is_what_aws_refused(project):
     done = project.run()
     assert done.exit_code == 1
     assert "AWS refused" in done.output
-    assert not project.connections.exists()
+    assert not project.connections.path.exists()
 
 
 @pytest.mark.parametrize("options", [(), ("--stage", "multicloud", "--cloud", "azure")])
@@ -382,7 +360,7 @@ def test_hot_readers_on_another_cloud_are_saved_with_the_token_from_standard_inp
         REMOTE[0]: {"url": FROM_AZURE[3], "token": TOKEN},
         REMOTE[1]: {"url": FROM_AZURE[5], "token": TOKEN},
     }
-    assert stat.S_IMODE(remote.connections.stat().st_mode) == 0o600
+    assert stat.S_IMODE(remote.connections.path.stat().st_mode) == 0o600
     assert spelled(TOKEN, shown) == []
     assert "secret-key" not in shown
     assert remote.calls == []
@@ -431,7 +409,7 @@ def test_a_token_file_must_be_private(remote, tmp_path):
 @pytest.mark.parametrize("token", ["", "short", f"{NEW},{TOKEN}"])
 def test_no_usable_token_leaves_nothing_behind(remote, token):
     shown = remote.refused(*FROM_AZURE, stage=None, given=token)
-    assert not remote.connections.exists()
+    assert not remote.connections.path.exists()
     assert not token or token not in shown
 
 
@@ -440,13 +418,13 @@ def test_no_usable_token_leaves_nothing_behind(remote, token):
 )
 def test_a_url_that_cant_be_right_leaves_nothing_behind(remote, url):
     shown = remote.refused(*FROM_AZURE[:5], url, stage=None, given=TOKEN)
-    assert not remote.connections.exists()
+    assert not remote.connections.path.exists()
     assert "secret-key" not in shown
 
 
 def test_a_dry_run_of_another_cloud_saves_nothing(remote):
     assert REMOTE[1] in remote.ok(*FROM_AZURE, "--dry-run", stage=None, given=TOKEN)
-    assert not remote.connections.exists()
+    assert not remote.connections.path.exists()
 
 
 def test_another_cloud_than_the_layouts_is_refused(remote):
@@ -467,7 +445,7 @@ def test_killed_at_any_call_and_run_again_it_ends_as_if_undisturbed(project):
         undisturbed[options] = project.state()
     for call in range(1, 8):
         for options in switches:
-            project.connections.unlink()
+            project.connections.path.unlink()
             assert project.killed(call, *options), call
             project.ok(*options)
             assert project.state() == undisturbed[options], (call, options)
@@ -581,7 +559,7 @@ def test_a_url_of_somebody_elses_is_neither_used_nor_removed(project):
     made = client.create_function_url_config(FunctionName=project.arn, AuthType="AWS_IAM")
     try:
         assert "wasn't made here" in project.refused(*FUNCTION_URL)
-        assert not project.connections.exists()
+        assert not project.connections.path.exists()
         project.ok()
         project.ok("--endpoint", "api-gateway")
         found = client.get_function_url_config(FunctionName=project.arn)
@@ -602,7 +580,7 @@ def test_throttling_is_for_the_api_only(project, before):
 @pytest.mark.parametrize("endpoint", ["api-gateway", "function-url"])
 def test_connections_to_either_endpoint_are_removed_with_the_stage_and_no_others(project, endpoint):
     project.ok("--endpoint", endpoint)
-    connections = InterCloudConnections(project.connections)
+    connections = project.connections
     own, layout = ProviderLayout("aws", "azure"), ProviderLayout("aws", "aws")
 
     def removed(layout: ProviderLayout, *, dry_run: bool = False) -> list[str]:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 import pytest
-from click.testing import CliRunner
 
 from chalicelib.model.layout import ProviderLayout
 from chalicelib.model.reads import LAST_ENTRY, READS
 from chalicelib.settings.token_reference import TokenReference
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
-from deploy_scripts import PROJECT
-from deploy_scripts.__main__ import cli
 from deploy_scripts.errors import RefusedError, VerbError
 from deploy_scripts.project_files.inter_cloud import InterCloudConnections, old_connection_id
 from deploy_scripts.tokens.rotation import (
@@ -27,7 +23,7 @@ from deploy_scripts.tokens.rotation import (
     Step,
 )
 from deploy_scripts.tokens.stores import ParameterStore, SecretsManager
-from tests.deploy.configured import Configured
+from tests.deploy.configured import Command, copy_project
 from tests.spellings import spelled
 
 if TYPE_CHECKING:
@@ -363,40 +359,21 @@ def test_a_store_that_refuses_is_told_without_what_was_sent(world):
 # --- the command ------------------------------------------------------------------------------
 
 
-class Project(Configured):
+class Project(Command):
     """The example twin with its stages, a token and connections, and the command run on it."""
 
+    verb = "rotate-token"
+
     def __init__(self, directory: Path, aws: LocalAws) -> None:
-        self.directory = directory
-        self.config = directory / "config"
+        super().__init__(directory, aws.environment)
         self.aws = aws
-        for name in ("config", ".chalice"):
-            ignored = shutil.ignore_patterns("deploy*", "config_inter_cloud.json")
-            shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+        copy_project(directory, "config", ".chalice")
         self.providers("aws", "azure")
-        self.variables({"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": str(MAX_AGE)})
+        self.write_variables(INTER_CLOUD_TOKEN_MAX_AGE_SECONDS=str(MAX_AGE))
         self.store = ParameterStore(aws.client("ssm"), NAME, **OWNER)
         self.store.put(FIRST)
-        self.connections = InterCloudConnections(self.config / "config_inter_cloud.json")
         for read in READS:
             self.connections.put(LAYOUT, read, url="https://api.example.com/x", token=FIRST)
-
-    def variables(self, more: dict[str, str]) -> None:
-        path = self.directory / ".chalice" / "config.json"
-        document = json.loads(path.read_text())
-        document["stages"]["multicloud"]["environment_variables"] |= more
-        path.write_text(json.dumps(document))
-
-    def run(self, *options: str, stage: str = "multicloud") -> Any:
-        arguments = ["--config", str(self.config), "--project", str(self.directory)]
-        return CliRunner().invoke(
-            cli, ["rotate-token", *arguments, "--stage", stage, *options], env=self.aws.environment
-        )
-
-    def ok(self, *options: str) -> str:
-        done = self.run(*options)
-        assert done.exit_code == 0, done.output
-        return str(done.output)
 
     def state(self) -> tuple[str | None, list[str]]:
         return self.store.get(), [each.token for each in self.connections.load().values()]
@@ -437,7 +414,7 @@ def test_the_command_rotates_and_retires_and_shows_no_token(project, slept, capl
 
 
 def test_a_stages_own_max_age_is_what_is_waited_for(project, slept):
-    project.variables({"INTER_CLOUD_TOKEN_MAX_AGE_SECONDS": "300"})
+    project.write_variables(INTER_CLOUD_TOKEN_MAX_AGE_SECONDS="300")
     project.ok()
     assert slept == [300 + FETCH_SECONDS]
 
@@ -454,7 +431,7 @@ def test_a_max_age_of_the_endpoints_function_alone_is_what_is_waited_for(project
 
 def test_a_parameter_named_by_its_arn_is_written_under_its_name(project, aws, slept):
     arn = aws.client("ssm").get_parameter(Name=NAME)["Parameter"]["ARN"]
-    project.variables({"INTER_CLOUD_TOKEN": f"ssm:{arn}"})
+    project.write_variables(INTER_CLOUD_TOKEN=f"ssm:{arn}")
     assert f"ssm:{NAME} holds a new token" in project.ok()
     project.ok("--retire")
     value, held = project.state()
@@ -509,7 +486,7 @@ def test_a_token_that_wasnt_made_for_the_stage_is_never_rotated(project, aws, ta
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     ssm = aws.client("ssm")
     ssm.put_parameter(Name=name, Value=FIRST, Type="SecureString", Tags=listed)
-    project.variables({"INTER_CLOUD_TOKEN": f"ssm:{name}"})
+    project.write_variables(INTER_CLOUD_TOKEN=f"ssm:{name}")
     done = project.run(*options)
     kept = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     ssm.delete_parameter(Name=name)

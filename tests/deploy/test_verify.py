@@ -133,11 +133,10 @@ class Deployed(Configured):
 
     def connect(self, url: str, last_entry_url: str) -> None:
         """Save the connections, and configure the stage with them."""
-        connections = InterCloudConnections(self.config / "config_inter_cloud.json")
         layout = TwinConfiguration.load(self.config).layout
         token = self.cloud.endpoints.token
         for read, each in ((HISTORY, url), (LAST_ENTRY, last_entry_url)):
-            connections.put(layout, read, url=each, token=token)
+            self.connections.put(layout, read, url=each, token=token)
         self.environment["REMOTE_READER_URL"] = url
         self.environment["REMOTE_READER_LAST_ENTRY_URL"] = last_entry_url
 
