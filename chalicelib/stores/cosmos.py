@@ -15,10 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import DecodeError
 from azure.cosmos import CosmosClient
 
-from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
@@ -254,23 +252,20 @@ class LazyContainer:
     def _open(self, seconds: float) -> ContainerProxy:
         settings = self._settings
         here = urlsplit(settings.endpoint).hostname in LOOPBACK_HOSTS
-        try:
-            client = CosmosClient(
-                settings.endpoint,
-                settings.key or _identity(),
-                # An emulator signs its own certificate, and gives itself host names that don't resolve.
-                connection_verify=not here,
-                enable_endpoint_discovery=not here,
-                transport=PooledTransport(),
-                **_CLIENT,
-            )
-            database = client.get_database_client(settings.database)
-            container = database.get_container_client(settings.container)
-            # No extra request: the SDK reads this before its first query anyway, and keeps it.
-            partition_key = container.read(timeout=seconds)["partitionKey"]
-            paths = [str(path) for path in partition_key["paths"]]
-        except STUMBLES as error:
-            raise DecodeError("The account or the container isn't described as such.") from error
+        client = CosmosClient(
+            settings.endpoint,
+            settings.key or _identity(),
+            # An emulator signs its own certificate, and gives itself host names that don't resolve.
+            connection_verify=not here,
+            enable_endpoint_discovery=not here,
+            transport=PooledTransport(),
+            **_CLIENT,
+        )
+        database = client.get_database_client(settings.database)
+        container = database.get_container_client(settings.container)
+        # No extra request: the SDK reads this before its first query anyway, and keeps it.
+        partition_key = container.read(timeout=seconds)["partitionKey"]
+        paths = [str(path) for path in partition_key["paths"]]
         self._check_partition_key(paths)
         return container
 

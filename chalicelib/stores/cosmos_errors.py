@@ -17,6 +17,7 @@ from azure.core.exceptions import (
 from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
 
 from chalicelib.connections.answer_time import all_until
+from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.stores.cosmos_transport import UNGIVEN
 
@@ -30,8 +31,9 @@ _TRIED_AGAIN: Final = frozenset({408, 410, _TOO_MANY_REQUESTS, 449})
 """Status codes below 500 of failures that pass (Azure documentation, 'HTTP status codes for Azure Cosmos DB'):
 time-out, a partition that moves, too many requests in a second, a conflict inside of Cosmos DB. The SDK tries a
 read again in another region only, or not at all."""
-_SESSION_NOT_AVAILABLE: Final = 1002
-"""The sub-status of a 404 from a replica that lags behind what this client has read before."""
+_TRIED_AGAIN_BY_SUB_STATUS: Final = frozenset({(403, 3), (403, 1008), (404, 1002)})
+"""The same with their sub-statuses: of a region that is no longer written or read, and of a replica that lags
+behind what this client has read before."""
 _PAUSES: Final = (0.1, 0.4)
 """Seconds before each further try, if Cosmos DB doesn't ask for more."""
 _LONGEST_WAIT: Final = 1.0
@@ -66,7 +68,7 @@ def answer_in_time(
             if left <= 0:
                 raise StoreUnavailableError("Cosmos DB hasn't answered in time.")
             try:
-                return ask(left)
+                return _asked(ask, left)
             except (CosmosHttpResponseError, DecodeError) as error:
                 pause = max(next(pauses, math.inf), _seconds_asked_for(error))
                 left = until - time.monotonic()
@@ -75,12 +77,19 @@ def answer_in_time(
                 time.sleep(pause)
 
 
+def _asked(ask: Callable[[float], Answer], seconds: float) -> Answer:
+    try:
+        return ask(seconds)
+    except STUMBLES as error:
+        raise DecodeError(f"The answer isn't one that the SDK can read: {error!r}") from error
+
+
 def _passes(error: Exception) -> bool:
     if not isinstance(error, CosmosHttpResponseError):  # it isn't a page, perhaps as it is cut off
         return True
     status = error.status_code or 0
-    lags = status == 404 and error.sub_status == _SESSION_NOT_AVAILABLE
-    return status in _TRIED_AGAIN or status >= 500 or lags
+    by_sub_status = (status, error.sub_status) in _TRIED_AGAIN_BY_SUB_STATUS
+    return status in _TRIED_AGAIN or status >= 500 or by_sub_status
 
 
 def _seconds_asked_for(error: Exception) -> float:

@@ -14,7 +14,7 @@ from chalicelib.connections.answer_time import all_until
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import projection
 from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch, made_of_items
-from chalicelib.stores.dynamodb_errors import UNAVAILABLE, cure
+from chalicelib.stores.dynamodb_errors import cure, is_transient
 from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
 from chalicelib.stores.dynamodb_pages import ItemColumns, page_client
 from chalicelib.stores.hot_store import entries_of, read_ends
@@ -216,9 +216,7 @@ class DynamoDBHotStore:
         except (HTTPClientError, BotoConnectionError) as error:
             raise StoreUnavailableError(f"DynamoDB can't be reached: {error}") from error
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if code in UNAVAILABLE or status >= 500:
+            if is_transient(error):
                 raise StoreUnavailableError(
                     f"DynamoDB is throttling or unavailable: {error}"
                 ) from error

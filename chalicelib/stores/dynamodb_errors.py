@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-UNAVAILABLE: Final = frozenset(
+_TRANSIENT_CODES: Final = frozenset(
     {
         "InternalServerError",
         "ProvisionedThroughputExceededException",
@@ -17,6 +18,8 @@ UNAVAILABLE: Final = frozenset(
     }
 )
 """Error codes of transient failures (Amazon DynamoDB developer guide, 'Error handling')."""
+_TRANSIENT_STATUSES: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+"""Those below 500 of failures that pass, whoever between here and DynamoDB answers with them."""
 _CREDENTIALS: Final = frozenset(
     {
         "ExpiredTokenException",
@@ -26,6 +29,13 @@ _CREDENTIALS: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
+
+
+def is_transient(error: ClientError) -> bool:
+    """Say whether another try is worthwhile a little later."""
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    code = error.response["Error"]["Code"]
+    return code in _TRANSIENT_CODES or status in _TRANSIENT_STATUSES or status >= 500
 
 
 def cure(error: ClientError, table: str, index: str | None) -> str:
@@ -55,6 +65,8 @@ def cure(error: ClientError, table: str, index: str | None) -> str:
     if code == "AccessDeniedException":
         resource = f"table/{table}" if index is None else f"table/{table}/index/{index}"
         return f"Let the function's policy allow dynamodb:Query on {resource}."
+    if "Signature expired" in message or "Signature not yet current" in message:
+        return "Set the clock of the machine: it differs from AWS's by more than a request may."
     if code in _CREDENTIALS:
         return (
             "Check the credentials that the process has: in Lambda, those of the function's role."

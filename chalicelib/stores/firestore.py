@@ -44,9 +44,17 @@ _PAGE_SECONDS: Final = 6.0
 """Seconds for one try of a page, so that there is time for another."""
 _LONGEST_PAUSE: Final = 0.4
 """Seconds before the second try, at most; twice as many before the third."""
-_WORTH_A_RETRY: Final = frozenset({"ABORTED", "INTERNAL", "UNAVAILABLE"})
-_UNAVAILABLE: Final = _WORTH_A_RETRY | {"CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
-"""Transient errors (Firestore documentation, 'Understand error codes')."""
+_TRANSIENT: Final = frozenset(
+    {
+        "ABORTED",
+        "CANCELLED",
+        "DEADLINE_EXCEEDED",
+        "INTERNAL",
+        "RESOURCE_EXHAUSTED",
+        "UNAVAILABLE",
+    }
+)
+"""Errors that pass (Firestore documentation, 'Understand error codes')."""
 _FIRST_PAGE: Final = 300
 """Documents, if the caller gives no estimate."""
 _GROWTH: Final = 4
@@ -171,7 +179,7 @@ class FirestoreHotStore:
             tries = 1 if batch else tries + 1
             pause = random.uniform(0, tries * _LONGEST_PAUSE)  # noqa: S311 - no secret
             is_over = tries == _TRIES or time.monotonic() + pause >= give_up
-            if is_over or failure.status not in _WORTH_A_RETRY:
+            if is_over or failure.status not in _TRANSIENT:
                 raise self._explained(failure) from failure
             time.sleep(pause)
 
@@ -242,7 +250,7 @@ class FirestoreHotStore:
         }
 
     def _explained(self, error: FirestoreFailure) -> HotReaderError:
-        if error.status in _UNAVAILABLE:
+        if error.status in _TRANSIENT:
             return StoreUnavailableError(f"Firestore is throttling or unavailable: {error}")
         return HotStoreError(
             f"Firestore refuses to read the collection {self._collection!r}: {error}. "

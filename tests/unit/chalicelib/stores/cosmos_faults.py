@@ -42,9 +42,18 @@ def described(request: Received) -> bytes | None:
     """Answer what the SDK asks before a query."""
     if request.line.startswith("POST"):
         return None
+    if "/pkranges/" in request.line:
+        # The SDK asks for what is new until there is nothing.
+        ranges = [{"id": "0", "minInclusive": "", "maxExclusive": "FF"}]
+        document = json.dumps({"PartitionKeyRanges": ranges}).encode()
+        return response(304 if "if-none-match" in request.headers else 200, document, {"etag": "1"})
     account: dict[str, Any] = {"userConsistencyPolicy": {"defaultConsistencyLevel": "Eventual"}}
     account |= {"writableLocations": [], "readableLocations": []}
-    container = {"_rid": "r", "_self": "x", "partitionKey": {"paths": ["/device_id"]}}
+    container = {
+        "_rid": "r",
+        "_self": "x",
+        "partitionKey": {"paths": ["/device_id"], "kind": "Hash"},
+    }
     return response(200, json.dumps(container if "/colls/" in request.line else account).encode())
 
 
@@ -69,7 +78,15 @@ MATRIX = Matrix(
     {
         **faults_of_http(rows(1).partition(b"\r\n\r\n")[2]),
         **{str(status): failed(status) for status in (400, 401, 403, 404, 408, 410)},
-        "404 of a replica that lags": failed(404, **{"x-ms-substatus": "1002"}),
+        **{
+            name: failed(status, **{"x-ms-substatus": sub_status})
+            for name, status, sub_status in [
+                ("400 of a container that was made anew", 400, "1024"),
+                ("403 of a region that is gone", 403, "1008"),
+                ("404 of a replica that lags", 404, "1002"),
+                ("410 of a partition that was split", 410, "1002"),
+            ]
+        },
         "429 that asks for 10 ms": failed(429, **{"x-ms-retry-after-ms": "10"}),
         "429 that asks for a minute": failed(429, **{"x-ms-retry-after-ms": "60000"}),
         **{str(status): failed(status) for status in (449, 500, 503)},

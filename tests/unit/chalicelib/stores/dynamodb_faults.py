@@ -72,6 +72,8 @@ MATRIX = Matrix(
                 (400, "ThrottlingException"),
                 (400, "ProvisionedThroughputExceededException"),
                 (400, "RequestLimitExceeded"),
+                (408, "RequestTimeout"),
+                (429, "TooManyRequests"),
                 (500, "InternalServerError"),
                 (503, "ServiceUnavailable"),
                 (400, "ValidationException"),

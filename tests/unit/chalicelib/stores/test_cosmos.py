@@ -458,7 +458,7 @@ class TestAFailure:
     )
     def test_by_a_description_of_another_shape_is_worth_a_retry(self, account, path, answered):
         account.descriptions = {path: answered}
-        with pytest.raises(StoreUnavailableError, match="isn't described"):
+        with pytest.raises(StoreUnavailableError, match="the SDK can read"):
             list(read(account.store(), "d"))
 
     def test_by_too_many_requests_is_passed_on_at_once_with_the_wait_that_is_asked_for(

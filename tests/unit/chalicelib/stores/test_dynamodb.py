@@ -109,6 +109,11 @@ class TestARefusal:
                 "Check the credentials",
             ),
             (
+                "com.amazon.coral.service#InvalidSignatureException",
+                "Signature expired: 20260130T170000Z is now earlier than 20260130T171000Z",
+                "Set the clock",
+            ),
+            (
                 VALIDATION,
                 "Query condition missed key schema element: iotDeviceId",
                 "DEVICE_ID_ATTRIBUTE must be the partition key and TIMESTAMP_ATTRIBUTE the sort key",
