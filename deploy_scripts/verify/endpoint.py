@@ -15,12 +15,13 @@ import requests
 import urllib3
 
 from chalicelib.contracts import wire_contract
+from chalicelib.data_connector.session import Exchange, new_session
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.instants import NANOSECONDS
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.query import HistoryQuery, LastEntryQuery
 from chalicelib.model.reads import LAST_ENTRY
-from chalicelib.settings.secure_url import LOOPBACK_HOSTS, check_reader_url
+from chalicelib.settings.secure_url import check_reader_url
 from deploy_scripts.project_files.inter_cloud import public_url
 from deploy_scripts.publish.function_url import PUBLIC, FunctionUrl
 from deploy_scripts.verify.diagnosis import no_answer, refusal_advice, short
@@ -128,27 +129,21 @@ class Endpoint:
 
 def _post(url: str, envelope: Mapping[str, Any], token: str) -> tuple[int, str | None, bytes]:
     give_up = time.monotonic() + _ANSWER_SECONDS
-    with requests.Session() as session:
-        # Neither ~/.netrc nor, for this machine, a proxy.
-        session.auth = lambda request: request
-        session.trust_env = urlsplit(url).hostname not in LOOPBACK_HOSTS
-        with session.post(
-            url,
-            json=envelope,
-            headers={"Accept": "application/json", wire_contract.TOKEN_HEADER: token},
-            timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            content = b""
-            for chunk in response.iter_content(65_536):
-                content += chunk
-                if time.monotonic() > give_up:
-                    raise requests.ReadTimeout
-                if len(content) > LARGEST_PAYLOAD:
-                    break
-            left_out = response.headers.get(wire_contract.LEFT_OUT_HEADER)
-            return response.status_code, left_out, content
+    headers = {"Accept": "application/json", wire_contract.TOKEN_HEADER: token}
+    seconds = (_CONNECT_SECONDS, _ANSWER_SECONDS)
+    with (
+        new_session(url, headers) as session,  # as a data connector's
+        Exchange(session).post(url, json=envelope, timeout=seconds) as response,
+    ):
+        content = b""
+        for chunk in response.iter_content(65_536):
+            content += chunk
+            if time.monotonic() > give_up:
+                raise requests.ReadTimeout
+            if len(content) > LARGEST_PAYLOAD:
+                break
+        left_out = response.headers.get(wire_contract.LEFT_OUT_HEADER)
+        return response.status_code, left_out, content
 
 
 def last_hour(
