@@ -9,7 +9,7 @@ from rich.text import Text
 from chalicelib.model.reads import READS
 from deploy_scripts.plan.plan import ENDPOINT_KINDS
 from deploy_scripts.providers import PROVIDERS
-from deploy_scripts.register.workspace import first_few
+from deploy_scripts.wording import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from deploy_scripts.register.calls import RegistrationError
 from deploy_scripts.register.component_types import components
 from deploy_scripts.register.names import limits
 from deploy_scripts.register.resources import Resources
-from deploy_scripts.register.workspace import first_few
+from deploy_scripts.wording import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

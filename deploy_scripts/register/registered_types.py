@@ -10,7 +10,7 @@ from deploy_scripts.register.calls import RegistrationError
 from deploy_scripts.register.component_types import FLAGS
 from deploy_scripts.register.resources import Resources
 from deploy_scripts.register.summary import Change, Outcome
-from deploy_scripts.register.workspace import first_few
+from deploy_scripts.wording import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

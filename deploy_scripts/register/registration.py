@@ -13,7 +13,8 @@ from deploy_scripts.register.registered_types import ComponentTypes
 from deploy_scripts.register.resources import Polling
 from deploy_scripts.register.role import RolePolicy, role_of
 from deploy_scripts.register.summary import Change, Outcome, Summary
-from deploy_scripts.register.workspace import Workspace, first_few
+from deploy_scripts.register.workspace import Workspace
+from deploy_scripts.wording import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

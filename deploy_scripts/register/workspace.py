@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from deploy_scripts.errors import code_of
 from deploy_scripts.register.calls import RegistrationError, call, call_if_there, pages, tags_of
 from deploy_scripts.register.summary import Change, Outcome
+from deploy_scripts.wording import first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from deploy_scripts.register.calls import Json
     from deploy_scripts.register.twin import Twin
@@ -87,9 +88,3 @@ class Workspace:
     def _list(self, operation: Callable[..., Json], member: str, **request: Any) -> list[Json]:
         found = pages(self._subject, operation, **self._key, **request, maxResults=_PAGE)
         return [summary for page in found for summary in page.get(member, [])]
-
-
-def first_few(names: Sequence[str], most: int = 5) -> str:
-    """Name the first few, and the number of the others."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

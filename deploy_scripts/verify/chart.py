@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.model.instants import NANOSECONDS, parse_instant
+from deploy_scripts.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,8 +76,8 @@ def svg(series: Sequence[Series]) -> str:
         panel.plot(times, values, linewidth=1.1, color=f"C{number}")
         title = f"{each.title} ({len(each.points):,} values)"
         # Else a dollar sign would begin a formula.
-        panel.set_title(_printable(title), loc="left", fontsize=10, parse_math=False)
-        panel.set_ylabel(_printable(unit), fontsize=9, parse_math=False)
+        panel.set_title(printable(title), loc="left", fontsize=10, parse_math=False)
+        panel.set_ylabel(printable(unit), fontsize=9, parse_math=False)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
@@ -96,8 +97,3 @@ def _scaled(values: list[float], unit: str) -> tuple[list[float], str]:
         return values, unit
     power = math.floor(math.log10(largest))
     return [value / 10**power for value in values], f"1e{power} {unit}"
-
-
-def _printable(text: str) -> str:
-    """Replace what no font has, such as control characters and halves of a character."""
-    return "".join(each if each.isprintable() else "?" for each in text)

@@ -11,11 +11,10 @@ from botocore import exceptions as botocore_errors
 
 from chalicelib.tokens.aws_stores import key_is_refused
 from deploy_scripts.errors import code_of
+from deploy_scripts.wording import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_LONGEST_MESSAGE: Final = 400
 
 _NO_ANSWER: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
     (
@@ -165,9 +164,3 @@ def aws_problem(error: Exception) -> tuple[str, str]:
 def read_advice(code: str) -> str:
     """Return the advice for an error that a read through TwinMaker ended in."""
     return _READS.get(code, "See the message; run register for the stage, and this again.")
-
-
-def short(error: object) -> str:
-    """Return an error as a string, shortened if it is long."""
-    message = str(error)
-    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."

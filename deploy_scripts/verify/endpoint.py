@@ -24,8 +24,9 @@ from chalicelib.model.reads import LAST_ENTRY
 from chalicelib.settings.secure_url import check_reader_url
 from deploy_scripts.project_files.inter_cloud import public_url
 from deploy_scripts.publish.function_url import PUBLIC, FunctionUrl
-from deploy_scripts.verify.diagnosis import no_answer, refusal_advice, short
+from deploy_scripts.verify.diagnosis import no_answer, refusal_advice
 from deploy_scripts.verify.hop import BrokenHopError, Finding
+from deploy_scripts.wording import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,8 +86,8 @@ class EndpointAnswer:
     @property
     def page(self) -> str:
         """The text of an answer that isn't the contract's, shortened."""
-        text = " ".join(_TAGS.sub(" ", self.content.decode(errors="replace")).split())
-        return text if len(text) <= _LONGEST_PAGE else f"{text[:_LONGEST_PAGE]}..."
+        text = _TAGS.sub(" ", self.content.decode(errors="replace"))
+        return short(" ".join(text.split()), _LONGEST_PAGE)
 
     def __str__(self) -> str:
         """Return the status, the error and the trace id."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy_scripts.verify.diagnosis import aws_problem
+from deploy_scripts.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -149,4 +150,4 @@ class Walk:
         """Take out the secrets, and what could control a terminal: others' messages are in it."""
         for each in self._secrets:
             message = message.replace(each, "***")
-        return "".join(each if each.isprintable() or each == "\n" else "?" for each in message)
+        return printable(message)

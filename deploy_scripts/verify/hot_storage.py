@@ -13,10 +13,10 @@ from chalicelib.model.reads import HISTORY, LAST_ENTRY
 from chalicelib.settings.hot_reader import HotReaderSettings
 from deploy_scripts.project_files.storage import STORAGE_FILE
 from deploy_scripts.providers import PROVIDERS
-from deploy_scripts.register.workspace import first_few
-from deploy_scripts.verify.diagnosis import aws_problem, short
+from deploy_scripts.verify.diagnosis import aws_problem
 from deploy_scripts.verify.hop import BrokenHopError, Finding, side_by_side
 from deploy_scripts.verify.samples import Judgement, ids_of, in_words, judge, other_devices
+from deploy_scripts.wording import first_few, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

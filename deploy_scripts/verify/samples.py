@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from chalicelib.model.instants import NANOSECONDS, NativeTimestamp, parse_instant
 from chalicelib.model.locations import locations, value_at, values_at
 from chalicelib.settings.hot_reader import TIMESTAMP_FORMATS
-from deploy_scripts.register.workspace import first_few
+from deploy_scripts.wording import first_few, short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ _PLAUSIBLE_AHEAD: Final = 366 * 86_400 * NANOSECONDS
 _DEEPEST: Final = 5
 """Levels of maps in which a property is searched for."""
 _SHOWN: Final = 8
-"""Fields or devices that a message names."""
+"""Fields that a message names."""
 _LONGEST: Final = 60
 """Characters of an example."""
 
@@ -188,8 +188,7 @@ def _of_properties(
 
 
 def _names(entry: Entry) -> str:
-    names = sorted(entry)
-    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+    return first_few(sorted(entry), _SHOWN)
 
 
 def _path_to(name: str, entries: Sequence[Entry]) -> tuple[str, ...] | None:
@@ -244,8 +243,7 @@ def other_devices(
         yield Remark(flaw, f"set DEVICE_ID_ATTRIBUTE={name}", fatal=True), _shown(value)
     elif others := sorted({str(each) for each in ids_of(entries, settings) if each} - {*known}):
         cure = "take the ids over into config_iot_devices.json as they are stored"
-        shown = ", ".join(others[:_SHOWN])
-        yield Remark("there are entries of other devices", cure, fatal=False), shown
+        yield Remark("there are entries of other devices", cure, fatal=False), first_few(others)
 
 
 def ids_of(entries: Sequence[Entry], settings: HotReaderSettings) -> list[Any]:
@@ -264,5 +262,4 @@ def in_words(judged: Collection[Judgement]) -> Iterator[tuple[str, str]]:
 
 
 def _shown(value: Any) -> str:
-    shown = str(value) if isinstance(value, Decimal | NativeTimestamp) else repr(value)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+    return short(value if isinstance(value, Decimal | NativeTimestamp) else repr(value), _LONGEST)

@@ -15,11 +15,11 @@ from deploy_scripts.project_files.twin_configuration import ALARM_STATUS
 from deploy_scripts.register.calls import twinmaker_client
 from deploy_scripts.register.component_types import component_type_ids, component_types
 from deploy_scripts.register.registered_types import differences
-from deploy_scripts.register.workspace import first_few
 from deploy_scripts.verify.diagnosis import read_advice
 from deploy_scripts.verify.endpoint import HOUR, MAX_RESULTS
 from deploy_scripts.verify.hop import BrokenHopError, Finding, side_by_side
 from deploy_scripts.verify.policies import check_workspace_role
+from deploy_scripts.wording import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
