@@ -88,6 +88,13 @@ def test_the_architecture_page_has_every_room(folder):
     assert rooms <= set(re.findall(r"^\| `(\w+)/`", prose(PROJECT / ARCHITECTURE), re.MULTILINE))
 
 
+def test_the_contributing_page_has_every_folder_of_tests():
+    folders = {path.parent.name for path in (PROJECT / "tests").glob("*/__init__.py")}
+    assert folders == set(
+        re.findall(r"^\| `tests/(\w+)/`", prose(PROJECT / "CONTRIBUTING.md"), re.MULTILINE)
+    )
+
+
 def test_code_cites_sections_of_the_architecture_page_that_it_has():
     known = titles(PROJECT / ARCHITECTURE)
     cited = [
