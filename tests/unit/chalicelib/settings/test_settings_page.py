@@ -9,16 +9,15 @@ from typing import Any, Final
 
 import pytest
 
+from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.reads import READS
-from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.data_connector import DataConnectorSettings
-from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
-from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.settings.logs import LogSettings
 from deploy_scripts import PROJECT
-from tests.unit.chalicelib.settings.test_settings import NUMBERS, TOKEN, URL, twin_info
+from deploy_scripts.providers import PROVIDERS
+from tests.unit.chalicelib.settings.test_settings import NUMBERS, twin_info
 
 ROWS: Final = {
     name: row
@@ -36,17 +35,6 @@ DEFAULTS: Final = {
     if (found := re.search(rf"`{name}` \| `([^`]+)` \|", row))
 }
 OF_THE_PLATFORM: Final = {"AWS_CHALICE_CLI_MODE", "LAMBDA_TASK_ROOT"}
-REQUIRED: Final = {
-    "COSMOS_ENDPOINT": "https://my-twin.documents.azure.com",
-    "COSMOS_DATABASE": "my-twin",
-    "COSMOS_CONTAINER": "hot-telemetry",
-    "DYNAMODB_TABLE_NAME": "hot-table",
-    "FIRESTORE_COLLECTION": "hot-telemetry",
-    "INTER_CLOUD_TOKEN": TOKEN,
-    "LAMBDA_TASK_ROOT": "/var/task",
-    **{read.remote_url_setting: URL for read in READS},
-    **{read.local_function_setting: "local-hot-reader" for read in READS},
-}
 
 
 class Environment(dict[str, str]):
@@ -63,12 +51,10 @@ class Environment(dict[str, str]):
 
 def settings(environment: Environment) -> str:
     """Load all settings that there are, of connectors on one cloud and on two."""
+    stores = (each.load_settings for each in PROVIDERS.values())
     found: list[Any] = [
-        each.load(environment)
-        for each in (
-            *(CosmosSettings, DynamoDBSettings, EndpointSettings),
-            *(FirestoreSettings, HotReaderSettings, LogSettings),
-        )
+        load(environment)
+        for load in (*stores, EndpointSettings.load, HotReaderSettings.load, LogSettings.load)
     ]
     for layer_3 in ("aws", "azure"):
         environment["DIGITAL_TWIN_INFO"] = json.dumps(twin_info(layer_3))
@@ -77,12 +63,22 @@ def settings(environment: Environment) -> str:
 
 
 def complete(**variables: str) -> Environment:
-    return Environment(DIGITAL_TWIN_INFO=json.dumps(twin_info()), **REQUIRED, **variables)
+    """Return an environment with what has to be set: the examples of the messages that ask for it."""
+    environment = Environment(LAMBDA_TASK_ROOT="/var/task", **variables)
+    while True:
+        try:
+            settings(environment)
+        except ConfigurationError as error:
+            asked = re.fullmatch(r"(\w+) is not set\. Set it to something like: (.*)", str(error))
+            if asked is None:
+                raise
+            environment[asked[1]] = asked[2]
+        else:
+            return environment
 
 
 def test_the_page_has_what_is_read_and_nothing_else():
     environment = complete()
-    settings(environment)
     assert len(DEFAULTS) > 10
     assert set(ROWS) == environment.asked - OF_THE_PLATFORM
 
