@@ -53,7 +53,7 @@ def unless_gone(
     """Call AWS; return None if there isn't what the call is about."""
     try:
         return call(*args, **request)
-    except ClientError as error:
+    except (ClientError, RefusedError) as error:
         if not_there(error):
             return None
         raise

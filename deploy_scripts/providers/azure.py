@@ -22,6 +22,7 @@ from deploy_scripts.providers.telemetry import (
     EntryLayout,
     Writer,
     pauses,
+    with_numbers,
 )
 
 if TYPE_CHECKING:
@@ -105,16 +106,7 @@ def json_value(value: Any) -> Any:
     digits a double doesn't keep is written as a string, which the declared types DOUBLE, INTEGER and
     LONG read as a number all the same.
     """
-    match value:
-        case bool():
-            return value
-        case Decimal() | int():
-            return _json_number(Decimal(value))
-        case list():
-            return [json_value(item) for item in value]
-        case dict():
-            return {name: json_value(item) for name, item in value.items()}
-    return value
+    return with_numbers(value, _json_number)
 
 
 def _json_number(number: Decimal) -> int | float | str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.settings.firestore import FirestoreSettings
@@ -16,10 +15,12 @@ from deploy_scripts.providers.telemetry import (
     SOME_ENTRIES,
     EntryLayout,
     Writer,
+    with_numbers,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from google.cloud.firestore import Client
 
@@ -92,14 +93,7 @@ def document_id(device_id: str, timestamp: object) -> str:
 
 def field_value(value: Any) -> Any:
     """Turn a plain value into one that Firestore keeps: numbers become 64-bit integers or doubles."""
-    match value:
-        case Decimal():
-            return _number(value)
-        case list():
-            return [field_value(item) for item in value]
-        case dict():
-            return {name: field_value(item) for name, item in value.items()}
-    return value
+    return with_numbers(value, _number)
 
 
 def _number(value: Decimal) -> int | float:

@@ -90,6 +90,20 @@ class EntryLayout:
 DEFAULT_LAYOUT: Final = EntryLayout()
 
 
+def with_numbers(value: Any, spelled: Callable[[Decimal], Any]) -> Any:
+    """Return a plain value with its numbers as a storage keeps them."""
+    match value:
+        case bool():
+            return value
+        case Decimal() | int():
+            return spelled(Decimal(value))
+        case list():
+            return [with_numbers(item, spelled) for item in value]
+        case dict():
+            return {name: with_numbers(item, spelled) for name, item in value.items()}
+    return value
+
+
 def _put(fields: dict[str, Any], location: Location, value: Any) -> None:
     *maps, name = location
     for each in maps:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.data_connector.device import twinmaker_client as configured_client
-from deploy_scripts.errors import RefusedError, not_there
+from deploy_scripts.errors import RefusedError, unless_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,12 +45,7 @@ def call(subject: str, operation: Callable[..., Json], **request: Any) -> Json:
 
 def call_if_there(subject: str, operation: Callable[..., Json], **request: Any) -> Json | None:
     """Call AWS; return None if the subject doesn't exist. Raises what `call` raises."""
-    try:
-        return call(subject, operation, **request)
-    except RegistrationError as error:
-        if not_there(error):
-            return None
-        raise
+    return unless_gone(call, subject, operation, **request)
 
 
 def pages(subject: str, operation: Callable[..., Json], **request: Any) -> Iterator[Json]:

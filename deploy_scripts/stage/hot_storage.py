@@ -56,11 +56,9 @@ def storage_settings(
     return found
 
 
-def storage_environment(
-    twin: TwinConfiguration, stage: Stage | None = None, *, cloud: str | None = None
-) -> dict[str, str]:
-    """Return the same settings as environment variables."""
-    return {each.key.setting: each.value for each in storage_settings(twin, stage, cloud=cloud)}
+def storage_environment(twin: TwinConfiguration, *, cloud: str | None = None) -> dict[str, str]:
+    """Return the same settings as environment variables, without those of a stage."""
+    return {each.key.setting: each.value for each in storage_settings(twin, cloud=cloud)}
 
 
 def in_stage(stage: Stage) -> str:
