@@ -10,7 +10,7 @@ from deploy_scripts.stage.policies import KmsKeys
 from deploy_scripts.tokens.stage_token import followed_reference, managed_store
 
 
-@click.command()
+@click.command(epilog=options.ON_AWS)
 @options.the_stage
 @options.of_token
 @options.kms_key
@@ -23,9 +23,7 @@ def configure(
 ) -> list[str]:
     """Write a stage's environment, policies and token from the twin's configuration.
 
-    Run again, it changes only what differs. Endpoint, region and credentials come from the
-    environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
-    configuration.
+    Run again, it changes only what differs.
     """
     import boto3
 

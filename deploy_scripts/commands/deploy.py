@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deploy_scripts.tokens.stores import TokenStore
 
 
-@click.command()
+@click.command(epilog=options.ON_AWS)
 @options.the_stage
 @options.of_token
 @options.endpoint

@@ -11,7 +11,7 @@ from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
 
-@click.command()
+@click.command(epilog=options.ON_AWS)
 @options.the_stage
 @options.of_token
 @options.workspace

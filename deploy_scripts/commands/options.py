@@ -31,6 +31,11 @@ REFUSED: Final = 1
 """The exit code when AWS refused."""
 USAGE: Final = 2
 """The exit code when the command or the configuration is wrong."""
+ON_AWS: Final = (
+    "Endpoints, region and credentials of AWS come from the environment, as for any AWS SDK. Exit codes: "
+    "0 done, 1 AWS refused, 2 something is wrong with the command or the configuration."
+)
+"""The end of the help of a verb that works on AWS."""
 
 config = click.option(
     "--config",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _STANDARD_INPUT: Final = "-"
 
 
-@click.command()
+@click.command(epilog=options.ON_AWS)
 @options.of_stage(help="The Chalice stage that was deployed.")
 @click.option(
     "--rate",
@@ -73,9 +73,7 @@ def publish(
     function-url makes a Lambda Function URL, which nothing throttles, and --endpoint api-gateway removes
     it again. With --cloud, of Hot Readers that were deployed to another cloud.
 
-    Run again, it changes only what differs. Endpoints, region and credentials of AWS come from the
-    environment, as for any AWS SDK. Exit codes: 0 done, 1 AWS refused, 2 something is wrong with the
-    command or the configuration.
+    Run again, it changes only what differs.
     """
     if (target.stage_name is None) == (cloud is None):
         raise click.UsageError("Name the --stage that was deployed to AWS, or the other --cloud.")

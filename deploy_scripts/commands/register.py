@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@click.command()
+@click.command(epilog=options.ON_AWS)
 @options.the_stage
 @options.of_registration
 @click.option(
@@ -34,10 +34,7 @@ def register(
 
     Each device becomes a component type that reads through the Lambda functions of the stage, and
     the workspace's role may invoke these. Run it after each deployment: what is right already isn't
-    touched. Endpoints, region and credentials come from the environment, as for any AWS SDK.
-
-    The exit code is 0 if TwinMaker agrees, 1 if AWS refused, 2 if the command or the configuration
-    is wrong.
+    touched.
     """
     import boto3
 

@@ -12,7 +12,7 @@ from deploy_scripts.tokens.stage_token import endpoint_token
 from deploy_scripts.tokens.stores import token_store
 
 
-@click.command("rotate-token")
+@click.command("rotate-token", epilog=options.ON_AWS)
 @options.the_stage
 @options.of_token
 @click.option(
@@ -38,9 +38,6 @@ def rotate_token(
     The first run makes a new token, waits until each endpoint knows it, and saves it in
     config_inter_cloud.json. Then let the caller's cloud take it over from there. The second run, with
     --retire, ends the old one. A run that was stopped is simply run again.
-
-    Endpoints, region and credentials come from the environment, as for any AWS SDK. Exit codes: 0
-    done, 1 AWS refused, 2 something is wrong with the command or the configuration.
     """
     import boto3
 
