@@ -31,6 +31,8 @@ from urllib3.exceptions import (
 from chalicelib.connections.pool import pool_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from azure.core.pipeline.transport import HttpRequest
     from urllib3 import BaseHTTPResponse, PoolManager
 
@@ -145,7 +147,7 @@ class _Answer(HttpResponse):
     def __init__(self, request: HttpRequest, answer: BaseHTTPResponse) -> None:
         super().__init__(request, answer)
         self.status_code = answer.status
-        self.headers = CaseInsensitiveDict(answer.headers)
+        self.headers = _Headers(answer.headers)
         self.reason = answer.reason
         self.content_type = answer.headers.get("Content-Type")
         self._content = answer.data
@@ -153,3 +155,15 @@ class _Answer(HttpResponse):
     def body(self) -> bytes:
         """Return the content."""
         return self._content
+
+
+class _Headers(CaseInsensitiveDict):
+    """Headers that another thread may add to while they are copied.
+
+    A client of the SDK keeps the headers of its last answer, whichever thread's it is, and each thread sets
+    there how often it was throttled (azure-cosmos 4.17, `_retry_utility.Execute`).
+    """
+
+    def __iter__(self) -> Iterator[str]:
+        pairs = tuple(self._store.values())  # at once, which a generator isn't
+        return iter([name for name, _ in pairs])

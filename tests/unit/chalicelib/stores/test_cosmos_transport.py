@@ -71,6 +71,15 @@ def test_a_password_for_the_host_doesnt_replace_the_authorization(
     assert sent.headers["Authorization"] == "the SDK's"
 
 
+def test_headers_may_be_added_to_while_they_are_copied(environment, httpserver: HTTPServer):
+    httpserver.expect_request("/").respond_with_data("")
+    headers = PooledTransport().send(HttpRequest("GET", httpserver.url_for("/"))).headers
+    names = list(headers)
+    copied = iter(headers)
+    headers["x-ms-throttle-retry-count"] = 0  # by another thread, through the SDK's client
+    assert list(copied) == names
+
+
 def test_silence_is_told_from_a_connection_that_isnt_made():
     with socket.create_server(("127.0.0.1", 0)) as server:
         request = HttpRequest("GET", f"http://127.0.0.1:{server.getsockname()[1]}/")
