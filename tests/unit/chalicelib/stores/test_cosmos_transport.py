@@ -76,7 +76,7 @@ def test_headers_may_be_added_to_while_they_are_copied(environment, httpserver: 
     headers = PooledTransport().send(HttpRequest("GET", httpserver.url_for("/"))).headers
     names = list(headers)
     copied = iter(headers)
-    headers["x-ms-throttle-retry-count"] = 0  # by another thread, through the SDK's client
+    headers["x-ms-throttle-retry-count"] = "0"  # by another thread, through the SDK's client
     assert list(copied) == names
 
 
