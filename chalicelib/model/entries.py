@@ -20,7 +20,7 @@ class StoredEntry(NamedTuple):
     Attributes
     ----------
     key
-        Its sort key: a string, or a `Decimal` with all digits.
+        Its sort key: a string, a `Decimal` with all digits, or a timestamp of the store's own type.
     values
         Values by the properties' names, as plain values: str, bool, int, float, Decimal, list, dict, None.
         A number keeps its digits, so a store that has them yields Decimal, not float.
