@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from chalicelib.hot_reader import next_token
 from chalicelib.hot_reader.conditions import Conditions
 from chalicelib.hot_reader.next_token import Position
-from chalicelib.hot_reader.pages import PAGE_BYTES, VALUE_BYTES, encoded_size, reference_size
+from chalicelib.hot_reader.pages import PAGE_OVERHEAD, VALUE_OVERHEAD, encoded_size, reference_size
 from chalicelib.hot_reader.reading_time import OutOfTimeError
 from chalicelib.hot_reader.resume import Resume
 from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
@@ -234,7 +234,7 @@ class PageOfDevices:
     def _begin(self) -> None:
         self._values: dict[str, dict[str, PropertyValues]] = {}
         self._count = 0
-        self._bytes_left -= PAGE_BYTES
+        self._bytes_left -= PAGE_OVERHEAD
 
     def add(self, found: Found) -> bool:
         """Add an entry's values; True if one had no room."""
@@ -301,7 +301,7 @@ class PageOfDevices:
     def _put(self, number: int, index: int, time: str, kind: str, content: Any) -> bool:
         query = self._query.each[number]
         name = query.selected_properties[index]
-        size = VALUE_BYTES + len(time) + encoded_size(kind, (content,))
+        size = VALUE_OVERHEAD + len(time) + encoded_size(kind, (content,))
         if self._is_full:
             if len(self._turned) == query.pages_ahead:
                 return False

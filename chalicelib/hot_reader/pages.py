@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from chalicelib.model.query import HistoryQuery, LastEntryQuery
     from chalicelib.model.timestamps import SortKey, TimestampFormat
 
-VALUE_BYTES: Final = 64
-"""An upper bound for the keys, quotes and spaces around a time and a value in an answer."""
-PAGE_BYTES: Final = 2_048
-"""An upper bound for a page without its series: the token, whose position is short, and what is around both."""
+VALUE_OVERHEAD: Final = 64
+"""Bytes at most of the keys, quotes and spaces around a time and a value in an answer."""
+PAGE_OVERHEAD: Final = 2_048
+"""Bytes at most of a page without its series: the token, whose position is short, and what is around both."""
 _SHORT: Final = ("doubleValue", "integerValue", "longValue", "booleanValue")
 _NUMBER_BYTES: Final = 24
-"""An upper bound for a number or a boolean: -1.7976931348623157e+308 has 24 characters."""
+"""Bytes at most of a number or a boolean: -1.7976931348623157e+308 has 24 characters."""
 _QUOTES: Final = len(json.dumps(json.dumps("")))
 """Bytes of the quotes around a string, encoded twice; see `encoded_size`."""
 _FEW: Final = 16
@@ -81,7 +81,7 @@ class PagesInProgress:
         self._timestamps = timestamps
         self._waiting = waiting
         references = (reference_size(query, name) for name in query.selected_properties)
-        self._overhead = PAGE_BYTES + sum(references)
+        self._overhead = PAGE_OVERHEAD + sum(references)
         self._bytes_left = page_bytes
         self._begin()
         self._names = query.selected_properties
@@ -113,7 +113,7 @@ class PagesInProgress:
                 self._flaws.add_value(name, entry.key, error)
                 continue
             ((kind, content),) = value.items()
-            size = VALUE_BYTES + len(time) + encoded_size(kind, (content,))
+            size = VALUE_OVERHEAD + len(time) + encoded_size(kind, (content,))
             no_room = self._last is not None and (self.room == 0 or size > self._bytes_left)
             if no_room and (
                 not self._turn(entry, after or self._waiting) or size > self._bytes_left
@@ -174,7 +174,7 @@ class PagesInProgress:
             times = texts if column.rows is None else [texts[row] for row in column.rows]
             found.append((name, times, *converted))
             count += len(times)
-            size += VALUE_BYTES * len(times) + len("".join(times)) + encoded_size(*converted)
+            size += VALUE_OVERHEAD * len(times) + len("".join(times)) + encoded_size(*converted)
             end = max(end, (len(texts) - 1 if column.rows is None else column.rows[-1], index))
         if count > self.room or size > self._bytes_left:
             return False
