@@ -48,28 +48,19 @@ class Planned:
     adopted: bool = False  # True if the resource gets our tags
 
 
+@dataclass(frozen=True, slots=True)
 class Resources(ABC):
-    """Resources of one kind: what is wanted of them, and how they come to be so.
-
-    `wanted`: each resource by its id, as it has to be created.
-    """
+    """Resources of one kind: what is wanted of them, and how they come to be so."""
 
     kind: ClassVar[str]
     """The kind in words, which are those in the names of TwinMaker's operations."""
     id_member: ClassVar[str]
     """The member of a request that has the resource's id."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        wanted: Mapping[str, Json],
-        report: Callable[[str], None],
-        polling: Polling,
-    ) -> None:
-        self.workspace = workspace
-        self._report = report
-        self._polling = polling
-        self.wanted = wanted
+    workspace: Workspace
+    wanted: Mapping[str, Json]  # each resource by its id, as it has to be created
+    report: Callable[[str], None]
+    polling: Polling
 
     @abstractmethod
     def compare(self, resource_id: str, shown: Json) -> tuple[list[str], Json]:
@@ -130,7 +121,7 @@ class Resources(ABC):
         waiting: dict[str, Change] = {}
         for planned in plan:
             if planned.change.outcome is Outcome.UNCHANGED:
-                self._report(str(planned.change))
+                self.report(str(planned.change))
             else:
                 self._write(planned)
                 waiting[planned.change.id] = planned.change
@@ -145,9 +136,9 @@ class Resources(ABC):
             if self.status(found[each])["state"] == "ERROR":
                 problems.append(f"{self.kind} {each}: {self._problem(found[each])}")
                 continue
-            self._report(str(change))
+            self.report(str(change))
             for line in self.compare(each, found[each])[0]:
-                self._report(
+                self.report(
                     f"warning: {self.kind} {each}: TwinMaker took this and doesn't show it: {line}"
                 )
         if problems:
@@ -171,7 +162,7 @@ class Resources(ABC):
             refused = code_of(error) in ("ValidationException", "ConflictException")
             if not refused or self.status(shown)["state"] != "ERROR":
                 raise
-            self._report(f"{subject}: can't be updated in ERROR, so made anew")
+            self.report(f"{subject}: can't be updated in ERROR, so made anew")
             self.remove([resource_id])
             self._create(resource_id)
 
@@ -201,15 +192,15 @@ class Resources(ABC):
         """Look until none of the resources is changing; return those that are there, by id."""
         found: dict[str, Json | None] = dict.fromkeys(ids)
         waiting = list(found)
-        for pauses_left in range(self._polling.pauses, -1, -1):
+        for pauses_left in range(self.polling.pauses, -1, -1):
             found |= {each: self.look(each) for each in waiting}
             waiting = [each for each in waiting if self._is_changing(found[each])]
             if not waiting:
                 return {each: shown for each, shown in found.items() if shown is not None}
             if pauses_left:
-                self._polling.sleep(self._polling.interval)
+                self.polling.sleep(self.polling.interval)
         raise RegistrationError(
-            f"TwinMaker hasn't finished after {self._polling.pauses * self._polling.interval:g} s; "
+            f"TwinMaker hasn't finished after {self.polling.pauses * self.polling.interval:g} s; "
             "run this again later. "
             + "\n".join(
                 f"{self.kind} {each} is still {self.status(shown)['state']}: {self._problem(shown)}"

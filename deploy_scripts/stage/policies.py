@@ -10,6 +10,7 @@ every principal of the account do so through their service; one that a customer 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,19 +91,13 @@ def _local_reader(read: Read, environment: Mapping[str, str]) -> str:
     return name if name.startswith("arn:") else f"arn:*:lambda:*:*:function:{name}"
 
 
+@dataclass(frozen=True, slots=True)
 class KmsKeys:
-    """Finds the keys of a stage's token and hot table, and grants just those.
+    """Finds the keys of a stage's token and hot table, and grants just those."""
 
-    `chosen` is the ARN of the key of what can't be looked at, and `report` gets a sentence for each thing whose
-    key can't be found.
-    """
-
-    def __init__(
-        self, client: MakeClient, chosen: str | None, report: Callable[[str], None]
-    ) -> None:
-        self._client = client
-        self._chosen = chosen
-        self._report = report
+    client: MakeClient
+    chosen: str | None  # the ARN of the key of what can't be looked at
+    report: Callable[[str], None]  # gets a sentence for each thing whose key can't be found
 
     def grant(
         self, policies: Policies, before: Policies, *, tokens: TokenStore, table: str
@@ -134,7 +129,7 @@ class KmsKeys:
         try:
             key = self._arn(find_key()) or ""
         except (BotoCoreError, ClientError) as error:
-            key = self._chosen
+            key = self.chosen
             if key is None:
                 self._tell_unknown(name, statements, error)
         if key is not None:
@@ -144,7 +139,7 @@ class KmsKeys:
                 policies[reader]["Statement"].append(statement)
 
     def _key_of_table(self, table: str) -> str | None:
-        description = self._client("dynamodb").describe_table(TableName=table)["Table"]
+        description = self.client("dynamodb").describe_table(TableName=table)["Table"]
         key: str | None = description.get("SSEDescription", {}).get("KMSMasterKeyArn")
         return key
 
@@ -153,7 +148,7 @@ class KmsKeys:
         if key is None or "alias/aws/" in key:
             return None
         try:
-            found = self._client("kms").describe_key(KeyId=key)["KeyMetadata"]
+            found = self.client("kms").describe_key(KeyId=key)["KeyMetadata"]
         except ClientError:
             # A policy takes no alias (AWS KMS developer guide, 'Specifying KMS keys in IAM policies').
             if ":key/" in key:
@@ -167,7 +162,7 @@ class KmsKeys:
         self, name: str, kept: Mapping[str, Statement | None], error: Exception
     ) -> None:
         keys = sorted({str(found.get("Resource")) for found in kept.values() if found})
-        self._report(
+        self.report(
             f"the key of {name} isn't known: {str(error).rstrip('.')}. "
             + (f"The permission for {', '.join(keys)} stays. " if keys else "")
             + "If you manage its KMS key yourself, name it with --kms-key; or run configure again when "

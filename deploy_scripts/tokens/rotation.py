@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.model.layout import ProviderLayout
+    from chalicelib.model.reads import Read
     from deploy_scripts.project_files.inter_cloud import InterCloudConnections
     from deploy_scripts.tokens.stores import TokenStore
 
@@ -54,32 +56,29 @@ class Step(Enum):
     RETIRE = "let the endpoints refuse the old token (--retire, once the caller uses the new one)"
 
 
+@dataclass(frozen=True, slots=True)
 class Rotation:
     """The rotation of the token of one layout's endpoints.
 
     Its methods raise a `VerbError` if the caller isn't connected, or with another token, or if the token
     wasn't made for the stage.
-
-    `max_age`: the seconds for which an endpoint remembers what it fetched.
     """
 
-    def __init__(
-        self,
-        layout: ProviderLayout,
-        connections: InterCloudConnections,
-        store: TokenStore,
-        *,
-        max_age: int,
-        report: Callable[[str], None] = lambda _: None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._layout = layout
-        self._connections = connections
-        self._store = store
-        self._report = report
-        self._sleep = sleep
-        self.wait_seconds = max_age + FETCH_SECONDS
-        self._ids = {read: connection_id(layout, read) for read in READS}
+    layout: ProviderLayout
+    connections: InterCloudConnections
+    store: TokenStore
+    max_age: int  # the seconds for which an endpoint remembers what it fetched
+    report: Callable[[str], None]
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def wait_seconds(self) -> int:
+        """The seconds after which no endpoint remembers what was in the store before."""
+        return self.max_age + FETCH_SECONDS
+
+    @property
+    def _ids(self) -> dict[Read, str]:
+        return {read: connection_id(self.layout, read) for read in READS}
 
     def next_step(self) -> Step:
         """Derive the next step from what the store and the connections hold."""
@@ -95,8 +94,8 @@ class Rotation:
         step = self._next_step(accepted)
         if step is Step.ANNOUNCE:
             accepted = [secrets.token_urlsafe(_BYTES), accepted[0]]
-            self._store.put(",".join(accepted))
-            self._report(f"{self._store.reference} holds a new token beside the old one")
+            self.store.put(",".join(accepted))
+            self.report(f"{self.store.reference} holds a new token beside the old one")
             if not wait:
                 return Step.HAND_OVER
         if step is not Step.RETIRE:
@@ -118,21 +117,21 @@ class Rotation:
         if step is Step.ANNOUNCE:
             return False
         self._check_old_id(current)
-        self._store.put(current)
-        self._report(f"{self._store.reference} holds the new token only")
+        self.store.put(current)
+        self.report(f"{self.store.reference} holds the new token only")
         return True
 
     def _accepted(self) -> list[str]:
-        accepted = accepted_tokens(self._store)
-        self._store.check_ours()
+        accepted = accepted_tokens(self.store)
+        self.store.check_ours()
         return accepted
 
     def _next_step(self, accepted: list[str]) -> Step:
-        known = self._connections.load()
+        known = self.connections.load()
         missing = [name for name in self._ids.values() if name not in known]
         if missing:
             raise VerbError(
-                f"{self._connections.path} has no connection {' and no '.join(missing)}: nothing is "
+                f"{self.connections.path} has no connection {' and no '.join(missing)}: nothing is "
                 "known of the caller. Run publish first."
             )
         held = {known[name].token.strip() for name in self._ids.values()}
@@ -140,34 +139,34 @@ class Rotation:
             return Step.RETIRE if held == {accepted[0]} else Step.HAND_OVER
         if held != {accepted[0]}:
             raise VerbError(
-                f"The connections hold another token than {self._store.reference}, so the caller is "
+                f"The connections hold another token than {self.store.reference}, so the caller is "
                 "refused as it is. Run publish first."
             )
         return Step.ANNOUNCE
 
     def _hand_over(self, accepted: list[str], *, wait: bool) -> None:
         if wait:
-            self._report(f"waiting {self.wait_seconds} s, until each endpoint knows the new token")
-            self._sleep(self.wait_seconds)
-        if accepted_tokens(self._store) != accepted:
+            self.report(f"waiting {self.wait_seconds} s, until each endpoint knows the new token")
+            self.sleep(self.wait_seconds)
+        if accepted_tokens(self.store) != accepted:
             raise VerbError(
-                f"{self._store.reference} was changed by someone else meanwhile. Nothing was handed "
+                f"{self.store.reference} was changed by someone else meanwhile. Nothing was handed "
                 "over; run rotate-token again when they have finished."
             )
-        known = self._connections.load()
+        known = self.connections.load()
         for read, name in self._ids.items():
             if name not in known:
                 raise VerbError(f"The connection {name} was removed meanwhile. Run publish.")
-            self._connections.put(self._layout, read, url=known[name].url, token=accepted[0])
-            self._report(f"connection {name} has the new token")
+            self.connections.put(self.layout, read, url=known[name].url, token=accepted[0])
+            self.report(f"connection {name} has the new token")
 
     def _check_old_id(self, current: str) -> None:
         """Refuse to cut off a caller that is set up from the old id, which isn't ours to write."""
-        name = old_connection_id(self._layout)
-        old = self._connections.load().get(name)
+        name = old_connection_id(self.layout)
+        old = self.connections.load().get(name)
         if old is not None and old.token.strip() != current:
             raise VerbError(
-                f"{self._connections.path} also has the connection {name}, with another token: a "
+                f"{self.connections.path} also has the connection {name}, with another token: a "
                 "caller that is set up from it would be refused. Remove it, or give it the token of "
                 f"{self._ids[HISTORY]}."
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import tempfile
@@ -285,6 +286,7 @@ def test_someone_elses_rotation_meanwhile_hands_nothing_over(world):
         world.connections,
         world.store,
         max_age=MAX_AGE,
+        report=world.reports.append,
         sleep=lambda _: world.store.put(other),
     )
     with pytest.raises(VerbError, match="changed by someone else"):
@@ -311,6 +313,7 @@ def test_a_caller_that_is_refused_already_is_told_apart(tmp_path, aws):
         InterCloudConnections(world.connections.path),
         ParameterStore(aws.client("ssm"), NAME, **OWNER),
         max_age=MAX_AGE,
+        report=world.reports.append,
         sleep=world.sleep,
     )
     with pytest.raises(VerbError, match="hold another token") as raised:
@@ -388,12 +391,8 @@ def project(tmp_path: Path, aws: LocalAws) -> Project:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the command would have waited."""
     waits: list[float] = []
-
-    class Quick(Rotation):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options, sleep=waits.append)
-
-    monkeypatch.setattr("deploy_scripts.commands.rotate_token.Rotation", Quick)
+    quick = functools.partial(Rotation, sleep=waits.append)
+    monkeypatch.setattr("deploy_scripts.commands.rotate_token.Rotation", quick)
     return waits
 
 
