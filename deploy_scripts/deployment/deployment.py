@@ -184,26 +184,27 @@ class Deployment:
 
         Raises `RegistrationError`: somebody else's entity uses what would be removed.
         """
+        needed = self.layout.layer_4 == "aws" or self._record.has_twin_functions
         try:
-            self._leave_twinmaker(delete_workspace=delete_workspace)
+            with self._if_permitted("This layout has nothing in TwinMaker.", needed=needed):
+                self._leave_twinmaker(delete_workspace=delete_workspace)
         except EndpointConnectionError:  # not each region has TwinMaker
-            if self._needs_twinmaker:
+            if needed:
                 raise
             self.report("TwinMaker can't be reached, and this layout has nothing in it.")
-        except RegistrationError as error:
-            if self._needs_twinmaker or not lacks_permission(error):
+
+    @contextmanager
+    def _if_permitted(self, otherwise: str, *, needed: bool) -> Iterator[None]:
+        """Look at something; report that the credentials don't permit it, unless it is needed."""
+        try:
+            yield
+        except (ClientError, RegistrationError) as error:
+            if needed or not lacks_permission(error):
                 raise
-            self._not_looked_at(error, "This layout has nothing in TwinMaker.")
-
-    @property
-    def _needs_twinmaker(self) -> bool:
-        return self.layout.layer_4 == "aws" or self._record.has_twin_functions
-
-    def _not_looked_at(self, error: Exception, why: str) -> None:
-        self.report(
-            f"not looked at: {str(error).rstrip('.')}. {why} If there is something of this twin's all "
-            "the same, allow that and run destroy again."
-        )
+            self.report(
+                f"not looked at: {str(error).rstrip('.')}. {otherwise} If there is something of this "
+                "twin's all the same, allow that and run destroy again."
+            )
 
     def _leave_twinmaker(self, *, delete_workspace: bool) -> None:
         mark = "dry run" if self.dry_run else "ok"
@@ -240,13 +241,9 @@ class Deployment:
 
     def delete_token(self, tokens: TokenStore) -> None:
         """Delete the stage's token, unless it wasn't made for this stage."""
-        try:
+        ours = None
+        with self._if_permitted("This layout has no token.", needed=self.layout.crosses_clouds):
             ours = tokens.is_ours()
-        except ClientError as error:
-            if self.layout.crosses_clouds or not lacks_permission(error):
-                raise
-            self._not_looked_at(error, "This layout has no token.")
-            return
         if ours:
             if not self.dry_run:
                 tokens.delete()
@@ -279,13 +276,9 @@ class Deployment:
         of_functions = {self.stage.log_group(each) for each in (*TWIN_FUNCTIONS, API_HANDLER)}
         # The API handler's name is what the others' begin with.
         named = {"logGroupNamePrefix": self.stage.log_group(API_HANDLER)}
-        try:
-            pages = [*logs.get_paginator("describe_log_groups").paginate(**named)]
-        except ClientError as error:
-            if delete or not lacks_permission(error):
-                raise
-            self._not_looked_at(error, "The functions' logs stay.")
-            return
+        pages: list[Any] = []
+        with self._if_permitted("The functions' logs stay.", needed=delete):
+            pages += logs.get_paginator("describe_log_groups").paginate(**named)
         for group in (each["logGroupName"] for page in pages for each in page["logGroups"]):
             if group not in of_functions:
                 continue
