@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from boto3.dynamodb.conditions import Key
@@ -18,6 +18,20 @@ from benchmarks.dynamodb_server import PROPERTIES, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    Page = tuple[Iterable[Mapping[str, Any]], str | None]
+    """A page's entries, and the token of the next one."""
+
+
+class Asked(NamedTuple):
+    """A page that is asked for."""
+
+    device_id: str
+    selected: Sequence[str]
+    start: str
+    end: str
+    size: int | None  # the most entries; None for all that one page holds
+    token: str | None  # where the page before ended
 
 
 class TextbookReader(ABC):
@@ -43,7 +57,8 @@ class TextbookReader(ABC):
             Where the page before ended.
         """
         types = self._types()
-        entries, token = self._page(device_id, selected, (start, end), max_results, token)
+        asked = Asked(device_id, selected, start, end, max_results, token)
+        entries, token = self._page(asked)
         values: dict[str, list[Any]] = {name: [] for name in selected}
         for entry in entries:
             for name in selected:
@@ -61,14 +76,7 @@ class TextbookReader(ABC):
         return json.dumps(answer).encode(), token
 
     @abstractmethod
-    def _page(
-        self,
-        device_id: str,
-        selected: Sequence[str],
-        between: tuple[str, str],
-        size: int | None,
-        token: str | None,
-    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
+    def _page(self, asked: Asked) -> Page:
         """Return a page's entries, and the token of the next one."""
 
     def _types(self) -> Mapping[str, str]:
@@ -91,28 +99,21 @@ class DynamoDBTextbook(TextbookReader):
         self._client = client
         self._limit = limit
 
-    def _page(
-        self,
-        device_id: str,
-        selected: Sequence[str],
-        between: tuple[str, str],
-        size: int | None,
-        token: str | None,
-    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
-        names = {f"#p{number}": name for number, name in enumerate(selected)}
-        asked: dict[str, Any] = {
-            "KeyConditionExpression": Key("device_id").eq(device_id)
-            & Key("timestamp").between(*between),
+    def _page(self, asked: Asked) -> Page:
+        names = {f"#p{number}": name for number, name in enumerate(asked.selected)}
+        query: dict[str, Any] = {
+            "KeyConditionExpression": Key("device_id").eq(asked.device_id)
+            & Key("timestamp").between(asked.start, asked.end),
             "ProjectionExpression": ", ".join(["#time", *names]),
             "ExpressionAttributeNames": {"#time": "timestamp"} | names,
         }
-        if size is not None and self._limit:
-            asked["Limit"] = size
-        if token is not None:
-            asked["ExclusiveStartKey"] = json.loads(token)
-        page = boto3.resource("dynamodb", **self._client).Table(TABLE).query(**asked)
+        if asked.size is not None and self._limit:
+            query["Limit"] = asked.size
+        if asked.token is not None:
+            query["ExclusiveStartKey"] = json.loads(asked.token)
+        page = boto3.resource("dynamodb", **self._client).Table(TABLE).query(**query)
         last = page.get("LastEvaluatedKey")
-        return page["Items"][:size], None if last is None else json.dumps(last)
+        return page["Items"][: asked.size], None if last is None else json.dumps(last)
 
     def _types(self) -> dict[str, str]:
         """Ask TwinMaker for the properties' types, as each read does."""

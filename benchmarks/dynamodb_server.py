@@ -10,16 +10,15 @@ from __future__ import annotations
 import re
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import orjson
 
 from benchmarks import lean_server
-from benchmarks.lean_server import Handler, LeanServer
+from benchmarks.lean_server import Handler
 
 DEVICE_ID: Final = "device_id"
 TIMESTAMP: Final = "timestamp"
@@ -192,11 +191,8 @@ _ENTITY: Final = orjson.dumps(
 )
 
 
-@contextmanager
-def running() -> Iterator[LeanServer]:
-    """Run the server in a separate process."""
-    with lean_server.running("benchmarks.dynamodb_server") as server:
-        yield server
+running = partial(lean_server.running, "benchmarks.dynamodb_server")
+"""Runs the server in a separate process."""
 
 
 if __name__ == "__main__":

@@ -16,10 +16,9 @@ from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.stores.cosmos import CosmosHotStore, LazyContainer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from azure.cosmos import ContainerProxy
 
+    from benchmarks.baseline import Asked, Page
     from benchmarks.lean_server import LeanServer
 
 
@@ -52,24 +51,16 @@ class CosmosTextbook(TextbookReader):
     def __init__(self, server: LeanServer) -> None:
         self._container = container_of(server)
 
-    def _page(
-        self,
-        device_id: str,
-        selected: Sequence[str],  # noqa: ARG002 - all of a document is read
-        between: tuple[str, str],
-        size: int | None,
-        token: str | None,
-    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
-        start, end = between
+    def _page(self, asked: Asked) -> Page:
         pages: Any = self._container.query_items(
             "SELECT * FROM c WHERE c.device_id = @device AND c.timestamp >= @start "
             "AND c.timestamp <= @end ORDER BY c.timestamp",
             parameters=[
-                {"name": "@device", "value": device_id},
-                {"name": "@start", "value": start},
-                {"name": "@end", "value": end},
+                {"name": "@device", "value": asked.device_id},
+                {"name": "@start", "value": asked.start},
+                {"name": "@end", "value": asked.end},
             ],
-            partition_key=device_id,
-            max_item_count=-1 if size is None else size,
-        ).by_page(token)
+            partition_key=asked.device_id,
+            max_item_count=-1 if asked.size is None else asked.size,
+        ).by_page(asked.token)
         return list(next(pages)), pages.continuation_token

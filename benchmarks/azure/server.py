@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from benchmarks import lean_server
 from benchmarks.dynamodb_server import DEVICE_ID, TIMESTAMP, Entries
-from benchmarks.lean_server import Handler, LeanServer
+from benchmarks.lean_server import Handler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 DATABASE: Final = "twin"
 CONTAINER: Final = "hot-telemetry"
@@ -145,11 +144,8 @@ _CONTAINER_PROPERTIES: Final = orjson.dumps(
 )
 
 
-@contextmanager
-def running() -> Iterator[LeanServer]:
-    """Run the server in a separate process."""
-    with lean_server.running("benchmarks.azure.server") as server:
-        yield server
+running = partial(lean_server.running, "benchmarks.azure.server")
+"""Runs the server in a separate process."""
 
 
 if __name__ == "__main__":

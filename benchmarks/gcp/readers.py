@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
@@ -19,8 +19,7 @@ from chalicelib.stores.firestore import FirestoreHotStore
 from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
+    from benchmarks.baseline import Asked, Page
     from benchmarks.lean_server import LeanServer
 
 
@@ -59,24 +58,16 @@ class FirestoreTextbook(TextbookReader):
     def __init__(self, server: LeanServer) -> None:
         self._collection = client_of(server).collection(COLLECTION)
 
-    def _page(
-        self,
-        device_id: str,
-        selected: Sequence[str],  # noqa: ARG002 - all of a document is read
-        between: tuple[str, str],
-        size: int | None,
-        token: str | None,
-    ) -> tuple[Iterable[Mapping[str, Any]], str | None]:
-        start, end = between
+    def _page(self, asked: Asked) -> Page:
         query = (
-            self._collection.where(filter=FieldFilter("device_id", "==", device_id))
-            .where(filter=FieldFilter("timestamp", ">=", start))
-            .where(filter=FieldFilter("timestamp", "<=", end))
+            self._collection.where(filter=FieldFilter("device_id", "==", asked.device_id))
+            .where(filter=FieldFilter("timestamp", ">=", asked.start))
+            .where(filter=FieldFilter("timestamp", "<=", asked.end))
             .order_by("timestamp")
         )
-        if token is not None:
-            query = query.start_after({"timestamp": token})
-        if size is not None:
-            query = query.limit(size)
+        if asked.token is not None:
+            query = query.start_after({"timestamp": asked.token})
+        if asked.size is not None:
+            query = query.limit(asked.size)
         found = [snapshot.to_dict() or {} for snapshot in query.stream()]
-        return found, found[-1]["timestamp"] if found and size is not None else None
+        return found, found[-1]["timestamp"] if found and asked.size is not None else None

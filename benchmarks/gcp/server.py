@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, bisect_right
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -148,11 +147,8 @@ def grpc_host(server: LeanServer) -> str:
     return f"127.0.0.1:{urllib3.request('GET', f'{server.url}/grpc-port').data.decode()}"
 
 
-@contextmanager
-def running() -> Iterator[LeanServer]:
-    """Run the server in a separate process."""
-    with lean_server.running("benchmarks.gcp.server") as server:
-        yield server
+running = partial(lean_server.running, "benchmarks.gcp.server")
+"""Runs the server in a separate process."""
 
 
 if __name__ == "__main__":
