@@ -69,7 +69,7 @@ def plan(
         try:
             chart.write_text(views.mermaid(planned), encoding="utf-8")
         except OSError as error:
-            raise click.FileError(str(chart), error.strerror) from error
+            raise click.UsageError(f"{chart} can't be written: {error.strerror}") from error
     if form == "json":
         click.echo(json.dumps(asdict(planned), indent=2))
     elif form == "mermaid":

@@ -821,8 +821,8 @@ def test_the_flowchart_can_be_written_into_a_file(twin, tmp_path):
 
 def test_a_flowchart_that_cant_be_written_is_an_error(twin, tmp_path):
     done = run(twin, "--mermaid", str(tmp_path / "none" / "plan.mmd"))
-    assert done.exit_code == 1
-    assert "No such file" in done.stderr
+    assert done.exit_code == 2
+    assert "plan.mmd can't be written: No such file" in done.stderr
 
 
 def test_the_help_names_the_exit_codes():
