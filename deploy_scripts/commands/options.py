@@ -199,13 +199,14 @@ def reported_failures() -> Iterator[None]:
     """Report a failure that is expected, and end with its exit code."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from deploy_scripts.verify.diagnosis import aws_problem
+
     try:
         yield
     except VerbError as error:
         fail(str(error), error.exit_code)
     except HotReaderError as error:
         fail(str(error), USAGE if isinstance(error, ConfigurationError) else REFUSED)
-    except BotoCoreError as error:  # AWS wasn't asked: no region, no credentials, no way
-        fail(str(error), REFUSED)
-    except ClientError as error:
-        fail(f"AWS refused: {error}", REFUSED)
+    except (BotoCoreError, ClientError) as error:
+        problem, advice = aws_problem(error)
+        fail(f"{problem.rstrip('.')}. {advice}", REFUSED)

@@ -122,7 +122,7 @@ class StageRecord:
             raise VerbError(
                 f"The stage {self._stage.name} was deployed in the region {region} of the account "
                 f"{account}, and your environment leads to {here[0]} of {here[1]}. Nothing was "
-                "touched. Set AWS_REGION and credentials as for that deployment; or, to deploy here, "
+                "touched. Set AWS_DEFAULT_REGION and credentials as for that deployment; or, to deploy here, "
                 "choose another stage."
             )
 

@@ -145,10 +145,12 @@ def refusal_advice(status: int, page: str = "") -> str:
 def aws_problem(error: Exception) -> tuple[str, str]:
     """Return the problem and the advice if AWS can't be asked."""
     if isinstance(error, botocore_errors.NoCredentialsError | botocore_errors.NoRegionError):
-        return str(error), "Set AWS_PROFILE and AWS_REGION (or what your set-up has instead)."
+        return str(
+            error
+        ), "Set AWS_PROFILE and AWS_DEFAULT_REGION (or what your set-up has instead)."
     if isinstance(error, botocore_errors.ConnectionError | botocore_errors.HTTPClientError):
         return f"AWS can't be reached: {short(error)}", (
-            "Check the network, AWS_REGION, and any AWS_ENDPOINT_URL."
+            "Check the network, AWS_DEFAULT_REGION, and any AWS_ENDPOINT_URL."
         )
     code = code_of(error) or ""
     advice = "See AWS's message; run this again if it may pass."

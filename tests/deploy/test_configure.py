@@ -540,6 +540,23 @@ def test_the_key_of_the_token_is_granted_to_its_function_and_stays(project, aws)
     assert "as it should be" in project.ok()
 
 
+@pytest.mark.parametrize(
+    ("changed", "problem", "advice"),
+    [
+        ({}, "You must specify a region. ", "Set AWS_PROFILE and AWS_DEFAULT_REGION"),
+        ({"AWS_DEFAULT_REGION": "eu-central-1"}, "AWS can't be reached: ", "any AWS_ENDPOINT_URL."),
+    ],
+)
+def test_an_aws_that_cannot_be_asked_is_told_with_what_to_do(project, changed, problem, advice):
+    where = {name for name in project.environment if "REGION" in name or "ENDPOINT" in name}
+    project.environment |= dict.fromkeys(where) | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    project.environment |= {"AWS_CONFIG_FILE": "/dev/null", "AWS_MAX_ATTEMPTS": "1", **changed}
+    done = project.run()
+    assert done.exit_code == 1
+    assert problem in done.stderr
+    assert advice in done.stderr
+
+
 def test_an_alias_in_place_of_a_keys_arn_is_refused(project):
     refused = project.run("--kms-key", "alias/mine")
     assert refused.exit_code == 2
