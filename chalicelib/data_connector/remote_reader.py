@@ -302,13 +302,22 @@ def _document(content: bytes, query: AnyQuery) -> dict[str, Any] | Failure:
         document: dict[str, Any] = orjson.loads(content)
         answer_check.check(query, document)
     except orjson.JSONDecodeError as error:
-        if 0 < len(content) <= error.pos:
-            # What ends with the connection, or with a compressed stream, has no length to miss.
+        if _is_cut_off(content):
             return Failure(f"the answer is cut off ({error})", 200, worth_a_retry=True)
         return Failure(f"the answer isn't JSON ({error}); is the URL a Hot Reader's?", 200)
     except answer_check.WrongAnswerError as error:
         return Failure(f"the answer breaks the contract: {error}", 200)
     return document
+
+
+def _is_cut_off(content: bytes) -> bool:
+    """Say whether JSON ends too early: what ends with the connection has no length to miss."""
+    text = content.decode(errors="ignore")  # without the part of a character at the end
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return 0 < len(text) <= error.pos  # in characters, of bytes too
+    return False
 
 
 def _content(response: requests.Response) -> bytes:

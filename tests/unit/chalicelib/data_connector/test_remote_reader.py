@@ -256,10 +256,13 @@ class TestRetries:
         ("headers", "body"),
         [
             ({"Connection": "close", "Content-Length": ""}, b'{"propertyValues": ['),
+            ({"Connection": "close", "Content-Length": ""}, '{"é": "'.encode()),
+            ({"Connection": "close", "Content-Length": ""}, '{"é'.encode()[:-1]),
             ({"Content-Encoding": "gzip"}, gzip.compress(json.dumps(DOCUMENT).encode())[:60]),
             ({"Transfer-Encoding": "chunked"}, b'8\r\n{"proper\r\n'),
         ],
-        ids=["close", "gzip", "chunked"],  # two workers compress at two times
+        # Two workers compress at two times.
+        ids=["close", "not ASCII", "in a character", "gzip", "chunked"],
     )
     def test_so_is_one_whatever_its_end_is_told_by(self, headers, body):
         cut = response(200, body, headers).replace(b"Content-Length: \r\n", b"")
