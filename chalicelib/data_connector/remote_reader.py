@@ -230,19 +230,16 @@ class RemoteReader:
         own = longest if seconds >= 2 * longest else seconds
         exchange = Exchange(self._session)
         try:
-            response = in_time(own, lambda: self._exchange(exchange, body, headers, own))
+            # The check, too: the largest answer's takes a second.
+            return in_time(
+                own, lambda: _outcome(self._exchange(exchange, body, headers, own), query)
+            )
         except OutOfTimeError:
             self._session = self._new_session()
             exchange.abandon()
             return Failure(f"no complete answer within {own:.1f} s", worth_a_retry=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return no_answer(error)
-        if response.status != 200:
-            return refusal(response)
-        document = _document(response.content, query)
-        if isinstance(document, Failure):
-            return document
-        return document, flaws_of(response.headers.get(LEFT_OUT_HEADER))
 
     def _exchange(
         self, exchange: Exchange, body: bytes, headers: Mapping[str, str], seconds: float
@@ -293,6 +290,15 @@ def _keys_in(url: str) -> list[str]:
     values += [*plain, *(quote(value, safe="") for value in plain)]
     secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
     return sorted(secret - {""}, key=len, reverse=True)
+
+
+def _outcome(response: Response, query: AnyQuery) -> _Outcome:
+    if response.status != 200:
+        return refusal(response)
+    document = _document(response.content, query)
+    if isinstance(document, Failure):
+        return document
+    return document, flaws_of(response.headers.get(LEFT_OUT_HEADER))
 
 
 def _document(content: bytes, query: AnyQuery) -> dict[str, Any] | Failure:

@@ -441,6 +441,18 @@ class TestDeadline:
             failure = failure_of(reader, seconds=0.3)
         assert (failure.remote_status, failure.attempts) == (None, 1)
 
+    def test_a_check_of_the_answer_that_takes_too_long_is_left(self, monkeypatch):
+        checking = threading.Event()
+
+        def check(*_: object) -> None:
+            checking.wait(PATIENCE_SECONDS)
+
+        monkeypatch.setattr("chalicelib.contracts.answer_check.check", check)
+        with Scripted(OK) as server:
+            failure = failure_of(RemoteReader(settings(server.url)), seconds=0.3)
+            checking.set()
+        assert "no complete answer within" in str(failure)
+
     HEADERS = (
         b"HTTP/1.1 200 OK\r\nX-Slow: ",
         b"x",
