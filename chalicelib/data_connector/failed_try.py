@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NOBODY_ANSWERS: Final = (502, 503)
+_NO_COMMON_TLS: Final = (
+    "PROTOCOL_VERSION",
+    "UNSUPPORTED_PROTOCOL",
+    "WRONG_VERSION_NUMBER",
+    "HANDSHAKE_FAILURE",
+)
+"""Ends of OpenSSL's reasons: the other side speaks other versions of TLS, other ciphers, or none at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ def no_answer(error: Exception) -> Failure:
     causes = getattr(reason, "args", ())
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in causes):
         return Failure(f"{reason}; check the URL, and the certificate of its host")
+    if any(str(getattr(each, "reason", "")).endswith(_NO_COMMON_TLS) for each in causes):
+        return Failure(f"{reason}; check the URL, and the versions of TLS of its host")
     return Failure(f"{type(error).__name__}: {reason}", worth_a_retry=True)
 
 

@@ -240,6 +240,9 @@ class RemoteReader:
             return Failure(f"no complete answer within {own:.1f} s", worth_a_retry=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return no_answer(error)
+        except OSError as error:
+            # requests doesn't find the certificates that the environment names.
+            return Failure(str(error))
 
     def _exchange(
         self, exchange: Exchange, body: bytes, headers: Mapping[str, str], seconds: float

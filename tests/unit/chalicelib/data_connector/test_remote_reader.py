@@ -283,6 +283,27 @@ class TestRetries:
         assert "self-signed certificate" in str(failure)
         assert "check the URL, and the certificate of its host" in str(failure)
 
+    @pytest.mark.parametrize(
+        "answer",
+        [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\3\3\0\2\2\x46", b"\x15\3\3\0\2\2\x28"],
+        ids=["no TLS", "another version", "other ciphers"],
+    )
+    def test_tls_that_is_not_spoken_on_both_sides_is_not_tried_again(self, answer):
+        def answer_hello(connection: socket.socket, _number: int) -> None:
+            connection.recv(65_536)
+            connection.sendall(answer)
+
+        with RawServer(answer_hello) as server:
+            failure = failure_of(reader_of(server.url.replace("http:", "https:")))
+        assert failure.attempts == 1
+        assert "check the URL, and the versions of TLS of its host" in str(failure)
+
+    def test_certificates_that_the_environment_names_in_vain_are_named(self, monkeypatch):
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle")
+        failure = failure_of(reader_of("https://reader.example.com/hot-reader"))
+        assert failure.attempts == 1
+        assert "invalid path: /no/such/bundle" in str(failure)
+
     def test_a_handshake_that_breaks_off_is_tried_again(self):
         with RawServer(lambda connection, _number: connection.close()) as server:
             failure = failure_of(reader_of(server.url.replace("http:", "https:"), retries=2))
