@@ -6,6 +6,7 @@ docs/architecture.md, 'The wire contract'.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.contracts import twinmaker
@@ -22,6 +23,7 @@ from chalicelib.model.query import DevicesQuery, HistoryQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from chalicelib.model.data_value import DataType
     from chalicelib.model.query import AnyQuery, LastEntryQuery
@@ -30,7 +32,11 @@ _SHOWN: Final = 60
 """Characters of a part of the answer in a message."""
 _Series = tuple[str, str]
 """A device and a property of it."""
+_SERIES_KEYS: Final = {"entityPropertyReference", "values"}
 _VALUE_KEYS: Final = {"time", "value"}
+_ENTRY_KEYS: Final = {"propertyReference", "propertyValue"}
+_TIME: Final = re.compile(r".{19}(\.[0-9]{1,9})?(Z|[+-].{2}:.{2})")
+"""The form of a time that TwinMaker takes (API reference, 'PropertyValue'); a query's may have others."""
 _INTEGERS: Final = range(-(2**31), 2**31)
 _LONGS: Final = range(-(2**63), 2**63)
 
@@ -74,11 +80,15 @@ def check(query: AnyQuery, document: Any) -> None:
 
 
 def _check_last_entry(query: LastEntryQuery, document: Any) -> None:
-    for name, entry in _property_values(document, dict).items():
-        if not isinstance(entry, dict):
+    values = _property_values(document, dict)
+    if document.get("nextToken") is not None:
+        raise WrongAnswerError("newest values have no nextToken")
+    for name, entry in values.items():
+        if not isinstance(entry, dict) or not entry.keys() >= _ENTRY_KEYS:
             raise _no_answer()
-        _check_reference(query, name, entry.get("propertyReference"))
-        if not _is_data_value(entry.get("propertyValue"), query.property_types.get(name)):
+        _check_reference(query, name, entry["propertyReference"])
+        _check_only(_ENTRY_KEYS, name, entry)
+        if not _is_data_value(entry["propertyValue"], query.property_types.get(name)):
             raise _wrong_value(query, name, f"the value of {name!r}")
 
 
@@ -134,6 +144,7 @@ def _check_page(
             query if isinstance(query, HistoryQuery) else _of_reference(of_device, reference)
         )
         _check_reference(its_query, name, reference)
+        _check_only(_SERIES_KEYS, name, series)
         series_id = (its_query.device_id, name)
         if series_id in found:
             raise WrongAnswerError(f"the property {name!r} is there twice")
@@ -165,20 +176,26 @@ def _check_series(
         if not isinstance(each, dict) or each.keys() != _VALUE_KEYS:
             raise WrongAnswerError(f"{where} must have a time and a value, and nothing else")
         time = each["time"]
-        try:
-            instant = parse_instant(time)
-        except (TypeError, ValueError):
-            raise WrongAnswerError(f"{where} has the time {_shown(time)}") from None
+        instant = _instant(time, where)
         if not query.start <= instant <= query.end:
             raise WrongAnswerError(f"{where} is outside of the range: {time}")
-        if query.interval is not None and instant % query.interval:
-            raise WrongAnswerError(f"{where} is between two points of the interpolation: {time}")
+        if query.interval is not None and (instant % query.interval or instant == last):
+            raise WrongAnswerError(f"{where} isn't at a further point of the interpolation: {time}")
         if last is not None and (instant > last if query.descending else instant < last):
             raise WrongAnswerError(f"{where} isn't in order: {time}")
         last = instant
         if not _is_data_value(each["value"], query.property_types.get(name)):
             raise _wrong_value(query, name, where)
     return last
+
+
+def _instant(time: Any, where: str) -> int:
+    try:
+        if _TIME.fullmatch(time):
+            return parse_instant(time)
+    except (TypeError, ValueError):
+        pass
+    raise WrongAnswerError(f"{where} has the time {_shown(time)}")
 
 
 def _property_values(document: Any, its_type: type) -> Any:
@@ -201,6 +218,13 @@ def _check_reference(query: LastEntryQuery, name: Any, reference: Any) -> None:
     if reference != twinmaker.reference(query, name):
         raise WrongAnswerError(
             f"the reference of {name!r} isn't that of the entity that was asked for"
+        )
+
+
+def _check_only(keys: AbstractSet[str], name: str, part: Mapping[str, Any]) -> None:
+    if part.keys() != keys:
+        raise WrongAnswerError(
+            f"what the answer says of {name!r} must have {' and '.join(sorted(keys))}, and nothing else"
         )
 
 

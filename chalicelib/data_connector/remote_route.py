@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.contracts import wire_contract
 from chalicelib.data_connector import event_query
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from chalicelib.observability.request_record import RequestRecord
     from chalicelib.settings.data_connector import RemoteReaderSettings
     from chalicelib.settings.digital_twin_info import DigitalTwinInfo
+
+_OF_TWINMAKER: Final = ("propertyValues", "nextToken")
 
 
 class RemoteRoute:
@@ -56,9 +58,8 @@ class RemoteRoute:
             answer = _reading_ahead(self._read_ahead, query, ask, record)
         else:
             answer = ask(query)
-        # TwinMaker expects its page and nothing else.
-        answer.pop(wire_contract.FOLLOWING_PAGES, None)
-        return answer
+        # TwinMaker expects its page and nothing else, and later versions of the contract may have more.
+        return {name: answer[name] for name in _OF_TWINMAKER if answer.get(name) is not None}
 
     def _ask(
         self, query: AnyQuery, *, deadline: Deadline, trace_id: str, record: RequestRecord

@@ -103,6 +103,10 @@ class TestAPage:
             ("2026-01-30T18:00:00.000000001Z", "outside of the range"),
             ("2026-01-30T17:00:00", "value 0 of 'pressure' has the time '2026"),
             ("yesterday", "value 0 of 'pressure' has the time 'yesterday'"),
+            ("2026-01-30T17:00:00z", "has the time"),
+            ("2026-01-30T18:00:00+01", "has the time"),
+            ("2026-01-30T18:00:00+0100", "has the time"),
+            ("2026-01-30T17:00:00.1234567891Z", "has the time"),
             (7, "has the time of the type int"),
             (None, "has the time of the type NoneType"),
             ([], "has the time of the type list"),
@@ -117,6 +121,23 @@ class TestAPage:
     def test_has_values_with_a_time_each(self, value):
         wrong = {"entityPropertyReference": reference(NUMBER), "values": [value]}
         assert "value 0 of 'pressure' must have a time and a value" in refusal_of(page(None, wrong))
+
+    def test_may_have_times_of_any_zone(self):
+        zoned = series(NUMBER, ("00:00", ONE))
+        zoned["values"][0]["time"] = "2026-01-31T07:00:00.123456789+14:00"
+        check(QUERY, page(None, zoned))
+
+    def test_has_nothing_else_with_a_propertys_values(self):
+        wrong = {**series(NUMBER), "unit": "bar"}
+        assert "'pressure' must have entityPropertyReference and values" in refusal_of(
+            page(None, wrong)
+        )
+
+    @pytest.mark.parametrize("seconds", ["00.5", "00"])
+    def test_has_one_value_at_each_point_of_an_interpolation(self, seconds):
+        wrong = page(None, series(NUMBER, ("10:00", ONE), (f"10:{seconds}", ONE)))
+        query = replace(QUERY, interval=1_000_000_000)
+        assert "isn't at a further point" in refusal_of(wrong, query)
 
     @pytest.mark.parametrize(
         "reference",
@@ -271,6 +292,8 @@ class TestALastEntry:
                 "the value of 'pressure' is no DataValue of the type DOUBLE",
             ),
             (answer(propertyValue={"stringValue": "x"}), "of the type DOUBLE"),
+            (answer(time="2026-01-30T17:00:00Z"), "propertyValue, and nothing else"),
+            ({**answer(), "nextToken": "t"}, "newest values have no nextToken"),
             ({"propertyValues": []}, "no propertyValues of this kind"),
             ({"propertyValues": {NUMBER: 7}}, "no propertyValues of this kind"),
             ([], "no propertyValues of this kind"),

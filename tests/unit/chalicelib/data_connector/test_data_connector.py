@@ -392,7 +392,8 @@ class TestAcrossClouds:
         ids=["history", "last entry"],
     )
     def test_the_remotes_answer_is_passed_through(self, record, read, document):
-        with Scripted(response(200, json.dumps(document).encode())) as server:
+        sent = document | {"known": "to a later version"}
+        with Scripted(response(200, json.dumps(sent).encode())) as server:
             connector = connector_of(across_clouds(server.url), read)
             answer = connector.answer(event_of(read), PATIENCE_SECONDS, "trace-1", record)
             assert answer == document
