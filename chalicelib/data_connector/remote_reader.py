@@ -201,9 +201,9 @@ class RemoteReader:
         return max(self._uniform(0, backoff), failure.retry_after or 0.0)
 
     def _token_before(self, deadline: Deadline) -> str:
-        def wait(ask_store: Callable[[], str]) -> str:
+        def wait(ask_store: Callable[[], str], part: float) -> str:
             try:
-                return deadline.run(ask_store)
+                return in_time(part * deadline.seconds_left(), ask_store)
             except OutOfTimeError:
                 raise StoreUnavailableError(
                     f"{self._settings.token} wasn't fetched in time, so nothing was sent to the "

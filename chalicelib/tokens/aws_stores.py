@@ -55,7 +55,7 @@ class _StoreEntry:
         if last and last.since.seconds_until(_now()) < last.good_for:
             return last.value
         try:
-            value = wait(self._ask_store)
+            value = wait(self._ask_store, _PART_WITH_VALUE if last else 1)
         except StoreUnavailableError as error:
             if not last:
                 raise
@@ -115,6 +115,8 @@ _now: Final = Moment.now
 _last_fetched: Final[dict[tuple[str | None, str], _Fetched]] = {}
 _SPARE_SECONDS: Final = 10.0
 """Seconds for which an unavailable store isn't asked again: each try costs the caller a time-out."""
+_PART_WITH_VALUE: Final = 0.5
+"""The part of a caller's time to ask in, if there is a value to go on with: the rest is for using it."""
 
 _GET_PARAMETER: Final = Operation("ssm", "SSM", "AmazonSSM.GetParameter")
 _GET_SECRET: Final = Operation("secretsmanager", "SECRETS_MANAGER", "secretsmanager.GetSecretValue")

@@ -11,11 +11,11 @@ from chalicelib.settings.token_reference import split_tokens
 if TYPE_CHECKING:
     from chalicelib.settings.token_reference import TokenReference
 
-Wait: TypeAlias = Callable[[Callable[[], Any]], Any]
-"""Calls a function that takes time, and returns its result."""
+Wait: TypeAlias = Callable[[Callable[[], Any], float], Any]
+"""Calls a function that takes time, at most this part of all that there is, and returns its result."""
 
 
-def _call(takes_time: Callable[[], Any]) -> Any:
+def _call(takes_time: Callable[[], Any], _part: float) -> Any:
     return takes_time()
 
 

@@ -21,11 +21,13 @@ from chalicelib.model.errors import (
     RemoteReaderError,
     StoreUnavailableError,
 )
+from chalicelib.model.moment import Moment
 from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
 from chalicelib.model.results import Flaws
 from chalicelib.observability.json_lines import JsonLogObservability
 from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.data_connector import DataConnectorSettings
+from chalicelib.tokens import aws_stores
 from demo.stack import create_hot_table
 from deploy_scripts import PROJECT
 from tests.unit.chalicelib.servers import PATIENCE_SECONDS, Scripted, error_response, response
@@ -298,6 +300,15 @@ class TestTheDeadline:
                 connector.answer(event(), self.LEFT, "trace-1", record)
             assert silent.asked.wait(PATIENCE_SECONDS)
             assert server.connections == 0
+
+    def test_leaves_time_to_read_with_a_token_that_is_known(self, silent, monkeypatch, record):
+        old = aws_stores._Fetched(TOKEN, Moment(0.0, 0), 60.0)
+        monkeypatch.setitem(aws_stores._last_fetched, ("ssm", "/twin/token"), old)
+        with Scripted(response(200, json.dumps(HISTORY_ANSWER).encode())) as server:
+            connector = connector_of(across_clouds(server.url, INTER_CLOUD_TOKEN="ssm:/twin/token"))
+            connector.answer(event(), 4 * self.LEFT, "trace-1", record)
+            assert silent.asked.wait(PATIENCE_SECONDS)
+            assert server.requests[0].headers["x-inter-cloud-token"] == TOKEN
 
     def test_includes_looking_up_the_device(self, silent, record):
         asked = event(properties={"temperature": {}, "status": {}})

@@ -122,7 +122,7 @@ def _at_once(_backoff, _context):
     return 0
 
 
-def _unwanted(_ask_store):
+def _unwanted(_ask_store, _part):
     raise AssertionError("the store needn't be asked")
 
 
@@ -317,7 +317,10 @@ class TestAge:
     def test_only_what_has_to_be_fetched_is_waited_for_and_not_longer_than_the_caller_waits(
         self, put_parameter, later
     ):
-        def gives_up(_ask_store):
+        parts = []
+
+        def gives_up(_ask_store, part):
+            parts.append(part)
             raise StoreUnavailableError("that took too long")
 
         put_parameter("/twin/token", CURRENT)
@@ -329,6 +332,8 @@ class TestAge:
         assert token.current(_unwanted) == CURRENT
         later(61)
         assert token.current(gives_up) == CURRENT
+        # Whoever has a value to go on with needs time to use it.
+        assert parts == [1, 0.5]
 
     @pytest.mark.parametrize(
         ("status", "code"), [(503, "ServiceUnavailable"), (400, "ThrottlingException")]
