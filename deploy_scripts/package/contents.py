@@ -12,12 +12,14 @@ import stat
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from importlib.util import resolve_name
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from deploy_scripts.errors import VerbError
+from deploy_scripts.project_files.whole_files import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +36,7 @@ _MODE: Final = stat.S_IFREG | 0o644
 _COMPILE: Final = ("-I", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash")
 _SOME_FAILED: Final = 1
 """The exit code if a file isn't Python: of libraries, templates aren't."""
+_read: Final = partial(read_whole, advice=" Restore it from the repository.")
 
 
 def contents(project: Path, functions: Functions) -> dict[str, bytes]:
@@ -121,12 +124,3 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = _MODE << 16
             package.writestr(entry, content)
     return buffer.getvalue()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise VerbError(
-            f"{path} can't be read: {error.strerror}. Restore it from the repository."
-        ) from error

@@ -35,6 +35,14 @@ def read_regular(path: Path, *, follow: bool = False) -> tuple[bytes, int]:
         os.close(descriptor)
 
 
+def read_whole(path: Path, advice: str = "") -> bytes:
+    """Read a file, or raise a `VerbError` that ends with the advice."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VerbError(f"{path} can't be read: {error.strerror}.{advice}") from error
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON file, as `write_whole` does."""
     write_whole(path, (json.dumps(document, indent=2) + "\n").encode())

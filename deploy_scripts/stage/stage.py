@@ -11,6 +11,7 @@ from chalicelib.model.layout import APP_NAME, aws_surface
 from chalicelib.model.reads import HISTORY
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts.errors import VerbError
+from deploy_scripts.project_files.whole_files import read_whole
 from deploy_scripts.stage.twin_info import unpacked
 
 if TYPE_CHECKING:
@@ -95,8 +96,6 @@ class Stage:
 def read_stage_file(path: Path) -> Any:
     """Read a JSON file of a Chalice project."""
     try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise VerbError(f"{path} can't be read: {error.strerror}.") from error
+        return json.loads(read_whole(path))
     except ValueError as error:
         raise VerbError(f"{path} isn't JSON: {error}. Restore it first.") from error

@@ -15,7 +15,6 @@ from chalicelib.model.reads import LAST_ENTRY, READS
 from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 from deploy_scripts.__main__ import cli
 from deploy_scripts.errors import VerbError
-from deploy_scripts.project_files.inter_cloud import InterCloudConnections
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.stage.stage import API_HANDLER, Stage
 from deploy_scripts.stage.twin_info import unpacked
@@ -491,7 +490,7 @@ def test_a_file_that_cannot_be_written_is_told_in_a_line(project, monkeypatch):
 def test_a_url_with_a_key_is_not_written_into_the_stage(project):
     project.providers("azure", "aws")
     layout = TwinConfiguration.load(project.config).layout
-    connections = InterCloudConnections(project.config / "config_inter_cloud.json")
+    connections = project.connections
     for read in READS:
         url = "https://reader.example.com/hot-reader?code=the-key-of-azure"
         connections.put(layout, read, url=url, token=REMOTE)

@@ -697,7 +697,7 @@ def test_a_function_url_in_place_of_the_saved_one_is_reported(aws_azure, functio
 
 
 def test_one_connection_to_another_place_is_reported(aws_azure, function_url):
-    connections = InterCloudConnections(aws_azure.config / "config_inter_cloud.json")
+    connections = aws_azure.connections
     layout = ProviderLayout("aws", "azure")
     token = aws_azure.cloud.endpoints.token
     connections.put(layout, LAST_ENTRY, url="https://other.example.com/x", token=token)
