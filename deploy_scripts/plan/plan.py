@@ -156,15 +156,15 @@ def _connections(
 ) -> tuple[PlannedConnection, ...]:
     if not layout.crosses_clouds:
         return ()
-    saved = {read: connections.get(layout, read) for read in READS}
+    saved = connections.of(layout)
     return tuple(
         PlannedConnection(
             connection_id(layout, read),
             read.title,
-            each.id if each else None,
-            each.public_url if each else None,
+            saved[read].id if read in saved else None,
+            saved[read].public_url if read in saved else None,
         )
-        for read, each in saved.items()
+        for read in READS
     )
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.reads import HISTORY, LAST_ENTRY, Read
+from chalicelib.model.reads import HISTORY, LAST_ENTRY, READS, Read
 from chalicelib.settings.secure_url import check_reader_url
 from chalicelib.settings.token_reference import TokenReference
 from deploy_scripts.errors import VerbError
@@ -111,6 +111,11 @@ class InterCloudConnections:
             old = known.get(old_connection_id(layout))
             connection = _for_last_entry(old) if old is not None and read is LAST_ENTRY else old
         return None if connection is None else _checked(connection)
+
+    def of(self, layout: ProviderLayout) -> dict[Read, Connection]:
+        """Return the connections of a layout's reads, as far as there are any; see `get`."""
+        found = {read: self.get(layout, read) for read in READS}
+        return {read: each for read, each in found.items() if each is not None}
 
     def put(self, layout: ProviderLayout, read: Read, url: str, token: str) -> None:
         """Save a connection under its (new) id, in place of what it was."""

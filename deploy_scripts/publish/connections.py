@@ -93,8 +93,7 @@ def save_given(
 
 def known_token(layout: ProviderLayout, connections: InterCloudConnections) -> str | None:
     """Return the token that a layout's connections have; None if neither is saved."""
-    found = [connections.get(layout, read) for read in READS]
-    tokens = {each.token for each in found if each is not None}
+    tokens = {each.token for each in connections.of(layout).values()}
     if len(tokens) > 1:
         raise VerbError(
             "The two connections have different tokens: say with --token-file which one is right."

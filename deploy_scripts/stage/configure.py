@@ -185,20 +185,18 @@ def _remote_readers(
     layout: ProviderLayout, connections: InterCloudConnections
 ) -> dict[Read, Connection]:
     """Return the connections of both reads, which must be there and have the same token."""
-    found = {}
+    found = connections.of(layout)
     for read in READS:
-        connection = connections.get(layout, read)
-        if connection is None:
+        if read not in found:
             raise VerbError(
                 f"{connections.path} has no connection {connection_id(layout, read)}. Deploy the Hot "
                 f"Readers on {layout.layer_3_hot} first and save their URLs and token there."
             )
-        if urlsplit(connection.url).query:
+        if urlsplit(found[read].url).query:
             raise VerbError(
-                f"The URL of {connection.id} has a query, which may hold a key; it would stand in "
+                f"The URL of {found[read].id} has a query, which may hold a key; it would stand in "
                 f"{STAGES_FILE}. Let the reader accept the token alone."
             )
-        found[read] = connection
     if len({each.token for each in found.values()}) > 1:
         raise VerbError(
             f"The connections {' and '.join(each.id for each in found.values())} have different "

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.model.errors import ConfigurationError
-from chalicelib.model.reads import READS
 from chalicelib.settings.token_reference import TokenReference, split_tokens
 from deploy_scripts.errors import VerbError
 from deploy_scripts.plan.plan import Plan
@@ -61,7 +60,8 @@ def check_configuration(config: Path, project: Path, stage: str) -> Finding[Subj
         advice = "Correct that file."
         connections = InterCloudConnections(config / CONNECTIONS_FILE)
         missing = Plan.make(twin, configured, connections).missing
-        subject = Subject(twin, configured, _connections(twin, connections))
+        asks = twin.layout.layer_4 == "aws" and twin.layout.crosses_clouds
+        subject = Subject(twin, configured, connections.of(twin.layout) if asks else {})
     except VerbError as error:
         raise BrokenHopError(str(error), advice, unreadable=True) from error
     layout = f"hot storage on {twin.layout.layer_3_hot}, twin on {twin.layout.layer_4}"
@@ -81,15 +81,6 @@ def check_configuration(config: Path, project: Path, stage: str) -> Finding[Subj
                 f"If the connection is right, {again}.",
             )
     return Finding(f"{twin.name}: {layout}, {len(twin.devices)} devices", subject)
-
-
-def _connections(
-    twin: TwinConfiguration, connections: InterCloudConnections
-) -> dict[Read, Connection]:
-    if twin.layout.layer_4 != "aws" or not twin.layout.crosses_clouds:
-        return {}
-    found = {read: connections.get(twin.layout, read) for read in READS}
-    return {read: each for read, each in found.items() if each is not None}
 
 
 def check_record(project: Path, subject: Subject) -> Finding[DeployedStage]:
