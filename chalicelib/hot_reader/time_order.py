@@ -189,10 +189,10 @@ class TimeOrder:
             start = max(start, end_of_batch.latest)
         else:
             end = min(end, end_of_batch.earliest)
-        first = bisect_right(keys, self._timestamps.upper_bound(start))
-        last = bisect_left(keys, self._timestamps.lower_bound(end))
         texts: Sequence[str] | None = None
-        with suppress(ValueError):
+        with suppress(TypeError, ValueError):  # of keys of several types, too, each is looked at
+            first = bisect_right(keys, self._timestamps.upper_bound(start))
+            last = bisect_left(keys, self._timestamps.lower_bound(end))
             texts = self._timestamps.plain_texts(keys[first:last]) if first < last else None
         if texts is None:
             return nothing

@@ -169,7 +169,8 @@ class FirestoreDatabase:
         FirestoreFailure
             The answer is an error or not what the reference says, or doesn't arrive whole and in time.
         """
-        body = orjson.dumps({"structuredQuery": query})
+        # orjson writes no lone surrogate, which a cursor may have from a sort key.
+        body = json.dumps({"structuredQuery": query}).encode()
         place = quote(f"{self.root}/{parent}".rstrip("/"), safe="/()")
         try:
             with all_until(time.monotonic() + seconds):

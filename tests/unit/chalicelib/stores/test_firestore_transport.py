@@ -17,6 +17,7 @@ from chalicelib.contracts.wire_contract import history_query
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import ConfigurationError, HotStoreError, StoreUnavailableError
 from chalicelib.model.limits import LARGEST_PAYLOAD
+from chalicelib.model.query import LastEntryQuery
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.stores import firestore
@@ -40,16 +41,20 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(firestore, "_LONGEST_PAUSE", 0)
 
 
-def history_of(database: FirestoreDatabase) -> HistoryPage:
+def reader_of(database: FirestoreDatabase) -> HotReader:
     store = FirestoreHotStore(
         database,
         collection="telemetry",
         device_id_attribute="device_id",
         timestamp_attribute="timestamp",
     )
+    return HotReader(store, Iso8601Format(), page_bytes=LARGEST_PAYLOAD)
+
+
+def history_of(database: FirestoreDatabase) -> HistoryPage:
     asked = {"iot_device_id": "sensor", "selected_properties": ["n"]}
     query = history_query(asked | {"start_time": START, "end_time": END})
-    return HotReader(store, Iso8601Format(), page_bytes=LARGEST_PAYLOAD).history(query)
+    return reader_of(database).history(query)
 
 
 def answered(*answers: Page | Raw) -> tuple[HistoryPage, int]:
@@ -120,6 +125,30 @@ class TestAValue:
     def test_is_that_of_its_type(self, stored, kind, content):
         page, _ = answered(raw(part(n=stored)))
         assert (page.values["n"].kinds, page.values["n"].contents) == ([kind], [content])
+
+
+HALF = {"stringValue": "\ud800"}
+OTHERS = [{"nullValue": None}, {"booleanValue": True}, {"integerValue": "5"}, HALF]
+
+
+@pytest.mark.parametrize("others", [OTHERS, OTHERS[::-1]])
+def test_sort_keys_of_several_types_are_left_out_and_counted(others):
+    page, _ = answered(raw(*(part(timestamp=key) for key in others), part(n={"doubleValue": 1})))
+    assert (page.count, page.flaws.unreadable_timestamps) == (1, 4)
+
+
+def test_a_page_that_ends_at_half_of_a_surrogate_pair_is_gone_on_from():
+    first = raw(part(timestamp=HALF), part(timestamp=HALF))
+    answers = [response(200, each.content) for each in (first, raw(part(n={"doubleValue": 1})))]
+    with Scripted(*answers) as server:
+        database = FirestoreDatabase(
+            PoolManager(), None, server.url.removesuffix("/hot-reader"), "p", "(default)"
+        )
+        found = reader_of(database).last_entry(
+            LastEntryQuery(device_id="sensor", selected_properties=("n",))
+        )
+    assert found.values == {"n": {"integerValue": 1}}
+    assert server.requests[1].document["structuredQuery"]["startAt"]["values"][0] == HALF
 
 
 @pytest.mark.parametrize(
