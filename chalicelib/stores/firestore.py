@@ -22,6 +22,8 @@ from chalicelib.model.locations import projection
 from chalicelib.stores.firestore_batches import DocumentBatch
 from chalicelib.stores.firestore_transport import (
     FirestoreFailure,
+    LargeAnswerError,
+    LateAnswerError,
     database_of,
     failure_in,
     malformed,
@@ -157,7 +159,8 @@ class FirestoreHotStore:
     ) -> Iterator[EntryBatch]:
         """Yield a device's entries, one batch for each page; see `BatchingHotStore.read_batches`."""
         query = self._query(device_id, lower, upper, descending=descending, properties=properties)
-        size = min(limit or _FIRST_PAGE, _LARGEST_PAGE)
+        largest = _LARGEST_PAGE
+        size = min(limit or _FIRST_PAGE, largest)
         give_up = read_ends()
         tries = 0
         while True:
@@ -172,9 +175,13 @@ class FirestoreHotStore:
                 if received < size:
                     return
                 # The caller takes more than its estimate: entries may lack properties.
-                size = min(size * _GROWTH, _LARGEST_PAGE)
+                size = min(size * _GROWTH, largest)
                 tries = 0
                 continue
+            if isinstance(failure, LateAnswerError | LargeAnswerError) and size > 1:
+                largest = size = max(size // _GROWTH, 1)
+                if isinstance(failure, LargeAnswerError):
+                    continue
             # Received documents are kept: only a try that brought none counts.
             tries = 1 if batch else tries + 1
             pause = random.uniform(0, tries * _LONGEST_PAUSE)  # noqa: S311 - no secret

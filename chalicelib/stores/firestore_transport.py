@@ -39,6 +39,9 @@ _SCOPE: Final = "https://www.googleapis.com/auth/datastore"
 _EMULATORS_PROJECT: Final = "google-cloud-firestore-emulator"
 """Google's clients name the same one if none is set."""
 _CONNECTION_SECONDS: Final = 2.0
+_LARGEST_ANSWER: Final = 8_000_000
+"""Bytes. Firestore ends no page by itself: a thousand documents may have a gigabyte (functions/gcp/publish.sh gives a
+function 512 MiB, for several requests)."""
 _CONNECTIONS: Final = 16
 """Kept open, at most: a function answers fewer requests at once (functions/gcp/publish.sh)."""
 _HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
@@ -76,6 +79,14 @@ class FirestoreFailure(Exception):  # noqa: N818 - an error of the product's is 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(f"{status}: {message}")
         self.status = status
+
+
+class LateAnswerError(FirestoreFailure):
+    """An answer that isn't whole in its time, which one of fewer documents may be."""
+
+
+class LargeAnswerError(FirestoreFailure):
+    """An answer that is larger than this machine may take; one of fewer documents isn't."""
 
 
 def identity(settings: FirestoreSettings) -> tuple[Credentials, str]:
@@ -166,18 +177,23 @@ class FirestoreDatabase:
 
         Raises
         ------
+        LateAnswerError, LargeAnswerError
+            The answer takes too long, or too much.
         FirestoreFailure
-            The answer is an error or not what the reference says, or doesn't arrive whole and in time.
+            It is an error or not what the reference says, or doesn't arrive whole and in time.
         """
-        # orjson writes no lone surrogate, which a cursor may have from a sort key.
-        body = json.dumps({"structuredQuery": query}).encode()
+        try:
+            body = orjson.dumps({"structuredQuery": query})
+        except TypeError:  # a cursor may have a lone surrogate, from a sort key
+            body = json.dumps({"structuredQuery": query}).encode()
         place = quote(f"{self.root}/{parent}".rstrip("/"), safe="/()")
         try:
             with all_until(time.monotonic() + seconds):
                 answer = self._sent(f"{self.service}/v1/{place}:runQuery?prettyPrint=false", body)
+                content = _content_of(answer)
         except ReadTimeoutError as error:
             message = f"no whole answer within {seconds:.1f} s ({error})"
-            raise FirestoreFailure("UNAVAILABLE", message) from error
+            raise LateAnswerError("UNAVAILABLE", message) from error
         except GoogleAuthError as error:
             is_transient = error.retryable or isinstance(error, TransportError)
             # Behind its reason an error may have the whole answer, with a token in it.
@@ -188,8 +204,8 @@ class FirestoreDatabase:
         except (HTTPError, OSError) as error:
             raise FirestoreFailure("UNAVAILABLE", str(error)) from error
         if answer.status != HTTPStatus.OK:
-            raise _failure(answer.status, answer.data)
-        answered = _parsed(answer.data)
+            raise _failure(answer.status, content)
+        answered = _parsed(content)
         if not isinstance(answered, list):
             raise malformed()
         return answered
@@ -202,6 +218,7 @@ class FirestoreDatabase:
             "timeout": Timeout(connect=_CONNECTION_SECONDS),
             "redirect": False,
             "retries": False,
+            "preload_content": False,
         }
         if self.credentials is None:
             options["headers"]["Authorization"] = _EMULATORS_OWNER
@@ -209,6 +226,7 @@ class FirestoreDatabase:
         self._authorize(url, options["headers"])
         response = self.pool.urlopen("POST", url, **options)
         if response.status == HTTPStatus.UNAUTHORIZED:
+            _content_of(response)
             self._authorize(url, options["headers"], anew=True)
             response = self.pool.urlopen("POST", url, **options)
         return response
@@ -237,6 +255,16 @@ class FirestoreDatabase:
             raise _no_token(
                 f"the answer isn't one to a request for it ({type(error).__name__})"
             ) from error
+
+
+def _content_of(answer: BaseHTTPResponse) -> bytes:
+    content = answer.read(_LARGEST_ANSWER + 1)
+    if len(content) > _LARGEST_ANSWER:
+        answer.close()
+        message = f"the answer has more than {_LARGEST_ANSWER:,} bytes"
+        raise LargeAnswerError("UNAVAILABLE", message)
+    answer.release_conn()
+    return content
 
 
 def _no_token(reason: str) -> GoogleAuthError:

@@ -13,6 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError, TransportError
 from urllib3 import PoolManager
 
+from chalicelib.connections.answer_time import with_bounded_answers
 from chalicelib.contracts.wire_contract import history_query
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.errors import ConfigurationError, HotStoreError, StoreUnavailableError
@@ -25,7 +26,7 @@ from chalicelib.stores.firestore import FirestoreHotStore
 from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
 from tests.conformance.asking import END, START
 from tests.firestore_server import FirestoreServer, Page, Raw
-from tests.unit.chalicelib.servers import HOST, RESET, Scripted, response
+from tests.unit.chalicelib.servers import HANG, HOST, RESET, Scripted, response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,11 @@ GOOD = Page({"d1": {"timestamp": KEY, "n": 1}})
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(firestore, "_LONGEST_PAUSE", 0)
+
+
+def database_at(server: Scripted) -> FirestoreDatabase:
+    service = server.url.removesuffix("/hot-reader")
+    return FirestoreDatabase(with_bounded_answers(PoolManager()), None, service, "p", "(default)")
 
 
 def reader_of(database: FirestoreDatabase) -> HotReader:
@@ -127,6 +133,18 @@ class TestAValue:
         assert (page.values["n"].kinds, page.values["n"].contents) == ([kind], [content])
 
 
+@pytest.mark.parametrize("first", ["too large", "too late"])
+def test_a_page_that_is_too_much_is_asked_for_in_smaller_parts(first, monkeypatch):
+    good, large = (raw(part(n={"stringValue": "x" * size})) for size in (9, 8_000_000))
+    if first == "too late":
+        monkeypatch.setattr(firestore, "_PAGE_SECONDS", 1.0)
+    act = HANG if first == "too late" else response(200, large.content)
+    with Scripted(act, response(200, good.content)) as server:
+        assert history_of(database_at(server)).count == 1
+    asked = [request.document["structuredQuery"]["limit"] for request in server.requests]
+    assert asked == [300, 75]
+
+
 HALF = {"stringValue": "\ud800"}
 OTHERS = [{"nullValue": None}, {"booleanValue": True}, {"integerValue": "5"}, HALF]
 
@@ -141,10 +159,7 @@ def test_a_page_that_ends_at_half_of_a_surrogate_pair_is_gone_on_from():
     first = raw(part(timestamp=HALF), part(timestamp=HALF))
     answers = [response(200, each.content) for each in (first, raw(part(n={"doubleValue": 1})))]
     with Scripted(*answers) as server:
-        database = FirestoreDatabase(
-            PoolManager(), None, server.url.removesuffix("/hot-reader"), "p", "(default)"
-        )
-        found = reader_of(database).last_entry(
+        found = reader_of(database_at(server)).last_entry(
             LastEntryQuery(device_id="sensor", selected_properties=("n",))
         )
     assert found.values == {"n": {"integerValue": 1}}
