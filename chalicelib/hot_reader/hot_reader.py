@@ -28,13 +28,13 @@ from chalicelib.model.errors import (
     StoreUnavailableError,
 )
 from chalicelib.model.results import DevicesPage, Flaws, HistoryPage, LastEntry
-from chalicelib.stores.hot_store import BatchingHotStore
+from chalicelib.stores.hot_store import BatchingHotStore, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from chalicelib.hot_reader.time_order import Single
-    from chalicelib.model.entries import DeviceId
+    from chalicelib.model.entries import DeviceId, StoredEntry
     from chalicelib.model.query import DevicesQuery, HistoryQuery, LastEntryQuery
     from chalicelib.model.timestamps import TimestampFormat
     from chalicelib.stores.hot_store import HotStore
@@ -252,7 +252,8 @@ class HotReader:
         self, query: LastEntryQuery, most: int, flaws: Flaws, time_left: ReadingTime
     ) -> tuple[LastEntry, bool]:
         # One entry more than needed shows that the last one's second is over.
-        stored = self._store.read(
+        stored = self._entries(
+            time_left,
             self._stored_id(query.device_id),
             None,
             None,
@@ -260,7 +261,15 @@ class HotReader:
             properties=query.places(self._values_path),
             limit=most + 1,
         )
-        return newest_values(query, self._timestamps, time_left.bounded(stored), most, flaws)
+        return newest_values(query, self._timestamps, stored, most, flaws)
+
+    def _entries(
+        self, time_left: ReadingTime, *asked: Any, **options: Any
+    ) -> Iterator[StoredEntry]:
+        """Read entries one by one, all of a batch that has come before time is looked at."""
+        if self._batches is None:
+            return time_left.bounded(self._store.read(*asked, **options))
+        return entries_of(time_left.bounded(self._batches.read_batches(*asked, **options)))
 
     def _stored_id(self, device_id: str) -> DeviceId:
         if not self._numeric_device_ids:
@@ -311,8 +320,7 @@ class HotReader:
         if self._batches is not None and not one_by_one:
             batches = self._batches.read_batches(device_id, lower, upper, **asked)
             return order.in_runs(time_left.bounded(batches), start, end)
-        entries = self._store.read(device_id, lower, upper, **asked)
-        return order.singly(time_left.bounded(entries))
+        return order.singly(self._entries(time_left, device_id, lower, upper, **asked))
 
 
 def _out_of_time(query: LastEntryQuery, flaws: Flaws) -> HotReaderError:
