@@ -26,7 +26,10 @@ def test_a_missing_region_is_told_in_a_line(monkeypatch, tmp_path: Path):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    assert load(code=1) == "You must specify a region.\n"
+    assert load(code=1) == (
+        "You must specify a region. Set AWS_PROFILE and AWS_DEFAULT_REGION (or what your set-up has "
+        "instead).\n"
+    )
 
 
 def test_an_empty_name_in_the_environment_is_none(monkeypatch):
