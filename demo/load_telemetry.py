@@ -14,6 +14,7 @@ from rich.text import Text
 from demo import sample_telemetry
 from demo.options import entries_option, progress, seed_option
 from deploy_scripts.commands import options
+from deploy_scripts.errors import RefusedError
 from deploy_scripts.project_files.twin_configuration import TwinConfiguration
 from deploy_scripts.providers import PROVIDERS
 from deploy_scripts.stage.hot_storage import storage_environment
@@ -84,6 +85,6 @@ def load_telemetry(
         with progress(console) as advance:
             try:
                 writer.write(generated, progress=lambda more: advance(entries, more))
-            except Exception as error:  # noqa: BLE001 - each SDK has errors of its own
-                options.fail(f"{writer.place} refuses: {error}", options.REFUSED)
+            except Exception as error:
+                raise RefusedError(f"{writer.place} refuses: {error}") from error
         console.print(Text(f"{entries:,} entries of {device} in {writer.place}"))

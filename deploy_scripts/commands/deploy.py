@@ -62,8 +62,8 @@ def deploy(
     twin = target.twin
     target.connections.load()
     if endpoint and not aws_surface(twin.layout).endpoints:
-        options.fail(
-            "--endpoint is for hot storage on AWS and the twin on another cloud.", options.USAGE
+        raise click.UsageError(
+            "--endpoint is for hot storage on AWS and the twin on another cloud."
         )
     before = target.stage
     in_twinmaker = target.in_twinmaker(registered["workspace"])

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import click
 
 from deploy_scripts.commands import options
+from deploy_scripts.errors import VerbError
 from deploy_scripts.tokens.stage_token import StageTokenError, managed_store
 from deploy_scripts.tokens.stores import TOKEN_VARIABLE
 
@@ -47,10 +48,7 @@ def destroy(
         tokens = None  # the stage holds a token itself, or names it by an ARN: none that we made
     # A run that was cut off may have made a token for a stage that isn't written yet.
     if found.environment is None and not (tokens and tokens.is_ours()):
-        options.fail(
-            f"There is no stage {found.name} in {target.project}; nothing was touched.",
-            options.USAGE,
-        )
+        raise VerbError(f"There is no stage {found.name} in {target.project}; nothing was touched.")
     connections.load()
     if not (yes or dry_run):
         question = f"Delete everything of the twin {twin.name} in the stage {found.name}?"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.console import Console
@@ -188,15 +188,17 @@ def show_changes(changes: Sequence[str], *, dry_run: bool, otherwise: str) -> No
         click.echo(otherwise)
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Say on standard error what is wrong, and end with an exit code."""
-    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(code)
+def write_text(path: Path, text: str) -> None:
+    """Write a file that an option names."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path} can't be written: {error.strerror}") from error
 
 
 @contextmanager
 def reported_failures() -> Iterator[None]:
-    """Report a failure that is expected, and end with its exit code."""
+    """Report a failure that is expected on standard error, and end with its exit code."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from deploy_scripts.verify.diagnosis import aws_problem
@@ -204,9 +206,13 @@ def reported_failures() -> Iterator[None]:
     try:
         yield
     except VerbError as error:
-        fail(str(error), error.exit_code)
+        message, code = str(error), error.exit_code
     except HotReaderError as error:
-        fail(str(error), USAGE if isinstance(error, ConfigurationError) else REFUSED)
+        message, code = str(error), USAGE if isinstance(error, ConfigurationError) else REFUSED
     except (BotoCoreError, ClientError) as error:
         problem, advice = aws_problem(error)
-        fail(f"{problem.rstrip('.')}. {advice}", REFUSED)
+        message, code = f"{problem.rstrip('.')}. {advice}", REFUSED
+    else:
+        return
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)

@@ -66,10 +66,7 @@ def plan(
     region = botocore.session.get_session().get_config_variable("region")
     planned = Plan.make(target.twin, target.stage, connections, endpoint, region=region)
     if chart is not None:
-        try:
-            chart.write_text(views.mermaid(planned), encoding="utf-8")
-        except OSError as error:
-            raise click.UsageError(f"{chart} can't be written: {error.strerror}") from error
+        options.write_text(chart, views.mermaid(planned))
     if form == "json":
         click.echo(json.dumps(asdict(planned), indent=2))
     elif form == "mermaid":

@@ -81,10 +81,7 @@ def verify(
     if page_file is not None:
         from deploy_scripts.verify.report import page
 
-        try:
-            page_file.write_text(page(verified), encoding="utf-8")
-        except OSError as error:
-            raise click.UsageError(f"{page_file} can't be written: {error.strerror}") from error
+        options.write_text(page_file, page(verified))
     if not verified.ok:
         sys.exit(options.USAGE if verified.unreadable else BROKEN)
     warnings = f", but for the warnings ({verified.warnings})" if verified.warnings else ""
