@@ -1,5 +1,6 @@
 """Connections whose read time-out bounds a whole answer: its status, headers and content together.
 
+Twice the time-out of a connection bounds all that it takes to make it.
 All that is waited for in one context, on any of them, may have an end as well (`all_until`).
 
 A socket's time-out bounds each wait for bytes, so an answer that comes byte by byte never exceeds it, and
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from urllib3.exceptions import ConnectTimeoutError
 
+from chalicelib.connections.in_time import OutOfTimeError, in_time
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 Manager = TypeVar("Manager", bound="PoolManager")
 Client = TypeVar("Client")
 
+_WAITS: Final = 2
+"""How many times its time-out a connection may take as a whole: looking up the name, which has no time-out, each of
+its addresses, and TLS."""
 _until: Final[ContextVar[float]] = ContextVar("until", default=math.inf)
 
 
@@ -136,12 +142,19 @@ def _bounded_pool(pool_class: Any) -> Any:
         timeout: float | None
 
         def connect(self) -> None:
-            left = seconds_left()
-            if left <= 0:
-                raise ConnectTimeoutError(self, "There is no time left for a connection.")
-            if left < math.inf:
-                self.timeout = left if self.timeout is None else min(self.timeout, left)
-            super().connect()
+            own = math.inf if self.timeout is None else self.timeout
+            whole = min(_WAITS * own, seconds_left())
+            if whole == math.inf:
+                super().connect()
+                return
+            late = ConnectTimeoutError(self, f"There is no connection with {self.host} in time.")
+            if whole <= 0:
+                raise late
+            self.timeout = min(own, whole)
+            try:
+                in_time(whole, super().connect)
+            except OutOfTimeError:
+                raise late from None
 
     class Pool(pool_class):  # type: ignore[misc]
         ConnectionCls = Connection

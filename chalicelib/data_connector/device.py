@@ -11,12 +11,12 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chalicelib.connections.in_time import OutOfTimeError
 from chalicelib.connections.sdk_errors import aws_errors
 from chalicelib.contracts.component_types import COMPONENTS, component_type_prefix
 from chalicelib.contracts.component_types import component_type_id as type_id
 from chalicelib.contracts.parsing import Document, whole_number
 from chalicelib.contracts.twinmaker import DEVICE_ID_PROPERTY, external_ids, kept_value
-from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError, InvalidQueryError
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
 

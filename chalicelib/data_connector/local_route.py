@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from chalicelib.connections.in_time import OutOfTimeError
 from chalicelib.connections.sdk_errors import aws_errors
-from chalicelib.data_connector.deadline import OutOfTimeError
 from chalicelib.model.errors import HotReaderError
 
 if TYPE_CHECKING:

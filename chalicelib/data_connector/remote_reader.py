@@ -18,10 +18,11 @@ import orjson
 import requests
 import urllib3
 
+from chalicelib.connections.in_time import OutOfTimeError, in_time
 from chalicelib.contracts import answer_check
 from chalicelib.contracts.wire_contract import LEFT_OUT_HEADER, TOKEN_HEADER, flaws_of
 from chalicelib.data_connector.breaker import Breaker
-from chalicelib.data_connector.deadline import Deadline, OutOfTimeError, in_time
+from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.failed_try import Failure, Response, no_answer, refusal
 from chalicelib.data_connector.session import Exchange, new_session
 from chalicelib.model.errors import (

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug import Request, Response
 
+from chalicelib.connections.in_time import in_time
 from chalicelib.data_connector.data_connector import DataConnector
-from chalicelib.data_connector.deadline import Deadline, in_time
+from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.remote_reader import RemoteAnswer, RemoteReader
 from chalicelib.model.errors import (
     HotReaderError,

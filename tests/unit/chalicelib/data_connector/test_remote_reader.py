@@ -17,8 +17,8 @@ import requests
 from werkzeug import Response
 from werkzeug.serving import generate_adhoc_ssl_context
 
+from chalicelib.connections.in_time import in_time
 from chalicelib.contracts import wire_contract
-from chalicelib.data_connector.deadline import in_time
 from chalicelib.data_connector.remote_reader import RemoteReader
 from chalicelib.model.data_value import DataType
 from chalicelib.model.errors import InvalidQueryError, RemoteReaderError

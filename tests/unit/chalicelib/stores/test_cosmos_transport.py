@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,14 @@ from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.stores import cosmos
 from chalicelib.stores.cosmos_errors import explained
 from chalicelib.stores.cosmos_transport import PooledTransport
-from tests.unit.chalicelib.servers import HANG, RESET, Scripted, response
+from tests.unit.chalicelib.servers import (
+    HANG,
+    HOST,
+    PATIENCE_SECONDS,
+    RESET,
+    Scripted,
+    response,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,3 +123,25 @@ def test_a_managed_identity_without_a_token_for_now_is_unavailable(
         ):
             cosmos._identity().get_token("https://cosmos.azure.com/.default")
     assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["silent name server", "silent addresses"])
+def test_a_connection_has_a_time_as_a_whole(environment, named):
+    over = threading.Event()
+    with socket.socket() as full, socket.socket() as first:
+        full.bind((HOST, 0))
+        full.listen(0)
+        address = full.getsockname()
+        first.connect(address)  # the only one in its queue: nobody else is answered
+
+        def lookup(*_: object, **__: object) -> list[object]:
+            if not named:
+                over.wait(PATIENCE_SECONDS)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address)] * 5
+
+        environment.setattr(socket, "getaddrinfo", lookup)
+        with pytest.raises(ServiceRequestError, match="no connection with"):
+            PooledTransport().send(
+                HttpRequest("GET", "http://store.example.com/"), connection_timeout=0.2
+            )
+        over.set()
