@@ -31,7 +31,7 @@ CLOUD: Final = Functions(
     options={},
 )
 OF_EVERY_HOT_READER: Final = {
-    "connections": ("answer_time", "pool", "sdk_errors"),
+    "connections": ("answer_time", "in_time", "pool", "sdk_errors"),
     "contracts": ("answers", "parsing", "twinmaker", "wire_contract"),
     "hot_reader": (
         "conditions",
