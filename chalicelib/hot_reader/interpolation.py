@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.hot_reader import next_token
 from chalicelib.hot_reader.devices import PageOfDevices, merged
 from chalicelib.hot_reader.reading_time import OutOfTimeError
+from chalicelib.model.data_value import UnrepresentableValueError, to_data_value
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.instants import utc_text
 from chalicelib.model.limits import LONGEST_NEXT_TOKEN
@@ -185,8 +186,11 @@ class _Page(PageOfDevices):
         if common.next_token is not None:
             number, position, lines = next_token.decode_among(common.next_token, query)
             self._last = number, position
-            for each in self._with(number):
-                states[each] = [lines.pop(0) for _ in names]
+            together = self._with(number)
+            if len(lines) != len(together) * len(names):
+                raise next_token.not_ours()
+            for each in together:
+                states[each] = [_state(query.each[each], name, lines.pop(0)) for name in names]
         self.start = self._last
         step = common.interval or 0
         self._lines = [
@@ -238,6 +242,23 @@ class _Page(PageOfDevices):
                 return False
             self._lines[number][index].done = instant
         return True
+
+
+def _state(query: HistoryQuery, name: str, state: Any) -> list[Any] | None:
+    """Read a line's state in a token, which may be forged, or older than the property's declared type."""
+    match state:
+        case None:
+            return None
+        case [int(instant), own, last, None | int() as done] if all(
+            query.start <= each <= query.end for each in (instant, done) if each is not None
+        ):
+            declared = query.property_types[name]
+            try:
+                values = [to_data_value(each, declared) for each in (own, last)]
+            except UnrepresentableValueError as error:
+                raise next_token.not_ours() from error
+            return [instant, *(content for value in values for content in value.values()), done]
+    raise next_token.not_ours()
 
 
 def _kind(query: HistoryQuery, name: str) -> str:

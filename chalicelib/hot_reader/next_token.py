@@ -92,9 +92,9 @@ def decode(token: str, query: HistoryQuery) -> Position:
             ] if version == _VERSION and 1 <= in_second <= _MOST_IN_SECOND:
                 position = Position(key, index, identity, complete, in_second)
             case _:
-                raise _not_ours()
+                raise not_ours()
     except (ValueError, RecursionError) as error:
-        raise _not_ours() from error
+        raise not_ours() from error
     _check(position, query, digest == _digest(position, query, query.device_id))
     return position
 
@@ -123,7 +123,10 @@ def encode_among(
 
 
 def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position, list[Any]]:
-    """Read a token of several devices; see `encode_among` and `decode`."""
+    """Read a token of several devices; see `encode_among` and `decode`.
+
+    The lines are as they came: a digest is no signature.
+    """
     try:
         match _unpack(token):
             case [
@@ -137,9 +140,9 @@ def decode_among(token: str, query: DevicesQuery) -> tuple[int, Position, list[A
             ] if version == _VERSION and 0 <= number < len(query.each):
                 position = Position(key, index, identity, complete=False, in_second=1)
             case _:
-                raise _not_ours()
+                raise not_ours()
     except (ValueError, RecursionError) as error:
-        raise _not_ours() from error
+        raise not_ours() from error
     place = [number, *position[:3], *lines]
     expected = _digest(place, query.common, query.device_ids)
     _check(position, query.common, digest == expected)
@@ -159,7 +162,8 @@ def _pack(token: list[Any]) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def _not_ours() -> InvalidQueryError:
+def not_ours() -> InvalidQueryError:
+    """Return the error of a token that can't be one of `encode` or `encode_among`."""
     return InvalidQueryError(
         "next_token isn't one that this reader issued. Leave it out to start from the first page, "
         "or send back exactly the nextToken of the page before."

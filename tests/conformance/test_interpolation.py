@@ -12,10 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.hot_reader import interpolation
+from chalicelib.contracts import wire_contract
+from chalicelib.hot_reader import interpolation, next_token
 from chalicelib.hot_reader.hot_reader import HotReader
+from chalicelib.hot_reader.next_token import Position
 from chalicelib.model.errors import InvalidQueryError
+from chalicelib.model.instants import parse_instant
 from chalicelib.model.limits import LONGEST_NEXT_TOKEN
+from chalicelib.model.query import DevicesQuery
 from chalicelib.model.timestamps import Iso8601Format
 from tests.conformance.asking import (
     END,
@@ -35,6 +39,7 @@ from tests.conformance.test_devices import each_host as each_host_of_devices
 SELECTED = ["a", "b"]
 TYPES = {"a": "DOUBLE", "b": "LONG"}
 ORDERS = ["ASCENDING", "DESCENDING"]
+FIRST = parse_instant(START)
 in_memory = pytest.mark.parametrize("readers", ["memory"], indirect=True, scope="session")
 """For rules above the stores."""
 
@@ -169,6 +174,35 @@ def test_a_token_of_another_interval_is_refused(filled, change):
     del asked["interpolation"]
     with pytest.raises(InvalidQueryError, match="next_token"):
         page(filled.reader(), filled.device_id, ["a"], **(asked | change), next_token=token)
+
+
+@in_memory
+@pytest.mark.parametrize(
+    ("lines", "is_refused"),
+    [
+        ([[FIRST, 1.0, 1.0, None], None], False),
+        ([], True),
+        ([None, 7], True),
+        ([None, [FIRST, 1, 1]], True),
+        ([None, [START, 1, 1, None]], True),
+        ([None, [0, 1, 1, None]], True),
+        ([None, [FIRST, 1, 1, 0]], True),
+        ([None, [FIRST, None, 1, None]], True),
+        ([[FIRST, 1.0, math.nan, None], None], True),
+        ([None, [FIRST, 2.5, 1, None]], True),  # a LONG, declared a DOUBLE on the page before
+    ],
+)
+def test_forged_lines_in_a_token_are_refused(filled, lines, is_refused):
+    asked = {"start_time": START, "end_time": END, "max_results": 1, **every(10)}
+    selected = {"iot_device_id": filled.device_id, "selected_properties": SELECTED}
+    query = DevicesQuery((wire_contract.history_query(asked | selected),))
+    position = Position(START, 0, "", complete=False, in_second=1)
+    asked["next_token"] = next_token.encode_among(0, position, query, lines)
+    if is_refused:
+        with pytest.raises(InvalidQueryError, match="next_token isn't one that this reader issued"):
+            page(filled.reader(), filled.device_id, SELECTED, **asked)
+    else:
+        assert count(page(filled.reader(), filled.device_id, SELECTED, **asked)) == 1
 
 
 @in_memory
