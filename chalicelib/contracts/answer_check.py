@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.contracts import twinmaker
 from chalicelib.contracts.wire_contract import FOLLOWING_PAGES
-from chalicelib.model.data_value import DATA_VALUE_TYPES, DEEPEST_NESTING
+from chalicelib.model.data_value import DATA_VALUE_TYPES, DEEPEST_NESTING, kind_of
 from chalicelib.model.instants import parse_instant
 from chalicelib.model.limits import (
     LONGEST_NEXT_TOKEN,
@@ -271,7 +271,7 @@ def _is_relationship(content: Any) -> bool:
 
 def _shown(part: Any) -> str:
     """Return what a message shows of a part, which may be anything of any depth."""
-    return repr(part[:_SHOWN]) if isinstance(part, str) else f"of the type {type(part).__name__}"
+    return repr(part[:_SHOWN]) if isinstance(part, str) else f"({kind_of(part)})"
 
 
 # `type` rather than `isinstance`: a boolean is an int of Python's, but no number of JSON's.

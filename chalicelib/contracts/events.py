@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from chalicelib.model.data_value import HALF_PAIR, LONG_LIMIT
 from chalicelib.model.errors import InvalidQueryError
 from chalicelib.model.reads import HISTORY, READS, Read
 
@@ -87,22 +88,26 @@ def _check_is_json(event: Mapping[str, Any]) -> None:
     try:
         orjson.dumps(event)
     except orjson.JSONEncodeError as error:
-        raise InvalidQueryError(f"{_place_of_what_is_not_json(event)} {error}") from error
+        raise InvalidQueryError(_what_is_not_json(event)) from error
 
 
-def _place_of_what_is_not_json(event: Mapping[str, Any]) -> str:
-    parts: list[tuple[str, Any]] = [(_shown(name), part) for name, part in event.items()]
+def _what_is_not_json(event: Mapping[str, Any]) -> str:
+    parts: list[tuple[str, Any]] = [("", event)]
     for where, part in parts:  # which grows: an event may be nested deeper than calls can be
+        fault = None
         if isinstance(part, Mapping):
-            parts += [(f"{where}.{_shown(name)}", each) for name, each in part.items()]
+            for name, each in part.items():
+                its_place = f"{where}.{_shown(name)}" if where else _shown(name)
+                parts += [(its_place, name), (its_place, each)]
         elif isinstance(part, list):
             parts += [(f"{where}[{number}]", each) for number, each in enumerate(part)]
-        else:
-            try:
-                orjson.dumps({where: part})
-            except orjson.JSONEncodeError:
-                return f"{where} can't be sent as JSON:"
-    return "The event can't be sent as JSON:"
+        elif isinstance(part, str) and HALF_PAIR.search(part):
+            fault = "half of a surrogate pair is no character"
+        elif isinstance(part, int) and not -LONG_LIMIT <= part < 2 * LONG_LIMIT:
+            fault = "a whole number beyond 64 bits"
+        if fault is not None:
+            return f"{where} can't be sent as JSON: {fault}"
+    return "The event can't be sent as JSON: it is nested too deep"
 
 
 def _shown(name: Any) -> str:

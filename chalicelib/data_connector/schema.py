@@ -98,6 +98,6 @@ def _value(device_id: str, name: str, constant: Any, declared: DataType) -> dict
         return to_data_value(constant, declared)
     except UnrepresentableValueError as error:
         raise ConfigurationError(
-            f"The value of the constant {name!r} of the device {device_id!r} isn't a {declared.type}: "
+            f"The value of the constant {name!r} of the device {device_id!r} isn't of the type {declared.type}: "
             f"{error}. Correct it in config_iot_devices.json, and deploy."
         ) from error

@@ -265,7 +265,7 @@ def _kind(query: HistoryQuery, name: str) -> str:
     declared = query.property_types.get(name)
     kind = None if declared is None else _KINDS.get(declared.type)
     if kind is None:
-        its_type = "has no declared type" if declared is None else f"is a {declared.type}"
+        its_type = "has no declared type" if declared is None else f"is of the type {declared.type}"
         raise InvalidQueryError(
             f"interpolation: the property {name!r} {its_type}, and only numbers have values between two "
             "others (DOUBLE, INTEGER, LONG). Select it without interpolation, or declare its type."

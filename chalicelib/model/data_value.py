@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from itertools import chain
+from types import NoneType
 from typing import Any, Final
 
 from chalicelib.model.errors import InvalidQueryError
@@ -28,6 +29,26 @@ INTEGER_LIMIT: Final = 2**31
 LONG_LIMIT: Final = 2**63
 DEEPEST_NESTING: Final = 32
 """Levels of nesting; DynamoDB's own limit (developer guide, 'Quotas')."""
+_KINDS: Final = (
+    (NoneType, "null"),
+    (bool, "a boolean"),
+    (int | float | Decimal, "a number"),
+    (str, "a string"),
+    (list | tuple, "a list"),
+    (Mapping, "an object"),
+)
+_NO_KIND: Final = "no value of JSON"
+
+
+def kind_of(value: Any) -> str:
+    """Return what a message calls a value's kind: JSON's name, with its article.
+
+    Examples
+    --------
+    >>> [kind_of(each) for each in (None, True, 7, Decimal(7), {}, b"")]
+    ['null', 'a boolean', 'a number', 'a number', 'an object', 'no value of JSON']
+    """
+    return next((name for its_type, name in _KINDS if isinstance(value, its_type)), _NO_KIND)
 
 
 class UnrepresentableValueError(ValueError):
@@ -159,7 +180,7 @@ def _check_depth(stored: Any) -> None:
 def _decimal(stored: Any) -> Decimal:
     """Read a number, or a string that spells one, with all its digits."""
     if isinstance(stored, bool) or not isinstance(stored, str | int | float | Decimal):
-        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a number")
+        raise UnrepresentableValueError(f"{kind_of(stored)} is not a number")
     text = str(stored).strip()
     if not _NUMBER.fullmatch(text):
         raise UnrepresentableValueError("not a finite number")
@@ -207,7 +228,7 @@ def _string(stored: Any, _declared: DataType | None) -> DataValue:
     elif isinstance(stored, int | float | Decimal):
         text = _digits(stored)
     else:
-        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a scalar")
+        raise UnrepresentableValueError(f"{kind_of(stored)} is not a scalar")
     return {"stringValue": _checked(text)}
 
 
@@ -230,7 +251,7 @@ def _digits(number: float | Decimal) -> str:
 
 def _list(stored: Any, declared: DataType | None) -> DataValue:
     if not isinstance(stored, list | tuple):
-        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a list")
+        raise UnrepresentableValueError(f"{kind_of(stored)} is not a list")
     _check_size(stored)
     nested = declared.nested if declared else None
     return {"listValue": [_element(item, nested) for item in stored]}
@@ -238,7 +259,7 @@ def _list(stored: Any, declared: DataType | None) -> DataValue:
 
 def _map(stored: Any, declared: DataType | None) -> DataValue:
     if not isinstance(stored, Mapping):
-        raise UnrepresentableValueError(f"a {type(stored).__name__} is not a map")
+        raise UnrepresentableValueError(f"{kind_of(stored)} is not a map")
     _check_size(stored)
     nested = declared.nested if declared else None
     return {"mapValue": {_checked(str(k)): _element(v, nested) for k, v in stored.items()}}

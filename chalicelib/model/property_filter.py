@@ -138,8 +138,7 @@ class PropertyFilter:
             expected = _comparable(_plain(kind, raw), data_type, exact=exact)
         except UnrepresentableValueError as error:
             raise InvalidQueryError(
-                f"The filter on {self.property_name} has a {kind} that isn't a "
-                f"{data_type.type}: {error}"
+                f"The filter on {self.property_name}: its {kind} isn't of the type {data_type.type}: {error}"
             ) from error
         return Condition(_OPERATORS[self.operator], expected, data_type, exact)
 

@@ -151,7 +151,7 @@ def test_each_host_gives_the_points(filled):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (every(10) | {"property_types": {"a": "STRING"}}, "'a' is a STRING"),
+        (every(10) | {"property_types": {"a": "STRING"}}, "'a' is of the type STRING"),
         (every(10) | {"property_types": {}}, "'a' has no declared type"),
         (every(10, "STEP"), r"interpolation\.interpolationType must be LINEAR"),
         (every(0), r"interpolation\.intervalInSeconds must be"),

@@ -107,9 +107,9 @@ class TestAPage:
             ("2026-01-30T18:00:00+01", "has the time"),
             ("2026-01-30T18:00:00+0100", "has the time"),
             ("2026-01-30T17:00:00.1234567891Z", "has the time"),
-            (7, "has the time of the type int"),
-            (None, "has the time of the type NoneType"),
-            ([], "has the time of the type list"),
+            (7, "has the time (a number)"),
+            (None, "has the time (null)"),
+            ([], "has the time (a list)"),
         ],
     )
     def test_has_times_of_the_range(self, time, complaint):

@@ -70,5 +70,7 @@ def test_a_device_that_is_not_configured_is_refused_by_name():
 
 
 def test_a_constant_of_another_type_is_an_error_of_the_configuration():
-    with pytest.raises(ConfigurationError, match="'limit' of the device 'pump-1' isn't a INTEGER"):
+    with pytest.raises(
+        ConfigurationError, match="'limit' of the device 'pump-1' isn't of the type INTEGER"
+    ):
         schema.answer(event("pump-1"), twin(value="nine"))
