@@ -123,6 +123,20 @@ def with_bounded_answers(manager: Manager) -> Manager:
     return manager
 
 
+def with_bounded_answers_of_requests(adapter: Client) -> Client:
+    """Let the read time-out of an adapter of requests bound whole answers, and return the adapter.
+
+    Its connections through proxies are bounded, too.
+    """
+    its = cast("Any", adapter)
+    with_bounded_answers(its.poolmanager)
+    of_proxy = its.proxy_manager_for
+    its.proxy_manager_for = lambda *args, **options: with_bounded_answers(
+        of_proxy(*args, **options)
+    )
+    return adapter
+
+
 def with_bounded_answers_of_sdk(client: Client) -> Client:
     """Let the read time-out of a client of the AWS SDK bound whole answers, and return the client."""
     # botocore has no public way to the classes of its connections.
@@ -137,6 +151,9 @@ def _bounded(pool_classes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bounded_pool(pool_class: Any) -> Any:
+    if issubclass(pool_class.ConnectionCls.response_class, _BoundedAnswer):
+        return pool_class
+
     class Connection(pool_class.ConnectionCls):  # type: ignore[misc]
         response_class = _BoundedAnswer
         timeout: float | None

@@ -24,7 +24,7 @@ from chalicelib.contracts.wire_contract import LEFT_OUT_HEADER, TOKEN_HEADER, fl
 from chalicelib.data_connector.breaker import Breaker
 from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.failed_try import Failure, Response, no_answer, refusal
-from chalicelib.data_connector.session import Exchange, new_session
+from chalicelib.data_connector.session import new_session
 from chalicelib.model.errors import (
     InvalidQueryError,
     RemoteReaderError,
@@ -53,6 +53,8 @@ _LONGEST_BACKOFF: Final = 5.0
 """Seconds."""
 _SHORTEST_TRY: Final = 0.1
 """The least seconds for a try; with less left, none is started."""
+_LEFT_FOR: Final = 1.0
+"""Seconds after which a try that was left ends by itself: not earlier, as its failure has a name already."""
 _SHORTEST_KEY: Final = 8
 """Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
@@ -115,7 +117,7 @@ class RemoteReader:
         # One call never opens it, and the first try of the next one does.
         self._breaker = Breaker(settings.retries + 2, now=now)
         self._keys = _keys_in(settings.url)
-        self._session = self._new_session()
+        self._session = new_session(settings.url, _HEADERS)
         if self._keys:
             # urllib3 logs URLs.
             for name in ("urllib3.connection", "urllib3.connectionpool"):
@@ -225,19 +227,14 @@ class RemoteReader:
     def _try(
         self, body: bytes, headers: Mapping[str, str], query: AnyQuery, seconds: float
     ) -> _Outcome:
-        """Send one request, and abandon it after its own time in whatever state it is."""
+        """Send one request, and leave it after its own time in whatever state it is."""
         longest = self._settings.longest_try
         # The last try that there is time for gets all of it: a slow answer is better than none.
         own = longest if seconds >= 2 * longest else seconds
-        exchange = Exchange(self._session)
         try:
             # The check, too: the largest answer's takes a second.
-            return in_time(
-                own, lambda: _outcome(self._exchange(exchange, body, headers, own), query)
-            )
+            return in_time(own, lambda: _outcome(self._exchange(body, headers, own), query))
         except OutOfTimeError:
-            self._session = self._new_session()
-            exchange.abandon()
             return Failure(f"no complete answer within {own:.1f} s", worth_a_retry=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return no_answer(error)
@@ -245,12 +242,10 @@ class RemoteReader:
             # requests doesn't find the certificates that the environment names.
             return Failure(str(error))
 
-    def _exchange(
-        self, exchange: Exchange, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> Response:
-        # The second one only ends a thread that can't be abandoned, as it is still sending.
-        timeouts = (min(self._settings.connect_timeout, seconds), 2 * seconds)
-        with exchange.post(
+    def _exchange(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+        # The second one ends the thread of a try that was left.
+        timeouts = (min(self._settings.connect_timeout, seconds), seconds + _LEFT_FOR)
+        with self._session.post(
             self._settings.url, data=body, headers=headers, timeout=timeouts
         ) as response:
             return Response(
@@ -272,9 +267,6 @@ class RemoteReader:
         """Mask the keys in a log record, and keep the record."""
         record.msg, record.args = self._without_keys(record.getMessage()), ()
         return True
-
-    def _new_session(self) -> requests.Session:
-        return new_session(self._settings.url, _HEADERS)
 
 
 def _spellings(token: str) -> list[str]:

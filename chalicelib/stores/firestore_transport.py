@@ -23,7 +23,11 @@ from google.auth.exceptions import (
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from chalicelib.connections.answer_time import all_until, with_bounded_answers
+from chalicelib.connections.answer_time import (
+    all_until,
+    with_bounded_answers,
+    with_bounded_answers_of_requests,
+)
 from chalicelib.connections.pool import pool_for
 from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import ConfigurationError
@@ -279,8 +283,7 @@ def _token_requests() -> Any:
     from requests.adapters import HTTPAdapter
 
     session = Session()
-    adapter = HTTPAdapter()
-    with_bounded_answers(adapter.poolmanager)
+    adapter = with_bounded_answers_of_requests(HTTPAdapter())
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter)
     return Request(session)

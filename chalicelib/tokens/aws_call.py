@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from chalicelib.connections.answer_time import with_bounded_answers
+from chalicelib.connections.answer_time import with_bounded_answers_of_requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +81,7 @@ def call(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] |
     import requests  # a data connector needs it anyway
     from requests.adapters import HTTPAdapter
 
-    adapter = HTTPAdapter()
-    with_bounded_answers(adapter.poolmanager)
+    adapter = with_bounded_answers_of_requests(HTTPAdapter())
     body = orjson.dumps(arguments)
     headers = signed_headers(operation, url, region, body, credentials, datetime.now(UTC))
     try:

@@ -15,7 +15,7 @@ import requests
 import urllib3
 
 from chalicelib.contracts import wire_contract
-from chalicelib.data_connector.session import Exchange, new_session
+from chalicelib.data_connector.session import new_session
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.instants import NANOSECONDS
 from chalicelib.model.limits import LARGEST_PAYLOAD
@@ -129,18 +129,15 @@ class Endpoint:
 
 
 def _post(url: str, envelope: Mapping[str, Any], token: str) -> tuple[int, str | None, bytes]:
-    give_up = time.monotonic() + _ANSWER_SECONDS
     headers = {"Accept": "application/json", wire_contract.TOKEN_HEADER: token}
     seconds = (_CONNECT_SECONDS, _ANSWER_SECONDS)
     with (
         new_session(url, headers) as session,  # as a data connector's
-        Exchange(session).post(url, json=envelope, timeout=seconds) as response,
+        session.post(url, json=envelope, timeout=seconds) as response,
     ):
         content = b""
         for chunk in response.iter_content(65_536):
             content += chunk
-            if time.monotonic() > give_up:
-                raise requests.ReadTimeout
             if len(content) > LARGEST_PAYLOAD:
                 break
         left_out = response.headers.get(wire_contract.LEFT_OUT_HEADER)

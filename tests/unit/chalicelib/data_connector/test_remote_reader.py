@@ -519,15 +519,29 @@ class TestDeadline:
         assert (failure.remote_status, failure.attempts) == (None, 1)
 
     @ANY
-    def test_whoever_read_a_dripping_answer_ends_while_it_still_drips(self, parts):
+    def test_whoever_read_a_dripping_answer_ends_while_it_still_drips(self, monkeypatch, parts):
+        monkeypatch.setattr("chalicelib.data_connector.remote_reader._LEFT_FOR", 0.1)
         with Dripping(*parts, later=OK) as server:
-            before = set(threading.enumerate())
-            failure_of(RemoteReader(settings(server.url)), seconds=0.3)
-            left = [t for t in set(threading.enumerate()) - before if t.name == in_time.__name__]
-            for thread in left:
-                thread.join(PATIENCE_SECONDS)
-            assert not any(thread.is_alive() for thread in left)
+            assert self.all_ended(RemoteReader(settings(server.url)))
             assert not server.completed
+
+    def test_so_does_whoever_waits_for_a_proxy(self, monkeypatch):
+        monkeypatch.delenv("no_proxy", raising=False)
+        with Dripping(*self.HEADERS, later=OK) as proxy:
+            monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+            url = "https://reader.example.com/hot-reader"
+            assert self.all_ended(RemoteReader(settings(url, connect_timeout=0.2, retries=0)))
+            assert not proxy.completed
+
+    @staticmethod
+    def all_ended(reader: RemoteReader) -> bool:
+        """Let a call fail, and say whether the threads end that it left."""
+        before = set(threading.enumerate())
+        failure_of(reader, seconds=0.3)
+        left = [t for t in set(threading.enumerate()) - before if t.name == in_time.__name__]
+        for thread in left:
+            thread.join(PATIENCE_SECONDS)
+        return not any(thread.is_alive() for thread in left)
 
     @ANY
     def test_a_dripping_answer_leaves_time_for_another_try(self, parts):

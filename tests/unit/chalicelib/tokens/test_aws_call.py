@@ -115,6 +115,15 @@ def test_without_a_good_answer_there_is_none(monkeypatch, act):
         assert len(server.requests) == 1
 
 
+def test_a_proxy_that_drips_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(aws_call, "TIMEOUTS", (1, 0.5))
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Scripted(Drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        assert ask("http://ssm.example.com/", monkeypatch) is None
+        assert len(proxy.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
