@@ -269,7 +269,8 @@ class HotReader:
         """Read entries one by one, all of a batch that has come before time is looked at."""
         if self._batches is None:
             return time_left.bounded(self._store.read(*asked, **options))
-        return entries_of(time_left.bounded(self._batches.read_batches(*asked, **options)))
+        batches = self._batches.read_batches(*asked, **options)
+        return entries_of(time_left.bounded_batches(batches))
 
     def _stored_id(self, device_id: str) -> DeviceId:
         if not self._numeric_device_ids:
@@ -319,7 +320,7 @@ class HotReader:
         device_id = self._stored_id(query.device_id)
         if self._batches is not None and not one_by_one:
             batches = self._batches.read_batches(device_id, lower, upper, **asked)
-            return order.in_runs(time_left.bounded(batches), start, end)
+            return order.in_runs(time_left.bounded_batches(batches), start, end)
         return order.singly(self._entries(time_left, device_id, lower, upper, **asked))
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from chalicelib.model.entries import EntryBatch
+
 Found = TypeVar("Found")
 
 _PAGE_SECONDS: Final = 8.0
@@ -76,5 +78,15 @@ class ReadingTime:
         """
         for each in found:
             yield each
-            if self._clock() > (self._page_end if self.can_end else self._end):
-                raise OutOfTimeError
+            self._look()
+
+    def bounded_batches(self, batches: Iterable[EntryBatch]) -> Iterator[EntryBatch]:
+        """Yield batches, until time is over and the store would be asked again; see `bounded`."""
+        for batch in batches:
+            yield batch
+            if not batch.is_last:
+                self._look()
+
+    def _look(self) -> None:
+        if self._clock() > (self._page_end if self.can_end else self._end):
+            raise OutOfTimeError

@@ -74,9 +74,12 @@ class EntryBatch(Protocol):
     ----------
     keys
         Their sort keys, in the order of the entries.
+    is_last
+        True if the store is known to have no entry behind them.
     """
 
     keys: Sequence[SortKey]
+    is_last: bool
 
     def entry(self, index: int) -> StoredEntry:
         """Return one entry."""

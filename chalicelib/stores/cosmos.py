@@ -133,9 +133,9 @@ class CosmosHotStore:
             "partition_key": _json_value(device_id),
         }
         names = list(properties)
-        for columns in self._pages(query, limit, KEY_AND_IDENTITY + len(names)):
+        for columns, is_last in self._pages(query, limit, KEY_AND_IDENTITY + len(names)):
             if columns[0]:
-                yield RowBatch(columns, names, descending=descending)
+                yield RowBatch(columns, names, descending=descending, is_last=is_last)
 
     def _query(
         self,
@@ -166,8 +166,10 @@ class CosmosHotStore:
             f"ORDER BY {key} {'DESC' if descending else 'ASC'}"
         )
 
-    def _pages(self, query: Mapping[str, Any], limit: int | None, width: int) -> Iterator[Columns]:
-        """Yield the columns that a query finds, page by page.
+    def _pages(
+        self, query: Mapping[str, Any], limit: int | None, width: int
+    ) -> Iterator[tuple[Columns, bool]]:
+        """Yield the columns that a query finds, page by page, and whether they are the last ones.
 
         The next page is requested when it is needed, and all of them come within one time.
         """
@@ -181,7 +183,7 @@ class CosmosHotStore:
                 until,
                 self._timestamp,
             )
-            yield page
+            yield page, continuation is None
             if continuation is None:
                 return
             if continuation == before:

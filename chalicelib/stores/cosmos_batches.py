@@ -31,6 +31,8 @@ class RowBatch:
         The properties, in the order of their columns; None stands for no value.
     descending
         True for descending order.
+    is_last
+        See `EntryBatch`.
 
     Examples
     --------
@@ -42,8 +44,14 @@ class RowBatch:
     """
 
     def __init__(
-        self, columns: Sequence[Sequence[Any]], names: Sequence[str], *, descending: bool
+        self,
+        columns: Sequence[Sequence[Any]],
+        names: Sequence[str],
+        *,
+        descending: bool,
+        is_last: bool = False,
     ) -> None:
+        self.is_last = is_last
         if any(map(eq, columns[0], columns[0][1:])):
             same_keys = itertools.groupby(zip(*columns, strict=True), key=itemgetter(0))
             rows = (sorted(same, key=itemgetter(1), reverse=descending) for _, same in same_keys)

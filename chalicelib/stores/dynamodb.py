@@ -152,11 +152,12 @@ class DynamoDBHotStore:
                 items: Any = page["Items"]
                 if isinstance(items, ItemColumns) and not items.have_all(properties):
                     items = items.items()
+            is_last = "LastEvaluatedKey" not in page
             if isinstance(items, ItemColumns):
-                yield ColumnBatch(items, self._timestamp_attribute, properties)
+                yield ColumnBatch(items, self._timestamp_attribute, properties, is_last=is_last)
             elif items:
-                yield ItemBatch(items, self._timestamp_attribute, properties)
-            if "LastEvaluatedKey" not in page:
+                yield ItemBatch(items, self._timestamp_attribute, properties, is_last=is_last)
+            if is_last:
                 return
             if page["LastEvaluatedKey"] == request.get("ExclusiveStartKey"):
                 raise StoreUnavailableError("DynamoDB answers the same page again and again.")

@@ -30,6 +30,8 @@ class ItemBatch:
         The name of the sort key.
     properties
         Where the values are; see `HotStore.read`.
+    is_last
+        See `EntryBatch`.
 
     Examples
     --------
@@ -46,7 +48,10 @@ class ItemBatch:
         items: Sequence[Mapping[str, Mapping[str, Any]]],
         timestamp_attribute: str,
         properties: Places,
+        *,
+        is_last: bool = False,
     ) -> None:
+        self.is_last = is_last
         self._items = items
         self._properties = {
             # `M` leads into a map.
@@ -98,6 +103,8 @@ class ColumnBatch:
         The name of the sort key.
     properties
         Where the values are; see `HotStore.read`. None is a map (`ItemColumns.have_all`).
+    is_last
+        See `EntryBatch`.
     """
 
     def __init__(
@@ -105,7 +112,10 @@ class ColumnBatch:
         items: ItemColumns,
         timestamp_attribute: str,
         properties: Places,
+        *,
+        is_last: bool = False,
     ) -> None:
+        self.is_last = is_last
         columns = items.columns
         self._columns = {
             name: columns[found]

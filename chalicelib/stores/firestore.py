@@ -170,6 +170,7 @@ class FirestoreHotStore:
                 if position == query.get("startAt"):
                     raise StoreUnavailableError("Firestore answers the same page again and again.")
                 query["startAt"] = position
+                batch.is_last = failure is None and received < size
                 yield batch
             if failure is None:
                 if received < size:

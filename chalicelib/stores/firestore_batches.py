@@ -62,6 +62,8 @@ class DocumentBatch:
     ----------
     position
         The last document's, as values of a query's cursor.
+    is_last
+        See `EntryBatch`.
 
     Raises
     ------
@@ -82,6 +84,7 @@ class DocumentBatch:
     def __init__(
         self, documents: Sequence[Mapping[str, Any]], timestamp: str, properties: Places
     ) -> None:
+        self.is_last = False
         self._documents = documents
         self._fields: list[dict[str, Value]] = list(map(itemgetter("fields"), documents))
         self._properties = {

@@ -20,6 +20,7 @@ class PlainBatch:
     """Some entries."""
 
     entries: list[StoredEntry]
+    is_last: bool = False
 
     def __post_init__(self) -> None:
         self.keys = [entry.key for entry in self.entries]
@@ -60,4 +61,5 @@ class BatchingMemoryStore(MemoryStore):
     def read_batches(self, *asked: Any, **more: Any) -> Iterator[PlainBatch]:
         entries = list(self.read(*asked, **more))
         for first in range(0, len(entries), self._size):
-            yield PlainBatch(entries[first : first + self._size])
+            end = first + self._size
+            yield PlainBatch(entries[first:end], is_last=end >= len(entries))

@@ -138,15 +138,25 @@ def test_a_page_of_several_devices_ends_in_time(descending, interval, count):
     assert len(found[True]) == count
 
 
-def test_a_page_of_several_devices_has_what_has_come_of_each_when_time_is_over():
-    store = Slow(seconds(20), 10, batches=True)
+@pytest.mark.parametrize(
+    ("stored", "values", "more"),
+    [
+        # Of each, the tenth entry waits for the next second; the first that is asked for it ends the page.
+        (20, 2 * (6 * 8 + 1), True),
+        # Nothing is left to ask for.
+        (10, 2 * 6 * 10, False),
+    ],
+)
+def test_a_page_of_several_devices_has_what_has_come_of_each_when_time_is_over(
+    stored, values, more
+):
+    store = Slow(seconds(stored), 10, batches=True)
     queries = [replace(QUERY, device_id=f"pump-{number}") for number in range(1, 7)]
     for query in queries[1:]:
-        store.put(query.device_id, [Stored(key, {"a": 1, "b": 2}) for key in seconds(20)])
+        store.put(query.device_id, [Stored(key, {"a": 1, "b": 2}) for key in seconds(stored)])
     page = reader_of(store).histories(DevicesQuery(tuple(queries)), 29.0)
-    # Of each, the tenth entry waits for the next second; the first one that is asked for it ends the page.
-    assert page.count == 2 * (6 * 8 + 1)
-    assert page.next_token
+    assert page.count == values
+    assert bool(page.next_token) is more
 
 
 def test_a_store_too_slow_for_one_entry_of_several_devices_or_a_line_is_unavailable():

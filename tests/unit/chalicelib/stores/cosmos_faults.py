@@ -15,7 +15,7 @@ from tests.unit.chalicelib.servers import Act, Received, Scripted, response
 from tests.unit.chalicelib.stores.store_faults import SECRET, at, outcome_of
 
 if TYPE_CHECKING:
-    from chalicelib.stores.hot_store import HotStore
+    from chalicelib.stores.hot_store import BatchingHotStore
 
 
 TWIN = {
@@ -24,15 +24,14 @@ TWIN = {
 }
 
 
-def outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
-    def store_at(server: Scripted) -> HotStore:
-        account = CosmosSettings(
-            server.url.removesuffix("/hot-reader"), "twin", "hot-telemetry", SECRET
-        )
-        return cosmos.connect(
-            account, HotReaderSettings.load({"DIGITAL_TWIN_INFO": json.dumps(TWIN)})
-        )
+def store_at(server: Scripted) -> BatchingHotStore:
+    account = CosmosSettings(
+        server.url.removesuffix("/hot-reader"), "twin", "hot-telemetry", SECRET
+    )
+    return cosmos.connect(account, HotReaderSettings.load({"DIGITAL_TWIN_INFO": json.dumps(TWIN)}))
 
+
+def outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(cosmos._CLIENT, "read_timeout", patience)
         return outcome_of(store_at, acts, patience, described)

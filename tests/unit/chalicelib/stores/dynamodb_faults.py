@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -15,27 +16,28 @@ from tests.unit.chalicelib.servers import Act, Scripted, response
 from tests.unit.chalicelib.stores.store_faults import SECRET, at, outcome_of
 
 if TYPE_CHECKING:
-    from chalicelib.stores.hot_store import HotStore
+    from chalicelib.stores.hot_store import BatchingHotStore
+
+
+def store_at(server: Scripted, read_timeout: float = 5.0) -> BatchingHotStore:
+    client = page_client(
+        dynamodb.CLIENT.merge(Config(read_timeout=read_timeout)),
+        endpoint_url=server.url.removesuffix("/hot-reader"),
+        region_name="eu-central-1",
+        aws_access_key_id="a",
+        aws_secret_access_key=SECRET,
+        aws_session_token=SECRET,
+    )
+    return dynamodb.DynamoDBHotStore(
+        client,
+        table_name="hot",
+        device_id_attribute="device_id",
+        timestamp_attribute="timestamp",
+    )
 
 
 def outcome(acts: tuple[Act, ...], patience: float) -> Outcome:
-    def store_at(server: Scripted) -> HotStore:
-        client = page_client(
-            dynamodb.CLIENT.merge(Config(read_timeout=patience)),
-            endpoint_url=server.url.removesuffix("/hot-reader"),
-            region_name="eu-central-1",
-            aws_access_key_id="a",
-            aws_secret_access_key=SECRET,
-            aws_session_token=SECRET,
-        )
-        return dynamodb.DynamoDBHotStore(
-            client,
-            table_name="hot",
-            device_id_attribute="device_id",
-            timestamp_attribute="timestamp",
-        )
-
-    return outcome_of(store_at, acts, patience)
+    return outcome_of(partial(store_at, read_timeout=patience), acts, patience)
 
 
 def items(*numbers: int, more: str | None = None) -> bytes:

@@ -18,7 +18,7 @@ from tests.unit.chalicelib.servers import Act, Scripted, response
 from tests.unit.chalicelib.stores.store_faults import END, SECRET, at, outcome_of
 
 if TYPE_CHECKING:
-    from chalicelib.stores.hot_store import HotStore
+    from chalicelib.stores.hot_store import BatchingHotStore, HotStore
 
 
 class Renewed(AnonymousCredentials):
@@ -34,7 +34,7 @@ class Renewed(AnonymousCredentials):
         pass
 
 
-def store_of(credentials: Any, server: Scripted) -> HotStore:
+def store_of(credentials: Any, server: Scripted) -> BatchingHotStore:
     service = server.url.removesuffix("/hot-reader")
     return firestore.FirestoreHotStore(
         FirestoreDatabase(
