@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
@@ -38,20 +37,25 @@ _SCALARS: Final = frozenset(
 """Kinds of DataValues that hold neither lists nor maps."""
 
 
-def history_query(
-    event: Event, device_id: str, constants: Mapping[str, Any] = MappingProxyType({})
-) -> HistoryQuery:
-    """Read a `dataReader` event.
+def history_query(event: Event, device_id: str) -> HistoryQuery:
+    """Read a `dataReader` event of one device; see `history_queries`."""
+    (query,) = history_queries(event, {device_id: {}})
+    return query
+
+
+def history_queries(
+    event: Event, devices: Mapping[str, Mapping[str, Any]]
+) -> Iterator[HistoryQuery]:
+    """Read a `dataReader` event, once, and yield the query of each device.
 
     Parameters
     ----------
     event
         The event; unknown keys are ignored.
-    device_id
-        The device that the event is about (see `chalicelib.data_connector.device`).
-    constants
-        Values of its constant properties, of which the event has none: a component type that several
-        devices share keeps none itself.
+    devices
+        The devices that the event is about (see `chalicelib.data_connector.device`), at least one, with
+        the values of their constant properties of which the event has none: a component type that
+        several devices share keeps none itself.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def history_query(
     ...     "orderByTime": "DESCENDING",
     ...     "properties": {"pressure": {"definition": {"dataType": {"type": "DOUBLE"}}}},
     ... }
-    >>> query = history_query(event, "pump-1")
+    >>> (query,) = history_queries(event, {"pump-1": {}})
     >>> query.property_types["pressure"].type, query.descending, query.max_results
     ('DOUBLE', True, 200)
     """
@@ -77,7 +81,7 @@ def history_query(
     start, end = _instant(document, "start"), _instant(document, "end")
     check_range(start, end, "startTime", "endTime")
     query = HistoryQuery(
-        device_id=device_id,
+        device_id=next(iter(devices)),
         selected_properties=document.names("selectedProperties"),
         entity_id=document.optional_text("entityId"),
         component_name=document.optional_text("componentName"),
@@ -89,13 +93,15 @@ def history_query(
         max_results=document.max_results("maxResults") or LARGEST_TWINMAKER_PAGE,
         next_token=document.token("nextToken"),
         interval=document.interval("interpolation"),
-        external_id=_external_id(document, device_id),
     )
     query = _declared(query, document)
-    if query.filters:
-        filtered = [each.property_name for each in query.filters]
-        query = query.with_constants(_constants(document, filtered, constants))
-    return query
+    filtered = [each.property_name for each in query.filters]
+    ids = _external_ids(document)
+    for device_id, constants in devices.items():
+        its_query = replace(query, device_id=device_id, external_id=_external_id(ids, device_id))
+        if filtered:
+            its_query = its_query.with_constants(_constants(document, filtered, constants))
+        yield its_query
 
 
 def last_entry_query(event: Event, device_id: str) -> LastEntryQuery:
@@ -209,21 +215,23 @@ def external_ids(document: Document) -> list[str]:
     ]
 
 
-def _external_id(document: Document, device_id: str) -> str | None:
-    """Return the property by which TwinMaker finds the entity of a device; None for `iotDeviceId`.
+def _external_ids(document: Document) -> dict[str, Any]:
+    """Return the external ids by which TwinMaker may find an entity, with their values; None is any.
 
-    None, too, for an event that names the entity itself.
+    There are none in an event that names the entity itself.
+    """
+    if document.get("entityId") is not None:
+        return {}
+    return {name: kept_value(document, name).get("stringValue") for name in external_ids(document)}
+
+
+def _external_id(ids: Mapping[str, Any], device_id: str) -> str | None:
+    """Return the property by which TwinMaker finds the entity of a device; None for `iotDeviceId`.
 
     That of an alarm is `alarm_key`: Grafana's alarm panel looks for it. One with another value isn't the
     device's id.
     """
-    if document.get("entityId") is not None:
-        return None
-    fitting = [
-        name
-        for name in external_ids(document)
-        if kept_value(document, name).get("stringValue", device_id) == device_id
-    ]
+    fitting = [name for name, value in ids.items() if value in (None, device_id)]
     for name in (ALARM_KEY, DEVICE_ID_PROPERTY, *fitting):
         if name in fitting:
             return None if name == DEVICE_ID_PROPERTY else name

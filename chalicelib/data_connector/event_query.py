@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.data_connector.deadline import Deadline
-    from chalicelib.model.query import AnyQuery, HistoryQuery
+    from chalicelib.model.query import AnyQuery
     from chalicelib.model.reads import Read
     from chalicelib.settings.digital_twin_info import DigitalTwinInfo
 
@@ -58,14 +58,11 @@ def parse(
             f"The component type {event['componentTypeId']!r} is shared by {len(device_ids)} devices; at "
             f"most {MOST_DEVICES} are read together. Give some of them another componentType."
         )
-    queries = tuple(_history_of(event, each, twin) for each in device_ids)
+    declared = {each: twin.devices.get(each) for each in device_ids}
+    constants = {each: its.constants if its else {} for each, its in declared.items()}
+    queries = tuple(
+        each.declared_by(twin.devices) for each in twinmaker.history_queries(event, constants)
+    )
     # A filter on a constant decides for each device by itself.
     satisfiable = tuple(each for each in queries if not each.unsatisfiable) or queries[:1]
     return satisfiable[0] if len(satisfiable) == 1 else DevicesQuery(satisfiable)
-
-
-def _history_of(event: Mapping[str, Any], device_id: str, twin: DigitalTwinInfo) -> HistoryQuery:
-    """Read an event by component type for one device, with what only the configuration knows of it."""
-    declared = twin.devices.get(device_id)
-    constants = {} if declared is None else declared.constants
-    return twinmaker.history_query(event, device_id, constants).declared_by(twin.devices)
