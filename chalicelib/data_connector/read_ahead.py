@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -134,7 +135,7 @@ class ReadAhead:
                 return
             # A copy: orjson's own bytes stay in the larger block that it wrote them to.
             content = bytes(memoryview(orjson.dumps(page)))
-            size = _ENTRY_BYTES + len(token) + len(content)
+            size = _ENTRY_BYTES + sys.getsizeof(token) + len(content)
             self._put((digest, token), _Kept(content, asked, longest, size))
             token = page.get("nextToken")
 

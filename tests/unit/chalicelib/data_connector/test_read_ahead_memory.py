@@ -26,23 +26,26 @@ def page(number):
     value = {{"time": "1970-01-01T00:00:00Z", "value": {{"doubleValue": 4.25}}}}
     reference = {{"propertyName": "pressure", "externalIdProperty": {{"iotDeviceId": "pump-1"}}}}
     properties = [{{"entityPropertyReference": reference, "values": [value] * VALUES}}]
-    return {{"propertyValues": properties, "nextToken": f"{{number:0100}}"}}
+    return {{"propertyValues": properties, "nextToken": f"{{number:0100}}" + WIDE}}
 
 VALUES = VALUES_HERE
+WIDE = WIDE_HERE * chr(0x1F600)  # Python keeps four bytes for each
 memory = ReadAhead(ReadAheadSettings(pages=24, grace=60, most_bytes={MOST}))
 query = HistoryQuery(device_id="pump-1", selected_properties=("pressure",), start=0, end=9)
 memory.keep(query, page(0), [page(1)], memory.now())
 before = resident()
-for number in range(2, 2 + 3 * {MOST} // (200 + 60 * VALUES)):
+for number in range(2, 2 + 3 * {MOST} // (200 + 60 * VALUES + 8 * len(WIDE))):
     memory.keep(query, page(number), [page(number + 1)], memory.now())
 print(resident() - before)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux says it there")
-@pytest.mark.parametrize("values", [1, 200])
-def test_they_take_no_more_than_they_may(values):
-    program = PROGRAM.replace("VALUES_HERE", str(values))
+@pytest.mark.parametrize(
+    ("values", "wide"), [(1, 0), (200, 0), (1, 1_000)], ids=["1", "200", "wide tokens"]
+)
+def test_they_take_no_more_than_they_may(values, wide):
+    program = PROGRAM.replace("VALUES_HERE", str(values)).replace("WIDE_HERE", str(wide))
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True
     )
