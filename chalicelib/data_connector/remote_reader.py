@@ -5,14 +5,13 @@ docs/architecture.md, "Where a connector's time goes".
 
 from __future__ import annotations
 
-import base64
 import logging
 import random
 import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import requests
@@ -24,6 +23,7 @@ from chalicelib.contracts.wire_contract import LEFT_OUT_HEADER, TOKEN_HEADER, fl
 from chalicelib.data_connector.breaker import Breaker
 from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.failed_try import Failure, Response, no_answer, refusal
+from chalicelib.data_connector.masking import masked
 from chalicelib.data_connector.session import new_session
 from chalicelib.model.errors import (
     InvalidQueryError,
@@ -59,9 +59,6 @@ _SHORTEST_KEY: Final = 8
 """Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
-
-_OF_URLS: Final = str.maketrans("+/", "-_")
-"""Base64's spelling for URLs (RFC 4648, section 5)."""
 
 _Outcome = tuple[dict[str, Any], Flaws] | Failure
 """The document of an answer with the counts of what it lacks; or why there is none."""
@@ -254,36 +251,22 @@ class RemoteReader:
 
     def _shown(self, reason: str, token: str) -> str:
         """Return a reason without secrets: a remote reader may echo what it was sent."""
-        for spelling in _spellings(token) if token else ():
-            reason = reason.replace(spelling, "***")
-        return self._without_keys(reason)[:_LONGEST_REASON]
-
-    def _without_keys(self, text: str) -> str:
-        for key in self._keys:
-            text = text.replace(key, "***")
-        return text
+        return masked(reason, ([token] if token else []) + self._keys)[:_LONGEST_REASON]
 
     def _mask(self, record: logging.LogRecord) -> bool:
         """Mask the keys in a log record, and keep the record."""
-        record.msg, record.args = self._without_keys(record.getMessage()), ()
+        record.msg, record.args = masked(record.getMessage(), self._keys), ()
         return True
 
 
-def _spellings(token: str) -> list[str]:
-    """Return a token as it is, in a URL, and in Base64."""
-    encoded = base64.b64encode(token.encode()).decode()
-    return [token, quote(token, safe=""), encoded, encoded.translate(_OF_URLS)]
-
-
 def _keys_in(url: str) -> list[str]:
-    """Return the possible secrets in a URL's query (Azure's ?code=), in all spellings, longest first."""
+    """Return the possible secrets in a URL's query (Azure's ?code=), longest first."""
     query = urlsplit(url).query
     if not query:
         return []
     sent = urlsplit(requests.Request("POST", url).prepare().url or "").query
     values = [part.partition("=")[2] for part in f"{query}&{sent}".split("&")]
-    plain = [value for _, value in parse_qsl(query)]
-    values += [*plain, *(quote(value, safe="") for value in plain)]
+    values += [value for _, value in parse_qsl(query)]
     secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
     return sorted(secret - {""}, key=len, reverse=True)
 
