@@ -88,9 +88,12 @@ def _answer(endpoint: HttpEndpoint, request: Request) -> Response:
 def _headers(request: Request) -> dict[str, str]:
     # Of headers of one name, `request.headers` has the last; other hosts join them.
     sent = request.to_original_event().get("multiValueHeaders")
-    if sent:  # API Gateway sends them, `chalice local` doesn't
-        return {name.lower(): ",".join(values) for name, values in sent.items()}
-    return {name.lower(): value for name, value in request.headers.items()}
+    if not sent:  # API Gateway sends them, `chalice local` doesn't
+        return {name.lower(): value for name, value in request.headers.items()}
+    joined: dict[str, list[str]] = {}
+    for name, values in sent.items():
+        joined.setdefault(name.lower(), []).extend(values)
+    return {name: ",".join(values) for name, values in joined.items()}
 
 
 class _BinaryResponse(Response):
