@@ -74,7 +74,7 @@ def hot_reader_last_entry(request: Request) -> Response:
 @functions_framework.http
 def hot_readers(request: Request) -> Response:
     """Answer the one or the other, by the path."""
-    endpoint = _by_path.get(request.path)
+    endpoint = _by_path.get(request.path.removesuffix("/"))  # as on every other host
     if endpoint is None:
         return _to_flask(no_such_path(request.path, _by_path))
     return _answer(endpoint, request)
