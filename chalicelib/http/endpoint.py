@@ -218,7 +218,8 @@ class HttpEndpoint:
                 return self._failed(request, error, trace_id, record)
 
     def _refusal(self, request: HttpRequest) -> Exception | None:
-        given = request.headers.get(wire_contract.TOKEN_HEADER.lower())
+        # Space around a value isn't a part of it (RFC 9110, section 5.5); not every server takes it off.
+        given = request.headers.get(wire_contract.TOKEN_HEADER.lower(), "").strip(" \t")
         try:
             accepted = self._token.accepts(given)
         except Exception as error:  # noqa: BLE001 - raised again under the request's trace id
@@ -296,7 +297,9 @@ class _Body:
         try:
             self._envelope = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise InvalidQueryError(f"The body isn't JSON: {error}") from error
+            raise InvalidQueryError(
+                f"The body isn't JSON in UTF-8, uncompressed: {error}"
+            ) from error
 
     def payload(self) -> Mapping[str, Any]:
         request = self._request

@@ -155,6 +155,10 @@ def test_a_token_of_bytes_that_arent_text_is_refused(wire: Wire) -> None:
     assert wire.connection.getresponse().status == 401
 
 
+def test_space_around_a_token_isnt_a_part_of_it(wire: Wire) -> None:
+    assert wire.send("POST", LAST_ENTRY, HEADERS | {TOKEN_HEADER: f" {TOKEN} \t "}, SMALL)[0] == 200
+
+
 def test_letters_beyond_ascii_come_back_as_they_were_sent(wire: Wire) -> None:
     names = {"entity_id": "Kälte-Maschine №1 🌡", "component_name": "Kälte-Sensor №1 🌡"}
     body = json.dumps({"payload": history(**names)}).encode()
