@@ -23,6 +23,7 @@ from local_cloud.aws import function_urls, moto_accounts
 from local_cloud.aws.lambda_runtime import LambdaRuntime
 from local_cloud.aws.moto_lambda import spec_of
 from local_cloud.child_process import HOST
+from local_cloud.request_body import read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,11 +140,14 @@ class _RequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's class
 
     def run_wsgi(self) -> None:
         """Answer one request."""
-        environ = self.make_environ()
+        try:
+            environ = self.make_environ()
+            environ["wsgi.input"] = io.BytesIO(read_body(self.headers, self.rfile))
+        except ValueError as error:
+            self.close_connection = True
+            self.send_error(HTTPStatus.BAD_REQUEST, explain=str(error))
+            return
         self.environ = environ
-        chunked = environ.get("wsgi.input_terminated")
-        length = -1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
-        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
         status, headers, body = self._run_application(environ)
         code, _, phrase = status.partition(" ")
         self.send_response(int(code), phrase)

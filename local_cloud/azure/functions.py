@@ -30,6 +30,7 @@ from local_cloud.child_process import (
     end_with_parent,
     own_environment,
 )
+from local_cloud.request_body import read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,26 +186,13 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            length = self.headers.get("Content-Length", "0")
-            if not (length.isascii() and length.isdecimal()):
-                raise ValueError(length)
-            return self.rfile.read(int(length))
-        chunks = []
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            chunks.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():  # headers behind the body
-            pass
-        return b"".join(chunks)
-
     def _answer(self) -> None:
         try:
-            body = self._body()
-        except ValueError:
+            urlsplit(self.path)
+            body = read_body(self.headers, self.rfile)
+        except ValueError as error:
             self.close_connection = True
-            self.send_error(400, "The body's length isn't a number")
+            self.send_error(400, explain=str(error))
             return
         # The host joins headers of one name (Functions host, `RpcHttp`).
         headers = {name: ",".join(self.headers.get_all(name, ())) for name in self.headers}

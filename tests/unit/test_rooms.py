@@ -168,7 +168,7 @@ def test_a_store_imports_its_own_sdk_only():
 
 @pytest.mark.parametrize("cloud", ["aws", "azure", "gcp", "twinmaker"])
 def test_a_cloud_of_the_local_cloud_imports_itself_and_what_all_share(cloud):
-    shared = set() if cloud == "twinmaker" else {"PROJECT", "child_process"}
+    shared = set() if cloud == "twinmaker" else {"PROJECT", "child_process", "request_body"}
     wrong = {
         in_project(path): names
         for path in sources(f"local_cloud/{cloud}")

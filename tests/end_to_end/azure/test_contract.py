@@ -1,6 +1,7 @@
 """The same contract as on AWS: the same tests, asked of the functions on Azure."""
 
 from tests.end_to_end.http.every_host import *  # noqa: F403
+from tests.end_to_end.http.own_servers import *  # noqa: F403
 from tests.end_to_end.http.test_many_readers import (  # noqa: F401
     test_every_reader_gets_every_value_once_and_in_order,
 )

@@ -7,6 +7,7 @@ import pytest
 
 from local_cloud.aws.lambda_runtime.function import MAX_REQUEST_BYTES
 from tests.end_to_end.http.every_host import *  # noqa: F403
+from tests.end_to_end.http.own_servers import *  # noqa: F403
 from tests.end_to_end.http.queries import HISTORY, LAST_ENTRY
 from tests.end_to_end.http.service import Service
 from tests.end_to_end.http.test_openapi import (  # noqa: F401

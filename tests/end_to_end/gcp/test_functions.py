@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,12 +30,13 @@ from tests.end_to_end.http.service import (
     CloudLogService,
     error_of,
 )
+from tests.end_to_end.http.test_slow_clients import dripping, unfinished
 from tests.firestore_server import FirestoreServer, Page
 
 from .service import COLLECTION, SETTINGS, SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local_cloud.gcp.firestore import LocalFirestore
@@ -107,33 +107,6 @@ def test_requests_at_once_are_answered_as_one_by_one(service: CloudLogService) -
     with ThreadPoolExecutor(8) as threads:
         answers = threads.map(lambda _: post(service.url + HISTORY, history()).json(), range(32))
         assert [answer == expected for answer in answers] == [True] * 32
-
-
-def unfinished(service: CloudLogService, framing: str, token: str) -> socket.socket:
-    """Send the headers of a POST, and the first bytes of its body."""
-    connection = socket.create_connection(service.address, timeout=PATIENCE_SECONDS)
-    head = f"POST {HISTORY} HTTP/1.1\r\nHost: here\r\n{TOKEN_HEADER}: {token}\r\n{framing}\r\n\r\n"
-    connection.sendall(head.encode() + b"5\r\n{")
-    return connection
-
-
-@contextmanager
-def dripping(connections: Sequence[socket.socket]) -> Iterator[None]:
-    """Send a byte on each connection now and then, for as long as they take one."""
-    ended = threading.Event()
-
-    def drip() -> None:
-        while not ended.wait(0.02):
-            for connection in connections:
-                with suppress(OSError):
-                    connection.send(b" ")
-
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(drip)
-        try:
-            yield
-        finally:
-            ended.set()
 
 
 def test_who_has_no_token_holds_up_nobody_by_bodies_that_never_end(
