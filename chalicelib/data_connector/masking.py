@@ -6,11 +6,16 @@ import base64
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MASK: Final = "***"
+_SHORTEST_KEY: Final = 8
+"""Characters from which on a value in a URL's query is masked wherever it occurs."""
 _MOST_LOOKED_AT: Final = 20_000
 """Characters of a text; a remote's error message may have millions."""
 
@@ -26,7 +31,7 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     text
         The text.
     secrets
-        The secrets, none of them empty; of two of which one has the other in it, the longer one first.
+        The secrets; an empty one masks nothing.
 
     Examples
     --------
@@ -34,9 +39,27 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     'you sent ***, or ***Q='
     """
     text = text[:_MOST_LOOKED_AT]
-    for each in secrets:
+    # A secret may have another in it.
+    for each in sorted(filter(None, secrets), key=len, reverse=True):
         text = _spellings(each).sub(_MASK, text)
     return text
+
+
+def secrets_in(url: str) -> set[str]:
+    """Return the possible secrets in a URL's query (Azure's ?code=): its values, and all of it.
+
+    Examples
+    --------
+    >>> sorted(secrets_in("https://reader.example.com/hot-reader?code=SECRETKEY&v=1"))
+    ['SECRETKEY', 'code=SECRETKEY&v=1']
+    """
+    query = urlsplit(url).query
+    if not query:
+        return set()
+    sent = urlsplit(requests.Request("POST", url).prepare().url or "").query
+    values = [part.partition("=")[2] for part in f"{query}&{sent}".split("&")]
+    values += [value for _, value in parse_qsl(query)]
+    return {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
 
 
 @lru_cache(maxsize=16)

@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import requests
@@ -23,7 +22,7 @@ from chalicelib.contracts.wire_contract import LEFT_OUT_HEADER, TOKEN_HEADER, fl
 from chalicelib.data_connector.breaker import Breaker
 from chalicelib.data_connector.deadline import Deadline
 from chalicelib.data_connector.failed_try import Failure, Response, no_answer, refusal
-from chalicelib.data_connector.masking import masked
+from chalicelib.data_connector.masking import masked, secrets_in
 from chalicelib.data_connector.session import new_session
 from chalicelib.model.errors import (
     InvalidQueryError,
@@ -55,8 +54,6 @@ _SHORTEST_TRY: Final = 0.1
 """The least seconds for a try; with less left, none is started."""
 _LEFT_FOR: Final = 1.0
 """Seconds after which a try that was left ends by itself: not earlier, as its failure has a name already."""
-_SHORTEST_KEY: Final = 8
-"""Characters from which on a value in a URL's query is masked wherever it occurs."""
 _LONGEST_REASON: Final = 300
 """Characters of a remote error message that are passed on."""
 
@@ -113,7 +110,7 @@ class RemoteReader:
         self._uniform = uniform
         # One call never opens it, and the first try of the next one does.
         self._breaker = Breaker(settings.retries + 2, now=now)
-        self._keys = _keys_in(settings.url)
+        self._keys = secrets_in(settings.url)
         self._session = new_session(settings.url, _HEADERS)
         if self._keys:
             # urllib3 logs URLs.
@@ -251,24 +248,12 @@ class RemoteReader:
 
     def _shown(self, reason: str, token: str) -> str:
         """Return a reason without secrets: a remote reader may echo what it was sent."""
-        return masked(reason, ([token] if token else []) + self._keys)[:_LONGEST_REASON]
+        return masked(reason, [token, *self._keys])[:_LONGEST_REASON]
 
     def _mask(self, record: logging.LogRecord) -> bool:
         """Mask the keys in a log record, and keep the record."""
         record.msg, record.args = masked(record.getMessage(), self._keys), ()
         return True
-
-
-def _keys_in(url: str) -> list[str]:
-    """Return the possible secrets in a URL's query (Azure's ?code=), longest first."""
-    query = urlsplit(url).query
-    if not query:
-        return []
-    sent = urlsplit(requests.Request("POST", url).prepare().url or "").query
-    values = [part.partition("=")[2] for part in f"{query}&{sent}".split("&")]
-    values += [value for _, value in parse_qsl(query)]
-    secret = {query, sent, *(value for value in values if len(value) >= _SHORTEST_KEY)}
-    return sorted(secret - {""}, key=len, reverse=True)
 
 
 def _outcome(response: Response, query: AnyQuery) -> _Outcome:

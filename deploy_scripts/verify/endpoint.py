@@ -15,6 +15,7 @@ import requests
 import urllib3
 
 from chalicelib.contracts import wire_contract
+from chalicelib.data_connector.masking import masked, secrets_in
 from chalicelib.data_connector.session import new_session
 from chalicelib.model.errors import ConfigurationError
 from chalicelib.model.instants import NANOSECONDS
@@ -57,6 +58,7 @@ class EndpointAnswer:
     # The header that says what was left out, spelled as the contract has it; empty if nothing was.
     left_out: str
     sent_trace_id: str
+    secrets: frozenset[str] = field(repr=False)
 
     @cached_property
     def document(self) -> Any:
@@ -87,17 +89,22 @@ class EndpointAnswer:
     def page(self) -> str:
         """The text of an answer that isn't the contract's, shortened."""
         text = _TAGS.sub(" ", self.content.decode(errors="replace"))
-        return short(" ".join(text.split()), _LONGEST_PAGE)
+        return short(self._without_secrets(" ".join(text.split())), _LONGEST_PAGE)
 
     def __str__(self) -> str:
         """Return the status, the error and the trace id."""
         if self.error is not None:
-            said = short(f"{self.status} {self.error['code']}: {self.error.get('message')}")
+            message = f"{self.status} {self.error['code']}: {self.error.get('message')}"
+            said = short(self._without_secrets(message))
         else:
             said = (
                 f"{self.status} without the contract's error answer: {self.page or 'it is empty'}"
             )
         return f"{said} (trace id {self.trace_id})"
+
+    def _without_secrets(self, text: str) -> str:
+        """Mask what a remote sends back before the text is shortened: half a token is one, too."""
+        return masked(text, self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,14 @@ class Endpoint:
             seconds = (_CONNECT_SECONDS, _ANSWER_SECONDS)
             raise BrokenHopError(*no_answer(error, urlsplit(self.url).netloc, seconds)) from error
         flaws = wire_contract.flaws_of(left_out)
-        return EndpointAnswer(self.read, status, content, wire_contract.left_out(flaws), trace_id)
+        return EndpointAnswer(
+            self.read,
+            status,
+            content,
+            wire_contract.left_out(flaws),
+            trace_id,
+            frozenset({token, *secrets_in(self.url)}),
+        )
 
 
 def _post(url: str, envelope: Mapping[str, Any], token: str) -> tuple[int, str | None, bytes]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.data_connector.masking import masked
 from deploy_scripts.verify.diagnosis import aws_problem
 from deploy_scripts.wording import printable
 
@@ -106,12 +107,12 @@ class Walk:
 
     def __init__(self, report: Callable[[HopResult], None]) -> None:
         self._report = report
-        self._secrets: list[str] = []
+        self._secrets: set[str] = set()
         self.results: list[HopResult] = []
 
     def keep_secret(self, *secrets: str) -> None:
         """Take strings out of all that is reported from now on."""
-        self._secrets += [each for each in secrets if each]
+        self._secrets.update(secrets)
 
     def take(self, title: str, hop: Callable[..., Finding[Value]], *arguments: Any) -> Value:
         """Take a hop, report its result, and return its value."""
@@ -148,6 +149,4 @@ class Walk:
 
     def _presentable(self, message: str) -> str:
         """Take out the secrets, and what could control a terminal: others' messages are in it."""
-        for each in self._secrets:
-            message = message.replace(each, "***")
-        return printable(message)
+        return printable(masked(message, self._secrets))

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.data_connector.masking import secrets_in
 from chalicelib.model.reads import HISTORY, READS
 from deploy_scripts.project_files.inter_cloud import (
     CONNECTIONS_FILE,
@@ -81,7 +81,7 @@ class Verification:
         connections = [*subject.connections.values()]
         walk.keep_secret(*(each.token for each in connections))
         known_urls = (*(each.url for each in connections), *self.urls.values())
-        walk.keep_secret(*(urlsplit(each).query for each in known_urls))
+        walk.keep_secret(*(secret for each in known_urls for secret in secrets_in(each)))
         deployed = walk.take("stage record", stage.check_record, self.project, subject)
         roles = {}
         for name in subject.functions:
@@ -152,7 +152,7 @@ class Verification:
             saved = connections.get(connection_id(subject.twin.layout, read))
             if saved is not None:
                 urls[read] = saved.url
-                self.walk.keep_secret(urlsplit(saved.url).query)
+                self.walk.keep_secret(*secrets_in(saved.url))
         others = [each for each in urls.values() if not each.startswith(f"{api}/")]
         if others and len(self.urls) < len(READS):
             what = deployed.lambda_arn(API_HANDLER), others, self.stage

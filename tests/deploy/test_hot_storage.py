@@ -333,7 +333,8 @@ def answers(status: int = 200, code: str = "") -> list[EndpointAnswer]:
     error = json.dumps({"error": {"code": code, "message": "m"}}).encode()
     empty = {HISTORY: b'{"propertyValues": []}', LAST_ENTRY: b'{"propertyValues": {}}'}
     return [
-        EndpointAnswer(read, status, error if code else empty[read], "", "t-1") for read in empty
+        EndpointAnswer(read, status, error if code else empty[read], "", "t-1", frozenset())
+        for read in empty
     ]
 
 

@@ -555,12 +555,16 @@ def test_an_endpoint_that_repeats_the_token_does_not_get_it_shown(
     aws_azure, httpserver: HTTPServer
 ):
     token = aws_azure.cloud.endpoints.token
-    answer = {"error": {"code": "odd", "message": f"you sent {token}"}, "trace_id": "t"}
+    # Shown are 400 characters, of which the last would be half of the token.
+    message = f"{'planted-key':.<350} you sent {token}"
+    answer = {"error": {"code": "odd", "message": message}, "trace_id": "t"}
     known = {"X-Inter-Cloud-Token": token}
     httpserver.expect_request("/hot-reader", headers=known).respond_with_json(answer, status=400)
     httpserver.expect_request("/hot-reader").respond_with_json(UNAUTHORIZED, status=401)
-    hop = endpoint_fault(aws_azure, httpserver.url_for("/hot-reader"))
+    hop = endpoint_fault(aws_azure, f"{httpserver.url_for('/hot-reader')}?code=planted-key&v=1")
     assert "you sent ***" in hop["detail"]
+    assert "planted-key" not in hop["detail"]
+    assert token[:8] not in hop["detail"]
 
 
 PLATFORM_PAGES = [
