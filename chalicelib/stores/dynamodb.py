@@ -212,7 +212,8 @@ class DynamoDBHotStore:
 
     def _query(self, request: dict[str, Any], until: float) -> Mapping[str, Any]:
         try:
-            with all_until(until):
+            # A position that is none is found out when it is sent back.
+            with all_until(until), made_of_items():
                 return self._client.query(**request)
         except (HTTPClientError, BotoConnectionError) as error:
             raise StoreUnavailableError(f"DynamoDB can't be reached: {error}") from error

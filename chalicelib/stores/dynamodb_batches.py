@@ -89,6 +89,8 @@ class ItemBatch:
             values = [attribute[kind] for attribute in attributes]
         except (KeyError, TypeError):  # one is stored as another type
             return None
+        if not {bool if kind == "BOOL" else str}.issuperset(map(type, values)):
+            return None
         return StoredColumn(_COLUMN_KINDS[kind], values, rows)
 
 

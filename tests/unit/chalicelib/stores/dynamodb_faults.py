@@ -93,6 +93,9 @@ MATRIX = Matrix(
         "an item without its key": dynamodb_answer('{"Items":[{"n":{"N":"1"}}]}'),
         "a number that is none": item('{"N":"one"}'),
         "a value of an unknown type": item('{"X":"1"}'),
+        "a `LastEvaluatedKey` that is none": dynamodb_answer(
+            '{"Items":[],"LastEvaluatedKey":{"timestamp":7}}'
+        ),
         "a `LastEvaluatedKey` that stays the same": items(1, more=at(1)),
         "pages without end and without items": lambda number: items(more=at(number)),
     },

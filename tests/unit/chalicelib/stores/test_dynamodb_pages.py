@@ -276,3 +276,8 @@ def test_without_the_hook_botocore_parses(monkeypatch):
     monkeypatch.delattr(Session, "register_component")
     parser = page_session().get_component("response_parser_factory").create_parser("json")
     assert type(parser) is JSONParser
+
+
+def test_values_of_another_type_than_theirs_are_no_column():
+    items: list[Any] = [{TIME: {"S": "2026-01-30T17:00:00Z"}, "n": {"S": None}}]
+    assert ItemBatch(items, TIME, {"n": [("n",)]}).column("n", 0, 1) is None
