@@ -92,7 +92,10 @@ def _spread(timing: Timing) -> str:
 
 
 def _write(output: Path, found: Sequence[Finding]) -> None:
-    output.mkdir(parents=True, exist_ok=True)
+    # The local cloud keeps its data in `.local`, too: nobody else may read what is made there. With
+    # parents=True, a mode would be that of the last directory only.
+    for each in (*reversed(output.parents), output):
+        each.mkdir(mode=0o700, exist_ok=True)
     document = {
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 
 import pytest
 from click.testing import CliRunner
@@ -34,8 +35,10 @@ def test_a_missed_target_is_told_and_no_error(monkeypatch, tmp_path):
         yield Finding("a title", "a target", "a measure", met=False)
 
     monkeypatch.setattr("benchmarks.pages.findings", findings)
-    ran = CliRunner().invoke(main, ["--only", "pages", "--output", str(tmp_path)])
+    output = tmp_path / "private" / "results"
+    ran = CliRunner().invoke(main, ["--only", "pages", "--output", str(output)])
     assert ran.exit_code == 0
+    assert stat.S_IMODE(output.parent.stat().st_mode) == 0o700
     assert "MISSED a title" in ran.output
     assert "1 of 1 targets missed" in ran.output
 
