@@ -18,8 +18,8 @@ from chalicelib.contracts.answers import HistoryAnswer
 from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
-from chalicelib.stores.dynamodb import CLIENT, DynamoDBHotStore
-from chalicelib.stores.dynamodb_pages import page_client
+from chalicelib.stores.dynamodb.pages import page_client
+from chalicelib.stores.dynamodb.store import CLIENT, DynamoDBHotStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1._helpers import encode_dict
 
 from chalicelib.settings.firestore import FirestoreSettings
-from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
+from chalicelib.stores.firestore.transport import FirestoreDatabase, database_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

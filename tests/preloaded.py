@@ -19,7 +19,7 @@ from botocore.loaders import create_loader
 import chalicelib.data_connector.data_connector
 import chalicelib.http.hot_reader_endpoints
 import chalicelib.observability.powertools
-import chalicelib.stores.dynamodb
+import chalicelib.stores.dynamodb.store
 import deploy_scripts.__main__
 import deploy_scripts.deployment.chalice_stage
 from tests import forked

@@ -13,7 +13,7 @@ from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.cosmos import CosmosSettings
-from chalicelib.stores.cosmos import CosmosHotStore, LazyContainer
+from chalicelib.stores.cosmos.store import CosmosHotStore, LazyContainer
 
 if TYPE_CHECKING:
     from azure.cosmos import ContainerProxy

@@ -15,8 +15,8 @@ from chalicelib.hot_reader.hot_reader import HotReader
 from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.firestore import FirestoreSettings
-from chalicelib.stores.firestore import FirestoreHotStore
-from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
+from chalicelib.stores.firestore.store import FirestoreHotStore
+from chalicelib.stores.firestore.transport import FirestoreDatabase, database_of
 
 if TYPE_CHECKING:
     from benchmarks.baseline import Asked, Page

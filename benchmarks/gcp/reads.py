@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measure import Finding
     from chalicelib.hot_reader.hot_reader import HotReader
-    from chalicelib.stores.firestore_transport import FirestoreDatabase
+    from chalicelib.stores.firestore.transport import FirestoreDatabase
 
 _MANY: Final = 250_000
 

@@ -20,7 +20,7 @@ from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.settings.logs import LogSettings
-from chalicelib.stores import dynamodb
+from chalicelib.stores.dynamodb.store import connect
 from chalicelib.tokens.aws_stores import inter_cloud_token
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 endpoints: Final = Blueprint(__name__)
 
 _settings: Final = HotReaderSettings.load(os.environ)
-_store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
+_store: Final = connect(DynamoDBSettings.load(os.environ), _settings)
 
 _logs: Final = LogSettings.load(os.environ)
 _endpoint_settings: Final = EndpointSettings.load(os.environ)

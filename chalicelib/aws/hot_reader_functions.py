@@ -19,7 +19,7 @@ from chalicelib.observability.powertools import PowertoolsObservability
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.settings.logs import LogSettings
-from chalicelib.stores import dynamodb
+from chalicelib.stores.dynamodb.store import connect
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,7 +28,7 @@ functions: Final = Blueprint(__name__)
 
 _settings: Final = HotReaderSettings.load(os.environ)
 _logs: Final = LogSettings.load(os.environ)
-_store: Final = dynamodb.connect(DynamoDBSettings.load(os.environ), _settings)
+_store: Final = connect(DynamoDBSettings.load(os.environ), _settings)
 _service: Final = HotReaderService(_store, _settings)
 _observability: Final = {
     read: PowertoolsObservability(read.hot_reader, level=_logs.level, tracing=_logs.tracing)

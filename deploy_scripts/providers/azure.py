@@ -120,7 +120,7 @@ def _json_number(number: Decimal) -> int | float | str:
 
 
 def _writer(environment: Environment) -> CosmosWriter:
-    from chalicelib.stores.cosmos import LazyContainer
+    from chalicelib.stores.cosmos.store import LazyContainer
 
     layout = EntryLayout.load(environment, nested_keys=True)
     container = LazyContainer(CosmosSettings.load(environment), ".".join(layout.device_id))
@@ -166,7 +166,7 @@ def _quoted(path: str) -> str:
 
 
 def _probe(environment: Environment) -> CosmosProbe:
-    from chalicelib.stores.cosmos import LazyContainer
+    from chalicelib.stores.cosmos.store import LazyContainer
 
     settings, entries = CosmosSettings.load(environment), HotReaderSettings.load(environment)
     # What it logs is in the error, too.

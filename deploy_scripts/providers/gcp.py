@@ -33,7 +33,7 @@ def client_of(settings: FirestoreSettings) -> Client:
     """Return Google's client of the settings' database; it connects when it is used."""
     from google.cloud.firestore import Client
 
-    from chalicelib.stores.firestore_transport import identity
+    from chalicelib.stores.firestore.transport import identity
 
     if settings.emulator is not None:  # the client reads where it is by itself
         return Client(project=settings.project, database=settings.database)

@@ -22,7 +22,7 @@ from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.settings.logs import LogSettings
-from chalicelib.stores import cosmos
+from chalicelib.stores.cosmos.store import connect
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 _log: Final = logging.getLogger("hot-reader")
@@ -32,7 +32,7 @@ _log.setLevel(logging.DEBUG)
 logging.getLogger("azure").setLevel(logging.WARNING)
 
 _settings: Final = HotReaderSettings.load(os.environ)
-_store: Final = cosmos.connect(CosmosSettings.load(os.environ), _settings)
+_store: Final = connect(CosmosSettings.load(os.environ), _settings)
 _endpoint_settings: Final = EndpointSettings.load_outside_aws(os.environ)
 _endpoints: Final = endpoints_by_read(
     _store,

@@ -28,7 +28,7 @@ from chalicelib.settings.endpoint import EndpointSettings
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
 from chalicelib.settings.logs import LogSettings
-from chalicelib.stores import firestore
+from chalicelib.stores.firestore.store import connect
 from chalicelib.tokens.inter_cloud_token import InterCloudToken
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flask import Request
 
 _settings: Final = HotReaderSettings.load(os.environ)
-_store: Final = firestore.connect(FirestoreSettings.load(os.environ), _settings)
+_store: Final = connect(FirestoreSettings.load(os.environ), _settings)
 _endpoint_settings: Final = EndpointSettings.load_outside_aws(os.environ)
 _endpoints: Final = endpoints_by_read(
     _store,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.model.reads import READS
-from chalicelib.stores.cosmos import CosmosHotStore
+from chalicelib.stores.cosmos.store import CosmosHotStore
 from deploy_scripts import PROJECT
 from deploy_scripts.providers.azure import json_value
 from local_cloud.azure.cosmos import LocalCosmos

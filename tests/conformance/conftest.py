@@ -25,7 +25,7 @@ from chalicelib.model.timestamps import (
     Iso8601Format,
     NativeFormat,
 )
-from chalicelib.stores.dynamodb_pages import page_session
+from chalicelib.stores.dynamodb.pages import page_session
 from deploy_scripts.providers import PACKAGED, PROVIDERS
 from local_cloud.aws.account import LocalAws
 from local_cloud.aws.dynalite import Dynalite

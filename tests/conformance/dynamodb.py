@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from chalicelib.stores.dynamodb import DynamoDBHotStore
-from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
+from chalicelib.stores.dynamodb.index import DynamoDBIndexStore
+from chalicelib.stores.dynamodb.store import DynamoDBHotStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from chalicelib.model.reads import READS
 from chalicelib.settings.firestore import FirestoreSettings
-from chalicelib.stores.firestore import FirestoreHotStore
-from chalicelib.stores.firestore_transport import database_of
+from chalicelib.stores.firestore.store import FirestoreHotStore
+from chalicelib.stores.firestore.transport import database_of
 from deploy_scripts import PROJECT
 from deploy_scripts.providers.gcp import field_value
 from local_cloud.gcp.firestore import LocalFirestore

@@ -103,7 +103,7 @@ def paths(cloud: Cloud) -> list[str]:
 
 REGISTERED = """
 import json, os, sys
-import boto3, chalice, aws_lambda_powertools, chalicelib.stores.dynamodb, chalicelib.data_connector.data_connector
+import boto3, chalice, aws_lambda_powertools, chalicelib.stores.dynamodb.store, chalicelib.data_connector.data_connector
 for environment in json.load(sys.stdin):
     child = os.fork()  # each layout in a process of its own, with the imports done once
     if child == 0:

@@ -18,9 +18,10 @@ from chalicelib.model.errors import InvalidQueryError, StoreUnavailableError
 from chalicelib.model.instants import parse_instant
 from chalicelib.model.reads import HISTORY
 from chalicelib.model.timestamps import Iso8601Format
-from chalicelib.stores import cosmos_pages, firestore_transport
-from chalicelib.stores.dynamodb_pages import PageParser
-from chalicelib.stores.firestore_batches import DocumentBatch
+from chalicelib.stores.cosmos import pages as cosmos_pages
+from chalicelib.stores.dynamodb.pages import PageParser
+from chalicelib.stores.firestore import transport as firestore_transport
+from chalicelib.stores.firestore.batches import DocumentBatch
 from tests.end_to_end.http.contract import the_contract
 from tests.fuzzing.read_path import ENVELOPE, HEADERS, ask, contents_of, page
 from tests.unit.chalicelib.stores.test_dynamodb_pages import entries, parsed

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 
 def store_of(provider: str) -> str:
-    """The file of a provider's store, by that of its settings."""
-    _, _, name = PROVIDERS[provider].load_settings.__module__.rpartition(".")
-    return f"stores/{name}.py"
+    """The folder of a provider's store, by the file of its settings."""
+    return PROVIDERS[provider].load_settings.__module__.rpartition(".")[2]
 
 
 def sdk_of(provider: str) -> set[str]:
@@ -58,17 +57,8 @@ LIBRARIES: Final = {
     "observability": {"aws_lambda_powertools", "orjson"},
 }
 """The libraries that a room of chalicelib may import; one that isn't listed imports none."""
-SDKS: Final = {
-    "stores/dynamodb.py": {"botocore"},
-    "stores/dynamodb_errors.py": {"botocore"},
-    "stores/dynamodb_pages.py": {"botocore"},
-} | {
-    path: sdk_of(name)
-    for name in PACKAGED
-    for end in (".py", "_errors.py", "_pages.py", "_transport.py")
-    if (PROJECT / "chalicelib" / (path := store_of(name).replace(".py", end))).is_file()
-}
-"""The SDK that each store may import."""
+SDKS: Final = {"dynamodb": {"botocore"}} | {store_of(name): sdk_of(name) for name in PACKAGED}
+"""The SDK that each store may import, by the store's folder."""
 NEIGHBOURS: Final = {
     "chalicelib": set(),
     "functions": {"chalicelib"},
@@ -156,14 +146,21 @@ def test_a_room_of_chalicelib_imports_only_libraries_that_belong_there(room):
     assert found <= LIBRARIES.get(room, set()) | sdks
 
 
-def test_a_store_imports_its_own_sdk_only():
-    sdks = {library for each in SDKS.values() for library in each}
-    for path in sources("chalicelib/stores"):
-        name = path.relative_to(PROJECT / "chalicelib").as_posix()
-        found, own = libraries(path) & sdks, SDKS.get(name, set())
-        assert found <= own, name
-        # A store may leave it to the modules beside it.
-        assert found or not own or name in map(store_of, PACKAGED), name
+@pytest.mark.parametrize("store", SDKS)
+def test_a_store_imports_its_own_sdk_only_and_no_other_store(store):
+    paths = sources(f"chalicelib/stores/{store}")
+    found = {library for path in paths for library in libraries(path)}
+    of_sdks = found & set().union(*SDKS.values())
+    assert of_sdks
+    assert of_sdks <= SDKS[store]
+    stores = {name.split(".")[2] for path in paths for name in of_ours(path) if ".stores." in name}
+    assert stores <= {store, "hot_store"}
+
+
+def test_what_all_stores_share_imports_no_sdk_and_no_store():
+    (shared,) = (PROJECT / "chalicelib" / "stores").glob("[!_]*.py")
+    assert not libraries(shared)
+    assert not [name for name in of_ours(shared) if ".stores." in name]
 
 
 @pytest.mark.parametrize("cloud", ["aws", "azure", "gcp", "twinmaker"])

@@ -308,8 +308,8 @@ def test_the_package_answers_without_a_module_of_another_cloud(
     assert ended.returncode == 0, ended.stderr
     statuses, modules = json.loads(ended.stdout.splitlines()[-1])
     assert statuses == [200, 200]
-    assert modules["chalicelib.stores.firestore"] == str(
-        package / "chalicelib" / "stores" / "firestore.py"
+    assert modules["chalicelib.stores.firestore.store"] == str(
+        package / "chalicelib" / "stores" / "firestore" / "store.py"
     )
     assert [name for name in modules if name.startswith(NOT_OURS)] == []
 

@@ -31,9 +31,10 @@ for name in {modules!r}:
 print(json.dumps({{name: getattr(m, "__file__", None) for name, m in sys.modules.items()}}))
 """
 OTHER_STORES: Final = tuple(
-    PROVIDERS[name].load_settings.__module__.replace(".settings.", ".stores.") for name in PACKAGED
+    PROVIDERS[name].load_settings.__module__.replace(".settings.", ".stores.") + "."
+    for name in PACKAGED
 )
-"""Modules whose SDK isn't in a package for Lambda."""
+"""What the names of modules begin with whose SDK isn't in a package for Lambda."""
 REGION: Final = {"AWS_DEFAULT_REGION": "eu-central-1"}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.stores import cosmos
+from chalicelib.stores.cosmos import store as cosmos
 from tests.unit.chalicelib.faults import Matrix, Outcome, faults_of_http, faults_of_json
 from tests.unit.chalicelib.servers import Act, Received, Scripted, response
 from tests.unit.chalicelib.stores.store_faults import SECRET, at, outcome_of

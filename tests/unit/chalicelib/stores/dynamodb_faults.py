@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from chalicelib.stores import dynamodb
-from chalicelib.stores.dynamodb_pages import page_client
+from chalicelib.stores.dynamodb import store as dynamodb
+from chalicelib.stores.dynamodb.pages import page_client
 from tests.unit.chalicelib.faults import Matrix, Outcome, faults_of_http, faults_of_json
 from tests.unit.chalicelib.servers import Act, Scripted, response
 from tests.unit.chalicelib.stores.store_faults import SECRET, at, outcome_of

@@ -11,8 +11,8 @@ from google.oauth2.credentials import Credentials
 from urllib3 import PoolManager
 
 from chalicelib.connections.answer_time import with_bounded_answers
-from chalicelib.stores import firestore
-from chalicelib.stores.firestore_transport import FirestoreDatabase
+from chalicelib.stores.firestore import store as firestore
+from chalicelib.stores.firestore.transport import FirestoreDatabase
 from tests.unit.chalicelib.faults import Matrix, Outcome, faults_of_http, faults_of_json
 from tests.unit.chalicelib.servers import Act, Scripted, response
 from tests.unit.chalicelib.stores.store_faults import END, SECRET, at, outcome_of

@@ -24,7 +24,8 @@ from chalicelib.model.locations import locations
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.cosmos import CosmosSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.stores import cosmos, cosmos_errors
+from chalicelib.stores.cosmos import errors as cosmos_errors
+from chalicelib.stores.cosmos import store as cosmos
 from deploy_scripts.providers.azure import CosmosWriter
 from deploy_scripts.providers.telemetry import Entry
 from local_cloud.azure.cosmos import LocalCosmos

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from werkzeug import Response
 
 from chalicelib.model.entries import StoredColumn
-from chalicelib.stores.cosmos import CosmosHotStore
-from chalicelib.stores.cosmos_batches import RowBatch
-from chalicelib.stores.cosmos_pages import _columns
+from chalicelib.stores.cosmos.batches import RowBatch
+from chalicelib.stores.cosmos.pages import _columns
+from chalicelib.stores.cosmos.store import CosmosHotStore
 from tests.conformance.azure import WithoutHook
 from tests.unit.chalicelib.stores.test_cosmos import KEY, Account, at
 

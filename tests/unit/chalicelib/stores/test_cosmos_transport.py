@@ -18,9 +18,9 @@ from azure.core.pipeline.transport import HttpRequest
 from chalicelib.connections.answer_time import all_until
 from chalicelib.model.errors import StoreUnavailableError
 from chalicelib.settings.cosmos import CosmosSettings
-from chalicelib.stores import cosmos
-from chalicelib.stores.cosmos_errors import explained
-from chalicelib.stores.cosmos_transport import PooledTransport
+from chalicelib.stores.cosmos import store as cosmos
+from chalicelib.stores.cosmos.errors import explained
+from chalicelib.stores.cosmos.transport import PooledTransport
 from tests.unit.chalicelib.servers import (
     HANG,
     HOST,

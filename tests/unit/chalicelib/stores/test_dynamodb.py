@@ -13,10 +13,10 @@ from werkzeug import Response
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.settings.dynamodb import DynamoDBSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.stores import dynamodb
-from chalicelib.stores.dynamodb import DynamoDBHotStore
-from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
-from chalicelib.stores.dynamodb_pages import page_session
+from chalicelib.stores.dynamodb import store as dynamodb
+from chalicelib.stores.dynamodb.index import DynamoDBIndexStore
+from chalicelib.stores.dynamodb.pages import page_session
+from chalicelib.stores.dynamodb.store import DynamoDBHotStore
 from local_cloud.aws.dynalite import Dynalite
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from chalicelib.model.entries import StoredColumn
 from chalicelib.model.locations import locations
-from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch
-from chalicelib.stores.dynamodb_pages import (
+from chalicelib.stores.dynamodb.batches import ColumnBatch, ItemBatch
+from chalicelib.stores.dynamodb.pages import (
     ItemColumns,
     PageParser,
     PageParserFactory,

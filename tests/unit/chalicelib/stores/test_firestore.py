@@ -21,8 +21,8 @@ from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.timestamps import EpochMillisecondsFormat, Iso8601Format
 from chalicelib.settings.firestore import FirestoreSettings
 from chalicelib.settings.hot_reader import HotReaderSettings
-from chalicelib.stores import firestore
-from chalicelib.stores.firestore import FirestoreHotStore
+from chalicelib.stores.firestore import store as firestore
+from chalicelib.stores.firestore.store import FirestoreHotStore
 from local_cloud.gcp.firestore import LocalFirestore
 from tests.conformance.asking import END, START, DirectAsker, count, pages, times
 from tests.firestore_client import client_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chalicelib.model.entries import StoredEntry
-    from chalicelib.stores.firestore_transport import FirestoreDatabase
+    from chalicelib.stores.firestore.transport import FirestoreDatabase
 
 WEIRD_NAMES = [
     "a.b",

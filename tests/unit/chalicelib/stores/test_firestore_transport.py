@@ -21,9 +21,9 @@ from chalicelib.model.limits import LARGEST_PAYLOAD
 from chalicelib.model.query import LastEntryQuery
 from chalicelib.model.timestamps import Iso8601Format
 from chalicelib.settings.firestore import FirestoreSettings
-from chalicelib.stores import firestore
-from chalicelib.stores.firestore import FirestoreHotStore
-from chalicelib.stores.firestore_transport import FirestoreDatabase, database_of
+from chalicelib.stores.firestore import store as firestore
+from chalicelib.stores.firestore.store import FirestoreHotStore
+from chalicelib.stores.firestore.transport import FirestoreDatabase, database_of
 from tests.conformance.asking import END, START
 from tests.firestore_server import FirestoreServer, Page, Raw
 from tests.unit.chalicelib.servers import HANG, HOST, RESET, Scripted, response

@@ -20,10 +20,10 @@ from azure.cosmos import CosmosClient
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import locations
 from chalicelib.settings.secure_url import LOOPBACK_HOSTS
-from chalicelib.stores.cosmos_batches import KEY_AND_IDENTITY, RowBatch
-from chalicelib.stores.cosmos_errors import answer_in_time
-from chalicelib.stores.cosmos_pages import KeptPages
-from chalicelib.stores.cosmos_transport import PooledTransport, TokenTransport
+from chalicelib.stores.cosmos.batches import KEY_AND_IDENTITY, RowBatch
+from chalicelib.stores.cosmos.errors import answer_in_time
+from chalicelib.stores.cosmos.pages import KeptPages
+from chalicelib.stores.cosmos.transport import PooledTransport, TokenTransport
 from chalicelib.stores.hot_store import entries_of, read_ends
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.cosmos import CosmosSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
-    from chalicelib.stores.cosmos_pages import Columns
+    from chalicelib.stores.cosmos.pages import Columns
 
 _RETRIES: Final[Mapping[str, Any]] = {
     "retry_total": 2,

@@ -13,10 +13,10 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from chalicelib.connections.answer_time import all_until
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
 from chalicelib.model.locations import projection
-from chalicelib.stores.dynamodb_batches import ColumnBatch, ItemBatch, made_of_items
-from chalicelib.stores.dynamodb_errors import cure, is_transient
-from chalicelib.stores.dynamodb_index import DynamoDBIndexStore
-from chalicelib.stores.dynamodb_pages import ItemColumns, page_client
+from chalicelib.stores.dynamodb.batches import ColumnBatch, ItemBatch, made_of_items
+from chalicelib.stores.dynamodb.errors import cure, is_transient
+from chalicelib.stores.dynamodb.index import DynamoDBIndexStore
+from chalicelib.stores.dynamodb.pages import ItemColumns, page_client
 from chalicelib.stores.hot_store import entries_of, read_ends
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from chalicelib.model.locations import Places
     from chalicelib.model.timestamps import SortKey
-    from chalicelib.stores.dynamodb_pages import ItemColumns
+    from chalicelib.stores.dynamodb.pages import ItemColumns
 
 
 class ItemBatch:

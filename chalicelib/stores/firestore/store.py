@@ -19,8 +19,8 @@ from chalicelib.model.errors import (
 )
 from chalicelib.model.instants import NativeTimestamp, utc_text
 from chalicelib.model.locations import projection
-from chalicelib.stores.firestore_batches import DocumentBatch
-from chalicelib.stores.firestore_transport import (
+from chalicelib.stores.firestore.batches import DocumentBatch
+from chalicelib.stores.firestore.transport import (
     FirestoreFailure,
     LargeAnswerError,
     LateAnswerError,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from chalicelib.model.timestamps import SortKey
     from chalicelib.settings.firestore import FirestoreSettings
     from chalicelib.settings.hot_reader import HotReaderSettings
-    from chalicelib.stores.firestore_batches import Value
-    from chalicelib.stores.firestore_transport import FirestoreDatabase
+    from chalicelib.stores.firestore.batches import Value
+    from chalicelib.stores.firestore.transport import FirestoreDatabase
 
 _TRIES: Final = 3
 _PAGE_SECONDS: Final = 6.0

@@ -19,7 +19,7 @@ from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponse
 from chalicelib.connections.answer_time import all_until
 from chalicelib.connections.sdk_errors import STUMBLES
 from chalicelib.model.errors import HotStoreError, StoreUnavailableError
-from chalicelib.stores.cosmos_transport import UNGIVEN
+from chalicelib.stores.cosmos.transport import UNGIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

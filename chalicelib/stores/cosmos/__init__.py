@@ -1,0 +1,1 @@
+"""Cosmos DB for NoSQL: a container, by its SDK."""

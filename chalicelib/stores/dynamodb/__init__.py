@@ -1,0 +1,1 @@
+"""DynamoDB: a table, or one of its indexes, by the AWS SDK."""

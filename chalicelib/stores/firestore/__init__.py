@@ -1,0 +1,1 @@
+"""Firestore in native mode: a collection, by its REST API."""
