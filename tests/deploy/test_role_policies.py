@@ -159,18 +159,25 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_reader_with_the_stages_policy_or_a_narrower_one_is_well(client, roles, project):
-    narrower = allow("dynamodb:Query", "arn:aws:dynamodb:eu-central-1:123456789012:table/hot")
+@pytest.fixture
+def table(client: Any) -> str:
+    account = client("sts").get_caller_identity()["Account"]
+    return f"arn:aws:dynamodb:eu-central-1:{account}:table/hot"
+
+
+def test_a_reader_with_the_stages_policy_or_a_narrower_one_is_well(client, roles, project, table):
+    narrower = allow("dynamodb:Query", table)
     for statement in (QUERY, narrower):
         arns = {"hot-reader": roles.make(statement, TRACES)}
         found = check_readers(client, project, Stage("dev"), arns)
         assert (found.detail, found.warnings) == ("hot-reader: as it should be", ())
 
 
-def test_a_reader_that_lacks_what_the_stages_policy_says_is_a_warning(client, roles, project):
+def test_a_reader_that_lacks_what_the_stages_policy_says_is_a_warning(
+    client, roles, project, table
+):
     arns = {"hot-reader": roles.make(TRACES), "hot-reader-last-entry": roles.make()}
     found = check_readers(client, project, Stage("dev"), arns)
-    table = "arn:aws:dynamodb:eu-central-1:123456789012:table/hot"
     assert found.warnings == (
         f"hot-reader may not dynamodb:Query on {table}. Run deploy --stage dev.",
     )
