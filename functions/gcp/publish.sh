@@ -25,9 +25,11 @@ gcloud services enable --project="$PROJECT" cloudfunctions.googleapis.com run.go
 gcloud iam service-accounts create "$APP" --project="$PROJECT"
 ACCOUNT="$APP@$PROJECT.iam.gserviceaccount.com"
 
-# It may read Firestore. Each direction of reading needs an index of its own.
+# It may read the one database. Each direction of reading needs an index of its own.
+DATABASE="projects/$FIRESTORE_PROJECT/databases/$FIRESTORE_DATABASE"
 gcloud projects add-iam-policy-binding "$FIRESTORE_PROJECT" \
-  --member="serviceAccount:$ACCOUNT" --role=roles/datastore.viewer --condition=None
+  --member="serviceAccount:$ACCOUNT" --role=roles/datastore.viewer \
+  --condition="expression=resource.name==\"$DATABASE\",title=$APP-reads-one-database"
 gcloud firestore indexes composite create --project="$FIRESTORE_PROJECT" \
   --database="$FIRESTORE_DATABASE" --collection-group="${FIRESTORE_COLLECTION##*/}" \
   --field-config=field-path="$DEVICE_ID_ATTRIBUTE",order=ascending \

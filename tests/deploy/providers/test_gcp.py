@@ -197,7 +197,7 @@ def test_the_database_is_in_the_functions_project_unless_an_option_says_otherwis
     assert given == {"my-project"}
 
 
-def test_the_functions_account_may_read_firestore_and_the_token_only(published):
+def test_the_functions_account_may_read_the_database_and_the_token_only(published):
     bindings = [words for _, words, _ in published.calls if "add-iam-policy-binding" in words]
     account = "serviceAccount:my-reader@my-project.iam.gserviceaccount.com"
     assert {flags(words)["--member"] for words in bindings} == {account}
@@ -205,6 +205,10 @@ def test_the_functions_account_may_read_firestore_and_the_token_only(published):
         ("projects", "add-iam-policy-binding", "my-project", "roles/datastore.viewer"),
         ("secrets", *bindings[1][1:3], "roles/secretmanager.secretAccessor"),
     ]
+    # Firestore documentation, 'Configure per-database access permissions'.
+    expression, _, title = flags(bindings[0])["--condition"].partition(",")
+    assert expression == 'expression=resource.name=="projects/my-project/databases/(default)"'
+    assert title == "title=my-reader-reads-one-database"
     assert bindings[1][2] == "my-reader-inter-cloud-token"
 
 
