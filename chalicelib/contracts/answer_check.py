@@ -5,24 +5,22 @@ docs/architecture.md, 'The wire contract'.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.contracts import twinmaker
 from chalicelib.contracts.wire_contract import FOLLOWING_PAGES
-from chalicelib.model.data_value import DATA_VALUE_TYPES, DEEPEST_NESTING, kind_of
+from chalicelib.model.data_value import DATA_VALUE_TYPES, DEEPEST_NESTING, SCALARS, kind_of
 from chalicelib.model.instants import parse_instant
 from chalicelib.model.limits import (
     LONGEST_NEXT_TOKEN,
     LONGEST_STRING,
     MOST_ELEMENTS,
-    RELATIONSHIP_LENGTHS,
 )
 from chalicelib.model.query import DevicesQuery, HistoryQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
     from chalicelib.model.data_value import DataType
@@ -37,8 +35,6 @@ _VALUE_KEYS: Final = {"time", "value"}
 _ENTRY_KEYS: Final = {"propertyReference", "propertyValue"}
 _TIME: Final = re.compile(r".{19}(\.[0-9]{1,9})?(Z|[+-].{2}:.{2})")
 """The form of a time that TwinMaker takes (API reference, 'PropertyValue'); a query's may have others."""
-_INTEGERS: Final = range(-(2**31), 2**31)
-_LONGS: Final = range(-(2**63), 2**63)
 
 
 class WrongAnswerError(ValueError):
@@ -241,7 +237,7 @@ def _is_data_value(value: Any, declared: DataType | None, depth: int = 1) -> boo
     its_type = DATA_VALUE_TYPES.get(kind)
     if its_type is None or (declared is not None and its_type != declared.type):
         return False
-    is_content = _SCALARS.get(kind)
+    is_content = SCALARS.get(kind)
     if is_content is not None:
         return is_content(content)
     if isinstance(content, dict):
@@ -257,30 +253,6 @@ def _is_data_value(value: Any, declared: DataType | None, depth: int = 1) -> boo
     )
 
 
-def _is_relationship(content: Any) -> bool:
-    return (
-        isinstance(content, dict)
-        and bool(content)
-        and content.keys() <= RELATIONSHIP_LENGTHS.keys()
-        and all(
-            isinstance(each, str) and 0 < len(each) <= RELATIONSHIP_LENGTHS[name]
-            for name, each in content.items()
-        )
-    )
-
-
 def _shown(part: Any) -> str:
     """Return what a message shows of a part, which may be anything of any depth."""
     return repr(part[:_SHOWN]) if isinstance(part, str) else f"({kind_of(part)})"
-
-
-# `type` rather than `isinstance`: a boolean is an int of Python's, but no number of JSON's.
-_SCALARS: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "booleanValue": lambda content: type(content) is bool,
-    "doubleValue": lambda content: type(content) in (float, int) and math.isfinite(content),
-    "integerValue": lambda content: type(content) is int and content in _INTEGERS,
-    "longValue": lambda content: type(content) is int and content in _LONGS,
-    "relationshipValue": _is_relationship,
-    "stringValue": lambda content: type(content) is str and 0 < len(content) <= LONGEST_STRING,
-}
-"""Checks of DataValues' contents, but for those that hold DataValues themselves."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -27,6 +28,7 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[
 HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 INTEGER_LIMIT: Final = 2**31
 LONG_LIMIT: Final = 2**63
+_LARGEST: Final = sys.float_info.max
 DEEPEST_NESTING: Final = 32
 """Levels of nesting; DynamoDB's own limit (developer guide, 'Quotas')."""
 _KINDS: Final = (
@@ -328,3 +330,31 @@ DATA_VALUE_TYPES: Final[Mapping[str, str]] = {
     "stringValue": "STRING",
 }
 """The declared type of each kind of DataValue."""
+
+
+def _is_relationship(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and content.keys() <= RELATIONSHIP_LENGTHS.keys()
+        and all(
+            isinstance(each, str) and 0 < len(each) <= RELATIONSHIP_LENGTHS[name]
+            for name, each in content.items()
+        )
+    )
+
+
+# `type` rather than `isinstance`: a boolean is an int of Python's, but no number of JSON's.
+SCALARS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "booleanValue": lambda content: type(content) is bool,
+    "doubleValue": lambda content: (
+        type(content) in (float, int) and -_LARGEST <= content <= _LARGEST
+    ),
+    "integerValue": lambda content: (
+        type(content) is int and -INTEGER_LIMIT <= content < INTEGER_LIMIT
+    ),
+    "longValue": lambda content: type(content) is int and -LONG_LIMIT <= content < LONG_LIMIT,
+    "relationshipValue": _is_relationship,
+    "stringValue": lambda content: type(content) is str and 0 < len(content) <= LONGEST_STRING,
+}
+"""Whether parsed JSON is what a DataValue's kind holds, within TwinMaker's limits; lists and maps hold DataValues."""

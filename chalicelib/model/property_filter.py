@@ -17,8 +17,10 @@ from chalicelib.model.data_columns import to_data_values
 from chalicelib.model.data_value import (
     DATA_VALUE_TYPES,
     DEEPEST_NESTING,
+    SCALARS,
     DataType,
     UnrepresentableValueError,
+    kind_of,
     to_data_value,
 )
 from chalicelib.model.errors import InvalidQueryError
@@ -225,6 +227,10 @@ def _plain(kind: str, raw: Any, depth: int = 1) -> Any:
         return [plain_value(item, depth) for item in raw]
     if kind == "mapValue" and isinstance(raw, Mapping):
         return {name: plain_value(item, depth) for name, item in raw.items()}
+    if isinstance(raw, float) and raw.is_integer() and kind != "doubleValue":
+        raw = int(raw)  # JSON has one kind of numbers
+    if kind not in SCALARS or not SCALARS[kind](raw):
+        raise UnrepresentableValueError(f"no {kind} within TwinMaker's limits, but {kind_of(raw)}")
     return raw
 
 
@@ -234,7 +240,7 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     Raises
     ------
     UnrepresentableValueError
-        It isn't a DataValue with one kind, or is nested too deep.
+        It isn't a DataValue with one kind, what the kind doesn't hold, or is nested too deep.
 
     Examples
     --------

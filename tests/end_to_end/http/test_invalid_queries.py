@@ -245,6 +245,34 @@ def test_a_filter_that_doesnt_fit_its_property_is_refused(
     assert "filter on temperature" in message
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "reason"),
+    [
+        ("doubleValue", "1", "no doubleValue within TwinMaker's limits, but a string"),
+        ("integerValue", 2**31, "no integerValue within TwinMaker's limits, but a number"),
+        ("longValue", True, "no longValue within TwinMaker's limits, but a boolean"),
+        ("stringValue", 20, "no stringValue within TwinMaker's limits, but a number"),
+        ("listValue", {}, "no listValue within TwinMaker's limits, but an object"),
+        ("listValue", [{"floatValue": 1}], "no floatValue within TwinMaker's limits, but a number"),
+    ],
+)
+def test_a_filter_holds_what_its_kind_does(
+    service: Service, kind: str, content: Any, reason: str
+) -> None:
+    condition = CONDITION | {"operator": "=", "value": {kind: content}}
+    query = history(property_types={"temperature": "DOUBLE"}, property_filters=[condition])
+    status, _, message = error_of(service.post(HISTORY, query))
+
+    assert status == 400
+    assert message.endswith(reason)
+
+
+def test_a_whole_number_may_be_spelled_with_a_point(service: Service) -> None:
+    condition = CONDITION | {"operator": ">=", "value": {"integerValue": 20.0}}
+
+    assert service.post(HISTORY, history(property_filters=[condition])).status_code == 200
+
+
 def nested(levels: int, innermost: Any, wrap: Callable[[Any], Any]) -> Any:
     for _ in range(levels):
         innermost = wrap(innermost)
