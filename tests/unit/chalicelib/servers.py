@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+import random
 import socket
 import struct
 import threading
@@ -233,7 +233,10 @@ class Endpoint(RawServer):
 
 
 class Cutting(RawServer):
-    """Passes connections on to a server, and cuts one at each so many parts that come either way.
+    """Passes connections on to a server, and cuts one now and then between parts that come either way.
+
+    How many parts are between two cuts is random: at a fixed number, callers that go in step with each other
+    would all be cut at each of their tries.
 
     Parameters
     ----------
@@ -243,14 +246,16 @@ class Cutting(RawServer):
     Attributes
     ----------
     every
-        The number of parts from one cut to the next; 0 for none.
+        The number of parts from one cut to the next, on average; less than twice as many are the most. 0 for no cut.
     cuts
         The number of cuts so far.
     """
 
     def __init__(self, server: str) -> None:
         self._port = int(server.strip("/").rpartition(":")[2])
-        self._parts = itertools.count(1)
+        self._random = random.Random(0)
+        self._parts_left = 0
+        self._counting = threading.Lock()
         self.every = 0
         self.cuts = 0
         super().__init__(self._pass_on)
@@ -269,14 +274,24 @@ class Cutting(RawServer):
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while part := source.recv(65_536):
-                if self.every and next(self._parts) % self.every == 0:
-                    self.cuts += 1
+                if self._is_time():
                     sink.sendall(part[: len(part) // 2])
                     break
                 sink.sendall(part)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _is_time(self) -> bool:
+        if not self.every:
+            return False
+        with self._counting:
+            self._parts_left -= 1
+            if self._parts_left > 0:
+                return False
+            self._parts_left = self._random.randrange(1, 2 * self.every)
+            self.cuts += 1
+            return True
 
 
 class Dripping(RawServer):
